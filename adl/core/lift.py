@@ -1,0 +1,305 @@
+"""Lifts: algorithm in, algorithm out. Where and how often a step runs, never what it computes.
+
+The only file that names a device, a mesh, `jit`, `pmap`, or `vmap` over seeds.
+
+Keys follow the lifts. A lift that makes n runs or n steps takes n keys along the leading axis of its `key`,
+`keys[s]` being the key of run s, or one key, which it splits. So slice s of `over_seeds` is the run with key s, and
+`repeated(alg, n)` with the keys of n steps is these n steps.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from adl.core import tree
+from adl.core.types import Algorithm, Array, BadInput, Batch, Key, Metrics, PyTree, State
+
+Layout = Callable[[PyTree, PyTree, Mesh], PyTree]  # (axes, state, mesh) -> PartitionSpecs like the state
+
+
+def fold_in(key: Key, data: Array | int) -> Key:
+    """`jax.random.fold_in` for keys `[...]` of any shape: the same `data` into each."""
+    return jnp.vectorize(jax.random.fold_in, excluded={1})(key, data) if key.ndim else jax.random.fold_in(key, data)
+
+
+def jitted(alg: Algorithm) -> Algorithm:
+    """Compiles init and step; the step's state is donated, so the caller's old state is gone."""
+    return Algorithm(jax.jit(alg.init), jax.jit(alg.step, donate_argnums=1), alg.axes)
+
+
+def over_seeds(alg: Algorithm, n: int) -> Algorithm:
+    """n independent runs on the same batches as one program: state and metrics gain a leading axis `[S]`.
+
+    Args:
+      alg: any algorithm.
+      n: number of runs S >= 1.
+    """
+
+    def init(key, batch):
+        return jax.vmap(alg.init, (0, None))(_keys(key, n), batch)
+
+    def step(key, state, batch):
+        return jax.vmap(alg.step, (0, 0, None))(_keys(key, n), state, batch)
+
+    return Algorithm(init, step, _shifted(alg.axes))
+
+
+def over_values(make: Callable[[PyTree], Algorithm], values: PyTree) -> Algorithm:
+    """One run for each value of a hyper-parameter, all with the same keys and batches, as one program.
+
+    Args:
+      make: `make(value) -> Algorithm`; it must not branch in Python on the value, which is traced.
+      values: leaves `[V]`, one entry a run; state and metrics gain the leading axis `[V]`.
+    """
+    values = jax.tree.map(jnp.asarray, values)
+
+    def init(key, batch):
+        return jax.vmap(lambda value: make(value).init(key, batch))(values)
+
+    def step(key, state, batch):
+        return jax.vmap(lambda value, s: make(value).step(key, s, batch))(values, state)
+
+    return Algorithm(init, step, _shifted(make(tree.take(values, 0)).axes))
+
+
+def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | None = None) -> Algorithm:
+    """Each device steps on its share of the batch (pmap); `alg` must have been built with this `axis`.
+
+    The key is folded with the device's index, metrics are summed over devices. State leaves keep their ordinary,
+    global shapes: replicated where `alg.axes` is None, split along the axis it names where it is an integer.
+
+    Args:
+      alg: an algorithm whose reductions name `axis` (`descend`, `accumulate` with `axis=axis`).
+      axis: name of the mapped axis.
+      devices: all by default.
+    Raises:
+      BadInput: if a batch or a split state axis does not divide by the number of devices.
+    """
+    mesh = data_mesh(devices, axis)
+    size = mesh.size
+
+    def one_device(key, state, batch):
+        state, metrics = alg.step(fold_in(key, lax.axis_index(axis)), state, batch)
+        return state, lax.psum(metrics, axis)
+
+    step = jax.pmap(
+        one_device,
+        axis,
+        in_axes=(None, alg.axes, 0),
+        out_axes=(alg.axes, None),
+        devices=list(mesh.devices.flat),
+    )
+
+    def split(axes, leaves, what):
+        def one(at, leaf):
+            if at is None:
+                return leaf
+            if leaf.shape[at] % size:
+                raise BadInput(f"{what} of {leaf.shape[at]} does not divide by {size} devices")
+            return leaf.reshape(*leaf.shape[:at], size, -1, *leaf.shape[at + 1 :])
+
+        return _map_axes(one, axes, leaves)
+
+    def merge(axes, leaves):
+        def one(at, leaf):
+            return leaf if at is None else leaf.reshape(*leaf.shape[:at], -1, *leaf.shape[at + 2 :])
+
+        return _map_axes(one, axes, leaves)
+
+    def lifted(key, state, batch):
+        state, metrics = step(key, split(alg.axes, state, "a state axis"), split(0, batch, "a batch"))
+        return merge(alg.axes, state), metrics
+
+    return Algorithm(_placed(alg.init, alg.axes, mesh, replicated), jax.jit(lifted, donate_argnums=1), alg.axes)
+
+
+def sharded(alg: Algorithm, mesh: Mesh, layout: Layout | None = None) -> Algorithm:
+    """The global step under `jit`, with the batch split over the mesh and the state laid out by `layout`.
+
+    The compiler inserts the communication; the numbers are those of `jitted` up to the order of sums.
+
+    Args:
+      alg: an algorithm built with `axis=None`.
+      mesh: axes of type `AxisType.Auto`, the first of which splits the batch; `data_mesh()` holds all devices.
+      layout: `replicated` (default) or `fsdp`.
+    """
+    layout = layout or replicated
+    rows = PartitionSpec(mesh.axis_names[0])
+
+    def step(key, state, batch):
+        for leaf in jax.tree.leaves(batch):
+            if leaf.shape[0] % mesh.shape[mesh.axis_names[0]]:
+                raise BadInput(
+                    f"a batch of {leaf.shape[0]} does not divide by {mesh.shape[mesh.axis_names[0]]} devices"
+                )
+        batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, NamedSharding(mesh, rows)), batch)
+        state, metrics = alg.step(key, _laid_out(state, alg.axes, mesh, layout), batch)
+        metrics = lax.with_sharding_constraint(metrics, NamedSharding(mesh, PartitionSpec()))
+        return _laid_out(state, alg.axes, mesh, layout), metrics
+
+    return Algorithm(_placed(alg.init, alg.axes, mesh, layout), jax.jit(step, donate_argnums=1), alg.axes)
+
+
+def repeated(alg: Algorithm, n: int) -> Algorithm:
+    """n steps a dispatch (scan): the batch gains a leading axis `[n]`, metrics are summed over the steps.
+
+    Args:
+      alg: any algorithm.
+      n: steps a call, >= 1.
+    """
+
+    def init(key, batches):
+        return alg.init(key, tree.take(batches, 0))
+
+    def step(key, state, batches):
+        def body(state, inputs):
+            key, batch = inputs
+            return alg.step(key, state, batch)
+
+        state, metrics = lax.scan(body, state, (_keys(key, n), batches), length=n)
+        return state, jax.tree.map(lambda x: x.sum(0), metrics)
+
+    return Algorithm(init, step, alg.axes)
+
+
+class Phases(NamedTuple):
+    """State of `alternate`: the step's number, and the state that all phases share."""
+
+    count: Array  # [] steps taken
+    state: PyTree
+
+
+def alternate(
+    init: Callable[[Key, Batch], State],
+    steps: Sequence[Callable[[Key, State, Batch], tuple[State, Metrics]]],
+    periods: Sequence[int],
+    axes: PyTree = None,
+) -> Algorithm:
+    """Phases in turn: `periods[0]` steps of the first, `periods[1]` of the second, ..., and again.
+
+    `(critic, generator), (5, 1)` is n_critic = 5; `(assign, learn), (1, 500)` is DeepCluster. A metric that the
+    current phase does not report counts nothing (`Mean(0, 0)`). Put it outside `over_seeds`: under `vmap` a
+    conditional on a batched count would run every branch.
+
+    Args:
+      init: initial state, shared by all phases.
+      steps: steps on that state.
+      periods: steps each phase lasts, >= 1.
+      axes: of the state, as in `Algorithm`.
+    """
+    ends = np.cumsum(periods)
+
+    def first(key, batch):
+        return Phases(jnp.zeros((), jnp.int32), init(key, batch))
+
+    def step(key, phases, batch):
+        shapes = [jax.eval_shape(s, key, phases.state, batch)[1] for s in steps]
+        neutral = {name: tree.zeros(value) for metrics in shapes for name, value in metrics.items()}
+
+        def branch(s):
+            def run(key, state, batch):
+                state, metrics = s(key, state, batch)
+                return state, {**neutral, **metrics}
+
+            return run
+
+        phase = jnp.searchsorted(jnp.asarray(ends), phases.count % int(ends[-1]), side="right")
+        state, metrics = lax.switch(phase, [branch(s) for s in steps], key, phases.state, batch)
+        return Phases(phases.count + 1, state), metrics
+
+    return Algorithm(first, step, Phases(None, axes))
+
+
+def trace(
+    alg: Algorithm, n: int, view: Callable[[State], PyTree] = lambda state: state
+) -> Callable[[Key, State, Batch], tuple[State, PyTree]]:
+    """n steps that keep a view of each state: the draws of a Markov chain, the path of a sampler.
+
+    Args:
+      alg: any algorithm; all n steps see the same batch.
+      n: number of steps.
+      view: what to keep of the state after a step.
+    Returns:
+      `draw(key, state, batch=()) -> (state, views)`, the views with a leading axis `[n]`.
+    """
+
+    def draw(key, state, batch=()):
+        def body(state, key):
+            state, _ = alg.step(key, state, batch)
+            return state, view(state)
+
+        return lax.scan(body, state, _keys(key, n))
+
+    return draw
+
+
+# Layouts of a state over a mesh.
+
+
+def replicated(axes: PyTree, state: PyTree, mesh: Mesh) -> PyTree:
+    """Data parallel: every leaf whole on every device, except where `axes` splits it along the mesh's first axis."""
+
+    def spec(at, leaf):
+        return PartitionSpec() if at is None else PartitionSpec(*[None] * at, mesh.axis_names[0])
+
+    return _map_axes(spec, axes, state)
+
+
+def fsdp(axes: PyTree, state: PyTree, mesh: Mesh) -> PyTree:
+    """Fully sharded data parallel: each leaf is split along its largest axis that divides by the mesh's first axis.
+
+    Parameters, gradients and optimizer state take 1/n of the memory; the compiler gathers a layer's parameters
+    when they are needed. Source: Rajbhandari et al. 2020, arXiv:1910.02054 (ZeRO stage 3).
+    """
+    name = mesh.axis_names[0]
+
+    def spec(at, leaf):
+        if at is None:
+            fitting = [(size, i) for i, size in enumerate(leaf.shape) if size and size % mesh.shape[name] == 0]
+            if not fitting:
+                return PartitionSpec()
+            at = max(fitting)[1]
+        return PartitionSpec(*[None] * at, name)
+
+    return _map_axes(spec, axes, state)
+
+
+def data_mesh(devices: Sequence[Any] | None = None, axis: str = "data") -> Mesh:
+    """Mesh of one axis over `devices` (all by default)."""
+    devices = jax.devices() if devices is None else devices
+    return Mesh(np.asarray(devices), (axis,), axis_types=(AxisType.Auto,))
+
+
+def _keys(key: Key, n: int) -> Key:
+    """`[n, ...]` keys: those that came, or one key split."""
+    return key if key.ndim else jax.random.split(key, n)
+
+
+def _shifted(axes: PyTree) -> PyTree:
+    """Axes of a state that gained a leading axis."""
+    return jax.tree.map(lambda at: at + 1, axes)
+
+
+def _map_axes(fn: Callable, axes: PyTree, state: PyTree) -> PyTree:
+    """`fn(axis or None, leaf)` for each leaf of the state, with `axes` a prefix of it."""
+    axes = jax.tree.broadcast(axes, state, is_leaf=lambda x: x is None)
+    return jax.tree.map(fn, axes, state, is_leaf=lambda x: x is None)
+
+
+def _laid_out(state: PyTree, axes: PyTree, mesh: Mesh, layout: Layout) -> PyTree:
+    shardings = jax.tree.map(
+        lambda spec: NamedSharding(mesh, spec),
+        layout(axes, state, mesh),
+        is_leaf=lambda x: isinstance(x, PartitionSpec),
+    )
+    return lax.with_sharding_constraint(state, shardings)
+
+
+def _placed(init: Callable, axes: PyTree, mesh: Mesh, layout: Layout) -> Callable:
+    """`init`, compiled, with its result where the steps will want it: else the second step compiles again."""
+    return jax.jit(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layout))

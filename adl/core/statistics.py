@@ -1,0 +1,65 @@
+"""Learning by counting: a step that maps a batch to sums and moves by them; and full passes over a split."""
+
+from collections.abc import Callable, Mapping
+
+import jax
+from jax import lax
+
+from adl.core.types import Array, Key, Mean, Metrics, Probe, PyTree, State
+
+
+def accumulate(
+    measure: Callable[..., tuple[PyTree, Metrics]],
+    move: Callable[[State, PyTree], State],
+    axis: str | None = None,
+) -> Callable[..., tuple[State, Metrics]]:
+    """Update by sufficient statistics: map, sum over devices, move.
+
+    EM, k-means, exact Bayes and Fisher information are of this form.
+
+    Args:
+      measure: `measure(key, state, *batch) -> (statistics, metrics)`; statistics are sums over the batch.
+      move: `move(state, statistics) -> state`, the same on every device.
+      axis: as in `descend`.
+    Returns:
+      `update(key, state, *batch) -> (state, metrics)`.
+    """
+
+    def update(key: Key, state: State, *batch) -> tuple[State, Metrics]:
+        statistics, metrics = measure(key, state, *batch)
+        if axis is not None:
+            statistics = lax.psum(statistics, axis)
+        return move(state, statistics), metrics
+
+    return update
+
+
+def full_pass(
+    measure: Callable[[Key, State, PyTree], Mapping[str, Mean | Array]], batches: PyTree, num_examples: int
+) -> Probe:
+    """Probe that sees every example of a split exactly once.
+
+    Args:
+      measure: `measure(key, state, batch) -> {name: Mean or Array [B, ...]}`, with the batch's mask as weights.
+      batches: leaves `[N, B, ...]`: the split cut into N equal batches, padded and masked (`data.padded`).
+      num_examples: examples in the split, without padding.
+    Returns:
+      A probe: `Mean`s merged over the split, arrays `[num_examples, ...]` in the order of the split.
+    """
+    num_batches = jax.tree.leaves(batches)[0].shape[0]
+    batches = jax.tree.map(jax.numpy.asarray, batches)
+
+    def probe(key, state):
+        def one(inputs):
+            return measure(inputs[0], state, inputs[1])
+
+        results = lax.map(one, (jax.random.split(key, num_batches), batches))
+
+        def merge(result):
+            if isinstance(result, Mean):
+                return Mean(result.total.sum(0), result.count.sum(0))
+            return result.reshape(-1, *result.shape[2:])[:num_examples]
+
+        return {name: merge(result) for name, result in results.items()}
+
+    return probe

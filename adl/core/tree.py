@@ -1,0 +1,59 @@
+"""Arithmetic on whole pytrees."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from adl.core.types import Array, PyTree
+
+
+def ema(average: PyTree, new: PyTree, decay: Array | float) -> PyTree:
+    """Exponential moving average `decay * average + (1 - decay) * new`, leaf by leaf.
+
+    Args:
+      average: the average so far.
+      new: of the same structure and shapes.
+      decay: `[]` in [0, 1]; 0 copies `new`, 1 never moves.
+    """
+    return jax.tree.map(lambda a, n: (decay * a + (1 - decay) * n).astype(a.dtype), average, new)
+
+
+def where(condition: Array, true: PyTree, false: PyTree) -> PyTree:
+    """`true` where `condition` holds, else `false`.
+
+    Args:
+      condition: `[]` or `[B...]` boolean; it is aligned with the leading axes of every leaf.
+      true: any pytree.
+      false: of the same structure and shapes.
+    """
+
+    def pick(a, b):
+        return jnp.where(condition.reshape(condition.shape + (1,) * (jnp.ndim(a) - condition.ndim)), a, b)
+
+    condition = jnp.asarray(condition)
+    return jax.tree.map(pick, true, false)
+
+
+def norm(tree: PyTree) -> Array:
+    """`[]` Euclidean norm of all entries of all leaves together."""
+    return optax.tree.norm(tree)
+
+
+def count(tree: PyTree) -> int:
+    """Number of scalars in all leaves together; works on shapes alone, so it costs nothing."""
+    return sum(leaf.size for leaf in jax.tree.leaves(tree))
+
+
+def take(tree: PyTree, index: int) -> PyTree:
+    """Entry `index` along the first axis of every leaf: one seed of many, one batch of a stack."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def copy(tree: PyTree) -> PyTree:
+    """The same values in buffers of their own: a teacher and its student cannot both be donated from one."""
+    return jax.tree.map(jnp.copy, tree)
+
+
+def zeros(tree: PyTree) -> PyTree:
+    """Zeros in the shapes and dtypes of `tree`, which may hold `ShapeDtypeStruct`s."""
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), tree)

@@ -1,0 +1,50 @@
+"""What an experiment is, to the runner: objects, and the claims that are measured on them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adl.core import Algorithm, Probe, PyTree
+
+
+class Outcome(NamedTuple):
+    """What figures are drawn from."""
+
+    history: list[dict[str, Any]]  # rows of metrics.jsonl: {"step": 100, "train/loss": 0.31 or one value a run, ...}
+    arrays: Mapping[str, np.ndarray]  # "probe/name" -> the array that a probe returned last, of the first run
+
+    def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps `[T]` and values `[T]` or `[T, runs...]` of one metric, where it was measured."""
+        rows = [row for row in self.history if name in row]
+        return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows], float)
+
+
+class Experiment(NamedTuple):
+    """The objects of one experiment.
+
+    The algorithm moves on `batches[step]`. `probes` look every `eval_every` steps and at the end, `final` only at
+    the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays go to the figures.
+    """
+
+    algorithm: Algorithm
+    batches: Sequence[PyTree]  # batches[step]: a pure function of the step
+    probes: Mapping[str, Probe] = {}
+    final: Mapping[str, Probe] = {}
+    figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure
+
+
+class Claim(NamedTuple):
+    """A number that this experiment promises, and how it is measured."""
+
+    metric: str  # key of the last row of metrics.jsonl that has it, "test/accuracy"
+    protocol: str  # data, split, what is averaged
+    overrides: Mapping[str, Any] = {}  # configuration that differs from the default
+    at_least: float = -np.inf
+    at_most: float = np.inf
+    reference: str = ""  # where the bound comes from, and what others reach
+    long: bool = False  # only with `verify --long`
+
+    def holds(self, value: float) -> bool:
+        """Whether a measured value keeps the promise; nan never does."""
+        return bool(self.at_least <= value <= self.at_most)
