@@ -30,7 +30,7 @@ def descend(
       axis: name of the mapped axis that the step will run under (pmap), or None: one device, or the compiler
         inserts the reduction.
     Returns:
-      `update(key, learner, *batch) -> (learner, metrics)`; metrics are local to the device, as `over_devices` sums them.
+      `update(key, learner, *batch) -> (learner, metrics)`; metrics are of this device: `over_devices` sums them.
     """
     tx = optax.with_extra_args_support(tx)
 
