@@ -7,6 +7,7 @@ Keys follow the lifts. A lift that makes n runs or n steps takes n keys along th
 `repeated(alg, n)` with the keys of n steps is these n steps.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
-from adl.core.types import Algorithm, Array, BadInput, Batch, Key, Metrics, PyTree, State
+from adl.core.types import Algorithm, Array, BadInput, Batch, Key, Metrics, Probe, PyTree, State
 
 Layout = Callable[[PyTree, PyTree, Mesh], PyTree]  # (axes, state, mesh) -> PartitionSpecs like the state
 
@@ -236,6 +237,31 @@ def trace(
         return lax.scan(body, state, _keys(key, n))
 
     return draw
+
+
+# Probes, lifted with their algorithm.
+
+
+def probe_jitted(probe: Probe) -> Probe:
+    """Compiles a probe; the state stays the caller's."""
+    return jax.jit(probe)
+
+
+def probe_over_seeds(probe: Probe) -> Probe:
+    """The probe of each of the runs of `over_seeds`: `probe(keys [S], states [S, ...])`."""
+    return jax.vmap(probe)
+
+
+def probe_over_values(make: Callable[[PyTree], Probe], values: PyTree) -> Probe:
+    """The probe of each of the runs of `over_values`, all with the same keys."""
+    values = jax.tree.map(jnp.asarray, values)
+    return lambda key, state: jax.vmap(lambda value, s: make(value)(key, s))(values, state)
+
+
+@functools.partial(jax.jit, static_argnames="n")
+def step_keys(root: Key, start: Array | int, *, n: int) -> Key:
+    """`[n, ...]` keys of the steps from `start` on: step t has `fold_in(root, t)`, whatever ran before."""
+    return jax.vmap(lambda step: fold_in(root, step))(start + jnp.arange(n, dtype=jnp.uint32))
 
 
 # Layouts of a state over a mesh.

@@ -57,3 +57,9 @@ def copy(tree: PyTree) -> PyTree:
 def zeros(tree: PyTree) -> PyTree:
     """Zeros in the shapes and dtypes of `tree`, which may hold `ShapeDtypeStruct`s."""
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), tree)
+
+
+def finite(tree: PyTree) -> Array:
+    """`[L]` whether each of the L leaves holds finite numbers only; integers, booleans and keys always do."""
+    leaves = jax.tree.leaves(tree)
+    return jnp.array([jnp.isfinite(x).all() if jnp.issubdtype(x.dtype, jnp.inexact) else True for x in leaves])

@@ -1,6 +1,19 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Config
+from adl.run.config import Config, Count, Fraction, Natural, NonNegative, Positive, Rate
 from adl.run.experiment import Claim, Experiment, Outcome
+from adl.run.launch import main
 
-__all__ = ["Claim", "Config", "Experiment", "Outcome"]
+__all__ = [
+    "Claim",
+    "Config",
+    "Count",
+    "Experiment",
+    "Fraction",
+    "Natural",
+    "NonNegative",
+    "Outcome",
+    "Positive",
+    "Rate",
+    "main",
+]

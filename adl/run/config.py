@@ -1,26 +1,177 @@
 """Configuration: a frozen dataclass from the command line, the same fields in every experiment."""
 
+import dataclasses
+import difflib
+import hashlib
+import itertools
+import json
+import math
+import sys
+import types
+import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import tyro
+
+from adl.core import BadInput
+
+
+class Range(NamedTuple):
+    """Closed interval of the values that a field may take; an open end excludes its bound."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    open_low: bool = False
+    open_high: bool = False
+
+    def __contains__(self, value: float) -> bool:
+        above = value > self.low if self.open_low else value >= self.low
+        below = value < self.high if self.open_high else value <= self.high
+        return above and below and math.isfinite(value)
+
+    def __str__(self) -> str:
+        low, high = "(" if self.open_low else "[", ")" if self.open_high else "]"
+        if self.high == math.inf:
+            return f"{'>' if self.open_low else '>='} {self.low:g}"
+        return f"in {low}{self.low:g}, {self.high:g}{high}"
+
+
+def _number(kind: type, wanted: Range) -> Any:
+    """The type of a number within a range; the range is checked, and shown in the help."""
+    return Annotated[kind, wanted, tyro.conf.arg(metavar=f"{kind.__name__.upper()} {wanted}")]
+
+
+Count = _number(int, Range(low=1))
+Natural = _number(int, Range(low=0))
+Positive = _number(float, Range(low=0, open_low=True))
+NonNegative = _number(float, Range(low=0))
+Fraction = _number(float, Range(low=0, high=1))
+Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropout: 1 would never move, or drop all
 
 
 @dataclass(frozen=True)
 class Config:
     """What every experiment has; an experiment's own fields come on top and override these defaults."""
 
-    seed: int = 0  # >= 0; of parameters and noise; the order of the data does not depend on it
-    num_steps: int = 1000  # >= 1, length of the run
-    batch_size: int = 128  # >= 1, examples a step, over all devices
-    steps_per_call: int = 1  # >= 1, steps a dispatch (scan)
-    log_every: int = 50  # >= 1, steps a row of training metrics
-    eval_every: int = 500  # >= 1, steps between probes
-    checkpoint_every: int = 500  # >= 1, steps between checkpoints
-    lift: Literal["jit", "pmap", "shard"] = "jit"  # where steps run
+    seed: Natural = 0  # of parameters and noise; the order of the data does not depend on it
+    num_steps: Count = 1000  # length of the run
+    batch_size: Count = 128  # examples a step, over all devices
+    steps_per_call: Count = 1  # steps a dispatch (scan)
+    log_every: Count = 100  # steps between rows of training metrics
+    eval_every: Count = 500  # steps between probes
+    checkpoint_every: Count = 500  # steps between checkpoints
+    lift: Literal["jit", "pmap", "shard"] = (
+        "jit"  # where steps run: one device, all by pmap, all by one sharded program
+    )
     layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard
-    num_seeds: int = 1  # >= 1, runs with seeds seed, seed + 1, ... in one program
-    sweep: tuple[str, ...] = ()  # name=value,value,...: all these values in one program
+    num_seeds: Count = 1  # runs with seeds seed, seed + 1, ... in one program
+    sweep: tuple[str, ...] = ()  # name=value,value,...: all these values (of several: all combinations) in one program
     workdir: str = ""  # output folder; empty: runs/<experiment>, with a digest of what differs from the defaults
     data_dir: str = ""  # of TFDS; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets
     dataset: str = ""  # TFDS name
     precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
+
+
+# How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them.
+FREE = (
+    *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every"),
+    *("lift", "layout", "workdir", "data_dir", "plan"),
+)
+
+
+def parse(config_type: type[Config], argv: Sequence[str], *, prog: str, description: str) -> Config:
+    """Configuration from command-line words; wrong words end the process with one message and exit code 2."""
+    config = tyro.cli(config_type, args=list(argv), prog=prog, description=description, use_underscores=True)
+    check(config)
+    return config
+
+
+def check(config: Config) -> None:
+    """Every field within the range that its annotation names.
+
+    Raises:
+      BadInput: naming the field, its value and its range.
+    """
+    for name, wanted in ranges(type(config)).items():
+        value = getattr(config, name)
+        if value not in wanted:
+            raise BadInput(f"--{name} {value}: it must be {wanted}")
+    for point in grid(config):
+        check(dataclasses.replace(config, sweep=(), **point))
+
+
+def ranges(config_type: type[Config]) -> dict[str, Range]:
+    """The `Range` of each field that has one."""
+    hints = typing.get_type_hints(config_type, include_extras=True)
+    return {
+        name: note
+        for name, hint in hints.items()
+        for note in getattr(hint, "__metadata__", ())
+        if isinstance(note, Range)
+    }
+
+
+def grid(config: Config) -> list[dict[str, float]]:
+    """The points of the sweep, one `{field: value}` for each run; empty without a sweep.
+
+    Raises:
+      BadInput: for a field that is not a number of this experiment, or a value that is not a number.
+    """
+    common = {field.name for field in dataclasses.fields(Config)}
+    hints = typing.get_type_hints(type(config))
+    fields = [name for name, hint in hints.items() if hint is float and name not in common]
+    columns: dict[str, list[float]] = {}
+    for text in config.sweep:
+        name, _, values = text.partition("=")
+        if name not in fields:
+            raise BadInput(f"--sweep {text}: {name} is not one of {', '.join(fields)}{did_you_mean(name, fields)}")
+        try:
+            columns[name] = [float(value) for value in values.split(",")]
+        except ValueError:
+            raise BadInput(f"--sweep {text}: it must be {name}=number,number,...") from None
+    if not columns:
+        return []
+    return [dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())]
+
+
+def swept_values(config: Config) -> dict[str, np.ndarray] | None:
+    """The sweep's grid as columns `[V]`; None without a sweep."""
+    points = grid(config)
+    return {name: np.array([p[name] for p in points], np.float32) for name in points[0]} if points else None
+
+
+def default_workdir(config: Config, name: str) -> Path:
+    """`runs/<name>` for the defaults; what differs in computation adds a digest, so no run meets another's."""
+    fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in FREE}
+    changed = {k: v for k, v in fields.items() if v != getattr(type(config)(), k)}
+    if not changed:
+        return Path("runs") / name
+    digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
+    return Path("runs") / f"{name}-{digest}"
+
+
+def differences(config: Config, saved: Mapping[str, Any]) -> list[str]:
+    """`field: saved -> now` for each field that decides what is computed and is not as saved."""
+    now = json.loads(json.dumps(dataclasses.asdict(config)))
+    fields = sorted((set(now) | set(saved)) - set(FREE))
+    gone = "(no such field)"
+    pairs = [(name, saved.get(name, gone), now.get(name, gone)) for name in fields]
+    return [f"{name}: {old} -> {new}" for name, old, new in pairs if old != new]
+
+
+def did_you_mean(word: str, words: Sequence[str]) -> str:
+    """`; did you mean X?`, or nothing where no word is close."""
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def experiment_name(module: str) -> tuple[str, types.ModuleType]:
+    """Name of an experiment and its module, also where the module runs as `__main__`."""
+    found = sys.modules[module]
+    full = found.__spec__.name if found.__spec__ else Path(found.__file__).stem
+    return full.rpartition(".")[2], found

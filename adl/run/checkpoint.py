@@ -1,0 +1,88 @@
+"""Checkpoints: the state after so many steps, written by orbax, whole or not at all."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from adl.core import BadInput, PyTree
+
+
+class Checkpoints:
+    """The checkpoints of one run: `directory/<step>/`, the newest few of them.
+
+    Writing goes on in the background while the next steps run; a checkpoint counts once it is complete, so a kill or
+    a full disk in the middle leaves the one before as the newest.
+    """
+
+    def __init__(self, directory: Path, *, keep: int = 3):
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
+        self.directory = directory
+        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+
+    def latest(self) -> int | None:
+        """Step of the newest complete checkpoint."""
+        return self._manager.latest_step()
+
+    def save(self, step: int, state: PyTree) -> None:
+        """Starts to write the state after `step` steps.
+
+        Raises:
+          OSError: if this or the write before it failed (disk full, no permission).
+        """
+        if step in self._manager.all_steps():
+            return
+        with _as_os_error():
+            self._manager.save(step, args=ocp.args.StandardSave(_writable(state)))
+
+    def restore(self, step: int, like: PyTree) -> PyTree:
+        """State after `step` steps, placed as `like` is.
+
+        Raises:
+          BadInput: if the checkpoint does not fit `like` or cannot be read.
+        """
+        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, _writable(like))
+        try:
+            return _readable(self._manager.restore(step, args=ocp.args.StandardRestore(shapes)), like)
+        except (ValueError, OSError, KeyError) as error:
+            reason = str(error).strip().splitlines()[0]
+            raise BadInput(f"checkpoint {self.directory / str(step)} cannot be restored: {reason}") from error
+
+    def wait(self) -> None:
+        """Returns when everything is on disk.
+
+        Raises:
+          OSError: if it could not be written.
+        """
+        with _as_os_error():
+            self._manager.wait_until_finished()
+
+    def close(self) -> None:
+        """Waits, and lets go of the directory."""
+        self.wait()
+        self._manager.close()
+
+
+class _as_os_error:
+    """Storage errors arrive as ValueError or RuntimeError with the cause in their text; an OSError says what it is."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            raise OSError(str(error).strip().splitlines()[0]) from error
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _writable(state: PyTree) -> PyTree:
+    """The state with typed keys (of games, of environments) as the integers that they hold."""
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, state)
+
+
+def _readable(data: PyTree, like: PyTree) -> PyTree:
+    return jax.tree.map(lambda leaf, d: jax.random.wrap_key_data(d) if _is_key(leaf) else d, like, data)

@@ -1,0 +1,249 @@
+"""The loop. Its order is fixed: probe, save, next batch, step."""
+
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from adl.core import BadInput, Mean, PyTree, lift, tree
+from adl.run.checkpoint import Checkpoints
+from adl.run.experiment import Outcome
+from adl.run.program import Program
+from adl.run.record import Records, console, sweep_table
+
+
+class RunFailed(RuntimeError):
+    """The run cannot go on; the message is one line."""
+
+
+class Interrupted(Exception):
+    """A signal stopped the run, after a checkpoint."""
+
+    def __init__(self, message: str, exit_code: int):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def fit(program: Program, folder: Path, name: str) -> Outcome:
+    """Runs an experiment to its end in `folder`, from the newest checkpoint there.
+
+    Args:
+      program: the lifted experiment.
+      folder: an open run folder.
+      name: of the experiment, for the display.
+
+    Returns:
+      The rows, and the arrays of the last probes.
+
+    Raises:
+      RunFailed: if the loss is not finite, or a checkpoint cannot be written.
+      Interrupted: after SIGTERM or Ctrl-C.
+    """
+    run = _Run(program, folder, name)
+    with _Signals() as signals:
+        try:
+            run.train(signals)
+            run.conclude()
+        except OSError as error:
+            raise RunFailed(f"{folder}: {error.strerror or error}; {run.last_good()}") from error
+        finally:
+            run.records.close(run.step)
+    run.checkpoints.close()
+    return Outcome(run.records.history, run.arrays)
+
+
+class _Run:
+    """What changes while a run goes on."""
+
+    def __init__(self, program: Program, folder: Path, name: str):
+        self.program, self.config, self.folder = program, program.config, folder
+        self.init_key, self.step_root, self.probe_root = program.keys()
+        self.batches = program.experiment.batches
+        self.checkpoints = Checkpoints(folder / "checkpoints")
+        self.state = self._initial()
+        self.resumed = self.checkpoints.latest()
+        if self.resumed is not None:
+            self.state = self.checkpoints.restore(self.resumed, self.state)
+        self.step = self.resumed or 0
+        self.finite = lift.probe_jitted(tree.finite)
+        self.was_finite = np.asarray(self.finite(self.state))
+        if self.step > self.config.num_steps:
+            raise BadInput(f"--num_steps {self.config.num_steps}: {folder} is at step {self.step} already")
+        self.records = Records(folder, start=self.resumed, num_steps=self.config.num_steps, name=name)
+        self.window: list[tuple[int, int, PyTree]] = []  # (first step, steps, metrics still on the device)
+        self.arrays: dict[str, np.ndarray] = {}
+        self.probes = {name: program.probe(name) for name in program.experiment.probes}
+
+    def _initial(self) -> PyTree:
+        if self.config.steps_per_call == 1:
+            return self.program.algorithm().init(self.init_key, self.batches[0])
+        return self.program.algorithm(self.config.steps_per_call).init(self.init_key, self._stacked(0, 1))
+
+    def _stacked(self, step: int, n: int) -> PyTree:
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *[self.batches[step + i] for i in range(n)])
+
+    def train(self, signals: "_Signals") -> None:
+        config, previous = self.config, self.step
+        clock = _Clock()
+        while True:
+            last = self.step == config.num_steps
+
+            def due(every, last=last, previous=previous):
+                return last or self.step == 0 or self.step // every > previous // every
+
+            if self.step != self.resumed:
+                if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or signals.caught:
+                    self.write_row(probe=due(config.eval_every))
+                if (due(config.checkpoint_every) and self.step > 0) or signals.caught:
+                    self.save()
+            if signals.caught:
+                self.checkpoints.wait()
+                raise signals.interruption(
+                    f"stopped at step {self.step}, saved; the same command resumes {self.folder}"
+                )
+            if last:
+                break
+            n = min(config.steps_per_call, config.num_steps - self.step)
+            started = time.perf_counter()
+            batch = self._stacked(self.step, n) if n > 1 else self.batches[self.step]
+            clock.add_data(time.perf_counter() - started)
+            keys = lift.step_keys(self.step_root, self.step, n=n)
+            self.state, metrics = self.program.algorithm(n).step(keys if n > 1 else keys[0], self.state, batch)
+            if self.window:  # one step late: the device has its next step before the host waits for the last
+                jax.block_until_ready(self.window[-1][2])
+            self.window.append((self.step, n, metrics))
+            previous, self.step = self.step, self.step + n
+            clock.add_steps(n)
+            self.records.advance(self.step)
+        clock.report()
+
+    def write_row(self, *, probe: bool) -> None:
+        """The row of this step: training metrics since the last row, and what the probes see."""
+        row = {f"train/{name}": value for name, value in self.drain().items()}
+        if probe:
+            for name, looked in self.probes.items():
+                row |= self.look(name, looked)
+        if row:
+            self.records.write(self.step, row)
+            self.require_finite(self.step, {k: v for k, v in row.items() if not k.startswith("train/")})
+
+    def look(self, name: str, probe: Any) -> dict[str, np.ndarray]:
+        """Means of one probe, as values; its arrays are kept for the figures."""
+        results = jax.device_get(probe(lift.step_keys(self.probe_root, self.step, n=1)[0], self.state))
+        runs = (self.config.num_seeds > 1) + bool(self.config.sweep)
+        arrays = {key: value for key, value in results.items() if not isinstance(value, Mean)}
+        self.arrays |= {f"{name}/{key}": np.asarray(value)[(0,) * runs] for key, value in arrays.items()}
+        return {f"{name}/{key}": _value(value) for key, value in results.items() if isinstance(value, Mean)}
+
+    def drain(self) -> dict[str, np.ndarray]:
+        """Training metrics since the last row, merged, from the device."""
+        window, self.window = self.window, []
+        fetched = jax.device_get([metrics for _, _, metrics in window])
+        for (first, n, _), metrics in zip(window, fetched, strict=True):
+            self.require_finite(first, {key: _value(mean) for key, mean in metrics.items()}, steps=n)
+        if not fetched:
+            return {}
+        return {key: _value(Mean(*map(sum, zip(*[m[key] for m in fetched], strict=True)))) for key in fetched[0]}
+
+    def require_finite(self, step: int, values: Mapping[str, np.ndarray], *, steps: int = 1) -> None:
+        """Stops the run where a loss is not finite; in a sweep, where no value is left whose loss is."""
+        for name, value in values.items():
+            finite = np.isfinite(value)
+            lost = not finite.any() if self.config.sweep else not finite.all()
+            if lost and name.rpartition("/")[2] == "loss":
+                where = f"step {step}" if steps == 1 else f"steps {step} to {step + steps - 1}"
+                raise RunFailed(f"{name} is {_spelled(value)} at {where}; {self.last_good()}")
+
+    def save(self) -> None:
+        """A checkpoint of this step, unless what was finite at the start no longer is: a loss tells one step late."""
+        if not self.config.sweep and (self.was_finite & ~np.asarray(self.finite(self.state))).any():
+            raise RunFailed(f"the state is no longer finite after {self.step} steps; {self.last_good()}")
+        self.checkpoints.save(self.step, self.state)
+
+    def last_good(self) -> str:
+        """One clause on where a next run would start."""
+        step = self.checkpoints.latest()
+        if step is None:
+            return "there is no checkpoint yet"
+        return f"the last good checkpoint is step {step} ({self.folder / 'checkpoints' / str(step)})"
+
+    def conclude(self) -> None:
+        """Final probes and figures."""
+        self.checkpoints.wait()
+        row: dict[str, np.ndarray] = {}
+        for name in self.program.experiment.final:
+            row |= self.look(name, self.program.probe(name, final=True))
+        if self.resumed == self.step:  # a complete run: its rows are there, its figures want the arrays
+            for name, looked in self.probes.items():
+                self.look(name, looked)
+        if row and not set(row) <= set().union(*(r for r in self.records.history if r["step"] == self.step)):
+            self.records.write(self.step, row)
+        outcome = Outcome(self.records.history, self.arrays)
+        (self.folder / "figures").mkdir(exist_ok=True)
+        for name, draw in self.program.experiment.figures.items():
+            draw(outcome).savefig(self.folder / "figures" / f"{name}.png", dpi=144)
+        if self.config.sweep:
+            console.print(sweep_table(self.config, self.records.history))
+        console.print(f"done: {self.folder}", highlight=False, soft_wrap=True)
+
+
+class _Clock:
+    """Time of the steps and of the data, after the first step of each length, which compiles."""
+
+    def __init__(self):
+        self.data, self.calls, self.steps, self.started = 0.0, 0, 0, None
+
+    def add_data(self, seconds: float) -> None:
+        if self.started is not None:
+            self.data, self.calls = self.data + seconds, self.calls + 1
+
+    def add_steps(self, n: int) -> None:
+        if self.started is None:
+            self.started = time.perf_counter()
+        else:
+            self.steps += n
+
+    def report(self) -> None:
+        if self.steps:
+            seconds = time.perf_counter() - self.started
+            console.print(
+                f"{self.steps} steps in {seconds:.1f} s: {1e3 * seconds / self.steps:.3g} ms a step with probes, "
+                f"of which {1e3 * self.data / self.steps:.2g} ms of host time for its batch",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+
+class _Signals:
+    """SIGTERM and Ctrl-C, noted for the loop to finish its step; a second one acts at once."""
+
+    def __enter__(self) -> "_Signals":
+        self.caught: int | None = None
+        self._old = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        for number, handler in self._old.items():
+            signal.signal(number, handler)
+
+    def _note(self, number: int, _: Any) -> None:
+        if self.caught is not None:
+            raise Interrupted("stopped at once; the same command resumes from the last checkpoint", 128 + number)
+        self.caught = number
+
+    def interruption(self, message: str) -> Interrupted:
+        return Interrupted(message, 128 + self.caught)
+
+
+def _value(mean: Mean) -> np.ndarray:
+    """Value `[runs...]` of a fetched mean; nan where nothing was counted."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.asarray(mean.total) / np.asarray(mean.count)
+
+
+def _spelled(value: np.ndarray) -> str:
+    return str(value) if np.ndim(value) == 0 else np.array2string(value, threshold=8)

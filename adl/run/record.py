@@ -1,0 +1,188 @@
+"""Records of a run: rows of metrics, TensorBoard events, the environment, and what a person sees meanwhile."""
+
+import fcntl
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from adl.core import BadInput
+from adl.run.config import Config, grid
+
+console = Console(stderr=True)
+
+
+class Records:
+    """Writer of `metrics.jsonl`, its TensorBoard mirror and the progress display of one run.
+
+    Rows hold nothing of the clock, so the file of a resumed run is that of a straight one, byte for byte.
+    """
+
+    def __init__(self, folder: Path, *, start: int | None, num_steps: int, name: str):
+        """Opens the records, cut back to what was written up to `start`, the restored step (None: none)."""
+        from tensorboardX import SummaryWriter
+
+        self.path = folder / "metrics.jsonl"
+        self.history = [row for row in read_rows(self.path) if start is not None and row["step"] <= start]
+        replacement = self.path.with_suffix(".tmp")
+        replacement.write_text("".join(json.dumps(row) + "\n" for row in self.history))
+        os.replace(replacement, self.path)
+        self._file = self.path.open("a")
+        self._events = SummaryWriter(str(folder / "events"), purge_step=None if start is None else start + 1)
+        self._progress = Progress(
+            TextColumn("[bold]" + name),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task(name, total=num_steps, completed=start or 0, note="compiling")
+        self._shown = 0.0
+        self._progress.start()
+
+    def write(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Appends the row of `step`: a number for one run, nested lists for several; null where it is not finite."""
+        row = {"step": step, **{name: _plain(value) for name, value in metrics.items()}}
+        self.history.append(row)
+        self._file.write(json.dumps(row) + "\n")
+        self._file.flush()
+        for name, value in metrics.items():
+            for index in np.ndindex(np.shape(value)):
+                tag = "/".join([name, *map(str, index)])
+                self._events.add_scalar(tag, float(np.asarray(value)[index]), step)
+        note = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items())
+        if console.is_terminal:
+            self._progress.update(self._task, note=note if len(note) < 60 else note[:59] + "…")
+        else:
+            console.print(f"step {step}  {note}", highlight=False, soft_wrap=True)
+
+    def advance(self, step: int) -> None:
+        """Moves the progress bar, at most ten times a second: drawing must not slow the steps."""
+        now = time.monotonic()
+        if now - self._shown > 0.1:
+            self._progress.update(self._task, completed=step)
+            self._shown = now
+
+    def close(self, step: int) -> None:
+        """Everything on disk, the bar where it ended."""
+        self._progress.update(self._task, completed=step)
+        self._progress.stop()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._events.close()
+
+
+def sweep_table(config: Config, history: Sequence[Mapping[str, Any]]) -> Table:
+    """A line for each point of the sweep with its last metrics, mean and standard error over seeds where there are."""
+    points = grid(config)
+    last: dict[str, Any] = {}
+    for row in history:
+        last |= row
+    metrics = sorted(name for name in last if name != "step")
+    table = Table(*points[0], *metrics, title=f"step {last['step']}")
+    for index, point in enumerate(points):
+        values = [np.atleast_1d(np.array(last[name][index], float)) for name in metrics]
+        table.add_row(*(f"{value:g}" for value in point.values()), *map(_mean_and_error, values))
+    return table
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of a `metrics.jsonl`; a last line cut off by a kill is left out."""
+    rows = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def lock(folder: Path) -> TextIO:
+    """Exclusive hold on a run's folder, until it is closed or the process ends.
+
+    Raises:
+      BadInput: if another process holds it.
+    """
+    handle = (folder / "lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise BadInput(f"--workdir {folder}: another process is running there; choose another --workdir") from None
+    return handle
+
+
+def environment() -> dict[str, Any]:
+    """Versions, devices and source revision: what a number was measured with."""
+    packages = ("adl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    return {
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in packages},
+        "platform": platform.platform(),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "backend": jax.default_backend(),
+        "devices": [str(device.device_kind) for device in jax.devices()],
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
+        "git_revision": _git_revision(),
+        "command": ["python", "-m", sys.modules["__main__"].__spec__.name, *sys.argv[1:]]
+        if getattr(sys.modules["__main__"], "__spec__", None)
+        else sys.argv,
+    }
+
+
+def processor() -> str:
+    """Model name of the processor, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _git_revision() -> str:
+    here = Path(__file__).parent
+
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def _plain(value: Any) -> Any:
+    """Numbers as JSON has them: floats or nested lists, null for what is not finite."""
+    if np.ndim(value):
+        return [_plain(v) for v in value]
+    return float(value) if np.isfinite(value) else None
+
+
+def _mean_and_error(values: np.ndarray) -> str:
+    error = f" ± {values.std(ddof=1) / np.sqrt(values.size):.2g}" if values.size > 1 else ""
+    return f"{values.mean():.4g}{error}"
+
+
+def _short(value: np.ndarray) -> str:
+    return f"{value:.4g}" if np.ndim(value) == 0 else f"{np.mean(value):.4g}"
