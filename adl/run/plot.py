@@ -1,0 +1,171 @@
+"""Figures that every experiment draws: curves over steps, grids of images, and empty panels in the house style.
+
+All are plain `matplotlib.figure.Figure`s, which `savefig` renders by Agg: no screen, no global state of pyplot.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import matplotlib
+import numpy as np
+from cycler import cycler
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from adl.run.experiment import Outcome
+
+# Distinct under the common colour-vision deficiencies. Source: Okabe & Ito 2008, "Color Universal Design".
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLE = {
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": cycler(color=COLORS),
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "legend.fontsize": 8,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "image.interpolation": "nearest",
+    "image.cmap": "gray",
+}
+DPI = 144  # an image grid is exact at this resolution: a pixel of the image is a square of whole dots
+CELL = 84  # dots an image of a grid takes, about
+
+
+def panel(rows: int = 1, cols: int = 1, *, size: tuple[float, float] = (3.2, 2.6)) -> tuple[Figure, np.ndarray]:
+    """An empty figure, and its axes as an array `[rows, cols]`, also where there is only one.
+
+    Args:
+      rows: of axes, >= 1.
+      cols: of axes, >= 1.
+      size: width and height of one of the axes, in inches.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(cols * size[0], rows * size[1]), dpi=DPI, layout="constrained")
+        return figure, figure.subplots(rows, cols, squeeze=False)
+
+
+def curves(
+    outcome: Outcome,
+    metrics: Mapping[str, str],
+    *,
+    y_label: str,
+    title: str,
+    y_scale: Literal["linear", "log"] = "linear",
+) -> Figure:
+    """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
+
+    Runs that are not finite at a step are left out of its mean. A sweep over values and seeds has a line for each
+    value, from dark to light in the sweep's order.
+
+    Args:
+      outcome: of the run.
+      metrics: `{label: name}`, the names as in `metrics.jsonl`.
+      y_label: quantity and unit of the vertical axis.
+      title: of the figure.
+      y_scale: of the vertical axis.
+    Raises:
+      KeyError: if a metric was never written.
+    """
+    figure, axes = panel(size=(4.4, 3.1))
+    ax = axes[0, 0]
+    for color, (label, name) in zip(COLORS * len(metrics), metrics.items(), strict=False):
+        steps, values = outcome.curve(name)
+        if not steps.size:
+            raise KeyError(f"no row of this run has {name!r}")
+        _curve(ax, steps, values, label, color)
+    ax.set(xlabel="step", ylabel=y_label, title=title, yscale=y_scale)
+    ax.margins(x=0.02)
+    with matplotlib.rc_context(STYLE):
+        ax.legend()
+    return figure
+
+
+def _curve(ax: Axes, steps: np.ndarray, values: np.ndarray, label: str, color: str) -> None:
+    """Draws values `[T]`, `[T, runs]` or `[T, values, seeds]` in one colour."""
+    shape = {1: (1, 1), 2: (1, *values.shape[1:]), 3: values.shape[1:]}[values.ndim]
+    runs = np.ma.masked_invalid(values.reshape(len(steps), *shape))
+    marker = "o" if len(steps) <= 25 else None
+    for index in range(runs.shape[1]):
+        mean, alpha = runs[:, index].mean(-1), 1 - 0.8 * index / runs.shape[1]
+        ax.plot(steps, mean, color=color, alpha=alpha, marker=marker, markersize=2.5, label="" if index else label)
+        if runs.shape[2] > 1:
+            error = runs[:, index].std(-1, ddof=1) / np.sqrt(runs[:, index].count(-1))
+            ax.fill_between(steps, mean - error, mean + error, color=color, alpha=0.2 * alpha, linewidth=0)
+
+
+def image_grid(
+    images: np.ndarray,
+    *,
+    row_labels: Sequence[object] | None = None,
+    col_labels: Sequence[object] | None = None,
+    x_label: str = "",
+    y_label: str = "",
+    title: str = "",
+) -> Figure:
+    """Images in rows and columns, every pixel a square of equally many dots at 144 dots an inch.
+
+    Args:
+      images: `[R, C, H, W, 1]` grey or `[R, C, H, W, 3]` colour, in [0, 1]; values outside are clipped.
+      row_labels: R labels at the left, None for none.
+      col_labels: C labels on top, None for none.
+      x_label: what the columns are, on top.
+      y_label: what the rows are, at the left.
+      title: of the figure.
+    Raises:
+      ValueError: if the images or the labels have another shape.
+    """
+    images = np.asarray(images, float)
+    if images.ndim != 5 or images.shape[-1] not in (1, 3):
+        raise ValueError(f"images of shape {images.shape}: they must be [R, C, H, W, 1] or [R, C, H, W, 3]")
+    rows, cols, height, width, _ = images.shape
+    for what, labels, count in (("row", row_labels, rows), ("column", col_labels, cols)):
+        if labels is not None and len(labels) != count:
+            raise ValueError(f"{len(labels)} {what} labels for {count} {what}s of images")
+    scale, gap = max(1, round(CELL / max(height, width))), 4
+    mosaic = _mosaic(np.clip(np.nan_to_num(images), 0, 1), scale, gap)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(mosaic.shape[1] / DPI, mosaic.shape[0] / DPI), dpi=DPI)
+        ax = figure.add_axes((0, 0, 1, 1))
+        ax.imshow(mosaic, vmin=0, vmax=1, interpolation="nearest", aspect="equal")
+        ax.xaxis.tick_top()
+        ax.xaxis.set_label_position("top")
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_xticks(np.arange(cols) * (width * scale + gap) + width * scale / 2, _texts(col_labels, cols))
+        ax.set_yticks(np.arange(rows) * (height * scale + gap) + height * scale / 2, _texts(row_labels, rows))
+        ax.set(xlabel=x_label, ylabel=y_label)
+        ax.set_title(title)
+    _fit(figure, ax, mosaic.shape)
+    return figure
+
+
+def _mosaic(images: np.ndarray, scale: int, gap: int) -> np.ndarray:
+    """One picture `[Y, X, 3]` of images `[R, C, H, W, 1 or 3]`: `scale` dots a pixel, `gap` white dots between images."""
+    rows, cols, height, width, _ = images.shape
+    dots = np.ones((rows, cols, height * scale + gap, width * scale + gap, 3))
+    dots[:, :, : height * scale, : width * scale] = images.repeat(scale, 2).repeat(scale, 3)
+    picture = dots.transpose(0, 2, 1, 3, 4).reshape(rows * (height * scale + gap), cols * (width * scale + gap), 3)
+    return picture[:-gap, :-gap]
+
+
+def _texts(labels: Sequence[object] | None, count: int) -> list[str]:
+    return [""] * count if labels is None else [str(label) for label in labels]
+
+
+def _fit(figure: Figure, ax: Axes, shape: tuple[int, ...]) -> None:
+    """Grows the figure around the axes, whose picture keeps its size in dots, until all text is within."""
+    margin = 10
+    box = ax.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+    left, bottom = np.ceil(margin - min(box.x0, 0)), np.ceil(margin - min(box.y0, 0))
+    width = left + np.ceil(max(box.x1, shape[1])) + margin
+    height = bottom + np.ceil(max(box.y1, shape[0])) + margin
+    figure.set_size_inches(width / DPI, height / DPI)
+    ax.set_position((left / width, bottom / height, shape[1] / width, shape[0] / height))
