@@ -148,7 +148,7 @@ def image_grid(
 
 
 def _mosaic(images: np.ndarray, scale: int, gap: int) -> np.ndarray:
-    """One picture `[Y, X, 3]` of images `[R, C, H, W, 1 or 3]`: `scale` dots a pixel, `gap` white dots between images."""
+    """One picture `[Y, X, 3]` of images `[R, C, H, W, 1 or 3]`: `scale` dots a pixel, `gap` white dots between."""
     rows, cols, height, width, _ = images.shape
     dots = np.ones((rows, cols, height * scale + gap, width * scale + gap, 3))
     dots[:, :, : height * scale, : width * scale] = images.repeat(scale, 2).repeat(scale, 3)

@@ -1,0 +1,90 @@
+import io
+
+import matplotlib.image
+import numpy as np
+import pytest
+
+from adl.run import plot
+from adl.run.experiment import Outcome
+
+
+def rendered(figure):
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=plot.DPI)
+    file.seek(0)
+    return matplotlib.image.imread(file)[..., :3]
+
+
+def outcome(*values, name="loss"):
+    return Outcome([{"step": 10 * t, name: value} for t, value in enumerate(values)], {})
+
+
+def test_curve_of_several_seeds_is_their_mean_with_a_band_of_one_standard_error():
+    figure = plot.curves(outcome([1.0, 3.0], [5.0, 5.0], [2.0, 6.0]), {"train": "loss"}, y_label="nats", title="Loss")
+    (line,), (band,) = figure.axes[0].lines, figure.axes[0].collections
+    np.testing.assert_allclose(line.get_xdata(), [0, 10, 20])
+    np.testing.assert_allclose(line.get_ydata(), [2, 5, 4])
+    corners = band.get_paths()[0].vertices
+    low, high = ([f(corners[corners[:, 0] == x, 1]) for x in (0, 10, 20)] for f in (np.min, np.max))
+    np.testing.assert_allclose(low, [1, 5, 2])  # of two runs, the standard error is half their difference
+    np.testing.assert_allclose(high, [3, 5, 6])
+
+
+def test_sweep_over_seeds_has_a_line_for_each_value():
+    rows = np.arange(2 * 3 * 4.0).reshape(2, 3, 4)
+    figure = plot.curves(outcome(*rows.tolist()), {"train": "loss"}, y_label="nats", title="Loss")
+    np.testing.assert_allclose([line.get_ydata() for line in figure.axes[0].lines], rows.mean(-1).T)
+
+
+def test_run_that_diverged_is_left_out_of_the_mean():
+    figure = plot.curves(outcome([1.0, 3.0], [None, 3.0]), {"train": "loss"}, y_label="nats", title="Loss")
+    np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [2, 3])
+    rendered(figure)
+
+
+def test_curve_that_was_never_measured_is_an_error():
+    with pytest.raises(KeyError, match="test/loss"):
+        plot.curves(outcome(1.0), {"test": "test/loss"}, y_label="nats", title="Loss")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_pixel_of_a_grid_is_a_square_of_equal_dots(channels):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 5, channels)) / 255
+    picture = rendered(plot.image_grid(images, row_labels="ab", col_labels=range(3), x_label="class", title="Grid"))
+    scale = round(plot.CELL / 7)
+    expected = plot._mosaic(images, scale, 4)
+    flat = np.isclose(picture, expected[0, 0], atol=1 / 255).all(-1)
+    starts = [
+        (y, x)
+        for y, x in np.argwhere(flat)
+        if (window := picture[y : y + len(expected), x : x + expected.shape[1]]).shape == expected.shape
+        and np.allclose(window, expected, atol=1.5 / 255)
+    ]
+    assert len(starts) == 1
+    image = picture[starts[0][0] :, starts[0][1] :][: 7 * scale : scale, : 5 * scale : scale]
+    np.testing.assert_allclose(image, np.broadcast_to(images[0, 0], (7, 5, 3)), atol=1.5 / 255)
+
+
+def test_text_of_a_grid_is_within_the_figure():
+    images = np.zeros((1, 1, 8, 8, 1))
+    figure = plot.image_grid(images, row_labels=["a long label"], y_label="rows", title="A title that is far wider")
+    picture = rendered(figure)
+    edge = np.concatenate([picture[:3].ravel(), picture[-3:].ravel(), picture[:, :3].ravel(), picture[:, -3:].ravel()])
+    assert (edge == 1).all()
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 8, 1), (1, 3, 8, 8, 2)])
+def test_grid_of_another_shape_is_an_error(shape):
+    with pytest.raises(ValueError, match="must be"):
+        plot.image_grid(np.zeros(shape))
+
+
+def test_grid_with_missing_labels_is_an_error():
+    with pytest.raises(ValueError, match="2 column labels for 3"):
+        plot.image_grid(np.zeros((1, 3, 8, 8, 1)), col_labels="ab")
+
+
+def test_panel_keeps_rows_and_columns():
+    figure, axes = plot.panel(2, 3)
+    assert axes.shape == (2, 3) and plot.panel()[1].shape == (1, 1)
+    np.testing.assert_allclose(figure.get_size_inches(), (3 * 3.2, 2 * 2.6))
