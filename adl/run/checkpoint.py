@@ -1,5 +1,12 @@
 """Checkpoints: the state after so many steps, written by orbax, whole or not at all."""
 
+import contextlib
+import errno
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +24,7 @@ class Checkpoints:
     """
 
     def __init__(self, directory: Path, *, keep: int = 3):
+        logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs each error that it also raises
         options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=True)
         self.directory = directory
         self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
@@ -33,7 +41,10 @@ class Checkpoints:
         """
         if step in self._manager.all_steps():
             return
-        with _as_os_error():
+        # Asked before, since a write that fails half-way fails in many threads, each with a page of its own.
+        if shutil.disk_usage(self.directory).free < 1.1 * sum(leaf.nbytes for leaf in jax.tree.leaves(state)):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        with _storage_errors():
             self._manager.save(step, args=ocp.args.StandardSave(_writable(state)))
 
     def restore(self, step: int, like: PyTree) -> PyTree:
@@ -55,7 +66,7 @@ class Checkpoints:
         Raises:
           OSError: if it could not be written.
         """
-        with _as_os_error():
+        with _storage_errors():
             self._manager.wait_until_finished()
 
     def close(self) -> None:
@@ -64,15 +75,18 @@ class Checkpoints:
         self._manager.close()
 
 
-class _as_os_error:
-    """Storage errors arrive as ValueError or RuntimeError with the cause in their text; an OSError says what it is."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: Any, error: BaseException | None, _: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, OSError):
-            raise OSError(str(error).strip().splitlines()[0]) from error
+@contextlib.contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Storage errors arrive as ValueError or RuntimeError with the cause deep in their text; raise the cause."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        code = re.search(r"os_error_code='(\d+)'", str(error))
+        if not code:
+            raise
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
 
 
 def _is_key(leaf: Any) -> bool:

@@ -1,5 +1,6 @@
 """The loop. Its order is fixed: probe, save, next batch, step."""
 
+import contextlib
 import signal
 import time
 from collections.abc import Mapping
@@ -44,14 +45,12 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
       Interrupted: after SIGTERM or Ctrl-C.
     """
     run = _Run(program, folder, name)
-    with _Signals() as signals:
+    with _Signals() as signals, contextlib.closing(run.records):
         try:
             run.train(signals)
             run.conclude()
         except OSError as error:
             raise RunFailed(f"{folder}: {error.strerror or error}; {run.last_good()}") from error
-        finally:
-            run.records.close(run.step)
     run.checkpoints.close()
     return Outcome(run.records.history, run.arrays)
 
@@ -102,6 +101,7 @@ class _Run:
                     self.save()
             if signals.caught:
                 self.checkpoints.wait()
+                self.records.finish(self.step)
                 raise signals.interruption(
                     f"stopped at step {self.step}, saved; the same command resumes {self.folder}"
                 )
@@ -119,6 +119,7 @@ class _Run:
             previous, self.step = self.step, self.step + n
             clock.add_steps(n)
             self.records.advance(self.step)
+        self.records.finish(self.step)
         clock.report()
 
     def write_row(self, *, probe: bool) -> None:

@@ -67,7 +67,10 @@ def main(
     except BadInput as error:
         _leave(f"error: {error}", 2)
     except RunFailed as error:
-        _leave(f"error: {error}", 1)
+        print(f"error: {error}", file=sys.stderr, flush=True)
+        if isinstance(error.__cause__, OSError):
+            os._exit(1)  # the writers' exit hooks would try again what has failed, each with a page of its own
+        sys.exit(1)
     except Interrupted as stop:
         _leave(str(stop), stop.exit_code)
 
@@ -132,5 +135,5 @@ def _replace(path: Path, text: str) -> None:
 
 
 def _leave(message: str, code: int) -> None:
-    print(message, file=sys.stderr)
+    print(message, file=sys.stderr, flush=True)
     sys.exit(code)

@@ -1,5 +1,6 @@
 """Records of a run: rows of metrics, TensorBoard events, the environment, and what a person sees meanwhile."""
 
+import contextlib
 import fcntl
 import importlib.metadata
 import json
@@ -77,14 +78,19 @@ class Records:
             self._progress.update(self._task, completed=step)
             self._shown = now
 
-    def close(self, step: int) -> None:
-        """Everything on disk, the bar where it ended."""
+    def finish(self, step: int) -> None:
+        """The bar where the run ended, and the rows on disk."""
         self._progress.update(self._task, completed=step)
         self._progress.stop()
-        self._file.flush()
         os.fsync(self._file.fileno())
-        self._file.close()
-        self._events.close()
+
+    def close(self) -> None:
+        """Lets go of the files, quietly: what could not be written was an error before."""
+        self._progress.stop()
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._events.close()
 
 
 def sweep_table(config: Config, history: Sequence[Mapping[str, Any]]) -> Table:
