@@ -94,9 +94,9 @@ def _is_key(leaf: Any) -> bool:
 
 
 def _writable(state: PyTree) -> PyTree:
-    """The state with typed keys (of games, of environments) as the integers that they hold."""
-    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, state)
+    """The state in a folder of its own, typed keys (of games, of environments) as the integers that they hold."""
+    return {"state": jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, state)}
 
 
 def _readable(data: PyTree, like: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf, d: jax.random.wrap_key_data(d) if _is_key(leaf) else d, like, data)
+    return jax.tree.map(lambda leaf, d: jax.random.wrap_key_data(d) if _is_key(leaf) else d, like, data["state"])

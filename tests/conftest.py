@@ -1,0 +1,16 @@
+"""Eight virtual devices for every test, a persistent compilation cache, and nothing written outside the checkout."""
+
+import os
+from pathlib import Path
+
+_CACHE = Path(__file__).parent.parent / ".pytest_cache" / "adl"
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["XDG_CACHE_HOME"] = str(_CACHE)
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_CACHE / "xla")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ.setdefault("TFDS_DATA_DIR", str(_CACHE / "tfds"))
+
+import jax  # noqa: E402 - it reads these when it starts
+
+jax.config.update("jax_numpy_rank_promotion", "raise")

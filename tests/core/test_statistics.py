@@ -1,0 +1,36 @@
+"""Counting: sums over devices, and passes that see every example once."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adl.core import Mean, accumulate, full_pass
+
+
+def test_accumulate_sums_over_devices():
+    def measure(key, state, batch):
+        return {"sum": batch.sum(), "count": jnp.float32(batch.size)}, {"batch": Mean.of(batch)}
+
+    def move(state, statistics):
+        return statistics["sum"] / statistics["count"] - state
+
+    data = jnp.arange(8.0)
+    want, _ = accumulate(measure, move)(None, 1.0, data)
+    update = accumulate(measure, move, "devices")
+    got, _ = jax.vmap(update, (None, None, 0), axis_name="devices")(None, 1.0, data.reshape(4, 2))
+    np.testing.assert_allclose(want, data.mean() - 1.0)
+    np.testing.assert_allclose(got, np.full(4, want))
+
+
+def test_full_pass_leaves_padding_out():
+    values = np.arange(7.0, dtype="f")
+    batches = {"x": np.pad(values, (0, 2), constant_values=np.nan).reshape(3, 3)}
+    batches["mask"] = np.pad(np.ones(7, "f"), (0, 2)).reshape(3, 3)
+
+    def measure(key, state, batch):
+        return {"mean": Mean.of(batch["x"] + state, batch["mask"]), "x": batch["x"]}
+
+    result = full_pass(measure, batches, 7)(jax.random.key(0), 1.0)
+    np.testing.assert_allclose(result["mean"].value, values.mean() + 1)
+    assert result["mean"].count == 7
+    np.testing.assert_array_equal(result["x"], values)

@@ -1,0 +1,80 @@
+"""Configuration: ranges, sweeps, and what may differ on resuming."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from adl import run
+from adl.core import BadInput
+from adl.run.config import check, default_workdir, differences, parse, swept_values
+
+
+@dataclass(frozen=True)
+class Config(run.Config):
+    """An experiment's own fields."""
+
+    learning_rate: run.Positive = 1e-3  # of Adam
+    decay: run.Rate = 0.9  # of the average
+    width: run.Count = 8  # hidden units
+
+
+def read(*words: str) -> Config:
+    return parse(Config, words, prog="python -m experiments.x", description="")
+
+
+def test_fields_reach_the_configuration():
+    config = read("--learning_rate", "0.1", "--lift", "pmap", "--sweep", "decay=0.1,0.2")
+    assert config == Config(learning_rate=0.1, lift="pmap", sweep=("decay=0.1,0.2",))
+
+
+@pytest.mark.parametrize("words", [["--learning_rat", "1"], ["--lift", "tmap"], ["--seed", "x"], ["stray"]])
+def test_unknown_words_exit_with_2(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        read(*words)
+    assert stop.value.code == 2
+    assert ("learning_rate" in capsys.readouterr().err) == (words[0] == "--learning_rat")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_steps": 0}, "--num_steps 0: it must be >= 1"),
+        ({"seed": -1}, "--seed -1: it must be >= 0"),
+        ({"learning_rate": 0.0}, "--learning_rate 0.0: it must be > 0"),
+        ({"learning_rate": float("nan")}, "--learning_rate nan: it must be > 0"),
+        ({"decay": 1.0}, r"--decay 1.0: it must be in \[0, 1\)"),
+        ({"sweep": ("learning_rat=1",)}, "did you mean learning_rate"),
+        ({"sweep": ("width=1,2",)}, "width is not one of"),
+        ({"sweep": ("decay=a",)}, "decay=number,number"),
+        ({"sweep": ("decay=0.5,2",)}, "--decay 2.0: it must be"),
+    ],
+)
+def test_out_of_range_is_one_line(change, message):
+    with pytest.raises(BadInput, match=message) as error:
+        check(dataclasses.replace(Config(), **change))
+    assert "\n" not in str(error.value)
+
+
+def test_two_sweeps_are_a_grid():
+    values = swept_values(Config(sweep=("decay=0.1,0.2", "learning_rate=1,2,3")))
+    np.testing.assert_allclose(values["decay"], [0.1, 0.1, 0.1, 0.2, 0.2, 0.2])
+    np.testing.assert_allclose(values["learning_rate"], [1, 2, 3, 1, 2, 3])
+    assert swept_values(Config()) is None
+
+
+def test_only_what_decides_the_numbers_must_agree():
+    saved = json.loads(json.dumps(dataclasses.asdict(Config())))
+    free = dataclasses.replace(Config(), num_steps=7, eval_every=3, checkpoint_every=2, lift="shard", steps_per_call=4)
+    assert differences(free, saved) == []
+    assert differences(dataclasses.replace(Config(), width=9), saved) == ["width: 8 -> 9"]
+    assert differences(Config(), {**saved, "colour": 1}) == ["colour: 1 -> (no such field)"]
+
+
+def test_default_folders_never_meet():
+    assert str(default_workdir(Config(), "x")) == "runs/x"
+    assert default_workdir(Config(num_steps=3), "x") == default_workdir(Config(), "x")
+    others = {default_workdir(Config(**change), "x") for change in ({"width": 9}, {"seed": 1}, {"width": 10})}
+    assert len(others) == 3

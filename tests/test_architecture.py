@@ -1,0 +1,101 @@
+"""The strata: who may import whom, where devices may be named, and that every public name says what it is."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+FILES = sorted((ROOT / "adl").rglob("*.py"))
+LIGHT = ("core", "prob", "nn", "sampling")
+NAMED = ("run", "data", *LIGHT)
+ALLOWED = {
+    "core": {"core"},
+    "prob": {"core", "prob"},
+    "nn": {"core", "nn", "prob"},
+    "data": {"core", "data"},
+    "sampling": {"core", "prob", "nn", "data", "sampling"},
+    "run": {"core", "run"},
+}
+FAMILY = {"core", "prob", "nn", "data", "sampling"}
+ENGINE = {"jax", "jaxlib", "flax", "optax", "chex", "numpy"}
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(ROOT / "adl").parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def imports(path: Path) -> list[str]:
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides its direction"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("path", FILES, ids=identify)
+def test_imports_point_down(path):
+    here = room(path)
+    allowed = ALLOWED.get(here, FAMILY | {here})
+    for name in imports(path):
+        parts = name.split(".")
+        assert parts[0] != "experiments", f"{path} imports {name}: nobody imports experiments"
+        assert parts[0] != "tensorflow", f"{path} imports {name}"
+        if parts[0] == "adl" and len(parts) > 1:
+            assert parts[1] in allowed, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if room(p) not in ("run", "data")], ids=identify)
+def test_algorithms_need_only_the_engine(path):
+    for name in imports(path):
+        top = name.split(".")[0]
+        assert top in ENGINE | {"adl"} | set(sys.stdlib_module_names), f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=identify)
+def test_only_lifts_name_devices_and_compilation(path):
+    if path == ROOT / "adl" / "core" / "lift.py":
+        return
+    names = {node.attr for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Attribute)}
+    assert not names & {"pmap", "jit", "shard_map", "make_mesh"}, path
+
+
+@pytest.mark.parametrize("path", FILES + sorted((ROOT / "experiments").glob("*.py")), ids=identify)
+def test_public_names_have_docstrings(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), f"{path} has no docstring"
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            assert ast.get_docstring(node), f"{path}: {node.name} has no docstring"
+            for method in node.body if isinstance(node, ast.ClassDef) else ():
+                public = isinstance(method, ast.FunctionDef) and not method.name.startswith("_")
+                obvious = isinstance(method, ast.FunctionDef) and method.name in ("setup", "value")
+                if public and not obvious:
+                    assert ast.get_docstring(method), f"{path}: {node.name}.{method.name} has no docstring"
+
+
+@pytest.mark.parametrize("path", FILES + sorted((ROOT / "experiments").glob("*.py")), ids=identify)
+def test_file_names_say_something(path):
+    assert path.stem not in {"utils", "util", "common", "misc", "base", "helpers", "trainer"}
+
+
+def test_light_import():
+    """`import adl` and the algorithms need nothing of data, command line or plotting, nor TensorFlow ever."""
+    rooms = sorted({room(path) for path in FILES} - {"", "run", "data"})
+    code = (
+        "import sys, time, jax; start = time.perf_counter(); import adl; seconds = time.perf_counter() - start;"
+        + "".join(f"import adl.{name};" for name in rooms)
+        + "heavy = {'tensorflow_datasets', 'grain', 'tyro', 'rich', 'matplotlib', 'orbax', 'sklearn', 'tensorflow',"
+        "'cv2', 'tensorboardX'} & set(sys.modules); assert not heavy, heavy; assert seconds < 0.1, seconds"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

@@ -1,0 +1,230 @@
+"""The laws that every algorithm obeys. A new factory is one line in `CASES`.
+
+Eight virtual devices; small shapes. `make(axis)` builds the algorithm, `batch(step)` its data; `falls` names a metric
+that must fall within a few dozen steps (progress). A stochastic step draws other noise under pmap than under jit, as
+each device has a key of its own: there the law holds for the mean over steps, within its statistical error.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from adl.core import (
+    Algorithm,
+    Learner,
+    Mean,
+    accumulate,
+    alternate,
+    average_params,
+    data_mesh,
+    descend,
+    fsdp,
+    jitted,
+    over_devices,
+    over_seeds,
+    repeated,
+    sharded,
+    tree,
+)
+from adl.run.checkpoint import Checkpoints
+
+KEY = jax.random.key(7)
+STEPS = 3
+RNG = np.random.default_rng(0)
+IMAGES = RNG.integers(0, 256, size=(4, 16, 8, 8, 1), dtype=np.uint8)
+LABELS = (IMAGES.mean((2, 3, 4)) > 127).astype(np.int32)
+POINTS = RNG.normal(size=(4, 16, 2)).astype("f")
+
+
+class Case(NamedTuple):
+    """One factory, under all laws."""
+
+    make: Callable[[str | None], Algorithm]
+    batch: Callable[[int], Any]
+    falls: str
+    is_deterministic: bool = True
+    steps: int = 40  # within which the metric falls
+
+
+def images(step: int) -> dict[str, np.ndarray]:
+    return {"image": IMAGES[step % 4], "label": LABELS[step % 4]}
+
+
+def points(step: int) -> np.ndarray:
+    return POINTS[step % 4]
+
+
+def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm:
+    """Gradient descent with everything that an optimizer's state can hold."""
+    model, tx = nn.Dense(1), wrap(optax.chain(optax.adam(0.05), average_params(0.9)))
+
+    def loss(key, params, extras, x):
+        return {"loss": Mean.of((model.apply({"params": params}, x) - x.sum(-1, keepdims=True)) ** 2)}, extras
+
+    def init(key, x):
+        return Learner.create(model.init(key, x), tx)
+
+    return Algorithm(init, descend(loss, tx, axis))
+
+
+def k_means(axis: str | None) -> Algorithm:
+    """Counting: sums of the points of each of three centres."""
+
+    def measure(key, centres, x):
+        distance = ((x[:, None] - centres[None]) ** 2).sum(-1)
+        nearest = jax.nn.one_hot(distance.argmin(-1), 3)
+        return (nearest.T @ x, nearest.sum(0)), {"distortion": Mean.of(distance.min(-1))}
+
+    def move(centres, statistics):
+        total, count = statistics
+        return jnp.where(count[:, None] > 0, total / jnp.maximum(count, 1)[:, None], centres)
+
+    return Algorithm(lambda key, x: jax.random.normal(key, (3, 2)), accumulate(measure, move, axis))
+
+
+def phases(axis: str | None) -> Algorithm:
+    """Two of one, one of the other, on one state."""
+    one = least_squares(axis)
+
+    def rest(key, state, x):
+        return state, {"norm": Mean.of(tree.norm(state.params))}
+
+    return alternate(one.init, (one.step, rest), (2, 1))
+
+
+CASES = {
+    "descend": Case(least_squares, points, "loss"),
+    "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
+    "accumulate": Case(k_means, points, "distortion"),
+    "alternate": Case(phases, points, "loss"),
+}
+
+
+@pytest.fixture(params=CASES, scope="module")
+def case(request) -> Case:
+    return CASES[request.param]
+
+
+def keys(n: int = STEPS) -> jax.Array:
+    return jax.random.split(KEY, n)
+
+
+def run(alg: Algorithm, case: Case, n: int = STEPS, key: jax.Array | None = None):
+    """n steps from the start: the state, and the metrics of each step."""
+    key = keys(n) if key is None else key
+    state, seen = alg.init(KEY, case.batch(0)), []
+    for step in range(n):
+        state, metrics = alg.step(key[step], state, case.batch(step))
+        seen.append(metrics)
+    return state, seen
+
+
+def assert_same(a: Any, b: Any, **tolerance) -> None:
+    jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **(tolerance or {"rtol": 2e-4, "atol": 1e-5})), a, b)
+
+
+def assert_agree(case: Case, a: Any, b: Any) -> None:
+    """Same states and metrics; where devices draw their own noise, the same loss within its spread."""
+    if case.is_deterministic:  # of metrics the values: what every device counts is counted eight times
+        (state_a, seen_a), (state_b, seen_b) = a, b
+        assert_same(state_a, state_b)
+        assert_same(*([{k: v.value for k, v in m.items()} for m in seen] for seen in (seen_a, seen_b)))
+    else:
+        ours, theirs = ([float(m[case.falls].value) for m in metrics] for _, metrics in (a, b))
+        spread = np.std(ours, ddof=1) + np.std(theirs, ddof=1) + 0.02 * abs(np.mean(ours))
+        assert abs(np.mean(ours) - np.mean(theirs)) < 4 * spread / np.sqrt(len(ours))
+
+
+@pytest.fixture(scope="module")
+def reference(case):
+    """The plain run under jit, that others are compared with."""
+    return run(jitted(case.make(None)), case)
+
+
+def test_step_keeps_structure_shapes_and_dtypes(case):
+    alg = case.make(None)
+    state = jax.eval_shape(alg.init, KEY, case.batch(0))
+    after, metrics = jax.eval_shape(alg.step, KEY, state, case.batch(0))
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), state) == jax.tree.map(lambda x: (x.shape, x.dtype), after)
+    assert all(isinstance(mean, Mean) and mean.total.shape == () == mean.count.shape for mean in metrics.values())
+
+
+def test_state_is_arrays_of_its_own(case):
+    state = jitted(case.make(None)).init(KEY, case.batch(0))
+    leaves = [leaf for leaf in jax.tree.leaves(state) if leaf.size and jnp.issubdtype(leaf.dtype, jnp.number)]
+    assert all(isinstance(leaf, jax.Array) for leaf in leaves)
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in leaves]
+    assert len(set(pointers)) == len(pointers)
+
+
+def test_same_key_same_result_and_one_trace(case, reference):
+    alg = jitted(case.make(None))
+    again = run(alg, case)
+    assert_same(again, reference, rtol=0, atol=0)
+    assert alg.step._cache_size() == 1
+
+
+def test_jit_is_raw(case, reference):
+    _, metrics = run(case.make(None), case, 1)
+    assert_same(metrics[0], reference[1][0])
+
+
+@pytest.mark.parametrize("layout", ["replicated", "fsdp"])
+def test_sharded_is_jit(case, reference, layout):
+    alg = sharded(case.make(None), data_mesh(), fsdp if layout == "fsdp" else None)
+    assert_same(run(alg, case), reference)
+    assert alg.step._cache_size() == 1
+
+
+def test_pmap_is_jit(case, reference):
+    alg = over_devices(case.make("data"))
+    n = STEPS if case.is_deterministic else 12
+    want = reference if case.is_deterministic else run(jitted(case.make(None)), case, n)
+    assert_agree(case, run(alg, case, n), want)
+    assert alg.step._cache_size() == 1
+
+
+def test_slice_of_seeds_is_the_run_with_that_key(case, reference):
+    seeds = jax.random.split(jax.random.key(1), (STEPS, 3)).at[:, 1].set(keys())
+    alg = jitted(over_seeds(case.make(None), 3))
+    inits = jax.random.split(KEY, 3).at[1].set(KEY)
+    state = alg.init(inits, case.batch(0))
+    for step in range(STEPS):
+        state, metrics = alg.step(seeds[step], state, case.batch(step))
+    assert_same(tree.take((state, metrics), 1), (reference[0], reference[1][-1]))
+    if not case.is_deterministic:
+        assert float(metrics[case.falls].total[0]) != float(metrics[case.falls].total[1])
+
+
+def test_repeated_is_that_many_steps(case, reference):
+    alg = jitted(repeated(case.make(None), STEPS))
+    batches = jax.tree.map(lambda *x: np.stack(x), *[case.batch(step) for step in range(STEPS)])
+    state, metrics = alg.step(keys(), alg.init(KEY, batches), batches)
+    assert_same(state, reference[0])
+    merged = jax.tree.map(lambda *x: sum(x), *reference[1])
+    assert_same(metrics, merged)
+
+
+def test_resume_is_the_straight_run_bit_for_bit(case, reference, tmp_path):
+    alg = jitted(case.make(None))
+    state, _ = run(alg, case, 2, keys())
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save(2, state)
+    checkpoints.wait()
+    restored = checkpoints.restore(2, alg.init(jax.random.key(99), case.batch(0)))
+    checkpoints.close()
+    resumed, _ = alg.step(keys()[2], restored, case.batch(2))
+    assert_same(resumed, reference[0], rtol=0, atol=0)
+
+
+def test_progress(case):
+    _, seen = run(jitted(case.make(None)), case, case.steps)
+    values = np.array([float(m[case.falls].value) for m in seen if float(m[case.falls].count) > 0])
+    fifth = max(len(values) // 5, 1)
+    assert values[-fifth:].mean() < values[:fifth].mean()
