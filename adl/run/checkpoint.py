@@ -42,7 +42,8 @@ class Checkpoints:
         if step in self._manager.all_steps():
             return
         # Asked before, since a write that fails half-way fails in many threads, each with a page of its own.
-        if shutil.disk_usage(self.directory).free < 1.1 * sum(leaf.nbytes for leaf in jax.tree.leaves(state)):
+        needed = 1.1 * sum(leaf.nbytes for leaf in jax.tree.leaves(state)) + 2**17  # its files' own blocks
+        if shutil.disk_usage(self.directory).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         with _storage_errors():
             self._manager.save(step, args=ocp.args.StandardSave(_writable(state)))

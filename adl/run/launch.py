@@ -1,5 +1,6 @@
 """From the command line to a run: what every `python -m experiments.NAME` does."""
 
+import contextlib
 import dataclasses
 import json
 import mmap
@@ -81,29 +82,35 @@ def open_folder(folder: Path, config: Config, name: str) -> TextIO:
     Raises:
       BadInput: if it cannot be written, is in use, or holds something else.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        saved_at = folder / "config.json"
-        others = [path for path in folder.iterdir() if path.name != "lock"]
-        if others and not saved_at.exists():
-            raise BadInput(f"--workdir {folder}: it holds files but no run; choose an empty or a new folder")
-        held = record.lock(folder)
-        if saved_at.exists():
-            saved = json.loads(saved_at.read_text())
-            if saved.pop("experiment") != name:
-                raise BadInput(f"--workdir {folder}: it holds a run of another experiment; choose another --workdir")
-            started = (folder / "metrics.jsonl").exists()
-            if started and (changed := differences(config, saved)):
-                raise BadInput(
-                    f"--workdir {folder}: it holds a run with another configuration ({'; '.join(changed)}); "
-                    "repeat that one or choose another --workdir"
-                )
-        written = {"experiment": name, **dataclasses.asdict(config)}
-        _replace(saved_at, json.dumps(written, indent=1) + "\n")
-        _replace(folder / "environment.json", json.dumps(record.environment(), indent=1) + "\n")
-    except OSError as error:
-        raise BadInput(f"--workdir {folder}: {error.strerror or error}; choose a folder that can be written") from None
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / "config.json").exists() and any(path.name != "lock" for path in folder.iterdir()):
+                raise BadInput(f"--workdir {folder}: it holds files but no run; choose an empty or a new folder")
+            held = stack.enter_context(record.lock(folder))
+            _require_same(folder, config, name)
+            written = {"experiment": name, **dataclasses.asdict(config)}
+            _replace(folder / "config.json", json.dumps(written, indent=1) + "\n")
+            _replace(folder / "environment.json", json.dumps(record.environment(), indent=1) + "\n")
+        except OSError as error:
+            reason = error.strerror or error
+            raise BadInput(f"--workdir {folder}: {reason}; choose a folder that can be written") from None
+        stack.pop_all()
     return held
+
+
+def _require_same(folder: Path, config: Config, name: str) -> None:
+    """Refuses a folder whose rows are those of another experiment or configuration."""
+    if not (folder / "metrics.jsonl").exists():
+        return
+    saved = json.loads((folder / "config.json").read_text())
+    if saved.pop("experiment") != name:
+        raise BadInput(f"--workdir {folder}: it holds a run of another experiment; choose another --workdir")
+    if changed := differences(config, saved):
+        raise BadInput(
+            f"--workdir {folder}: it holds a run with another configuration ({'; '.join(changed)}); "
+            "repeat that one or choose another --workdir"
+        )
 
 
 def prepare() -> None:

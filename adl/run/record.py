@@ -128,6 +128,7 @@ def lock(folder: Path) -> TextIO:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
+        handle.close()
         raise BadInput(f"--workdir {folder}: another process is running there; choose another --workdir") from None
     return handle
 
