@@ -259,9 +259,17 @@ def probe_over_values(make: Callable[[PyTree], Probe], values: PyTree) -> Probe:
 
 
 @functools.partial(jax.jit, static_argnames="n")
-def step_keys(root: Key, start: Array | int, *, n: int) -> Key:
-    """`[n, ...]` keys of the steps from `start` on: step t has `fold_in(root, t)`, whatever ran before."""
+def step_keys(root: Key, start: Array | int, n: int | None = None) -> Key:
+    """Key `[...]` of step `start`, or with n keys `[n, ...]` from there on: step t has `fold_in(root, t)`, always."""
+    if n is None:
+        return fold_in(root, start)
     return jax.vmap(lambda step: fold_in(root, step))(start + jnp.arange(n, dtype=jnp.uint32))
+
+
+@jax.jit
+def stack(trees: Sequence[PyTree]) -> PyTree:
+    """Trees of equal structure as one, with a leading axis: one transfer to the host instead of one for each leaf."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
 # Layouts of a state over a mesh.

@@ -1,6 +1,7 @@
 """The loop. Its order is fixed: probe, save, next batch, step."""
 
 import contextlib
+import json
 import signal
 import time
 from collections.abc import Mapping
@@ -110,17 +111,17 @@ class _Run:
             n = min(config.steps_per_call, config.num_steps - self.step)
             started = time.perf_counter()
             batch = self._stacked(self.step, n) if n > 1 else self.batches[self.step]
-            clock.add_data(time.perf_counter() - started)
-            keys = lift.step_keys(self.step_root, self.step, n=n)
-            self.state, metrics = self.program.algorithm(n).step(keys if n > 1 else keys[0], self.state, batch)
+            waited = time.perf_counter() - started
+            key = lift.step_keys(self.step_root, self.step, n if n > 1 else None)
+            self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
             if self.window:  # one step late: the device has its next step before the host waits for the last
                 jax.block_until_ready(self.window[-1][2])
             self.window.append((self.step, n, metrics))
             previous, self.step = self.step, self.step + n
-            clock.add_steps(n)
+            clock.add(steps=n, data=waited)
             self.records.advance(self.step)
         self.records.finish(self.step)
-        clock.report()
+        clock.report(self.folder)
 
     def write_row(self, *, probe: bool) -> None:
         """The row of this step: training metrics since the last row, and what the probes see."""
@@ -134,7 +135,7 @@ class _Run:
 
     def look(self, name: str, probe: Any) -> dict[str, np.ndarray]:
         """Means of one probe, as values; its arrays are kept for the figures."""
-        results = jax.device_get(probe(lift.step_keys(self.probe_root, self.step, n=1)[0], self.state))
+        results = jax.device_get(probe(lift.step_keys(self.probe_root, self.step), self.state))
         runs = (self.config.num_seeds > 1) + bool(self.config.sweep)
         arrays = {key: value for key, value in results.items() if not isinstance(value, Mean)}
         self.arrays |= {f"{name}/{key}": np.asarray(value)[(0,) * runs] for key, value in arrays.items()}
@@ -143,12 +144,12 @@ class _Run:
     def drain(self) -> dict[str, np.ndarray]:
         """Training metrics since the last row, merged, from the device."""
         window, self.window = self.window, []
-        fetched = jax.device_get([metrics for _, _, metrics in window])
-        for (first, n, _), metrics in zip(window, fetched, strict=True):
-            self.require_finite(first, {key: _value(mean) for key, mean in metrics.items()}, steps=n)
-        if not fetched:
+        if not window:
             return {}
-        return {key: _value(Mean(*map(sum, zip(*[m[key] for m in fetched], strict=True)))) for key in fetched[0]}
+        stacked = jax.device_get(lift.stack([metrics for _, _, metrics in window]))
+        for index, (first, n, _) in enumerate(window):
+            self.require_finite(first, {key: _value(tree.take(mean, index)) for key, mean in stacked.items()}, steps=n)
+        return {key: _value(Mean(mean.total.sum(0), mean.count.sum(0))) for key, mean in stacked.items()}
 
     def require_finite(self, step: int, values: Mapping[str, np.ndarray], *, steps: int = 1) -> None:
         """Stops the run where a loss is not finite; in a sweep, where no value is left whose loss is."""
@@ -195,30 +196,30 @@ class _Run:
 
 
 class _Clock:
-    """Time of the steps and of the data, after the first step of each length, which compiles."""
+    """Time of the steps and of their data, from the second call on: the first compiles."""
 
     def __init__(self):
-        self.data, self.calls, self.steps, self.started = 0.0, 0, 0, None
+        self.data, self.steps, self.started = 0.0, 0, None
 
-    def add_data(self, seconds: float) -> None:
-        if self.started is not None:
-            self.data, self.calls = self.data + seconds, self.calls + 1
-
-    def add_steps(self, n: int) -> None:
+    def add(self, *, steps: int, data: float) -> None:
         if self.started is None:
             self.started = time.perf_counter()
         else:
-            self.steps += n
+            self.steps, self.data = self.steps + steps, self.data + data
 
-    def report(self) -> None:
-        if self.steps:
-            seconds = time.perf_counter() - self.started
-            console.print(
-                f"{self.steps} steps in {seconds:.1f} s: {1e3 * seconds / self.steps:.3g} ms a step with probes, "
-                f"of which {1e3 * self.data / self.steps:.2g} ms of host time for its batch",
-                highlight=False,
-                soft_wrap=True,
-            )
+    def report(self, folder: Path) -> None:
+        """Says, and keeps in `timing.json`, what a step took, and how much of it the host spent on the batch."""
+        if not self.steps:
+            return
+        step, batch = ((time.perf_counter() - self.started) / self.steps, self.data / self.steps)
+        timing = {"steps": self.steps, "ms_per_step": 1e3 * step, "host_ms_per_batch": 1e3 * batch}
+        (folder / "timing.json").write_text(json.dumps(timing) + "\n")
+        console.print(
+            f"{self.steps} steps of {1e3 * step:.3g} ms (probes and checkpoints included); "
+            f"host time for a batch {1e3 * batch:.2g} ms",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 class _Signals:

@@ -1,0 +1,105 @@
+"""Benchmarks: contenders on the same work, interleaved in one process, medians and ratios.
+
+`python -m experiments.bench runner` times the runner against a bare jitted loop.
+"""
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from adl.core import jitted
+from adl.run.config import did_you_mean
+from adl.run.fit import fit
+from adl.run.launch import prepare
+from adl.run.program import Program
+
+# name -> a function that runs the contender once and says its milliseconds a unit; the first is the reference
+Contenders = dict[str, Callable[[], float]]
+
+
+@dataclass(frozen=True)
+class Config:
+    """What to time, and how often."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # benchmarks; none: all
+    rounds: int = 7  # times each contender runs, in turn
+
+
+def runner(num_steps: int = 2000) -> Contenders:
+    """A step of about 1 ms (the digits MLP): a bare jitted loop, and the runner with its records and checkpoints."""
+    from experiments import classify
+
+    config = classify.Config(model="mlp", augment="none", num_steps=num_steps + 1, eval_every=10**6)
+    experiment = classify.build(config, None)
+    algorithm, batches = jitted(experiment.algorithm), experiment.batches
+    key = jax.random.key(0)
+
+    def bare() -> float:
+        state = algorithm.init(key, batches[0])
+        state, _ = algorithm.step(key, state, batches[0])
+        started = time.perf_counter()
+        for step in range(num_steps):
+            state, metrics = algorithm.step(jax.random.fold_in(key, step), state, batches[step])
+        jax.block_until_ready((state, metrics))
+        return 1e3 * (time.perf_counter() - started) / num_steps
+
+    program = Program(
+        lambda config, axis: classify.build(config, axis)._replace(probes={}, final={}, figures={}), config
+    )
+
+    def run() -> float:
+        with tempfile.TemporaryDirectory() as folder:
+            fit(program, Path(folder), "bench")
+            return json.loads((Path(folder) / "timing.json").read_text())["ms_per_step"]
+
+    return {"bare jitted loop": bare, "runner": run}
+
+
+BENCHMARKS: dict[str, Callable[[], Contenders]] = {"runner": runner}
+
+
+def compare(name: str, rounds: int) -> Table:
+    """Runs the contenders of a benchmark in turn, after one round to warm up; their medians, spreads and ratios."""
+    contenders = BENCHMARKS[name]()
+    for contender in contenders.values():
+        contender()
+    times: dict[str, list[float]] = {contender: [] for contender in contenders}
+    for _ in range(rounds):
+        for contender, run in contenders.items():
+            times[contender].append(run())
+    reference = np.array(next(iter(times.values())))
+    table = Table("contender", "median ms", "min", "max", "speed against the first", title=f"{name}, {rounds} rounds")
+    for contender, values in times.items():
+        ratio = statistics.median(reference / np.array(values))
+        numbers = [statistics.median(values), min(values), max(values), ratio]
+        table.add_row(contender, *(f"{number:.4g}" for number in numbers))
+    return table
+
+
+def main() -> None:
+    """The command line."""
+    config = tyro.cli(Config, prog="python -m experiments.bench", description=__doc__, use_underscores=True)
+    prepare()
+    for name in config.names:
+        if name not in BENCHMARKS:
+            hint = did_you_mean(name, list(BENCHMARKS))
+            print(f"error: no benchmark {name}; there are {', '.join(BENCHMARKS)}{hint}", file=sys.stderr)
+            raise SystemExit(2)
+    for name in config.names or BENCHMARKS:
+        Console().print(compare(name, config.rounds))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Every experiment, small, under every lift; and the promise that a killed run goes on bit for bit."""
+
+import importlib
+import os
+import pkgutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+import experiments
+from adl import run
+from adl.run.checkpoint import Checkpoints
+from adl.run.record import read_rows
+
+ROOT = Path(__file__).parent.parent
+NAMES = [
+    name
+    for _, name, _ in pkgutil.iter_modules(experiments.__path__)
+    if not name.startswith("_") and "CLAIMS" in (Path(experiments.__path__[0]) / f"{name}.py").read_text()
+]
+VARIANTS = {
+    "jit": [],
+    "pmap": ["--lift", "pmap"],
+    "shard": ["--lift", "shard", "--steps_per_call", "2"],
+    "fsdp": ["--lift", "shard", "--layout", "fsdp"],
+    "seeds and values": ["--num_seeds", "2", "--sweep", "learning_rate=1e-3,1e-4", "--precision", "bfloat16"],
+}
+
+
+def words(overrides: dict) -> list[str]:
+    return [word for name, value in overrides.items() for word in (f"--{name}", str(value))]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", NAMES)
+def test_runs_small(name, variant, tmp_path):
+    module = importlib.import_module(f"experiments.{name}")
+    run.main(module.build, module.Config, ["--workdir", str(tmp_path / "w"), *words(module.SMOKE), *VARIANTS[variant]])
+    rows = read_rows(tmp_path / "w" / "metrics.jsonl")
+    last: dict = {}
+    for row in rows:
+        last |= row
+    assert last["step"] == module.SMOKE["num_steps"]
+    runs = (2, 2) if variant == "seeds and values" else ()
+    for metric, value in last.items():
+        assert metric == "step" or np.shape(np.array(value, float)) == runs, metric
+    assert all(np.isfinite(last["train/loss"]).ravel())
+    if variant in ("jit", "seeds and values"):  # figures of one run and of many
+        for figure in (tmp_path / "w" / "figures").iterdir():
+            assert figure.stat().st_size > 3000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_claims_name_what_is_measured(name):
+    module = importlib.import_module(f"experiments.{name}")
+    assert module.CLAIMS and module.__doc__
+    fields = set(module.Config.__dataclass_fields__)
+    for claim in module.CLAIMS:
+        assert np.isfinite(claim.at_least) or np.isfinite(claim.at_most)
+        assert claim.protocol and set(claim.overrides) <= fields
+
+
+def launch(folder: Path, *more: str) -> subprocess.Popen:
+    small = "--model mlp --num_steps 400 --checkpoint_every 20 --eval_every 50 --log_every 10 --batch_size 32"
+    command = [sys.executable, "-m", "experiments.classify", "--workdir", str(folder), *small.split(), *more]
+    environment = {**os.environ, "XLA_FLAGS": ""}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def test_killed_and_resumed_is_the_straight_run_bit_for_bit(tmp_path):
+    """Through the real command line, `kill -9` wherever it hits after the first checkpoint."""
+    straight = launch(tmp_path / "straight")
+    killed = launch(tmp_path / "killed")
+    while killed.poll() is None and not any((tmp_path / "killed" / "checkpoints").glob("[1-9]*0")):
+        time.sleep(0.005)
+    killed.send_signal(signal.SIGKILL)
+    killed.communicate()
+    assert straight.communicate() and straight.returncode == 0
+    assert killed.returncode == -signal.SIGKILL, "it ended before it could be killed"
+    assert max(row["step"] for row in read_rows(tmp_path / "killed" / "metrics.jsonl")) < 400
+    resumed = launch(tmp_path / "killed")
+    _, printed = resumed.communicate()
+    assert resumed.returncode == 0, printed
+    assert f"step {10}  " not in printed, "it began anew"
+    rows = [(tmp_path / name / "metrics.jsonl").read_bytes() for name in ("straight", "killed")]
+    assert rows[0] == rows[1]
+    assert leaves(tmp_path / "straight") == leaves(tmp_path / "killed")
+
+
+def leaves(folder: Path) -> list[bytes]:
+    """The last checkpoint's arrays, whatever the state."""
+    import orbax.checkpoint as ocp
+
+    step = Checkpoints(folder / "checkpoints").latest()
+    with ocp.StandardCheckpointer() as checkpointer:
+        state = checkpointer.restore((folder / "checkpoints" / str(step) / "default").absolute())
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(state)]
+
+
+def test_signal_through_the_command_line(tmp_path):
+    process = launch(tmp_path / "run", "--num_steps", "1000000")
+    while process.poll() is None and not any((tmp_path / "run" / "checkpoints").glob("[1-9]*0")):
+        time.sleep(0.005)
+    process.send_signal(signal.SIGTERM)
+    _, printed = process.communicate()
+    assert process.returncode == 143
+    assert "the same command resumes" in printed.strip().splitlines()[-1]
