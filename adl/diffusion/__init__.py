@@ -1,0 +1,23 @@
+"""Diffusion: generation by denoising. Schedule, preconditioner, solver and guidance are independent choices."""
+
+from adl.diffusion import guidance, preconditioner, schedule, solver
+from adl.diffusion.edm import denoiser, denoising_errors, drop_labels, edm
+from adl.diffusion.guidance import classifier_free
+from adl.diffusion.solver import churned, euler, heun, path, sample
+
+__all__ = [
+    "churned",
+    "classifier_free",
+    "denoiser",
+    "denoising_errors",
+    "drop_labels",
+    "edm",
+    "euler",
+    "guidance",
+    "heun",
+    "path",
+    "preconditioner",
+    "sample",
+    "schedule",
+    "solver",
+]

@@ -1,0 +1,126 @@
+"""EDM: learning to denoise at log-normally distributed noise levels.
+
+Source: Karras et al. 2022, arXiv:2206.00364. Training is a weighted regression of clean on noisy pictures;
+the preconditioner, the schedule, the solver and the guidance are choices made elsewhere, independently.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import Array
+
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend
+from adl.diffusion.preconditioner import Preconditioner
+from adl.diffusion.solver import Denoiser
+
+
+def edm(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    preconditioner: Preconditioner,
+    encode: Callable[[Array], Array] = lambda image: image,
+    p_mean: float = -1.2,
+    p_std: float = 1.2,
+    label_dropout: float = 0.1,
+    axis: str | None = None,
+) -> Algorithm:
+    """Class-conditional denoising diffusion.
+
+    The state is a `Learner`; a batch is `{"image": [B, ...], "label": [B]}`.
+
+    Args:
+      model: `(x [B, H, W, C], noise [B], label [B]) -> [B, H, W, C]` with a field `num_classes` K; label K is none.
+      tx: optax transformation; end its chain with `core.average_params` to sample from averaged parameters.
+      preconditioner: of the network, for data of the scale that `encode` returns.
+      encode: from the batch's pictures to what is diffused, `[B, H, W, C]` float: pixels in [-1, 1], a code.
+      p_mean: mean of ln(sigma) in training.
+      p_std: > 0, its standard deviation.
+      label_dropout: in [0, 1], share of examples whose class is hidden, so that guidance has an unconditional model.
+      axis: as in `core.descend`.
+    """
+
+    def init(key: Key, batch) -> Learner:
+        size = len(batch["label"])
+        return Learner.create(model.init(key, encode(batch["image"]), jnp.zeros(size), batch["label"]), tx)
+
+    def loss(key: Key, params, extras, batch):
+        sigma_key, label_key, key = jax.random.split(key, 3)
+        sigma = jnp.exp(p_mean + p_std * jax.random.normal(sigma_key, batch["label"].shape))
+        label = drop_labels(label_key, batch["label"], rate=label_dropout, num_classes=model.num_classes)
+        variables = {"params": params, **extras}
+        errors = denoising_errors(
+            key, model, variables, encode(batch["image"]), sigma, label, preconditioner=preconditioner
+        )
+        return {"loss": Mean.of(errors)}, extras
+
+    return Algorithm(init, descend(loss, tx, axis))
+
+
+def denoising_errors(
+    key: Key,
+    model: nn.Module,
+    variables: PyTree,
+    image: Array,
+    sigma: Array,
+    label: Array,
+    *,
+    preconditioner: Preconditioner,
+) -> Array:
+    """`[B]` weighted squared errors of the denoiser on freshly noised pictures.
+
+    mean_pixels (D(y + sigma n; sigma) - y)^2 / c_out(sigma)^2,   n ~ N(0, I)
+
+    Args:
+      key: consumed, by the noise and by dropout.
+      model: the network F.
+      variables: its flax collections.
+      image: `[B, H, W, C]` clean pictures y.
+      sigma: `[B]` > 0, noise levels.
+      label: `[B]` classes, K for none.
+      preconditioner: as in `edm`.
+    Source: Karras et al. 2022, arXiv:2206.00364, eq. 2 and 8 with lambda = 1 / c_out^2; 1 is the error of
+    predicting the data's mean, at every noise level, for data of standard deviation sigma_data.
+    """
+    noise_key, dropout_key = jax.random.split(key)
+    noisy = image + _wide(sigma, image) * jax.random.normal(noise_key, image.shape)
+    denoise = denoiser(model, variables, label, preconditioner=preconditioner, rngs={"dropout": dropout_key})
+    errors = (denoise(noisy, sigma) - image) / _wide(preconditioner(sigma).out, image)
+    return jnp.square(errors).mean((1, 2, 3))
+
+
+def denoiser(
+    model: nn.Module, variables: PyTree, label: Array, *, preconditioner: Preconditioner, rngs: PyTree = None
+) -> Denoiser:
+    """The network as a denoiser for given classes.
+
+    D(x; sigma) = c_skip x + c_out F(c_in x; c_noise, label)
+
+    Args:
+      model: the network F.
+      variables: its flax collections.
+      label: `[B]` classes, K for none.
+      preconditioner: as in training.
+      rngs: flax keys, for dropout; none when sampling.
+    Returns:
+      `(x [B, H, W, C], sigma [] or [B]) -> [B, H, W, C]`.
+    """
+
+    def denoise(x, sigma):
+        c = preconditioner(jnp.broadcast_to(sigma, label.shape))
+        output = model.apply(variables, _wide(c.scale, x) * x, c.noise, label, rngs=rngs)
+        return _wide(c.skip, x) * x + _wide(c.out, x) * output
+
+    return denoise
+
+
+def drop_labels(key: Key, label: Array, *, rate: float, num_classes: int) -> Array:
+    """`[B]` labels, each replaced by `num_classes` ("none") with probability `rate`."""
+    return jnp.where(jax.random.bernoulli(key, rate, label.shape), num_classes, label)
+
+
+def _wide(x: Array, like: Array) -> Array:
+    return x.reshape(x.shape + (1,) * (like.ndim - x.ndim))

@@ -1,0 +1,1 @@
+"""Truths about distributions that need neither parameters nor time: densities, divergences, two-sample tests."""

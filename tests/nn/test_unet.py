@@ -1,0 +1,86 @@
+"""The U-Net at even and uneven sizes, and what its output depends on."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from adl.nn import embed
+from adl.nn.unet import UNet
+
+KEY = jax.random.key(0)
+
+
+def net(**changes):
+    return UNet((8, 16), num_classes=10, num_blocks=1, num_groups=4, attention=(1,), **changes)
+
+
+def wake(variables):
+    """Parameters moved off their zeros, so that every path carries a signal."""
+    leaves, tree = jax.tree.flatten(variables)
+    keys = jax.random.split(KEY, len(leaves))
+    return tree.unflatten([x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)])
+
+
+@pytest.fixture(scope="module")
+def awake():
+    model = net()
+    x = jax.random.normal(KEY, (2, 8, 8, 1))
+    noise, label = jnp.zeros(2), jnp.array([3, 10])
+    return jax.jit(model.apply), wake(jax.jit(model.init)(KEY, x, noise, label)), x, noise, label
+
+
+@pytest.mark.parametrize("channels, shape", [((8, 16), (8, 8, 1)), ((8, 8, 8, 8), (28, 28, 1)), ((8, 8), (7, 5, 3))])
+def test_output_has_the_shape_of_the_input(channels, shape):
+    model = UNet(channels, num_classes=10, num_blocks=2, num_groups=4)
+    args = jnp.ones((2, *shape)), jnp.zeros(2), jnp.zeros(2, int)
+    output, _ = jax.eval_shape(model.init_with_output, KEY, *args)
+    assert output.shape == (2, *shape)
+
+
+def test_computes_in_bfloat16_on_float32_parameters():
+    model = net(dtype=jnp.bfloat16)
+    args = jnp.ones((2, 8, 8, 1)), jnp.zeros(2), jnp.zeros(2, int)
+    output, variables = jax.eval_shape(model.init_with_output, KEY, *args)
+    assert output.dtype == jnp.float32
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
+    assert "bf16" in str(jax.make_jaxpr(model.apply)(variables, *args))
+
+
+def test_starts_at_zero(awake):
+    apply, _, *args = awake
+    assert not apply(jax.jit(net().init)(KEY, *args), *args).any()
+
+
+def test_listens_to_class_noise_and_every_pixel(awake):
+    apply, variables, x, noise, label = awake
+    output = apply(variables, x, noise, label)
+    for changed in [(x, noise, 9 - label % 10), (x, noise + 0.1, label)]:
+        assert (np.abs(apply(variables, *changed) - output).max((1, 2, 3)) > 1e-3).all()
+    # The field of view is the whole picture: one corner of the output depends on every pixel of the input.
+    reach = jax.jit(jax.grad(lambda x: apply(variables, x, noise, label)[:, 0, 0].sum()))(x)
+    assert (reach != 0).all()
+
+
+def test_examples_do_not_mix(awake):
+    apply, variables, x, noise, label = awake
+    output = apply(variables, x, noise, label)
+    np.testing.assert_allclose(apply(variables, x[::-1], noise[::-1], label[::-1])[::-1], output, rtol=1e-4, atol=1e-5)
+    other = apply(variables, x.at[0].set(0), noise, label)
+    np.testing.assert_allclose(other[1], output[1], rtol=1e-4, atol=1e-5)
+
+
+def test_dropout_acts_only_with_a_key(awake):
+    apply, variables, *args = awake
+    model = net(dropout=0.5)
+    plain = apply(variables, *args)
+    np.testing.assert_allclose(jax.jit(model.apply)(variables, *args), plain, rtol=1e-5, atol=1e-6)
+    noisy = jax.jit(lambda key: model.apply(variables, *args, rngs={"dropout": key}))(KEY)
+    assert np.abs(noisy - plain).max() > 1e-3
+
+
+def test_sinusoids_are_the_definition():
+    x = jnp.asarray([[0.0, 1.5], [-2.0, 40.0]])
+    got = embed.sinusoidal(x, 6, slowest=0.01, fastest=1.0)
+    angles = np.asarray(x)[..., None] * np.array([1.0, 0.1, 0.01])
+    np.testing.assert_allclose(got, np.concatenate([np.cos(angles), np.sin(angles)], -1), atol=1e-5)
