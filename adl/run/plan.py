@@ -1,0 +1,188 @@
+"""What a step would cost on hardware that is not here: compiled for a described topology, read off the program.
+
+The compiler of the TPU runs on any machine (`libtpu`): memory, work and collectives are those of the very program
+that the slice would run. The step time is a roofline: the longest of computing, moving memory and communicating,
+each at the full speed of the chip, as if they overlapped perfectly. Memory traffic is XLA's count, which takes every
+operand of every fused operation for a transfer, also those that stay on the chip.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from adl.core import Algorithm, PyTree, data_mesh, fsdp, lift, replicated, sharded
+from adl.run.chip import Chip, cpu, tpu
+from adl.run.collective import Collective, collectives
+from adl.run.program import Program
+
+
+class Memory(NamedTuple):
+    """Bytes on one device during the step."""
+
+    arguments: int  # state, key and batch
+    outputs: int  # beyond those that take an argument's place
+    temporaries: int
+    code: int
+
+    @property
+    def total(self) -> int:
+        """Bytes that must fit."""
+        return sum(self)
+
+
+class Plan(NamedTuple):
+    """Cost of one step on each device."""
+
+    topology: str
+    lift: str
+    num_devices: int
+    batch_size: int
+    chip: Chip
+    memory: Memory | None  # None if the compiler ran out of it
+    flops: float
+    bytes_accessed: float
+    collectives: tuple[Collective, ...]
+    compile_seconds: float
+    notes: tuple[str, ...]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the step's memory is within the device's."""
+        return self.memory is not None and self.memory.total <= self.chip.memory
+
+    @property
+    def times(self) -> dict[str, float]:
+        """Seconds that each resource is busy at full speed."""
+        sent = sum(collective.sent for collective in self.collectives)
+        return {
+            "compute": self.flops / self.chip.flops,
+            "memory": self.bytes_accessed / self.chip.bandwidth,
+            "communication": sent / self.chip.link,
+        }
+
+    @property
+    def step_time(self) -> float:
+        """Roofline of a step, in seconds."""
+        return max(self.times.values())
+
+
+def plan(program: Program, topology: str) -> Plan:
+    """Compiles the program's step for a topology, and reads its cost.
+
+    A program of `--lift jit` is planned as the one that `--lift shard` runs, over all devices of the topology.
+
+    Args:
+      program: the lifted experiment.
+      topology: of libtpu, as `v5e:4x4`, or `cpu`: the processors of this machine.
+    Raises:
+      BadInput: if there is no such topology, libtpu is missing, or the batch does not divide by the devices.
+    """
+    config, steps = program.config, program.config.steps_per_call
+    chip, devices = cpu(config.lift) if topology == "cpu" else tpu(topology)
+    started = time.perf_counter()
+    notes = []
+    if config.lift == "jit" and len(devices) > 1:
+        notes.append(f"--lift jit would use one of {len(devices)} devices: planned as --lift shard")
+    try:
+        compiled = _compiled(program, devices, 1)
+        memory = _memory(compiled if steps == 1 else _compiled(program, devices, steps))
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        compiled, memory = None, None
+        notes.append(str(error).splitlines()[0].removeprefix("RESOURCE_EXHAUSTED: "))
+    text = compiled.as_text() if compiled else ""
+    cost = compiled.cost_analysis() if compiled else {}
+    if " while(" in text:
+        notes.append("the step has loops, whose insides are counted once: work and time are too low")
+    return Plan(
+        topology=topology,
+        lift="shard" if config.lift == "jit" and len(devices) > 1 else config.lift,
+        num_devices=len(devices),
+        batch_size=config.batch_size,
+        chip=chip,
+        memory=memory,
+        flops=cost.get("flops", 0.0),
+        bytes_accessed=cost.get("bytes accessed", 0.0),
+        collectives=collectives(text, num_devices=len(devices)),
+        compile_seconds=time.perf_counter() - started,
+        notes=tuple(notes),
+    )
+
+
+def show(planned: Plan) -> None:
+    """Prints a plan as a table."""
+    chip, memory = planned.chip, planned.memory
+    title = f"{planned.topology}: {planned.num_devices} x {chip.name}, --lift {planned.lift}"
+    table = Table("a step, on each device", "", "of the device", title=title)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    if memory:
+        for name, size in zip(("state, key and batch", "outputs", "temporaries", "code"), memory, strict=True):
+            table.add_row(name, _bytes(size), "")
+        share = f"{_bytes(chip.memory)}, {memory.total / chip.memory:.1%}"
+        table.add_row("memory", _bytes(memory.total), share, style="bold", end_section=True)
+        table.add_row("compute", f"{planned.flops / 1e9:,.4g} GFLOP", f"{chip.flops / 1e12:,.4g} TFLOP/s")
+        table.add_row("memory traffic", _bytes(planned.bytes_accessed), f"{chip.bandwidth / 1e9:,.4g} GB/s")
+        for kind, count, payload, _ in planned.collectives:
+            table.add_row(f"{count} x {kind}", _bytes(payload), f"{chip.link / 1e9:,.4g} GB/s")
+        table.add_section()
+        for name, seconds in planned.times.items():
+            table.add_row(f"{name} time", f"{1e3 * seconds:.3g} ms", f"{seconds / planned.step_time:.0%}")
+        rate = planned.batch_size / planned.step_time
+        rate = f"{rate:,.0f} examples/s" if rate >= 100 else f"{rate:.3g} examples/s"
+        table.add_row("step time, roofline", f"{1e3 * planned.step_time:.3g} ms", rate, style="bold")
+    console = Console()
+    console.print(table)
+    console.print("it fits" if planned.fits else "it does not fit", style="bold green" if planned.fits else "bold red")
+    console.print(f"compiled in {planned.compile_seconds:.1f} s", highlight=False)
+    for note in planned.notes:
+        console.print(f"note: {note}", highlight=False, soft_wrap=True)
+
+
+def _compiled(program: Program, devices: Sequence[Any], steps: int) -> Any:
+    """The program's step over `devices`, compiled for the shapes of its first batch."""
+    alg = _lifted(program, devices, steps)
+    init_key, step_root, _ = program.keys()
+    batch = jax.tree.map(np.asarray, program.experiment.batches[0])
+    keys = lift.step_keys(step_root, 0, n=steps)
+    if steps > 1:
+        batch = jax.tree.map(lambda x: np.broadcast_to(x, (steps, *x.shape)), batch)
+    state = jax.eval_shape(alg.init, init_key, batch)
+    return alg.step.lower(*_shapes((keys if steps > 1 else keys[0], state, batch))).compile()
+
+
+def _lifted(program: Program, devices: Sequence[Any], steps: int) -> Algorithm:
+    mesh, config = data_mesh(devices), program.config
+    if config.lift != "jit":
+        return program.algorithm(steps, mesh)
+    alg = sharded(program.algorithm(), mesh, {"replicated": replicated, "fsdp": fsdp}[config.layout])
+    return lift.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
+
+
+def _shapes(tree: PyTree) -> PyTree:
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
+
+
+def _memory(compiled: Any) -> Memory:
+    stats = compiled.memory_analysis()
+    return Memory(
+        arguments=stats.argument_size_in_bytes,
+        outputs=stats.output_size_in_bytes - stats.alias_size_in_bytes,
+        temporaries=stats.temp_size_in_bytes,
+        code=stats.generated_code_size_in_bytes,
+    )
+
+
+def _bytes(size: float) -> str:
+    """Bytes in the unit that reads best."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:,.2f} {unit}"
+        size /= 1024
+    raise AssertionError
