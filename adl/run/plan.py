@@ -6,8 +6,10 @@ each at the full speed of the chip, as if they overlapped perfectly. Memory traf
 operand of every fused operation for a transfer, also those that stay on the chip.
 """
 
+import contextlib
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -89,8 +91,9 @@ def plan(program: Program, topology: str) -> Plan:
     if config.lift == "jit" and len(devices) > 1:
         notes.append(f"--lift jit would use one of {len(devices)} devices: planned as --lift shard")
     try:
-        compiled = _compiled(program, devices, 1)
-        memory = _memory(compiled if steps == 1 else _compiled(program, devices, steps))
+        with _uncached():
+            compiled = _compiled(program, devices, 1)
+            memory = _memory(compiled if steps == 1 else _compiled(program, devices, steps))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -155,6 +158,18 @@ def _compiled(program: Program, devices: Sequence[Any], steps: int) -> Any:
         batch = jax.tree.map(lambda x: np.broadcast_to(x, (steps, *x.shape)), batch)
     state = jax.eval_shape(alg.init, init_key, batch)
     return alg.step.lower(*_shapes((keys if steps > 1 else keys[0], state, batch))).compile()
+
+
+@contextlib.contextmanager
+def _uncached() -> Iterator[None]:
+    """Keeps programs out of the persistent compilation cache: one for absent hardware cannot be read back."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, name)
+    jax.config.update(name, math.inf)
+    try:
+        yield
+    finally:
+        jax.config.update(name, before)
 
 
 def _lifted(program: Program, devices: Sequence[Any], steps: int) -> Algorithm:

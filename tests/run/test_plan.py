@@ -41,7 +41,7 @@ def product(config, axis):
     def step(key, state, batch):
         return batch @ state, {"loss": Mean(jnp.zeros(()), jnp.ones(()))}
 
-    batches = [np.zeros((config.batch_size, config.batch_size), np.float32)]
+    batches = [np.broadcast_to(np.float32(0), (config.batch_size, config.batch_size))]
     return run.Experiment(Algorithm(lambda key, batch: jnp.zeros((config.batch_size, OUT)), step), batches)
 
 
