@@ -1,0 +1,66 @@
+"""Toy densities in the plane, within about [-4, 4], in pure JAX: `name(key, n) -> (points [n, 2], labels [n])`."""
+
+import jax
+import jax.numpy as jnp
+
+from adl.core.types import Array, Key
+
+
+def two_moons(key: Key, n: int, *, noise: float = 0.1) -> tuple[Array, Array]:
+    """Two interleaved half circles of radius 1; the label is the moon, 0 or 1.
+
+    (cos t, sin t) and (1 - cos t, 1/2 - sin t) with t uniform in [0, pi], plus Gaussian noise.
+    """
+    key_t, key_noise = jax.random.split(key)
+    t = jax.random.uniform(key_t, (n,), maxval=jnp.pi)
+    label = jnp.arange(n) % 2
+    upper = jnp.stack([jnp.cos(t), jnp.sin(t)], -1)
+    lower = jnp.stack([1 - jnp.cos(t), 0.5 - jnp.sin(t)], -1)
+    return jnp.where(label[:, None] == 0, upper, lower) + _gaussian(key_noise, n, noise), label
+
+
+def rings(key: Key, n: int, *, num_rings: int = 3, noise: float = 0.05) -> tuple[Array, Array]:
+    """Concentric circles of radius 1, 2, ..., `num_rings`, equally likely; the label is the ring."""
+    key_t, key_noise = jax.random.split(key)
+    t = jax.random.uniform(key_t, (n,), maxval=2 * jnp.pi)
+    label = jnp.arange(n) % num_rings
+    points = (label + 1.0)[:, None] * jnp.stack([jnp.cos(t), jnp.sin(t)], -1)
+    return points + _gaussian(key_noise, n, noise), label
+
+
+def spirals(key: Key, n: int, *, turns: float = 1.5, noise: float = 0.05) -> tuple[Array, Array]:
+    """Two spiral arms, r = 3 sqrt(u) at the angle 2 pi turns sqrt(u) (+ pi), u uniform; the label is the arm."""
+    key_u, key_noise = jax.random.split(key)
+    root = jnp.sqrt(jax.random.uniform(key_u, (n,)))
+    label = jnp.arange(n) % 2
+    angle = 2 * jnp.pi * turns * root + jnp.pi * label
+    points = 3 * root[:, None] * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1)
+    return points + _gaussian(key_noise, n, noise), label
+
+
+def eight_gaussians(key: Key, n: int, *, noise: float = 0.2) -> tuple[Array, Array]:
+    """Isotropic Gaussians of standard deviation `noise`, evenly on a circle of radius 2; the label is the component."""
+    label = jnp.arange(n) % 8
+    angle = label * (jnp.pi / 4)
+    return 2 * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1) + _gaussian(key, n, noise), label
+
+
+def swiss_roll(key: Key, n: int, *, noise: float = 0.05) -> tuple[Array, Array]:
+    """One spiral arm, t (cos t, sin t) / 4, t uniform in [3 pi / 2, 9 pi / 2]; the label is t, the place along it."""
+    key_t, key_noise = jax.random.split(key)
+    t = jax.random.uniform(key_t, (n,), minval=1.5 * jnp.pi, maxval=4.5 * jnp.pi)
+    return t[:, None] * jnp.stack([jnp.cos(t), jnp.sin(t)], -1) / 4 + _gaussian(key_noise, n, noise), t
+
+
+def checkerboard(key: Key, n: int) -> tuple[Array, Array]:
+    """Uniform on the 8 dark unit-2 squares of a 4 x 4 board over [-4, 4] x [-4, 4]; the label is the square's row."""
+    key_x, key_y, key_square = jax.random.split(key, 3)
+    square = jax.random.randint(key_square, (n,), 0, 8)
+    row, column = square // 2, 2 * (square % 2) + (square // 2) % 2
+    x = 2 * (column + jax.random.uniform(key_x, (n,))) - 4
+    y = 2 * (row + jax.random.uniform(key_y, (n,))) - 4
+    return jnp.stack([x, y], -1), row
+
+
+def _gaussian(key: Key, n: int, scale: float) -> Array:
+    return scale * jax.random.normal(key, (n, 2))
