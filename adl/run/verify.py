@@ -1,0 +1,173 @@
+"""`verify`: claims measured again, through the experiments' own command lines."""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from adl.core import BadInput
+from adl.run.claim import bound, command, described, discover, key, listing, read_measured, words, write_measured
+from adl.run.config import did_you_mean
+from adl.run.experiment import Claim
+from adl.run.record import read_rows
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All experiments: what they are, what they claim, what was last measured."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Measures claims again; exit code 1 where one falls short or a run fails."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # experiments; none: all
+    long: bool = False  # also the claims that take up to an hour each
+    data_dir: str = ""  # of TFDS, for every run
+
+
+def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
+    """The command line of a package of experiments: without words the listing, with `verify` the verification."""
+    commands = tyro.extras.subcommand_type_from_defaults({"list": Listing(), "verify": Verification()})
+    chosen = tyro.cli(
+        commands,
+        args=list(sys.argv[1:] if argv is None else argv) or ["list"],
+        prog=f"python -m {package.__name__}",
+        description=package.__doc__,
+        use_underscores=True,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        if isinstance(chosen, Listing):
+            _console().print(listing(discover(package), read_measured(package)))
+        elif not verify(package, chosen.names, long=chosen.long, data_dir=chosen.data_dir):
+            sys.exit(1)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def verify(package: ModuleType, names: Sequence[str] = (), *, long: bool = False, data_dir: str = "") -> bool:
+    """Runs what the claims need, once for all claims of the same configuration, and writes `measured.json`.
+
+    Args:
+      package: of experiments.
+      names: of experiments in it; none: all.
+      long: also claims that are `long`.
+      data_dir: of TFDS; empty: the runs' own default.
+    Returns:
+      Whether every run ended well and every claim holds.
+    Raises:
+      BadInput: for an unknown name, or if there is nothing to verify.
+    """
+    modules = discover(package)
+    for name in names:
+        if name not in modules:
+            there = ", ".join(modules)
+            raise BadInput(f"no experiment {name}; there are {there}{did_you_mean(name, list(modules))}")
+    runs: dict[tuple[str, ...], list[Claim]] = {}
+    for name in dict.fromkeys(names or modules):
+        for claim in modules[name].CLAIMS:
+            if long or not claim.long:
+                runs.setdefault((name, *words(claim.overrides)), []).append(claim)
+    if not runs:
+        raise BadInput(f"{', '.join(names) or package.__name__}: all claims are long; add --long")
+    table = Table("experiment", "claim", "measured", "holds", "minutes")
+    well = True
+    for (name, *more), claims in runs.items():
+        records = _measure(modules[name], more, claims, data_dir)
+        for claim, record in zip(claims, records, strict=True):
+            holds = "not measured" if record is None else "yes" if record["holds"] else "NO"
+            numbers = (described(record), holds, f"{record['minutes']:.1f}") if record else ("-", holds, "-")
+            table.add_row(name, bound(claim), *numbers, style=None if holds == "yes" else "bold red")
+            well &= holds == "yes"
+        write_measured(package, modules[name], {key(c): r for c, r in zip(claims, records, strict=True) if r})
+    _console().print(table)
+    return well
+
+
+def _measure(
+    module: ModuleType, more: Sequence[str], claims: Sequence[Claim], data_dir: str
+) -> list[dict[str, Any] | None]:
+    """One run in a fresh folder, and what it says of each claim; None where it failed or does not say."""
+    digest = hashlib.sha256(" ".join(more).encode()).hexdigest()[:8]
+    folder = Path("runs") / "verify" / "-".join([module.__name__.rpartition(".")[2], *([digest] if more else [])])
+    shutil.rmtree(folder, ignore_errors=True)
+    place = ["--workdir", str(folder), *(["--data_dir", data_dir] if data_dir else [])]
+    root = str(Path(module.__file__).parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    started = time.monotonic()
+    print(f"$ {command(module, claims[0])}", flush=True)
+    ended = subprocess.run(
+        [sys.executable, "-m", module.__name__, *more, *place],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        check=False,
+    )
+    minutes = (time.monotonic() - started) / 60
+    if ended.returncode:
+        print(f"error: {module.__name__} ended with exit code {ended.returncode}", file=sys.stderr)
+        return [None] * len(claims)
+    rows = read_rows(folder / "metrics.jsonl")
+    environment = json.loads((folder / "environment.json").read_text())
+    return [_record(module, claim, rows, environment, minutes) for claim in claims]
+
+
+def _record(
+    module: ModuleType, claim: Claim, rows: Sequence[Mapping[str, Any]], environment: Mapping[str, Any], minutes: float
+) -> dict[str, Any] | None:
+    """What `measured.json` keeps of a claim."""
+    row = next((row for row in reversed(rows) if claim.metric in row), None)
+    if row is None:
+        print(f"error: {module.__name__} wrote no {claim.metric}", file=sys.stderr)
+        return None
+    values = np.ravel(np.array(row[claim.metric], float))
+    value, n = float(values.mean()), len(values)
+    if not math.isfinite(value):
+        print(f"error: {module.__name__} measured {value} as {claim.metric}", file=sys.stderr)
+        return None
+    versions = {name: environment["versions"][name] for name in ("jax", "jaxlib", "adl")}
+    return {
+        "value": value,
+        "standard_error": float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else None,
+        "num_seeds": n,
+        "bound": [end if math.isfinite(end) else None for end in (claim.at_least, claim.at_most)],
+        "holds": claim.holds(value),
+        "hardware": _hardware(environment),
+        "versions": {**versions, "python": environment["python"]},
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": command(module, claim),
+        "minutes": round(minutes, 2),
+    }
+
+
+def _hardware(environment: Mapping[str, Any]) -> str:
+    if environment["backend"] == "cpu":
+        return f"{environment['processor']}, {environment['cores']} cores"
+    devices = environment["devices"]
+    return f"{len(devices)} x {devices[0]}"
+
+
+def _console() -> Console:
+    """As wide as the terminal; where there is none, wide enough for a command a line."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

@@ -1,0 +1,1 @@
+"""Experiments: each a claim, its configuration, the objects of a run, and nothing else."""

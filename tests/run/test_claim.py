@@ -1,0 +1,95 @@
+"""The listing of claims: what is promised, beside what was last measured."""
+
+import importlib
+import json
+import sys
+
+import pytest
+from rich.console import Console
+
+from adl.run import Claim
+from adl.run.claim import bound, command, described, discover, key, listing, read_measured, words, write_measured
+
+RECORD = {"value": 0.978123, "standard_error": 0.00123, "num_seeds": 5, "date": "2026-01-02", "hardware": "a chip"}
+MODULE = '''"""A first line [with brackets].
+
+More.
+"""
+from adl.run import Claim
+CLAIMS = (
+    Claim(metric="test/accuracy", at_least=0.9, protocol="p"),
+    Claim(metric="test/accuracy", at_least=0.99, overrides={"dataset": "big", "channels": (8, 16)},
+          protocol="p", long=True),
+)
+'''
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    (tmp_path / "claiming").mkdir()
+    (tmp_path / "claiming" / "__init__.py").write_text("")
+    (tmp_path / "claiming" / "one.py").write_text(MODULE)
+    (tmp_path / "claiming" / "broken.py").write_text("raise AssertionError('this makes no claims: CLAIMS')")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("claiming")
+    for name in [name for name in sys.modules if name.partition(".")[0] == "claiming"]:
+        del sys.modules[name]
+
+
+def test_only_modules_that_claim_are_imported(package):
+    assert list(discover(package)) == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "text"),
+    [
+        ({"at_least": 0.975}, "m >= 0.975"),
+        ({"at_most": 87.5}, "m <= 87.5"),
+        ({"at_least": 0.45, "at_most": 0.62}, "0.45 <= m <= 0.62"),
+    ],
+)
+def test_bound_as_text(ends, text):
+    assert bound(Claim(metric="m", protocol="", **ends)) == text
+
+
+def test_command_can_be_typed(package):
+    module = discover(package)["one"]
+    assert command(module, module.CLAIMS[0]) == "python -m claiming.one"
+    assert command(module, module.CLAIMS[1]) == "python -m claiming.one --dataset big --channels 8 16"
+    assert words({"text": "a b"}) == ["--text", "a b"]
+
+
+def test_listing_shows_claim_and_measurement(package):
+    modules = discover(package)
+    measured = {"one": {key(modules["one"].CLAIMS[0]): RECORD}}
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(listing(modules, measured))
+    text = captured.get()
+    for part in (
+        "A first line [with brackets].",
+        "test/accuracy >= 0.9 ",
+        "test/accuracy >= 0.99 (long)",
+        "0.9781 ± 0.0012 (5 seeds)",
+        "2026-01-02, a chip",
+        "not yet measured",
+        "python -m claiming.one --dataset big --channels 8 16",
+    ):
+        assert part in text
+
+
+def test_one_seed_has_no_error():
+    assert described({**RECORD, "num_seeds": 1, "standard_error": None}).startswith("0.9781 (1 seed)\n")
+
+
+def test_records_replace_their_like_and_outlive_no_claim(package):
+    module = discover(package)["one"]
+    first, second = map(key, module.CLAIMS)
+    assert first != second
+    path = module.__file__.replace("one.py", "measured.json")
+    with open(path, "w") as file:
+        json.dump({"one": {first: {"value": 1}, "gone": {"value": 2}}, "other": {"m": {"value": 3}}}, file)
+    write_measured(package, module, {second: {"value": 4}})
+    assert read_measured(package) == {"one": {first: {"value": 1}, second: {"value": 4}}, "other": {"m": {"value": 3}}}
+    write_measured(package, module, {first: {"value": 5}})
+    assert read_measured(package)["one"] == {first: {"value": 5}, second: {"value": 4}}
