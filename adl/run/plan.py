@@ -102,7 +102,7 @@ def plan(program: Program, topology: str) -> Plan:
     text = compiled.as_text() if compiled else ""
     cost = compiled.cost_analysis() if compiled else {}
     if " while(" in text:
-        notes.append("the step has loops, whose insides are counted once: work and time are too low")
+        notes.append("the step has loops, whose insides are counted once: work and time may be too low")
     return Plan(
         topology=topology,
         lift="shard" if config.lift == "jit" and len(devices) > 1 else config.lift,
