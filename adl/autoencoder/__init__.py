@@ -1,0 +1,1 @@
+"""Autoencoders: latent codes, and the densities they bound."""

@@ -1,0 +1,237 @@
+"""The variational autoencoder: a decoder p(x|z), an encoder q(z|x), and bounds on log p(x).
+
+    log p(x) >= L_K = E_{z_1..z_K ~ q} log 1/K sum_k w_k,    w_k = p(x|z_k) p(z_k) / q(z_k|x)
+
+L_1 is the evidence lower bound (ELBO), L_K rises with K to log p(x). Images are `[B, D]`, latents `[B, Z]`, everything
+in nats per image. Sources: Kingma & Welling 2014, arXiv:1312.6114, eq. 3; Burda et al. 2016, arXiv:1509.00519, eq. 8.
+"""
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax import lax
+
+from adl.core import Algorithm, Learner, Mean, descend
+from adl.core.types import Array, Key
+from adl.nn.mlp import MLP
+from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob
+
+Likelihood = Callable[[Array, Array], Array]  # (x [..., D], decoder output [..., P]) -> log p(x|z) [...]
+
+
+def bernoulli(x: Array, logits: Array) -> Array:
+    """Log-likelihood `[...]` of binary pixels `[..., D]` given logits `[..., D]`."""
+    return bernoulli_log_prob(x, logits).sum(-1)
+
+
+def gaussian(x: Array, output: Array) -> Array:
+    """Log-likelihood `[...]` of real pixels `[..., D]` given means and log standard deviations `[..., 2 D]`."""
+    mean, log_std = jnp.split(output, 2, -1)
+    return normal_log_prob(x, mean, log_std).sum(-1)
+
+
+class VAE(nn.Module):
+    """Multilayer-perceptron encoder and decoder around a Gaussian latent.
+
+    Attributes:
+      latent_dim: Z >= 1.
+      hidden: widths of the encoder's hidden layers; the decoder mirrors them.
+      output_dim: numbers that the likelihood wants for an image: D logits, or D means and D log deviations.
+      activation: of the hidden layers.
+      dtype: of the computation.
+    """
+
+    latent_dim: int
+    hidden: Sequence[int]
+    output_dim: int
+    activation: Callable[[Array], Array] = nn.relu
+    dtype: jnp.dtype = jnp.float32
+
+    def setup(self):
+        """Encoder and decoder."""
+        self.encoder = MLP((*self.hidden, 2 * self.latent_dim), activation=self.activation, dtype=self.dtype)
+        self.decoder = MLP((*reversed(self.hidden), self.output_dim), activation=self.activation, dtype=self.dtype)
+
+    def encode(self, x: Array) -> tuple[Array, Array]:
+        """Mean and log standard deviation `[B, Z]` of q(z|x) for `x [B, D]`."""
+        return tuple(jnp.split(self.encoder(x).astype(jnp.float32), 2, -1))
+
+    def decode(self, z: Array) -> Array:
+        """Parameters `[..., output_dim]` of p(x|z) for `z [..., Z]`."""
+        return self.decoder(z).astype(jnp.float32)
+
+    def __call__(self, x: Array) -> Array:
+        """Parameters of p(x|z) at the mean code of `x`; for initialisation."""
+        return self.decode(self.encode(x)[0])
+
+
+def log_weights(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int) -> Array:
+    """Log importance weights log w_k `[K, B]` of latents drawn from the encoder.
+
+    Args:
+      key: consumed.
+      model: encoder and decoder.
+      variables: the model's.
+      x: `[B, D]`.
+      likelihood: log p(x|z) from the decoder's output.
+      num_samples: K >= 1.
+    """
+    mean, log_std = model.apply(variables, x, method=VAE.encode)
+    noise = jax.random.normal(key, (num_samples, *mean.shape))
+    z = mean + jnp.exp(log_std) * noise
+    log_q = normal_log_prob(noise, 0.0, 0.0).sum(-1) - log_std.sum(-1)
+    log_p_z = normal_log_prob(z, 0.0, 0.0).sum(-1)
+    return likelihood(x, model.apply(variables, z, method=VAE.decode)) + log_p_z - log_q
+
+
+def elbo(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood) -> dict[str, Array]:
+    """The evidence lower bound from one latent an image, in its parts.
+
+    elbo = reconstruction - kl,   reconstruction = log p(x|z),   kl = KL(q(z|x) || p(z)) in closed form.
+
+    Args:
+      key: consumed.
+      model: encoder and decoder.
+      variables: the model's.
+      x: `[B, D]`.
+      likelihood: log p(x|z) from the decoder's output.
+
+    Returns:
+      "elbo", "reconstruction" and "kl", `[B]` each, in nats.
+    """
+    mean, log_std = model.apply(variables, x, method=VAE.encode)
+    z = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
+    reconstruction = likelihood(x, model.apply(variables, z, method=VAE.decode))
+    kl = normal_kl(mean, log_std).sum(-1)
+    return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
+
+
+def iwae_bound(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int) -> Array:
+    """L_K `[B]` of the module's formula; `num_samples` latents an image in one pass."""
+    weights = log_weights(key, model, variables, x, likelihood=likelihood, num_samples=num_samples)
+    return jax.nn.logsumexp(weights, 0) - jnp.log(num_samples)
+
+
+def log_likelihood(
+    key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int, chunk: int = 50
+) -> Array:
+    """L_K `[B]` for many latents, `chunk` of them at a time: memory does not grow with K.
+
+    Args:
+      key: consumed.
+      model: encoder and decoder.
+      variables: the model's.
+      x: `[B, D]`.
+      likelihood: log p(x|z) from the decoder's output.
+      num_samples: K, a multiple of `chunk`.
+      chunk: latents an image in one pass.
+
+    Raises:
+      ValueError: if `chunk` does not divide `num_samples`.
+    """
+    if num_samples % chunk:
+        raise ValueError(f"num_samples {num_samples} must be a multiple of chunk {chunk}")
+
+    def add(total, key):
+        weights = log_weights(key, model, variables, x, likelihood=likelihood, num_samples=chunk)
+        return jnp.logaddexp(total, jax.nn.logsumexp(weights, 0)), None
+
+    start = jnp.full(x.shape[0], -jnp.inf)
+    total, _ = lax.scan(add, start, jax.random.split(key, num_samples // chunk))
+    return total - jnp.log(num_samples)
+
+
+def vae(
+    model: VAE,
+    tx: optax.GradientTransformation,
+    *,
+    likelihood: Likelihood,
+    prepare: Callable[[Key, Array], Array] = lambda key, x: x,
+    axis: str | None = None,
+) -> Algorithm:
+    """The variational autoencoder; state is a `Learner`, batches are images, loss is -ELBO.
+
+    Args:
+      model: encoder and decoder.
+      tx: optax transformation.
+      likelihood: log p(x|z) from the decoder's output (`bernoulli`, `gaussian`).
+      prepare: `prepare(key, batch) -> x [B, D]`: flattening, and the noise that makes pixels binary or real.
+      axis: name of the mapped axis, or None.
+    """
+    return beta_vae(model, tx, likelihood=likelihood, prepare=prepare, beta=1.0, axis=axis)
+
+
+def beta_vae(
+    model: VAE,
+    tx: optax.GradientTransformation,
+    *,
+    likelihood: Likelihood,
+    beta: float,
+    prepare: Callable[[Key, Array], Array] = lambda key, x: x,
+    axis: str | None = None,
+) -> Algorithm:
+    """The VAE with the rate weighted: loss = -reconstruction + beta kl.
+
+    Args:
+      model: encoder and decoder.
+      tx: optax transformation.
+      likelihood: as in `vae`.
+      beta: >= 0; 1 is the VAE, above 1 codes are shorter, 0 is an autoencoder with noise.
+      prepare: as in `vae`.
+      axis: name of the mapped axis, or None.
+
+    Source: Higgins et al. 2017 (ICLR), eq. 4.
+    """
+
+    def loss(key, variables, x):
+        parts = elbo(key, model, variables, x, likelihood=likelihood)
+        return {"loss": beta * parts["kl"] - parts["reconstruction"], **parts}
+
+    return _trained(model, tx, loss, prepare, axis)
+
+
+def iwae(
+    model: VAE,
+    tx: optax.GradientTransformation,
+    *,
+    likelihood: Likelihood,
+    num_samples: int,
+    prepare: Callable[[Key, Array], Array] = lambda key, x: x,
+    axis: str | None = None,
+) -> Algorithm:
+    """The importance-weighted autoencoder: loss = -L_K.
+
+    Args:
+      model: encoder and decoder.
+      tx: optax transformation.
+      likelihood: as in `vae`.
+      num_samples: K >= 1.
+      prepare: as in `vae`.
+      axis: name of the mapped axis, or None.
+
+    Source: Burda et al. 2016, arXiv:1509.00519, eq. 8 and 14.
+    """
+
+    def loss(key, variables, x):
+        bound = iwae_bound(key, model, variables, x, likelihood=likelihood, num_samples=num_samples)
+        return {"loss": -bound, "bound": bound}
+
+    return _trained(model, tx, loss, prepare, axis)
+
+
+def _trained(model, tx, loss, prepare, axis) -> Algorithm:
+    """Descent of `loss(key, variables, x) -> {name: [B]}` on prepared batches."""
+
+    def mean_loss(key, params, extras, batch):
+        prepare_key, loss_key = jax.random.split(key)
+        parts = loss(loss_key, {"params": params, **extras}, prepare(prepare_key, batch))
+        return {name: Mean.of(values) for name, values in parts.items()}, extras
+
+    def init(key, batch):
+        prepare_key, model_key = jax.random.split(key)
+        return Learner.create(model.init(model_key, prepare(prepare_key, batch)), tx)
+
+    return Algorithm(init, descend(mean_loss, tx, axis))

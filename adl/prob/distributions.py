@@ -1,0 +1,31 @@
+"""Log-probabilities and divergences of the distributions that models put on data and latents; elementwise."""
+
+import jax
+import jax.numpy as jnp
+
+from adl.core.types import Array
+
+
+def bernoulli_log_prob(x: Array, logits: Array) -> Array:
+    """Log-probability of binary `x`; finite at any logit.
+
+    log p(x) = x logits - softplus(logits)
+
+    Args:
+      x: `[...]` in {0, 1}, or in [0, 1] for the cross-entropy.
+      logits: `[...]` log-odds of 1.
+    """
+    return x * logits - jax.nn.softplus(logits)
+
+
+def normal_log_prob(x: Array, mean: Array, log_std: Array) -> Array:
+    """Log-density of N(mean, exp(log_std)^2) at `x`, elementwise `[...]`."""
+    return -0.5 * jnp.square((x - mean) * jnp.exp(-log_std)) - log_std - 0.5 * jnp.log(2 * jnp.pi)
+
+
+def normal_kl(mean: Array, log_std: Array) -> Array:
+    """KL(N(mean, exp(log_std)^2) || N(0, 1)) >= 0 in nats, elementwise `[...]`.
+
+    (mean^2 + std^2 - 1) / 2 - log std
+    """
+    return 0.5 * (jnp.square(mean) + jnp.expm1(2 * log_std)) - log_std
