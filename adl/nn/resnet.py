@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+group_norm = functools.partial(nn.GroupNorm, num_groups=8)  # of a multiple of 8 channels
+
 
 class BatchNorm(nn.Module):
     """Batch normalisation that needs no flag: the batch's statistics where they may move, else the running ones.
@@ -43,7 +45,7 @@ class ResNet(nn.Module):
     channels: Sequence[int] = (16, 32, 64)  # of each stage
     num_blocks: int = 1  # residual blocks a stage, of two convolutions each
     stem_stride: int = 1  # of the first convolution; 2 is four times cheaper
-    norm: Callable[..., nn.Module] = functools.partial(nn.GroupNorm, num_groups=8)  # takes `dtype`; or `BatchNorm`
+    norm: Callable[..., nn.Module] = group_norm  # `norm(dtype=...)`; or `BatchNorm`, with the axis that it needs
     dropout: float = 0.0  # in [0, 1)
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
 
