@@ -3,9 +3,13 @@
 from adl.diffusion import guidance, preconditioner, schedule, solver
 from adl.diffusion.edm import denoiser, denoising_errors, drop_labels, edm
 from adl.diffusion.guidance import classifier_free
-from adl.diffusion.solver import churned, euler, heun, path, sample
+from adl.diffusion.preconditioner import Preconditioner
+from adl.diffusion.solver import Denoiser, Solver, churned, euler, heun, path, sample
 
 __all__ = [
+    "Denoiser",
+    "Preconditioner",
+    "Solver",
     "churned",
     "classifier_free",
     "denoiser",

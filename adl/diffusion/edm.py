@@ -48,48 +48,42 @@ def edm(
         return Learner.create(model.init(key, encode(batch["image"]), jnp.zeros(size), batch["label"]), tx)
 
     def loss(key: Key, params, extras, batch):
-        sigma_key, label_key, key = jax.random.split(key, 3)
+        sigma_key, label_key, noise_key, dropout_key = jax.random.split(key, 4)
         sigma = jnp.exp(p_mean + p_std * jax.random.normal(sigma_key, batch["label"].shape))
         label = drop_labels(label_key, batch["label"], rate=label_dropout, num_classes=model.num_classes)
-        variables = {"params": params, **extras}
-        errors = denoising_errors(
-            key, model, variables, encode(batch["image"]), sigma, label, preconditioner=preconditioner
+        denoise = denoiser(
+            model,
+            {"params": params, **extras},
+            label,
+            preconditioner=preconditioner,
+            rngs={"dropout": dropout_key},
         )
+        errors = denoising_errors(noise_key, denoise, encode(batch["image"]), sigma, preconditioner=preconditioner)
         return {"loss": Mean.of(errors)}, extras
 
     return Algorithm(init, descend(loss, tx, axis))
 
 
 def denoising_errors(
-    key: Key,
-    model: nn.Module,
-    variables: PyTree,
-    image: Array,
-    sigma: Array,
-    label: Array,
-    *,
-    preconditioner: Preconditioner,
+    key: Key, denoise: Denoiser, image: Array, sigma: Array, *, preconditioner: Preconditioner
 ) -> Array:
-    """`[B]` weighted squared errors of the denoiser on freshly noised pictures.
+    """`[B]` weighted squared errors of a denoiser on freshly noised pictures.
 
     mean_pixels (D(y + sigma n; sigma) - y)^2 / c_out(sigma)^2,   n ~ N(0, I)
 
+    With the preconditioner `karras`, a network that answers 0 has an error of 1 at every noise level, for data of
+    standard deviation sigma_data.
+
     Args:
-      key: consumed, by the noise and by dropout.
-      model: the network F.
-      variables: its flax collections.
+      key: consumed, by the noise.
+      denoise: D, `(x [B, H, W, C], sigma [B]) -> [B, H, W, C]`.
       image: `[B, H, W, C]` clean pictures y.
       sigma: `[B]` > 0, noise levels.
-      label: `[B]` classes, K for none.
-      preconditioner: as in `edm`.
-    Source: Karras et al. 2022, arXiv:2206.00364, eq. 2 and 8 with lambda = 1 / c_out^2; 1 is the error of
-    predicting the data's mean, at every noise level, for data of standard deviation sigma_data.
+      preconditioner: whose c_out sets the weights.
+    Source: Karras et al. 2022, arXiv:2206.00364, eq. 2 and 8 with lambda = 1 / c_out^2.
     """
-    noise_key, dropout_key = jax.random.split(key)
-    noisy = image + _wide(sigma, image) * jax.random.normal(noise_key, image.shape)
-    denoise = denoiser(model, variables, label, preconditioner=preconditioner, rngs={"dropout": dropout_key})
-    errors = (denoise(noisy, sigma) - image) / _wide(preconditioner(sigma).out, image)
-    return jnp.square(errors).mean((1, 2, 3))
+    noisy = image + _wide(sigma, image) * jax.random.normal(key, image.shape)
+    return jnp.square((denoise(noisy, sigma) - image) / _wide(preconditioner(sigma).out, image)).mean((1, 2, 3))
 
 
 def denoiser(

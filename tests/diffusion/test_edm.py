@@ -39,8 +39,8 @@ def test_zero_network_on_gaussian_data_has_unit_loss_at_every_noise_level():
     """var(y - c_skip (y + n)) = c_out^2: the weighted loss is 1 by the derivation of the coefficients."""
     image = S * jax.random.normal(KEY, (6, 100, 100, 1))
     sigma = jnp.asarray([1e-2, 0.1, 0.5, 1.0, 5.0, 50.0])
-    label = jnp.zeros(6, int)
-    errors = denoising_errors(KEY, Silent(), {}, image, sigma, label, preconditioner=PRECONDITIONER)
+    denoise = denoiser(Silent(), {}, jnp.zeros(6, int), preconditioner=PRECONDITIONER)
+    errors = denoising_errors(KEY, denoise, image, sigma, preconditioner=PRECONDITIONER)
     np.testing.assert_allclose(errors, 1, atol=0.06)
 
 
