@@ -1,7 +1,8 @@
 """Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow."""
 
 from adl.data import image, toys, views
-from adl.data.batches import Batches, padded, shuffled
-from adl.data.source import Split, load
+from adl.data.batches import Batches, padded, shuffled, streamed
+from adl.data.source import load
+from adl.data.split import Split, StoredSplit
 
-__all__ = ["Batches", "Split", "image", "load", "padded", "shuffled", "toys", "views"]
+__all__ = ["Batches", "Split", "StoredSplit", "image", "load", "padded", "shuffled", "streamed", "toys", "views"]

@@ -2,19 +2,21 @@
 
 import functools
 import operator
-from collections.abc import Mapping
+import os
+from typing import Any
 
+import jax
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.source import Split
+from adl.data.split import Split, StoredSplit
 
 
 class Batches:
-    """`batches[step]`: the rows of one step, whatever ran before.
+    """`batches[step]`: the rows of one step, whatever was asked for before.
 
     The split is permuted anew each epoch and read on across its end, so that nothing is dropped: after e epochs each
-    example was seen exactly e times. Every process computes the same global batch and gathers its own share of it.
+    example was seen exactly e times. Every process knows the global batch and gathers its own share of it.
     """
 
     def __init__(self, split: Split, batch_size: int, seed: int, process: tuple[int, int]):
@@ -23,20 +25,24 @@ class Batches:
 
     @property
     def steps_per_epoch(self) -> float:
-        """Steps in which every example is seen once on average."""
+        """Steps in which each example is seen once, on average."""
         return len(self.split) / self.batch_size
 
     def indices(self, step: int) -> np.ndarray:
-        """`[B]` rows of the split in the global batch of a step."""
+        """`[B]` rows of the split in the global batch of a step.
+
+        Raises:
+          IndexError: if the step is negative.
+        """
         step = operator.index(step)
         if step < 0:
             raise IndexError(f"there is no step {step}: steps count from 0")
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        epochs, places = np.divmod(positions, len(self.split))
-        first, last = epochs[0], epochs[-1]
-        if first == last:
-            return self._permutation(int(first))[places]
-        return np.concatenate([self._permutation(int(e))[places[epochs == e]] for e in range(first, last + 1)])
+        epoch, place = divmod(step * self.batch_size, len(self.split))
+        if place + self.batch_size <= len(self.split):
+            return self._permutation(epoch)[place : place + self.batch_size]
+        num_epochs = -(-(place + self.batch_size) // len(self.split))
+        rows = np.concatenate([self._permutation(epoch + i) for i in range(num_epochs)])
+        return rows[place : place + self.batch_size]
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         index, count = self.process
@@ -44,46 +50,116 @@ class Batches:
         return self.split.take(self.indices(step)[index * share : (index + 1) * share])
 
     def _permuted(self, epoch: int) -> np.ndarray:
-        return np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(len(self.split))
+        # A counter-based generator: epoch 1000 costs what epoch 0 does.
+        rows = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(len(self.split))
+        return _read_only(rows)
+
+
+class StreamedBatches(Batches):
+    """The same batches, read ahead by grain's threads while they are asked for in order."""
+
+    def __init__(self, split: Split, batch_size: int, seed: int, process: tuple[int, int]):
+        super().__init__(split, batch_size, seed, process)
+        self._step, self._batch, self._ahead = -2, {}, None
+
+    def __getitem__(self, step: int) -> dict[str, np.ndarray]:
+        step = operator.index(step)
+        if step == self._step:
+            return self._batch
+        if step != self._step + 1:
+            self._ahead = None
+            batch = super().__getitem__(step)
+        else:
+            self._ahead = self._ahead or self._from(step)
+            batch = next(self._ahead)
+        self._step, self._batch = step, {name: _read_only(array) for name, array in batch.items()}
+        return self._batch
+
+    def _from(self, step: int) -> Any:
+        import grain
+
+        threads = os.cpu_count() or 1
+        options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
+        steps = grain.MapDataset.range(step, 2**62)
+        return iter(steps.map(super().__getitem__).to_iter_dataset(options))
 
 
 def shuffled(split: Split, batch_size: int, *, seed: int = 0, process: tuple[int, int] | None = None) -> Batches:
     """Training batches of a split, shuffled each epoch, without end.
 
+    A split in memory is gathered, a stored one (`load` decides by size) is `streamed`: the same rows either way.
+
     Args:
-      split: in memory, or read from disk as asked for.
-      batch_size: examples of the global batch, >= 1; it may exceed the split.
-      seed: of the order alone.
-      process: (index, count) of this process; JAX's own by default.
+      split: N examples.
+      batch_size: examples of the global batch B, >= 1; it may exceed N.
+      seed: >= 0, of the order alone.
+      process: (index, count) of this process, which gets B / count examples, the index-th share of the global
+        batch; where `jax.distributed` runs, its own by default.
 
     Raises:
       BadInput: if the batch does not divide among the processes.
     """
-    if process is None:
-        import jax
-
-        process = jax.process_index(), jax.process_count()
-    if batch_size < 1 or batch_size % process[1]:
-        raise BadInput(f"--batch_size {batch_size}: it must be a positive multiple of {process[1]} processes")
-    return Batches(split, batch_size, seed, process)
+    kind = StreamedBatches if isinstance(split, StoredSplit) else Batches
+    return kind(split, *_checked(batch_size, seed, process))
 
 
-def padded(split: Split, batch_size: int) -> Mapping[str, np.ndarray]:
-    """A whole split as equal batches, for `core.full_pass`.
+def streamed(
+    split: Split, batch_size: int, *, seed: int = 0, process: tuple[int, int] | None = None
+) -> StreamedBatches:
+    """The batches of `shuffled`, read ahead by threads while steps are asked for in order.
+
+    For sources that are slow to read or decode; any other order of steps gives the same batches, without the lead.
 
     Args:
       split: N examples.
+      batch_size: as in `shuffled`.
+      seed: as in `shuffled`.
+      process: as in `shuffled`.
+
+    Raises:
+      BadInput: if the batch does not divide among the processes.
+    """
+    return StreamedBatches(split, *_checked(batch_size, seed, process))
+
+
+def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
+    """A whole split as equal batches, for `core.full_pass`.
+
+    Args:
+      split: N examples; a stored one is read into memory.
       batch_size: examples a batch B, >= 1; a smaller split is one batch of its own size.
 
     Returns:
-      Leaves `[ceil(N / B), B, ...]`, zeros beyond the split; "mask" `[ceil(N / B), B]` is 1 for examples, 0 for padding.
+      Leaves `[ceil(N / B), B, ...]`, zeros beyond the split; "mask" `[ceil(N / B), B]` float32 is 1 for examples, 0
+      for padding.
+
+    Raises:
+      BadInput: if the batch size is not positive.
     """
+    if batch_size < 1:
+        raise BadInput(f"a batch size of {batch_size}: it must be >= 1")
     size = min(batch_size, len(split))
     num_batches = -(-len(split) // size)
-    rows = {**split.take(np.arange(len(split))), "mask": np.ones(len(split), np.float32)}
 
-    def cut(values):
-        values = np.pad(values, [(0, num_batches * size - len(split))] + [(0, 0)] * (values.ndim - 1))
-        return values.reshape(num_batches, size, *values.shape[1:])
+    def cut(array: np.ndarray) -> np.ndarray:
+        beyond = np.zeros((num_batches * size - len(split), *array.shape[1:]), array.dtype)
+        return np.concatenate([array, beyond]).reshape(num_batches, size, *array.shape[1:])
 
-    return {name: cut(values) for name, values in rows.items()}
+    return {name: cut(array) for name, array in {**split.arrays, "mask": np.ones(len(split), np.float32)}.items()}
+
+
+def _checked(batch_size: int, seed: int, process: tuple[int, int] | None) -> tuple[int, int, tuple[int, int]]:
+    if process is None:
+        # Not process_count() alone: it would start the devices, which a library should leave to its user.
+        process = (jax.process_index(), jax.process_count()) if jax.distributed.is_initialized() else (0, 1)
+    if batch_size < 1 or batch_size % process[1]:
+        wanted = ">= 1" if process[1] == 1 else f"a positive multiple of {process[1]}, the number of processes"
+        raise BadInput(f"--batch_size {batch_size}: it must be {wanted}")
+    if seed < 0:
+        raise BadInput(f"a seed of {seed} for the order of the data: it must be >= 0")
+    return batch_size, seed, process
+
+
+def _read_only(array: np.ndarray) -> np.ndarray:
+    array.setflags(write=False)
+    return array

@@ -1,12 +1,12 @@
-"""Real data that the dependencies carry, as TFDS data sets."""
+"""Real data that the dependencies carry, as TFDS builders."""
 
-import contextlib
-import io
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
+from etils import epath
 
 
 class Digits(tfds.core.GeneratorBasedBuilder):
@@ -15,45 +15,32 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     Source: Alpaydin and Kaynak 1998, UCI Machine Learning Repository, as scikit-learn's `load_digits`.
     """
 
-    name = "digits"
     VERSION = tfds.core.Version("1.0.0")
 
     @classmethod
-    def _get_pkg_dir_path(cls):  # TFDS looks there for citations and checksums, of which there are none
-        from etils import epath
+    def _get_pkg_dir_path(cls) -> epath.Path:  # where TFDS looks for citations and checksums, of which there are none
+        return epath.Path(Path(__file__).parent)
 
-        return epath.Path(__file__).parent
-
-    def _info(self):
-        features = {"image": tfds.features.Image(shape=(8, 8, 1)), "label": tfds.features.ClassLabel(num_classes=10)}
+    def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
-            description="scikit-learn's handwritten digits; a pixel of v in 0..16 is stored as round(v * 255 / 16).",
-            features=tfds.features.FeaturesDict(features),
+            description="scikit-learn's handwritten digits; a pixel v in 0..16 is stored as round(v * 255 / 16).",
+            features=tfds.features.FeaturesDict(
+                {"image": tfds.features.Image(shape=(8, 8, 1)), "label": tfds.features.ClassLabel(num_classes=10)}
+            ),
             disable_shuffling=True,
         )
 
-    def _split_generators(self, dl_manager):
-        return {"train": self._generate_examples(slice(0, 1437)), "test": self._generate_examples(slice(1437, None))}
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {"train": self._generate_examples(slice(0, 1437)), "test": self._generate_examples(slice(1437, 1797))}
 
-    def _generate_examples(self, rows):
-        import cv2
+    def _generate_examples(self, rows: slice) -> Iterator[tuple[int, dict[str, Any]]]:
         from sklearn.datasets import load_digits
 
-        digits = load_digits()
-        for index, (pixels, label) in enumerate(zip(digits.images[rows], digits.target[rows], strict=True)):
-            # PNG by OpenCV: TFDS itself encodes arrays with TensorFlow.
-            png = cv2.imencode(".png", np.round(pixels * 255 / 16).astype(np.uint8))[1].tobytes()
-            yield index, {"image": io.BytesIO(png), "label": int(label)}
+        images, labels = load_digits().images[rows, ..., None], load_digits().target[rows]
+        pixels = np.round(images * 255 / 16).astype(np.uint8)
+        for index in range(len(labels)):
+            yield index, {"image": pixels[index], "label": int(labels[index])}
 
 
-def _prepare(builder: type[tfds.core.GeneratorBasedBuilder]) -> Callable[[Path], None]:
-    def prepare(folder: Path) -> None:
-        tfds.disable_progress_bar()
-        with contextlib.redirect_stdout(io.StringIO()):  # it prints where it prepares, which is not where it stays
-            builder(data_dir=folder, file_format="array_record").download_and_prepare()
-
-    return prepare
-
-
-BUNDLED: dict[str, Callable[[Path], None]] = {builder.name: _prepare(builder) for builder in (Digits,)}
+BUNDLED = {builder.name: builder for builder in (Digits,)}

@@ -1,183 +1,96 @@
 """Splits of TFDS data sets, read without TensorFlow."""
 
-import errno
 import functools
 import os
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adl.core import BadInput
+from adl.data.split import Split, StoredSplit, stacked
 
-MEMORY_LIMIT = 2**31  # bytes; a split beyond it is read from disk, batch by batch
-
-
-class Split:
-    """Examples `[N]` of one split: named columns with random access.
-
-    A small split is read once and gathered as arrays; a large one stays on disk, and rows are decoded as asked for by
-    grain's threads.
-    """
-
-    def __init__(self, columns: Mapping[str, np.ndarray] | Any, info: Any = None):
-        """Columns `{name: [N, ...]}`, or a TFDS data source; `info` is the data set's, where there is one."""
-        self.info = info
-        self.columns: dict[str, np.ndarray] | None = None
-        if isinstance(columns, Mapping):
-            self.columns = {name: _frozen(column) for name, column in columns.items()}
-            self._length = len(next(iter(self.columns.values())))
-        else:
-            self._source, self._length = columns, len(columns)
-
-    def __len__(self) -> int:
-        return self._length
-
-    def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Columns `[B, ...]` of the rows `[B]`."""
-        if self.columns is not None:
-            return {name: column[rows] for name, column in self.columns.items()}
-        import grain
-
-        read = grain.MapDataset.source(rows).map(lambda row: self._source[int(row)])
-        options = grain.ReadOptions(num_threads=os.cpu_count() or 1, prefetch_buffer_size=len(rows))
-        return stacked(list(read.to_iter_dataset(options)))
-
-    def require(self, *names: str) -> "Split":
-        """Itself, with the named columns only.
-
-        Raises:
-          BadInput: if one is missing.
-        """
-        there = list(self.columns if self.columns is not None else self._source[0])
-        if missing := [name for name in names if name not in there]:
-            of = f"{self.info.name} " if self.info else ""
-            raise BadInput(
-                f"--dataset {of}has no {', '.join(missing)}: this experiment wants examples of {', '.join(names)}"
-            )
-        if self.columns is None:
-            return self
-        return Split({name: self.columns[name] for name in names}, self.info)
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes K of the column "label"."""
-        if self.info:
-            return self.info.features["label"].num_classes
-        return int(self.take(np.arange(len(self)))["label"].max()) + 1
+MEMORY_LIMIT = 2**31  # bytes of decoded examples; a larger split stays on disk
+_SAMPLE = 16  # examples from which that size is estimated
 
 
 def load(name: str, split: str, data_dir: str = "") -> Split:
-    """One split of a TFDS data set, prepared as array_record; bundled sets are prepared on first use.
+    """One split of a TFDS data set that was prepared as array_record; bundled sets are prepared on first use.
+
+    A split within `MEMORY_LIMIT` is read into memory, once a process; a larger one is a `StoredSplit`.
 
     Args:
-      name: TFDS name; `digits` is bundled: scikit-learn's 1,797 handwritten digits, `image` uint8 `[8, 8, 1]`, `label`,
-        of which the first 1,437 are `train` and the last 360, by other writers, `test`.
-      split: "train", "test", "train[:90%]", ...
+      name: TFDS name. `digits` is bundled: scikit-learn's 1,797 handwritten digits, `image` uint8 `[8, 8, 1]` and
+        `label`; the first 1,437 are `train` and the last 360, by other writers, `test`.
+      split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
 
     Raises:
       BadInput: if the data set or the split is not there; it says what was looked for, where, and how to get it.
     """
-    folder = data_dir or os.environ.get("TFDS_DATA_DIR") or str(Path.home() / "tensorflow_datasets")
-    return _load(name, split, folder)
+    folder = data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
+    return _load(name, split, Path(folder).expanduser().absolute())
 
 
 @functools.lru_cache(maxsize=16)
-def _load(name: str, split: str, folder: str) -> Split:
-    import tensorflow_datasets as tfds
-
+def _load(name: str, split: str, folder: Path) -> Split:
     from adl.data.bundled import BUNDLED
+    from adl.data.prepare import first_line, prepared
 
-    found = _prepared(name, Path(folder)) if name in BUNDLED else Path(folder)
-    if not (found / name.partition(":")[0].partition("/")[0]).is_dir():
+    stem = re.split("[/:]", name)[0]
+    found = prepared(stem, folder) if stem in BUNDLED else folder
+    if not stem or not (found / stem).is_dir():
         raise BadInput(_missing(name, folder, list(BUNDLED)))
+    builder = _builder(name, found)
     try:
-        builder = tfds.builder(name, data_dir=found)
         source = builder.as_data_source(split)
-    except (ValueError, KeyError):
-        names = ", ".join(builder.info.splits)
-        raise BadInput(f"data set {name} in {found} has no split {split}; it has {names}") from None
     except NotImplementedError:
         raise BadInput(f"data set {name} in {found} is not in array_record format; {_how(name, folder)}") from None
-    except Exception as error:  # TFDS raises what it likes for folders that hold no data set
-        raise BadInput(f"data set {name} in {found} cannot be read: {_line(error)}; {_how(name, folder)}") from error
-    if builder.info.splits[split].num_bytes > MEMORY_LIMIT:
-        return Split(source, builder.info)
+    except Exception as error:  # TFDS has no class of its own for a split that it cannot read
+        splits = ", ".join(builder.info.splits) or "none"
+        raise BadInput(f"data set {name} in {found} has no split {split} ({first_line(error)}), but {splits}") from None
+    if not len(source):
+        raise BadInput(f"data set {name} in {found}, split {split}: no examples")
+    if _num_bytes(source) > MEMORY_LIMIT:
+        return StoredSplit(source, builder.info)
     return Split(stacked(source.__getitems__(list(range(len(source))))), builder.info)
 
 
-def stacked(examples: Sequence[Mapping[str, Any]]) -> dict[str, np.ndarray]:
-    """Columns of examples: `[N, ...]` where shapes agree, else `[N]` of objects; text is bytes; integers are int32."""
+def _builder(name: str, folder: Path) -> Any:
+    import tensorflow_datasets as tfds
 
-    def column(values):
-        if isinstance(values[0], np.ndarray) and len({value.shape for value in values}) > 1:
-            objects = np.empty(len(values), object)
-            objects[:] = values
-            return objects
-        array = np.array(values) if not isinstance(values[0], np.ndarray) else np.stack(values)
-        return array.astype(np.int32) if array.dtype == np.int64 else array
+    from adl.data.prepare import first_line
 
-    return {name: column([example[name] for example in examples]) for name in examples[0]}
+    try:
+        return tfds.builder(name, data_dir=folder)
+    except Exception as error:  # TFDS raises what it likes for a folder that holds no data set
+        raise BadInput(f"data set {name} in {folder} cannot be read: {first_line(error)}") from error
 
 
-def _prepared(name: str, folder: Path) -> Path:
-    """Folder that holds a bundled data set, prepared there if need be, or in the cache if it cannot be written.
-
-    It is built aside and moved in whole: processes may race, and may be killed.
-    """
-    from adl.data.bundled import BUNDLED
-
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adl" / "tfds"
-    for place in (folder, cache):
-        if (place / name).is_dir():
-            return place
-    reason = ""
-    for place in (folder, cache):
-        try:
-            place.mkdir(parents=True, exist_ok=True)
-            if not place.stat().st_mode & 0o222:  # root may write where nobody should
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-            aside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=place))
-        except OSError as error:
-            reason = f"{place}: {error.strerror}"
-            continue
-        try:
-            BUNDLED[name](aside)
-            os.rename(aside / name, place / name)
-        except OSError as error:
-            if not (place / name).is_dir():  # else another process was faster
-                reason = f"{place}: {error.strerror}"
-                continue
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
-        return place
-    raise BadInput(f"data set {name} cannot be prepared ({reason}); give a --data_dir that can be written")
+def _num_bytes(source: Any) -> float:
+    """Estimated size of a decoded split."""
+    sample = stacked(source.__getitems__(list(range(min(_SAMPLE, len(source))))))
+    sizes = [sum(map(_size, array)) if array.dtype == object else array.nbytes for array in sample.values()]
+    return sum(sizes) / len(next(iter(sample.values()))) * len(source)
 
 
-def _missing(name: str, folder: str, bundled: Sequence[str]) -> str:
-    here = sorted(path.name for path in Path(folder).glob("[a-z]*")) if Path(folder).is_dir() else []
-    close = get_close_matches(name, [*bundled, *here], n=1)
-    hint = f"; did you mean {close[0]}?" if close else ""
-    return f"no data set {name} in {folder}{hint or '; ' + _how(name, folder)}"
+def _size(value: Any) -> int:
+    if isinstance(value, dict):
+        return sum(map(_size, value.values()))
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return value.nbytes if isinstance(value, np.ndarray) else len(value) if isinstance(value, bytes) else 8
 
 
-def _how(name: str, folder: str) -> str:
-    return (
-        f"prepare it where there is internet: python -c \"import tensorflow_datasets as tfds; tfds.builder('{name}', "
-        f"data_dir='{folder}', file_format='array_record').download_and_prepare()\", or give --data_dir"
-    )
+def _missing(name: str, folder: Path, bundled: list[str]) -> str:
+    from adl.data.prepare import did_you_mean
+
+    if not folder.is_dir():
+        return f"no data set {name} in {folder}, which is no folder; {_how(name, folder)}"
+    here = sorted({path.relative_to(folder).parts[0] for path in folder.glob("[a-z]*/**/dataset_info.json")})
+    return f"no data set {name} in {folder}{did_you_mean(name, [*bundled, *here])}; {_how(name, folder)}"
 
 
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-
-
-def _frozen(column: np.ndarray) -> np.ndarray:
-    column = np.asarray(column)
-    column.setflags(write=False)
-    return column
+def _how(name: str, folder: Path) -> str:
+    return f"give the --data_dir that has it, or with internet: python -m adl.data.prepare {name} --data_dir {folder}"

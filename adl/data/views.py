@@ -1,54 +1,91 @@
 """Views of images: random augmentations inside the step, each example with luck of its own."""
 
+import chex
 import jax
 import jax.numpy as jnp
-from jax.scipy.ndimage import map_coordinates
 
 from adl.core.types import Array, Key
 
 
 def random_shift(key: Key, images: Array, *, pixels: int) -> Array:
-    """Images moved by whole pixels, zeros coming in from outside.
+    """Images `[B, H, W, C]` moved by whole pixels, zeros coming in from outside.
 
     Args:
       key: consumed.
-      images: `[B, H, W, C]`.
-      pixels: the largest shift along each axis, uniform in -pixels..pixels; 0 changes nothing.
+      images: `[B, H, W, C]` of any type, which is kept.
+      pixels: >= 0, the largest shift along each axis, uniform in -pixels..pixels; 0 changes nothing.
     """
+    chex.assert_rank(images, 4)
+    offsets = jax.random.randint(key, (images.shape[0], 2), 0, 2 * pixels + 1)
 
     def one(offset, image):
         padded = jnp.pad(image, ((pixels, pixels), (pixels, pixels), (0, 0)))
         return jax.lax.dynamic_slice(padded, (offset[0], offset[1], 0), image.shape)
 
-    offsets = jax.random.randint(key, (images.shape[0], 2), 0, 2 * pixels + 1)
     return jax.vmap(one)(offsets, images)
 
 
 def random_affine(
     key: Key, images: Array, *, degrees: float = 0.0, scale: float = 0.0, shift: float = 0.0, shear: float = 0.0
 ) -> Array:
-    """Images rotated, scaled, sheared and moved about their centre, by bilinear interpolation with zeros outside.
+    """Images `[B, H, W, C]` sheared, scaled, rotated and moved about their centre, zeros coming in from outside.
+
+    A view maps a point p of the image, from its centre, to R(angle) S(magnification) H(shear) p + shift, where each
+    argument bounds its part's uniform draw; all 0 changes nothing.
 
     Args:
       key: consumed.
       images: `[B, H, W, C]` floats.
-      degrees: rotation, uniform in [-degrees, degrees].
-      scale: log of the magnification of each axis, uniform in [-scale, scale].
-      shift: pixels along each axis, uniform in [-shift, shift].
-      shear: of x along y, uniform in [-shear, shear].
+      degrees: >= 0; rotation in [-degrees, degrees], counterclockwise where rows count downwards.
+      scale: >= 0; log of the magnification of each axis in [-scale, scale].
+      shift: >= 0, in pixels along each axis, in [-shift, shift].
+      shear: >= 0; columns that a row moves for each row from the centre, in [-shear, shear].
     """
-    bounds = jnp.array([degrees * jnp.pi / 180, scale, scale, shift, shift, shear], jnp.float32)
-    draws = jax.random.uniform(key, (images.shape[0], 6), minval=-1.0, maxval=1.0) * bounds
-    _, height, width, channels = images.shape
-    centre = jnp.array([(height - 1) / 2, (width - 1) / 2])
-    grid = jnp.stack(jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij"), -1) - centre
+    bounds = jnp.array([degrees * jnp.pi / 180, scale, scale, shear], jnp.float32)
+    key_matrix, key_shift = jax.random.split(key)
+    draws = jax.random.uniform(key_matrix, (images.shape[0], 4), minval=-1.0, maxval=1.0)
+    shifts = jax.random.uniform(key_shift, (images.shape[0], 2), minval=-shift, maxval=shift)
 
-    def one(draw, image):
-        angle, scale_y, scale_x, shift_y, shift_x, shear_x = draw
+    def matrix(draw):
+        angle, log_height, log_width, slope = draw * bounds
         rotation = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
-        stretch = jnp.array([[jnp.exp(-scale_y), 0.0], [shear_x, jnp.exp(-scale_x)]])
-        where = (grid - jnp.array([shift_y, shift_x])) @ (stretch @ rotation).T + centre
-        sample = [map_coordinates(image[..., c], [where[..., 0], where[..., 1]], order=1) for c in range(channels)]
-        return jnp.stack(sample, -1)
+        return rotation * jnp.exp(jnp.stack([log_height, log_width]))[None] @ jnp.array([[1.0, 0.0], [slope, 1.0]])
 
-    return jax.vmap(one)(draws, images)
+    return affine(images, jax.vmap(matrix)(draws), shifts)
+
+
+def affine(images: Array, matrix: Array, shift: Array) -> Array:
+    """Images `[B, H, W, C]` under p -> A p + t of their points (row, column) from the centre, bilinear, zeros outside.
+
+    Args:
+      images: `[B, H, W, C]` floats.
+      matrix: `[B, 2, 2]` A, invertible; the identity changes nothing.
+      shift: `[B, 2]` t, in pixels.
+    """
+    chex.assert_rank([images, matrix, shift], [4, 3, 2])
+    _, height, width, _ = images.shape
+    y, x = jnp.meshgrid(jnp.arange(height) - (height - 1) / 2, jnp.arange(width) - (width - 1) / 2, indexing="ij")
+
+    def one(image, matrix, shift):
+        (a, b), (c, d) = matrix
+        v, u = (y - shift[0]) / (a * d - b * c), (x - shift[1]) / (a * d - b * c)
+        return _interpolated(image, d * v - b * u + (height - 1) / 2, a * u - c * v + (width - 1) / 2)
+
+    return jax.vmap(one)(images, matrix, shift)
+
+
+def _interpolated(image: Array, row: Array, column: Array) -> Array:
+    """`[..., C]` bilinear values of an image `[H, W, C]` with zeros around it, at points `[...]`."""
+    height, width, channels = image.shape
+    # A frame of zeros, to which all points outside go, instead of a case for each edge.
+    framed = jnp.pad(image, ((1, 1), (1, 1), (0, 0))).reshape(-1, channels)
+    row, column = jnp.clip(row + 1, 0.0, height + 1.0), jnp.clip(column + 1, 0.0, width + 1.0)
+    top, left = jnp.minimum(row.astype(jnp.int32), height), jnp.minimum(column.astype(jnp.int32), width)
+    down, right = (row - top)[..., None], (column - left)[..., None]
+
+    def between(index):
+        here, beside = (framed.at[index + i].get(mode="promise_in_bounds") for i in (0, 1))
+        return here * (1 - right) + beside * right
+
+    index = top * (width + 2) + left
+    return between(index) * (1 - down) + between(index + width + 2) * down
