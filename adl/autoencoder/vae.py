@@ -79,12 +79,12 @@ def log_weights(key: Key, model: VAE, variables, x: Array, *, likelihood: Likeli
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K >= 1.
     """
-    mean, log_std = model.apply(variables, x, method=VAE.encode)
-    noise = jax.random.normal(key, (num_samples, *mean.shape))
+    mean, log_std = (code[None] for code in model.apply(variables, x, method=VAE.encode))
+    noise = jax.random.normal(key, (num_samples, *mean.shape[1:]))
     z = mean + jnp.exp(log_std) * noise
     log_q = normal_log_prob(noise, 0.0, 0.0).sum(-1) - log_std.sum(-1)
     log_p_z = normal_log_prob(z, 0.0, 0.0).sum(-1)
-    return likelihood(x, model.apply(variables, z, method=VAE.decode)) + log_p_z - log_q
+    return likelihood(x[None], model.apply(variables, z, method=VAE.decode)) + log_p_z - log_q
 
 
 def elbo(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood) -> dict[str, Array]:

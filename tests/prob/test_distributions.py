@@ -1,0 +1,39 @@
+"""Log-probabilities against SciPy, divergences against quadrature."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import integrate, stats
+
+from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob
+
+
+@pytest.mark.parametrize("x", [0, 1])
+def test_bernoulli_is_scipys(x):
+    logits = np.linspace(-15, 15, 13)
+    with np.errstate(divide="ignore"):
+        want = stats.bernoulli.logpmf(x, 1 / (1 + np.exp(-logits)))
+    np.testing.assert_allclose(
+        bernoulli_log_prob(jnp.float32(x), jnp.asarray(logits, "float32")), want, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_bernoulli_is_finite_at_any_logit():
+    logits = jnp.array([-1e4, -120.0, 120.0, 1e4])
+    for x, want in ((0.0, [0, 0, -120, -1e4]), (1.0, [-1e4, -120, 0, 0])):
+        np.testing.assert_allclose(bernoulli_log_prob(x, logits), want, atol=1e-6)
+        assert np.isfinite(jax.grad(lambda z, x=x: bernoulli_log_prob(x, z).sum())(logits)).all()
+
+
+def test_normal_is_scipys():
+    x, mean, std = np.array([0.3, -4.0, 2.0]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.1, 5.0])
+    got = normal_log_prob(jnp.asarray(x), jnp.asarray(mean), jnp.log(std))
+    np.testing.assert_allclose(got, stats.norm.logpdf(x, mean, std), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (1.5, 0.3), (-2.0, 2.0)])
+def test_kl_is_the_integral(mean, std):
+    q, p = stats.norm(mean, std), stats.norm(0, 1)
+    want, _ = integrate.quad(lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), mean - 12 * std, mean + 12 * std)
+    np.testing.assert_allclose(normal_kl(mean, np.log(std)), want, atol=1e-6)
