@@ -88,7 +88,6 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     def logits(learner: Learner, image: Array) -> Array:
         return model.apply({"params": averaged(learner), **learner.extras}, data.image.unit(image))
 
-    examples = test.take(np.arange(len(test)))
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),
@@ -96,8 +95,8 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         figures={
             "loss": loss_figure,
             "accuracy": functools.partial(accuracy_figure, references=REFERENCES.get(cfg.dataset, {})),
-            "confusion": functools.partial(confusion_figure, label=examples["label"]),
-            "mistakes": functools.partial(mistakes_figure, **examples),
+            "confusion": functools.partial(confusion_figure, label=test.arrays["label"]),
+            "mistakes": functools.partial(mistakes_figure, **test.arrays),
         },
     )
 

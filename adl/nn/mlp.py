@@ -31,4 +31,4 @@ class MLP(nn.Module):
             h = self.activation(nn.Dense(width, dtype=self.dtype)(h))
             h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
         h = nn.Dense(self.features[-1], dtype=self.dtype)(h)
-        return h.reshape(*x.shape[:-1], -1)
+        return h.reshape(*x.shape[:-1], self.features[-1])
