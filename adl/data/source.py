@@ -3,12 +3,14 @@
 import functools
 import os
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from adl.core import BadInput
+from adl.data.prepare import first_line, prepared
 from adl.data.split import Split, StoredSplit, stacked
 
 MEMORY_LIMIT = 2**31  # bytes of decoded examples; a larger split stays on disk
@@ -36,36 +38,39 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
 @functools.lru_cache(maxsize=16)
 def _load(name: str, split: str, folder: Path) -> Split:
     from adl.data.bundled import BUNDLED
-    from adl.data.prepare import first_line, prepared
 
     stem = re.split("[/:]", name)[0]
-    found = prepared(stem, folder) if stem in BUNDLED else folder
-    if not stem or not (found / stem).is_dir():
-        raise BadInput(_missing(name, folder, list(BUNDLED)))
-    builder = _builder(name, found)
+    if stem in BUNDLED:
+        folder = prepared(stem, folder)
+        how = f"remove {folder / stem}, and it is prepared anew"
+    else:
+        how = _how(name, folder)
+    if not stem or not (folder / stem).is_dir():
+        raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
+    source, info = _source(name, split, folder, how)
     try:
-        source = builder.as_data_source(split)
-    except NotImplementedError:
-        raise BadInput(f"data set {name} in {found} is not in array_record format; {_how(name, folder)}") from None
-    except Exception as error:  # TFDS has no class of its own for a split that it cannot read
-        splits = ", ".join(builder.info.splits) or "none"
-        raise BadInput(f"data set {name} in {found} has no split {split} ({first_line(error)}), but {splits}") from None
-    if not len(source):
-        raise BadInput(f"data set {name} in {found}, split {split}: no examples")
-    if _num_bytes(source) > MEMORY_LIMIT:
-        return StoredSplit(source, builder.info)
-    return Split(stacked(source.__getitems__(list(range(len(source))))), builder.info)
+        if _num_bytes(source) > MEMORY_LIMIT:
+            return StoredSplit(source, info)
+        return Split(stacked(source.__getitems__(list(range(len(source))))), info)
+    except (OSError, RuntimeError, TypeError) as error:  # array_record's, of files that are gone, corrupt or cut short
+        raise BadInput(f"data set {name} in {folder} is damaged: {first_line(error)}; {how}") from error
 
 
-def _builder(name: str, folder: Path) -> Any:
+def _source(name: str, split: str, folder: Path, how: str) -> tuple[Any, Any]:
+    """TFDS's data source of a split, and the data set's info."""
     import tensorflow_datasets as tfds
 
-    from adl.data.prepare import first_line
-
     try:
-        return tfds.builder(name, data_dir=folder)
+        builder = tfds.builder(name, data_dir=folder)
     except Exception as error:  # TFDS raises what it likes for a folder that holds no data set
-        raise BadInput(f"data set {name} in {folder} cannot be read: {first_line(error)}") from error
+        raise BadInput(f"data set {name} in {folder} cannot be read: {first_line(error)}; {how}") from error
+    try:
+        return builder.as_data_source(split), builder.info
+    except NotImplementedError:
+        raise BadInput(f"data set {name} in {folder} is not in array_record format; {how}") from None
+    except Exception as error:  # nor has it a class for splits that are not there, or empty
+        splits = ", ".join(builder.info.splits) or "none"
+        raise BadInput(f"data set {name} has no split {split} ({first_line(error)}); it has {splits}") from error
 
 
 def _num_bytes(source: Any) -> float:
@@ -83,14 +88,17 @@ def _size(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else len(value) if isinstance(value, bytes) else 8
 
 
-def _missing(name: str, folder: Path, bundled: list[str]) -> str:
-    from adl.data.prepare import did_you_mean
-
+def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
     if not folder.is_dir():
-        return f"no data set {name} in {folder}, which is no folder; {_how(name, folder)}"
+        return ", which is no folder"
     here = sorted({path.relative_to(folder).parts[0] for path in folder.glob("[a-z]*/**/dataset_info.json")})
-    return f"no data set {name} in {folder}{did_you_mean(name, [*bundled, *here])}; {_how(name, folder)}"
+    close = get_close_matches(name, [*bundled, *here], n=1)
+    return f"; did you mean {close[0]}?" if close else ""
 
 
 def _how(name: str, folder: Path) -> str:
-    return f"give the --data_dir that has it, or with internet: python -m adl.data.prepare {name} --data_dir {folder}"
+    command = f"tfds.builder('{name}', data_dir='{folder}', file_format='array_record').download_and_prepare()"
+    return (
+        "give the --data_dir that has it, or prepare it once where there is internet (and TensorFlow, which most of "
+        f'TFDS\'s builders want; reading wants none): python -c "import tensorflow_datasets as tfds; {command}"'
+    )

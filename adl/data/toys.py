@@ -1,4 +1,8 @@
-"""Toy densities in the plane, within about [-4, 4], in pure JAX: `name(key, n) -> (points [n, 2], labels [n])`."""
+"""Toy densities in the plane, in pure JAX: `name(key, n, *, noise) -> (points [n, 2] float32, labels [n])`.
+
+All lie within about [-4, 4] x [-4, 4]. Where a label names a part, parts take turns, so that classes are balanced;
+`noise` (the board has none) is the standard deviation, >= 0, of the Gaussian noise on both coordinates.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -53,13 +57,11 @@ def swiss_roll(key: Key, n: int, *, noise: float = 0.05) -> tuple[Array, Array]:
 
 
 def checkerboard(key: Key, n: int) -> tuple[Array, Array]:
-    """Uniform on the 8 dark unit-2 squares of a 4 x 4 board over [-4, 4] x [-4, 4]; the label is the square's row."""
-    key_x, key_y, key_square = jax.random.split(key, 3)
-    square = jax.random.randint(key_square, (n,), 0, 8)
+    """Uniform on the 8 dark squares, of side 2, of a board over [-4, 4] x [-4, 4]; the label is the square."""
+    square = jnp.arange(n) % 8
     row, column = square // 2, 2 * (square % 2) + (square // 2) % 2
-    x = 2 * (column + jax.random.uniform(key_x, (n,))) - 4
-    y = 2 * (row + jax.random.uniform(key_y, (n,))) - 4
-    return jnp.stack([x, y], -1), row
+    corner = 2.0 * jnp.stack([column, row], -1) - 4
+    return corner + jax.random.uniform(key, (n, 2), maxval=2.0), square
 
 
 def _gaussian(key: Key, n: int, scale: float) -> Array:
