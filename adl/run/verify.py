@@ -1,5 +1,6 @@
 """`verify`: claims measured again, through the experiments' own command lines."""
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -38,6 +39,7 @@ class Verification:
 
     names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # experiments; none: all
     long: bool = False  # also the claims that take up to an hour each
+    only: str = ""  # claims whose metric or configuration has this text, such as "num_samples 50"
     data_dir: str = ""  # of TFDS, for every run
 
 
@@ -55,7 +57,7 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
     try:
         if isinstance(chosen, Listing):
             _console().print(listing(discover(package), read_measured(package)))
-        elif not verify(package, chosen.names, long=chosen.long, data_dir=chosen.data_dir):
+        elif not verify(package, **dataclasses.asdict(chosen)):
             sys.exit(1)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
@@ -67,13 +69,16 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def verify(package: ModuleType, names: Sequence[str] = (), *, long: bool = False, data_dir: str = "") -> bool:
+def verify(
+    package: ModuleType, names: Sequence[str] = (), *, long: bool = False, only: str = "", data_dir: str = ""
+) -> bool:
     """Runs what the claims need, once for all claims of the same configuration, and writes `measured.json`.
 
     Args:
       package: of experiments.
       names: of experiments in it; none: all.
       long: also claims that are `long`.
+      only: text that the claim's key must hold.
       data_dir: of TFDS; empty: the runs' own default.
     Returns:
       Whether every run ended well and every claim holds.
@@ -88,10 +93,10 @@ def verify(package: ModuleType, names: Sequence[str] = (), *, long: bool = False
     runs: dict[tuple[str, ...], list[Claim]] = {}
     for name in dict.fromkeys(names or modules):
         for claim in modules[name].CLAIMS:
-            if long or not claim.long:
+            if (long or not claim.long) and only in key(claim):
                 runs.setdefault((name, *words(claim.overrides)), []).append(claim)
     if not runs:
-        raise BadInput(f"{', '.join(names) or package.__name__}: all claims are long; add --long")
+        raise BadInput(f"{', '.join(names) or package.__name__}: no claim to measure; add --long, or widen --only")
     table = Table("experiment", "claim", "measured", "holds", "minutes")
     well = True
     for (name, *more), claims in runs.items():

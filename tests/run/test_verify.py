@@ -127,4 +127,4 @@ def test_nothing_to_verify_is_an_error(verify, capsys):
     claims = '(Claim(metric="a", at_least=0, protocol="", long=True),)'
     code, _ = verify("one", one=(claims, "pass"))
     assert code == 2
-    assert capsys.readouterr().err == "error: one: all claims are long; add --long\n"
+    assert capsys.readouterr().err == "error: one: no claim to measure; add --long, or widen --only\n"
