@@ -66,7 +66,11 @@ class UNet(nn.Module):
         """`[B, D]` embedding of the noise level and the class."""
         dim = 4 * self.channels[0]
         scales = embed.sinusoidal(noise, self.channels[0], slowest=0.5, fastest=32.0)
-        h = nn.Dense(dim, dtype=self.dtype)(scales) + nn.Embed(self.num_classes + 1, dim, dtype=self.dtype)(label)
+        # Entries of unit variance: flax's own would whisper the class beside the noise level.
+        classes = nn.Embed(self.num_classes + 1, dim, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype)(
+            label
+        )
+        h = nn.Dense(dim, dtype=self.dtype)(scales) + classes
         return nn.silu(nn.Dense(dim, dtype=self.dtype)(nn.silu(h)))
 
     def _block(self, h: Array, condition: Array, level: int) -> Array:
