@@ -1,0 +1,136 @@
+"""A batch is a pure function of the step; an epoch is a permutation; shares of processes make the whole."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from adl.core import BadInput
+from adl.data import Split, StoredSplit, padded, shuffled, streamed
+
+N = 23
+
+
+class Source:
+    """Counts what is read."""
+
+    def __init__(self):
+        self.reads = 0
+
+    def __len__(self):
+        return N
+
+    def __getitems__(self, rows):
+        self.reads += 1
+        return [{"x": row, "y": np.full(2, row, np.float32)} for row in rows]
+
+
+def memory() -> Split:
+    return Split({"x": np.arange(N, dtype=np.int32), "y": np.repeat(np.arange(N, dtype=np.float32), 2).reshape(N, 2)})
+
+
+KINDS = {
+    "gathered": lambda *args, **kwargs: shuffled(memory(), *args, **kwargs),
+    "streamed": lambda *args, **kwargs: streamed(memory(), *args, **kwargs),
+    "stored": lambda *args, **kwargs: shuffled(StoredSplit(Source()), *args, **kwargs),
+}
+kinds = pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
+
+
+def rows(batches, *steps: int) -> list[int]:
+    return [int(x) for step in steps for x in batches[step]["x"]]
+
+
+@kinds
+def test_a_batch_depends_on_the_step_alone(make):
+    batches = make(5, seed=3)
+    want = {step: rows(make(5, seed=3), step) for step in (0, 7, 8, 40)}
+    for step in (7, 40, 7, 7, 8, 0, 8, 7):
+        assert rows(batches, step) == want[step]
+    assert [rows(batches, step) for step in range(9)] == [rows(KINDS["gathered"](5, seed=3), s) for s in range(9)]
+    np.testing.assert_array_equal(batches[7]["y"], np.repeat(want[7], 2).reshape(5, 2))
+
+
+@kinds
+@pytest.mark.parametrize("batch_size", [1, 5, N, 60])
+def test_each_epoch_sees_each_example_once(make, batch_size):
+    batches = make(batch_size)
+    seen = np.array(rows(batches, *range(-(-4 * N // batch_size))))
+    epochs = seen[: 4 * N].reshape(4, N)
+    np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(N), (4, 1)))
+    assert len({tuple(epoch) for epoch in epochs}) == 4, "epochs must differ"
+    assert batches.steps_per_epoch == N / batch_size
+
+
+def test_the_order_is_uniform():
+    """First places over 500 seeds: a chi-squared statistic within its 99.9 % quantile, and seeds differ."""
+    first = [rows(KINDS["gathered"](1, seed=seed), 0)[0] for seed in range(500)]
+    assert chisquare(np.bincount(first, minlength=N)).pvalue > 1e-3
+
+
+@kinds
+def test_shares_of_processes_concatenate_to_the_global_batch(make):
+    whole = make(12)
+    shares = [make(12, process=(index, 4)) for index in range(4)]
+    for step in range(5):
+        assert [len(share[step]["x"]) for share in shares] == [3] * 4
+        assert [row for share in shares for row in rows(share, step)] == rows(whole, step)
+
+
+def test_a_process_of_many_takes_its_own_share(monkeypatch):
+    monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
+    monkeypatch.setattr(jax, "process_index", lambda: 2)
+    monkeypatch.setattr(jax, "process_count", lambda: 3)
+    assert rows(KINDS["gathered"](12), 1) == rows(KINDS["gathered"](12, process=(0, 1)), 1)[8:]
+
+
+def test_at_most_two_permutations_are_kept():
+    batches = KINDS["gathered"](5)
+    for step in range(50):
+        batches[step]
+    assert batches._permutation.cache_info().currsize == 2
+    assert batches._permutation.cache_info().misses == 11, "reading in order must permute each epoch once"
+
+
+def test_reading_ahead_happens_only_in_order():
+    source = Source()
+    batches = shuffled(StoredSplit(source), 5)
+    start = source.reads
+    for step in (3, 3, 9, 4):
+        batches[step]
+    assert source.reads - start == 3, "the same step again is not read again, and nothing is read ahead"
+    with pytest.raises(ValueError):
+        batches[4]["x"][0] = 7  # it is handed out again
+
+
+@kinds
+def test_what_is_no_step_is_refused(make):
+    batches = make(5)
+    with pytest.raises(IndexError, match="there is no step -1: steps count from 0"):
+        batches[-1]
+    with pytest.raises(TypeError, match="integer"):
+        batches[1.5]
+    assert rows(batches, np.int64(2)) == rows(batches, 2)
+
+
+def test_what_cannot_be_batched_is_refused():
+    for make in (shuffled, streamed):
+        with pytest.raises(BadInput, match=r"^--batch_size 10: it must be a positive multiple of 4, the num"):
+            make(memory(), 10, process=(0, 4))
+        with pytest.raises(BadInput, match=r"^--batch_size 0: it must be >= 1$"):
+            make(memory(), 0)
+        with pytest.raises(BadInput, match="seed of -1"):
+            make(memory(), 4, seed=-1)
+    with pytest.raises(BadInput, match="must be >= 1"):
+        padded(memory(), 0)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, N, 60])
+@pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])
+def test_padded_covers_the_split_in_order(split, batch_size):
+    batches = padded(split, batch_size)
+    size = min(batch_size, N)
+    assert batches["mask"].shape == (-(-N // size), size) and batches["mask"].dtype == np.float32
+    assert batches["y"].shape == (*batches["mask"].shape, 2) and batches["x"].dtype == np.int32
+    np.testing.assert_array_equal(batches["x"][batches["mask"] == 1], np.arange(N))
+    assert not batches["y"][batches["mask"] == 0].any() and batches["mask"].sum() == N

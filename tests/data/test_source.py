@@ -1,0 +1,182 @@
+"""Data sets from disk: what scikit-learn has, what TFDS wrote, and one line for all that is not there."""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from adl import data
+from adl.core import BadInput
+from adl.data import source
+
+
+def test_digits_are_those_of_scikit_learn():
+    bunch = load_digits()
+    train, test = data.load("digits", "train"), data.load("digits", "test")
+    assert len(train) == 1437 and len(test) == 360 and train.num_classes == 10 and test.example_shape == (8, 8, 1)
+    pixels = np.concatenate([train.arrays["image"], test.arrays["image"]])
+    labels = np.concatenate([train.arrays["label"], test.arrays["label"]])
+    assert pixels.dtype == np.uint8 and labels.dtype == np.int32
+    np.testing.assert_array_equal(pixels[..., 0], np.round(bunch.images * 255 / 16))
+    np.testing.assert_array_equal(np.round(pixels[..., 0] * (16 / 255)), bunch.images)  # nothing is lost
+    np.testing.assert_array_equal(labels, bunch.target)
+
+
+def test_a_split_is_read_once_and_shared():
+    assert data.load("digits", "train") is data.load("digits", "train")
+    part, rest = data.load("digits", "train[:90%]"), data.load("digits", "train[90%:]")
+    joined = np.concatenate([part.arrays["image"], rest.arrays["image"]])
+    np.testing.assert_array_equal(joined, data.load("digits", "train").arrays["image"])
+
+
+def test_a_large_split_stays_on_disk(monkeypatch):
+    monkeypatch.setattr(source, "MEMORY_LIMIT", 1437 * (64 + 4) - 1)
+    folder = Path(os.environ["TFDS_DATA_DIR"]).absolute()
+    stored = source._load.__wrapped__("digits", "train", folder)
+    assert isinstance(stored, data.StoredSplit) and stored.num_classes == 10
+    assert not isinstance(source._load.__wrapped__("digits", "test", folder), data.StoredSplit)
+    memory = data.shuffled(data.load("digits", "train"), 100)
+    disk = data.shuffled(stored.require("image", "label"), 100)
+    for step in (0, 1, 2, 3, 14, 3):
+        for name, want in memory[step].items():
+            np.testing.assert_array_equal(disk[step][name], want)
+            assert disk[step][name].dtype == want.dtype
+
+
+def test_tensorflow_is_never_imported_and_the_rest_only_to_load(tmp_path):
+    """A TensorFlow that is there must be left alone, too."""
+    (tmp_path / "tensorflow").mkdir()
+    (tmp_path / "tensorflow" / "__init__.py").write_text("raise AssertionError('TensorFlow was imported')")
+    code = (
+        "import sys; from adl import data; import adl.data.views, adl.data.image;"
+        "heavy = {'tensorflow_datasets', 'grain', 'cv2', 'sklearn', 'array_record'} & set(sys.modules);"
+        "assert not heavy, heavy;"
+        "train = data.load('digits', 'train'); data.shuffled(train, 4)[0]; data.streamed(train, 4)[1];"
+        "assert 'tensorflow' not in sys.modules;"
+        "assert 'grain' not in sys.modules and 'sklearn' not in sys.modules, 'a prepared set wants neither'"
+    )
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True, env=env)
+
+
+def message(name: str, split: str = "train", folder: Path | str = "") -> str:
+    with pytest.raises(BadInput) as caught:
+        data.load(name, split, str(folder))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_a_missing_data_set_says_what_where_and_how(tmp_path):
+    (tmp_path / "fashion_mnist" / "3.0.1").mkdir(parents=True)
+    (tmp_path / "fashion_mnist" / "3.0.1" / "dataset_info.json").write_text("{}")
+    how = f"tfds.builder('fashion_mnits', data_dir='{tmp_path}', file_format='array_record').download_and_prepare()"
+    text = message("fashion_mnits", folder=tmp_path)
+    assert text.startswith(f"no data set fashion_mnits in {tmp_path}; did you mean fashion_mnist?; give the --data_dir")
+    assert how in text
+    assert "did you mean digits?" in message("digit", folder=tmp_path)
+    assert "did you mean" not in message("imagenet2012", folder=tmp_path)
+    assert f"no data set mnist in {tmp_path}/no, which is no folder" in message("mnist", folder=tmp_path / "no")
+    assert message("", folder=tmp_path).startswith("no data set ")
+
+
+def test_a_missing_split_names_the_splits():
+    assert message("digits", "validation").endswith("it has train, test")
+    assert message("digits", "train[").endswith("it has train, test")
+    assert message("digits", "train[:0]").startswith("data set digits has no split train[:0] (")
+
+
+def test_another_schema_is_refused():
+    with pytest.raises(BadInput, match="^data set digits has no mask and no depth, but image, label; this experiment"):
+        data.load("digits", "train").require("image", "mask", "depth")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Small colour photos, as a builder of other people writes them; only the files are known to `load`."""
+    import cv2
+    import tensorflow_datasets as tfds
+
+    class Photos(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+        VERSION = tfds.core.Version("1.0.0")
+
+        @classmethod
+        def _get_pkg_dir_path(cls):
+            return tmp_path_factory.mktemp("package")
+
+        def _info(self):
+            features = {
+                "image": tfds.features.Image(shape=(5, 6, 3)),
+                "label": tfds.features.ClassLabel(names=["cat", "dog"]),
+                "text": tfds.features.Text(),
+                "y": np.float32,
+            }
+            features = tfds.features.FeaturesDict(features)
+            return tfds.core.DatasetInfo(builder=self, features=features, disable_shuffling=True)
+
+        def _split_generators(self, dl_manager):
+            return {"train": self._generate_examples(range(20)), "val": self._generate_examples(range(20, 23))}
+
+        def _generate_examples(self, numbers):
+            for i in numbers:
+                png = cv2.imencode(".png", np.full((5, 6, 3), [10, 20, i], np.uint8))[1]  # blue, green, red
+                image = io.BytesIO(png.tobytes())
+                yield i, {"image": image, "label": i % 2, "text": f"photo {i}", "y": i / 4}
+
+    where = tmp_path_factory.mktemp("tfds")
+    Photos(data_dir=where, file_format="array_record").download_and_prepare()
+    return where
+
+
+def test_any_other_set_takes_the_same_path(folder):
+    photos = data.load("photos", "train", str(folder))
+    assert len(photos) == 20 and photos.num_classes == 2 and photos.example_shape == (5, 6, 3)
+    np.testing.assert_array_equal(photos.arrays["image"][:, 2, 3], [[index, 20, 10] for index in range(20)])
+    np.testing.assert_array_equal(photos.arrays["label"], np.arange(20) % 2)
+    assert photos.arrays["text"][3] == b"photo 3" and photos.arrays["y"].dtype == np.float32
+    np.testing.assert_array_equal(photos.arrays["y"], np.arange(20) / 4)
+    assert message("photos", "test", folder).endswith("it has train, val")
+    assert message("photo", folder=folder).startswith(f"no data set photo in {folder}; did you mean photos?")
+    batch = data.shuffled(photos.require("image", "label"), 4)[0]
+    assert set(batch) == {"image", "label"} and batch["image"].shape == (4, 5, 6, 3)
+
+
+def test_the_environment_names_the_folder_when_the_argument_does_not(folder, monkeypatch, tmp_path):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
+    assert len(data.load("photos", "val")) == 3
+    monkeypatch.delenv("TFDS_DATA_DIR")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert f"no data set photos in {tmp_path}/tensorflow_datasets" in message("photos", "val")
+
+
+def damaged(folder: Path, tmp_path: Path, pattern: str, change: Callable[[bytes], bytes]) -> str:
+    shutil.copytree(folder / "photos", tmp_path / "photos")
+    (path,) = (tmp_path / "photos" / "1.0.0").glob(pattern)
+    path.write_bytes(change(path.read_bytes()))
+    return message("photos", folder=tmp_path)
+
+
+def test_other_formats_and_damage_are_one_line(folder, tmp_path):
+    info, train = "dataset_info.json", "*train.array_record*"
+    text = damaged(folder, tmp_path / "a", info, lambda x: x.replace(b"array_record", b"tfrecord"))
+    assert "is not in array_record format; give the --data_dir" in text
+    assert "cannot be read" in damaged(folder, tmp_path / "b", info, lambda x: x[:50])
+    assert "is damaged" in damaged(folder, tmp_path / "c", train, lambda x: x[: len(x) // 2])
+    assert "is damaged" in damaged(folder, tmp_path / "d", train, lambda x: x[:100] + b"mouse" + x[105:])
+
+
+def test_mnist():
+    """The published counts of digits and mean pixels; only where a prepared copy is."""
+    if not Path(os.environ["TFDS_DATA_DIR"], "mnist").is_dir():
+        pytest.skip("no mnist in $TFDS_DATA_DIR")
+    test = data.load("mnist", "test")
+    assert test.example_shape == (28, 28, 1) and test.num_classes == 10
+    counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    np.testing.assert_array_equal(np.bincount(test.arrays["label"]), counts)
+    assert round(float(test.arrays["image"].mean() / 255), 4) == 0.1325

@@ -1,0 +1,73 @@
+"""Splits: columns of one length, the caller's copies, and the same answers from memory as from disk."""
+
+import numpy as np
+import pytest
+
+from adl.core import BadInput
+from adl.data import Split, StoredSplit
+from adl.data.split import stacked
+
+RNG = np.random.default_rng(0)
+ARRAYS = {
+    "image": RNG.integers(0, 256, (13, 4, 3, 1), dtype=np.uint8),
+    "label": RNG.integers(0, 5, 13).astype(np.int32),
+}
+
+
+class Source:
+    """Examples as TFDS hands them out: one dictionary each, scalars as Python numbers."""
+
+    def __len__(self):
+        return 13
+
+    def __getitems__(self, rows):
+        return [{"image": ARRAYS["image"][row], "label": int(ARRAYS["label"][row])} for row in rows]
+
+
+@pytest.mark.parametrize("split", [Split(ARRAYS), StoredSplit(Source())], ids=["memory", "disk"])
+def test_memory_and_disk_answer_alike(split):
+    rows = np.array([5, 0, 5, 12])
+    assert len(split) == 13 and split.num_classes == ARRAYS["label"].max() + 1 and split.example_shape == (4, 3, 1)
+    for name, got in split.take(rows).items():
+        assert got.dtype == ARRAYS[name].dtype
+        np.testing.assert_array_equal(got, ARRAYS[name][rows])
+    for name, got in split.arrays.items():
+        np.testing.assert_array_equal(got, ARRAYS[name])
+    only = split.require("label")
+    assert list(only.take(rows)) == ["label"] == list(only.arrays)
+    with pytest.raises(BadInput, match=r"data set has no mask, but image, label; this experiment wants image, mask$"):
+        split.require("image", "mask")
+
+
+def test_memory_is_read_only_and_batches_are_the_callers():
+    mine = np.arange(3)
+    split = Split({"x": mine})
+    with pytest.raises(ValueError):
+        split.arrays["x"][0] = 7
+    split.take(np.array([0]))["x"][0] = 7
+    mine[1] = 5  # nor does the split take hold of the caller's array
+    assert split.arrays["x"][0] == 0
+
+
+def test_columns_have_one_length():
+    with pytest.raises(ValueError, match="one length"):
+        Split({"x": np.zeros(3), "y": np.zeros(4)})
+
+
+def test_columns_have_the_types_that_jax_holds():
+    ragged, boxes = np.zeros(2), {"b": [1]}
+    one = {"id": 2**40, "label": 3, "y": 0.1, "flag": True, "text": b"a\x00", "ragged": ragged, "boxes": boxes}
+    two = {"id": 1, "label": 4, "y": 0.2, "flag": False, "text": b"abc", "ragged": np.zeros(3), "boxes": {"b": []}}
+    got = stacked([one, two])
+    types = {name: str(column.dtype) for name, column in got.items()}
+    assert types == {
+        "id": "int64",  # it would not fit
+        "label": "int32",
+        "y": "float32",
+        "flag": "bool",
+        "text": "object",
+        "ragged": "object",
+        "boxes": "object",
+    }
+    assert got["text"][0] == b"a\x00", "an array of bytes would lose the zero"
+    assert [len(x) for x in got["ragged"]] == [2, 3] and got["boxes"][0] == {"b": [1]}
