@@ -66,12 +66,13 @@ class StreamedBatches(Batches):
         step = operator.index(step)
         if step == self._step:
             return self._batch
-        if step != self._step + 1:
-            self._ahead = None
-            batch = super().__getitem__(step)
+        ahead, self._ahead = self._ahead, None  # an error leaves no iterator behind that is out of step
+        if step == self._step + 1:
+            ahead = ahead or self._from(step)
+            batch = next(ahead)
+            self._ahead = ahead
         else:
-            self._ahead = self._ahead or self._from(step)
-            batch = next(self._ahead)
+            batch = super().__getitem__(step)
         self._step, self._batch = step, {name: _read_only(array) for name, array in batch.items()}
         return self._batch
 

@@ -28,15 +28,13 @@ def prepared(name: str, data_dir: Path) -> Path:
 
     part = Path(name) / str(BUNDLED[name].VERSION)
     places = (data_dir, Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adl" / "tfds")
-    for place in places:
-        if (place / part).is_dir():
-            return place
     reasons = []
     for place in places:
         try:
-            _build(BUNDLED[name], place, part)
+            if not os.path.isdir(place / part):  # not Path.is_dir, which raises in a folder that is closed to us
+                _build(BUNDLED[name], place, part)
         except (OSError, RuntimeError) as error:  # array_record says RuntimeError where the disk is full
-            if not (place / part).is_dir():  # else another process was faster
+            if not os.path.isdir(place / part):  # else another process was faster
                 reasons.append(f"{place}: {first_line(error)}")
                 continue
         return place

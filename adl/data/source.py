@@ -45,7 +45,7 @@ def _load(name: str, split: str, folder: Path) -> Split:
         how = f"remove {folder / stem}, and it is prepared anew"
     else:
         how = _how(name, folder)
-    if not stem or not (folder / stem).is_dir():
+    if not stem or not os.path.isdir(folder / stem):
         raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
     source, info = _source(name, split, folder, how)
     try:
@@ -89,7 +89,7 @@ def _size(value: Any) -> int:
 
 
 def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         return ", which is no folder"
     here = sorted({path.relative_to(folder).parts[0] for path in folder.glob("[a-z]*/**/dataset_info.json")})
     close = get_close_matches(name, [*bundled, *here], n=1)

@@ -103,6 +103,22 @@ def test_reading_ahead_happens_only_in_order():
         batches[4]["x"][0] = 7  # it is handed out again
 
 
+def test_a_step_that_could_not_be_read_can_be_asked_for_again():
+    class Flaky(Source):
+        def __getitems__(self, rows):
+            examples = super().__getitems__(rows)
+            if self.reads == 7:
+                raise OSError("the disk went away")
+            return examples
+
+    batches, got = shuffled(StoredSplit(Flaky()), 5), []
+    with pytest.raises(OSError, match="went away"):
+        for step in range(9):
+            got.append(rows(batches, step))
+    got += [rows(batches, step) for step in range(len(got), 9)]
+    assert got == [rows(KINDS["gathered"](5), step) for step in range(9)]
+
+
 @kinds
 def test_what_is_no_step_is_refused(make):
     batches = make(5)

@@ -74,7 +74,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "digits" / "1.0.0").iterdir())
 
 
-def test_two_processes_at_once_and_one_that_is_killed(tmp_path, monkeypatch):
+def test_two_processes_at_once_and_one_that_is_killed(tmp_path, cache, monkeypatch):
     both, fatal = tmp_path / "both", tmp_path / "fatal"
     both.mkdir()
     command = [sys.executable, "-W", "error", "-c", OTHER, str(both), str(fatal), str(Path(__file__).parent)]
@@ -98,6 +98,11 @@ def test_a_read_only_folder_is_left_alone(tmp_path, cache, capfd):
     assert prepared("digits", folder) == cache and (cache / "digits" / "1.0.0").stat().st_mtime_ns == before
     assert len(load("digits", "test", str(folder))) == 360
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_folder_that_can_be_written_gets_its_own(tmp_path, cache):
+    prepared("digits", read_only(tmp_path / "shared"))
+    assert prepared("digits", tmp_path / "mine") == tmp_path / "mine" and files(tmp_path / "mine") == files(cache)
 
 
 def test_what_is_there_is_used(tmp_path, cache):
