@@ -11,6 +11,8 @@ import numpy as np
 from adl.core import BadInput
 from adl.data.split import Split, StoredSplit
 
+AHEAD = 16  # batches read ahead, at most; each has a thread
+
 
 class Batches:
     """`batches[step]`: the rows of one step, whatever was asked for before.
@@ -34,9 +36,7 @@ class Batches:
         Raises:
           IndexError: if the step is negative.
         """
-        step = operator.index(step)
-        if step < 0:
-            raise IndexError(f"there is no step {step}: steps count from 0")
+        step = _counted(step)
         epoch, place = divmod(step * self.batch_size, len(self.split))
         if place + self.batch_size <= len(self.split):
             return self._permutation(epoch)[place : place + self.batch_size]
@@ -63,7 +63,7 @@ class StreamedBatches(Batches):
         self._step, self._batch, self._ahead = -2, {}, None
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
-        step = operator.index(step)
+        step = _counted(step)
         if step == self._step:
             return self._batch
         ahead, self._ahead = self._ahead, None  # an error leaves no iterator behind that is out of step
@@ -79,8 +79,8 @@ class StreamedBatches(Batches):
     def _from(self, step: int) -> Any:
         import grain
 
-        threads = os.cpu_count() or 1
-        options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
+        threads = min(os.cpu_count() or 1, AHEAD)
+        options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
         steps = grain.MapDataset.range(step, 2**62)
         return iter(steps.map(super().__getitem__).to_iter_dataset(options))
 
@@ -147,6 +147,13 @@ def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
         return np.concatenate([array, beyond]).reshape(num_batches, size, *array.shape[1:])
 
     return {name: cut(array) for name, array in {**split.arrays, "mask": np.ones(len(split), np.float32)}.items()}
+
+
+def _counted(step: int) -> int:
+    step = operator.index(step)
+    if step < 0:
+        raise IndexError(f"there is no step {step}: steps count from 0")
+    return step
 
 
 def _checked(batch_size: int, seed: int, process: tuple[int, int] | None) -> tuple[int, int, tuple[int, int]]:
