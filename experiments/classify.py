@@ -1,11 +1,12 @@
-"""Handwritten digits, named: a small ResNet, or an MLP, on writers that it has never seen.
+"""Handwritten digits, named: a small ResNet, or an MLP, on writers whom it has never seen.
 
 Pre-activation ResNet (He et al. 2016, arXiv:1603.05027) with group normalisation, AdamW on a warm-up and cosine
 schedule, random affine views, and predictions from averaged parameters.
 
     python -m experiments.classify
-    python -m experiments.classify --model mlp
-    python -m experiments.classify --sweep learning_rate=1e-4,3e-4,1e-3,3e-3
+    python -m experiments.classify --model mlp --sweep learning_rate=1e-4,3e-4,1e-3,3e-3
+
+Expected on digits: 0.989 of the test pictures (0.986 to 0.992 over seeds), 10 s a seed on 2 cores.
 """
 
 import functools
@@ -41,8 +42,8 @@ class Config(run.Config):
     batch_size: run.Count = 128
     eval_every: run.Count = 100
     model: Literal["mlp", "resnet"] = "resnet"
-    learning_rate: run.Positive = 3e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
-    weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
+    learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    weight_decay: run.NonNegative = 0.5  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
     label_smoothing: run.Rate = 0.0  # weight of the targets that is spread over all classes
     dropout: run.Rate = 0.0  # of the MLP's hidden units, or of the ResNet's last features
@@ -65,8 +66,27 @@ CLAIMS = (
         metric="test/accuracy",
         at_least=0.975,
         overrides={"num_seeds": 5},
-        protocol="digits, first 1,437 to train, last 360 (other writers) to test, all of them; mean of 5 seeds",
-        reference="SVC with an RBF kernel 0.958, 3-NN 0.967 on the same split",
+        protocol="digits: 1,437 to train, all of the 360 by other writers to test; mean of 5 seeds",
+        reference="SVC with an RBF kernel 0.958, 3-NN 0.967, on the same split",
+    ),
+    run.Claim(
+        metric="test/accuracy",
+        at_least=0.994,
+        overrides={
+            "dataset": "mnist",
+            "num_steps": 6000,
+            "eval_every": 1000,
+            "learning_rate": 3e-3,
+            "weight_decay": 0.05,
+            "ema": 0.999,
+            "shift": 2.0,
+            "width": 32,
+            "num_stages": 3,
+            "stem_stride": 2,
+        },
+        protocol="MNIST: 60,000 to train, all 10,000 to test; one seed, after the last step",
+        reference="flax's example CNN 0.9917 to 0.9925, on 9,984 of the 10,000",
+        long=True,
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "hidden_width": 16}
