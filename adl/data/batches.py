@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.split import Split, StoredSplit
+from adl.data.split import Split, StoredSplit, read_only
 
 AHEAD = 16  # batches read ahead, at most; each has a thread
 
@@ -52,7 +52,7 @@ class Batches:
     def _permuted(self, epoch: int) -> np.ndarray:
         # A counter-based generator: epoch 1000 costs what epoch 0 does.
         rows = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(len(self.split))
-        return _read_only(rows)
+        return read_only(rows)
 
 
 class StreamedBatches(Batches):
@@ -73,7 +73,7 @@ class StreamedBatches(Batches):
             self._ahead = ahead
         else:
             batch = super().__getitem__(step)
-        self._step, self._batch = step, {name: _read_only(array) for name, array in batch.items()}
+        self._step, self._batch = step, {name: read_only(array) for name, array in batch.items()}
         return self._batch
 
     def _from(self, step: int) -> Any:
@@ -166,8 +166,3 @@ def _checked(batch_size: int, seed: int, process: tuple[int, int] | None) -> tup
     if seed < 0:
         raise BadInput(f"a seed of {seed} for the order of the data: it must be >= 0")
     return batch_size, seed, process
-
-
-def _read_only(array: np.ndarray) -> np.ndarray:
-    array.setflags(write=False)
-    return array

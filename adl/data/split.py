@@ -17,11 +17,11 @@ class Split:
     """
 
     def __init__(self, arrays: Mapping[str, np.ndarray], info: Any = None):
-        self.arrays = {name: _read_only(array) for name, array in arrays.items()}
-        self.names = tuple(self.arrays)
-        self.info = info
-        if len({len(array) for array in self.arrays.values()}) != 1:
-            raise ValueError(f"columns of one length wanted, not { ({k: len(v) for k, v in self.arrays.items()}) }")
+        self.arrays = {name: read_only(array) for name, array in arrays.items()}
+        self.names, self.info = tuple(self.arrays), info
+        lengths = {name: len(array) for name, array in self.arrays.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"columns of one length wanted, not {lengths}")
 
     def __len__(self) -> int:
         return len(self.arrays[self.names[0]])
@@ -113,7 +113,8 @@ def _column(values: list[Any]) -> np.ndarray:
     return column
 
 
-def _read_only(array: np.ndarray) -> np.ndarray:
-    view = np.asarray(array).view()  # the caller's own array stays writable
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written; the array itself stays as it was."""
+    view = np.asarray(array).view()
     view.setflags(write=False)
     return view
