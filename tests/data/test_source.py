@@ -17,9 +17,9 @@ from adl.core import BadInput
 from adl.data import source
 
 
-def test_digits_are_those_of_scikit_learn():
+def test_digits_are_those_of_scikit_learn(tmp_path):
     bunch = load_digits()
-    train, test = data.load("digits", "train"), data.load("digits", "test")
+    train, test = (data.load("digits", split, str(tmp_path)) for split in ("train", "test"))
     assert len(train) == 1437 and len(test) == 360 and train.num_classes == 10 and test.example_shape == (8, 8, 1)
     pixels = np.concatenate([train.arrays["image"], test.arrays["image"]])
     labels = np.concatenate([train.arrays["label"], test.arrays["label"]])
