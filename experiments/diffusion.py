@@ -40,7 +40,7 @@ class Config(run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, with "image" and "label"
-    num_steps: run.Count = 2000
+    num_steps: run.Count = 1750
     batch_size: run.Count = 128
     eval_every: run.Count = 250
     learning_rate: run.Positive = 1e-3  # of Adam, reached after 100 steps
