@@ -5,7 +5,9 @@ EDM (Karras et al. 2022, arXiv:2206.00364) with classifier-free guidance (Ho & S
     python -m experiments.diffusion
     python -m experiments.diffusion --dataset mnist --num_steps 10000 --eval_every 1000
 
-Expected on digits: 1-nearest-neighbour two-sample accuracy 0.5 (0.5: cannot be told apart), class accuracy 0.98.
+Expected on digits, over 3 seeds: 1-nearest-neighbour two-sample accuracy 0.48 (0.5: cannot be told apart), class
+accuracy 0.987, Frechet distance on pixels 0.027. 2 minutes on two CPU cores, sampling and compilation included.
+MNIST gets a third resolution, 128 channels wide; its samples are compared with the first 1,437 training images.
 """
 
 from collections.abc import Callable, Sequence
