@@ -190,7 +190,7 @@ def beta_vae(
         parts = elbo(key, model, variables, x, likelihood=likelihood)
         return {"loss": beta * parts["kl"] - parts["reconstruction"], **parts}
 
-    return _trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss, prepare, axis)
 
 
 def iwae(
@@ -219,11 +219,25 @@ def iwae(
         bound = iwae_bound(key, model, variables, x, likelihood=likelihood, num_samples=num_samples)
         return {"loss": -bound, "bound": bound}
 
-    return _trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss, prepare, axis)
 
 
-def _trained(model, tx, loss, prepare, axis) -> Algorithm:
-    """Descent of `loss(key, variables, x) -> {name: [B]}` on prepared batches."""
+def trained(
+    model: VAE,
+    tx: optax.GradientTransformation,
+    loss: Callable[..., dict[str, Array]],
+    prepare: Callable[[Key, Array], Array],
+    axis: str | None,
+) -> Algorithm:
+    """Descent of the mean of any bound of an image.
+
+    Args:
+      model: encoder and decoder.
+      tx: optax transformation.
+      loss: `loss(key, variables, x) -> {name: [B]}` with an entry "loss"; the others are reported.
+      prepare: as in `vae`.
+      axis: name of the mapped axis, or None.
+    """
 
     def mean_loss(key, params, extras, batch):
         prepare_key, loss_key = jax.random.split(key)
