@@ -5,6 +5,7 @@ that must fall within a few dozen steps (progress). A stochastic step draws othe
 each device has a key of its own: there the law holds for the mean over steps, within its statistical error.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -15,6 +16,8 @@ import numpy as np
 import optax
 import pytest
 
+from adl import data, diffusion, supervised
+from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
 from adl.core import (
     Algorithm,
     Learner,
@@ -32,6 +35,7 @@ from adl.core import (
     sharded,
     tree,
 )
+from adl.nn.resnet import BatchNorm, ResNet
 from adl.run.checkpoint import Checkpoints
 
 KEY = jax.random.key(7)
@@ -40,6 +44,27 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, size=(4, 16, 8, 8, 1), dtype=np.uint8)
 LABELS = (IMAGES.mean((2, 3, 4)) > 127).astype(np.int32)
 POINTS = RNG.normal(size=(4, 16, 2)).astype("f")
+
+
+class Flat(nn.Module):
+    """An affine map of whole pictures."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.features)(x.reshape(len(x), -1))
+
+
+class Conditioned(nn.Module):
+    """A picture from a noisy one, its noise level and its class: the smallest denoiser."""
+
+    num_classes: int
+
+    @nn.compact
+    def __call__(self, x, noise, label):
+        given = jnp.concatenate([noise[:, None], jax.nn.one_hot(label, self.num_classes)], -1)
+        return nn.Dense(x.shape[-1])(x) + nn.Dense(x[0].size)(nn.tanh(nn.Dense(8)(given))).reshape(x.shape)
 
 
 class Case(NamedTuple):
@@ -98,11 +123,46 @@ def phases(axis: str | None) -> Algorithm:
     return alternate(one.init, (one.step, rest), (2, 1))
 
 
+def classify(axis: str | None, model: nn.Module, **options) -> Algorithm:
+    return supervised.classifier(model, optax.adam(0.01), encode=data.image.unit, axis=axis, **options)
+
+
+def resnet(axis: str | None) -> nn.Module:
+    return ResNet(2, (8, 8), norm=functools.partial(BatchNorm, axis=axis))
+
+
+def flat(key: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
+    return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
+
+
+def autoencode(make: Callable, axis: str | None, **options) -> Algorithm:
+    return make(VAE(2, (16,), 64), optax.adam(0.01), likelihood=bernoulli, prepare=flat, axis=axis, **options)
+
+
+def denoise(axis: str | None) -> Algorithm:
+    tx = optax.chain(optax.adam(0.01), average_params(0.9))
+    return diffusion.edm(
+        Conditioned(2), tx, preconditioner=diffusion.preconditioner.karras(0.5), encode=data.image.symmetric, axis=axis
+    )
+
+
 CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
     "accumulate": Case(k_means, points, "distortion"),
     "alternate": Case(phases, points, "loss"),
+    "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
+    "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),
+    "classifier, views": Case(
+        lambda axis: classify(axis, Flat(2), augment=functools.partial(data.views.random_shift, pixels=1)),
+        images,
+        "loss",
+        is_deterministic=False,
+    ),
+    "vae": Case(functools.partial(autoencode, vae), images, "loss", is_deterministic=False),
+    "beta_vae": Case(functools.partial(autoencode, beta_vae, beta=2.0), images, "loss", is_deterministic=False),
+    "iwae": Case(functools.partial(autoencode, iwae, num_samples=3), images, "loss", is_deterministic=False),
+    "edm": Case(denoise, images, "loss", is_deterministic=False),
 }
 
 

@@ -51,6 +51,8 @@ def main(
             description=module.__doc__ or "",
         )
         prepare()
+        if config.plan:  # the devices are only described: those of this machine are not wanted
+            jax.config.update("jax_platforms", "cpu")
         program = Program(build, config)  # before the folder: bad input must leave no trace
         if config.plan:
             from adl.run.plan import plan, show

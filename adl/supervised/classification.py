@@ -48,8 +48,7 @@ def classifier(
         losses = cross_entropy(logits, batch["label"], label_smoothing=label_smoothing)
         return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(logits, batch["label"]))}, extras
 
-    update = descend(loss, tx, axis)
-    return Algorithm(init, lambda key, learner, batch: update(key, learner, batch))
+    return Algorithm(init, descend(loss, tx, axis))
 
 
 def evaluation(logits: Callable[[Learner, Array], Array]) -> Callable[..., dict[str, Mean | Array]]:
