@@ -16,6 +16,7 @@ import pytest
 import experiments
 from adl import run
 from adl.run.checkpoint import Checkpoints
+from adl.run.claim import words
 from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent
@@ -31,10 +32,6 @@ VARIANTS = {
     "fsdp": ["--lift", "shard", "--layout", "fsdp"],
     "seeds and values": ["--num_seeds", "2", "--sweep", "learning_rate=1e-3,1e-4", "--precision", "bfloat16"],
 }
-
-
-def words(overrides: dict) -> list[str]:
-    return [word for name, value in overrides.items() for word in (f"--{name}", str(value))]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

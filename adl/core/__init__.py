@@ -1,7 +1,7 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
 from adl.core import lift, tree
-from adl.core.gradient import average_params, averaged, descend
+from adl.core.gradient import average_params, averaged, descend, scale_gradient
 from adl.core.lift import (
     alternate,
     data_mesh,
@@ -45,6 +45,7 @@ __all__ = [
     "over_values",
     "repeated",
     "replicated",
+    "scale_gradient",
     "sharded",
     "trace",
     "tree",

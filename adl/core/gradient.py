@@ -50,6 +50,30 @@ def descend(
     return update
 
 
+@jax.custom_vjp
+def scale_gradient(x: Array, scale: Array) -> Array:
+    """`x` itself, with its gradient times `scale`; `scale` gets none.
+
+    0 stops the gradient, -1 reverses it.
+
+    Args:
+      x: any shape.
+      scale: broadcastable to it.
+    """
+    return x
+
+
+def _scale_forward(x, scale):
+    return x, scale
+
+
+def _scale_backward(scale, g):
+    return g * scale, jax.numpy.zeros_like(scale)
+
+
+scale_gradient.defvjp(_scale_forward, _scale_backward)
+
+
 class AverageState(NamedTuple):
     """State of `average_params`."""
 

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from adl.core import Learner, Mean, average_params, averaged, descend, tree
+from adl.core import Learner, Mean, average_params, averaged, descend, scale_gradient, tree
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3)), "float32")
 Y = X @ jnp.array([1.0, -2.0, 0.5])
@@ -78,3 +78,9 @@ def test_plateau_schedules_receive_the_loss():
     for _ in range(3):
         learner, _ = descend(loss, tx)(None, learner, (X, Y, jnp.ones(8)))
     assert optax.tree.get(learner.opt_state, "scale") < 1
+
+
+def test_scaled_gradient():
+    value, pull = jax.vjp(lambda x: scale_gradient(x, jnp.array([[2.0], [-1.0]])), jnp.ones((2, 3)))
+    np.testing.assert_array_equal(value, 1)
+    np.testing.assert_array_equal(pull(jnp.full((2, 3), 5.0))[0], [[10.0] * 3, [-5.0] * 3])
