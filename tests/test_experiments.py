@@ -53,6 +53,23 @@ def test_runs_small(name, variant, tmp_path):
             assert figure.stat().st_size > 3000
 
 
+def test_a_hundred_steps_of_digits_are_the_same_under_every_lift(tmp_path):
+    """At a learning rate that does not amplify rounding; at the default one the curves part after a dozen steps."""
+    module = importlib.import_module("experiments.classify")
+    small = {"model": "mlp", "augment": "none", "learning_rate": 3e-3, "num_steps": 100, "log_every": 1}
+
+    def curve(name: str, *more: str) -> np.ndarray:
+        run.main(module.build, module.Config, ["--workdir", str(tmp_path / name), *words(small), *more])
+        rows = read_rows(tmp_path / name / "metrics.jsonl")
+        return np.array([row["train/loss"] for row in rows if "train/loss" in row])
+
+    want = curve("jit")
+    for name in ("pmap", "shard"):
+        np.testing.assert_allclose(curve(name, "--lift", name), want, atol=1e-5, rtol=0, err_msg=name)
+    seeds = [want, *(curve(f"seed {seed}", "--seed", str(seed)) for seed in (1, 2, 3))]
+    np.testing.assert_allclose(curve("seeds", "--num_seeds", "4"), np.stack(seeds, -1), atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_claims_name_what_is_measured(name):
     module = importlib.import_module(f"experiments.{name}")
