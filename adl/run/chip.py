@@ -50,7 +50,7 @@ def tpu(topology: str) -> tuple[Chip, Sequence[Any]]:
     if math.prod(sides) > chip.pod:
         raise BadInput(f"--plan {topology}: that is {math.prod(sides):,} chips; a {name} pod has {chip.pod:,}")
     if importlib.util.find_spec("libtpu") is None:
-        raise BadInput(f"--plan {topology}: compiling for a TPU needs libtpu; pip install 'adl[tpu]'")
+        raise BadInput(f"--plan {topology}: compiling for a TPU needs libtpu; pip install -e '.[tpu]'")
     # Without these libtpu asks a metadata server which machine it is on, and complains that none answers.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-16")
