@@ -13,9 +13,10 @@ class Outcome(NamedTuple):
 
     history: list[dict[str, Any]]  # rows of metrics.jsonl: {"step": 100, "train/loss": 0.31 or one value a run, ...}
     arrays: Mapping[str, np.ndarray]  # "probe/name" -> the array that a probe returned last, of the first run
+    settings: Sequence[str] = ()  # of a sweep: "learning_rate=0.001", one for each value of the runs' first axis
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps `[T]` and values `[T]` or `[T, runs...]` of one metric, where it was measured."""
+        """Steps `[T]` and values `[T]`, `[T, seeds]`, `[T, settings]` or `[T, settings, seeds]` of one metric."""
         rows = [row for row in self.history if name in row]
         return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows], float)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from adl.core import BadInput, Mean, PyTree, lift, tree
 from adl.run.checkpoint import Checkpoints
+from adl.run.config import grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
 from adl.run.record import Records, console, sweep_table
@@ -53,7 +54,7 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
         except OSError as error:
             raise RunFailed(f"{folder}: {error.strerror or error}; {run.last_good()}") from error
     run.checkpoints.close()
-    return Outcome(run.records.history, run.arrays)
+    return run.outcome()
 
 
 class _Run:
@@ -175,6 +176,11 @@ class _Run:
             return "there is no checkpoint yet"
         return f"the last good checkpoint is step {step} ({self.folder / 'checkpoints' / str(step)})"
 
+    def outcome(self) -> Outcome:
+        """What was measured so far."""
+        settings = [", ".join(f"{name}={value:g}" for name, value in point.items()) for point in grid(self.config)]
+        return Outcome(self.records.history, self.arrays, settings)
+
     def conclude(self) -> None:
         """Final probes and figures."""
         self.checkpoints.wait()
@@ -186,7 +192,7 @@ class _Run:
                 self.look(name, looked)
         if row and not set(row) <= set().union(*(r for r in self.records.history if r["step"] == self.step)):
             self.records.write(self.step, row)
-        outcome = Outcome(self.records.history, self.arrays)
+        outcome = self.outcome()
         (self.folder / "figures").mkdir(exist_ok=True)
         for name, draw in self.program.experiment.figures.items():
             draw(outcome).savefig(self.folder / "figures" / f"{name}.png", dpi=144)

@@ -4,7 +4,7 @@ All are plain `matplotlib.figure.Figure`s, which `savefig` renders by Agg: no sc
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -12,11 +12,13 @@ from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from adl.run.experiment import Outcome
 
 # Distinct under the common colour-vision deficiencies. Source: Okabe & Ito 2008, "Color Universal Design".
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("-", "--", ":", "-.")  # of the metrics, where colours are the settings of a sweep
 STYLE = {
     "font.size": 9,
     "axes.titlesize": 10,
@@ -62,8 +64,8 @@ def curves(
 ) -> Figure:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
-    Runs that are not finite at a step are left out of its mean. A sweep over values and seeds has a line for each
-    value, from dark to light in the sweep's order.
+    Runs that are not finite at a step are left out of its mean. In a sweep a colour is a setting, from dark to light
+    in the sweep's order, and a line style is a metric.
 
     Args:
       outcome: of the run.
@@ -76,29 +78,40 @@ def curves(
     """
     figure, axes = panel(size=(4.4, 3.1))
     ax = axes[0, 0]
-    for color, (label, name) in zip(COLORS * len(metrics), metrics.items(), strict=False):
+    shades = [tuple(shade) for shade in matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(outcome.settings)))]
+    for name, color, line in zip(metrics.values(), COLORS * len(metrics), LINES * len(metrics), strict=False):
         steps, values = outcome.curve(name)
         if not steps.size:
             raise KeyError(f"no row of this run has {name!r}")
-        _curve(ax, steps, values, label, color)
+        if outcome.settings:
+            for setting, shade in enumerate(shades):
+                _curve(ax, steps, values[:, setting], shade, line)
+        else:
+            _curve(ax, steps, values, color, "-")
     ax.set(xlabel="step", ylabel=y_label, title=title, yscale=y_scale)
     ax.margins(x=0.02)
+    if outcome.settings:
+        keys = [Line2D([], [], color=shade, label=label) for label, shade in zip(outcome.settings, shades, strict=True)]
+        lines = zip(metrics, LINES * len(metrics), strict=False)
+        keys += [Line2D([], [], color="0.4", linestyle=line, label=label) for label, line in lines]
+    else:
+        keys = [
+            Line2D([], [], color=color, label=label)
+            for label, color in zip(metrics, COLORS * len(metrics), strict=False)
+        ]
     with matplotlib.rc_context(STYLE):
-        ax.legend()
+        ax.legend(handles=keys)
     return figure
 
 
-def _curve(ax: Axes, steps: np.ndarray, values: np.ndarray, label: str, color: str) -> None:
-    """Draws values `[T]`, `[T, runs]` or `[T, values, seeds]` in one colour."""
-    shape = {1: (1, 1), 2: (1, *values.shape[1:]), 3: values.shape[1:]}[values.ndim]
-    runs = np.ma.masked_invalid(values.reshape(len(steps), *shape))
-    marker = "o" if len(steps) <= 25 else None
-    for index in range(runs.shape[1]):
-        mean, alpha = runs[:, index].mean(-1), 1 - 0.8 * index / runs.shape[1]
-        ax.plot(steps, mean, color=color, alpha=alpha, marker=marker, markersize=2.5, label="" if index else label)
-        if runs.shape[2] > 1:
-            error = runs[:, index].std(-1, ddof=1) / np.sqrt(runs[:, index].count(-1))
-            ax.fill_between(steps, mean - error, mean + error, color=color, alpha=0.2 * alpha, linewidth=0)
+def _curve(ax: Axes, steps: np.ndarray, values: np.ndarray, color: Any, line: str) -> None:
+    """Draws values `[T]` or `[T, seeds]` in one colour."""
+    runs = np.ma.masked_invalid(values.reshape(len(steps), -1))
+    mean, count = runs.mean(-1), runs.shape[1]
+    ax.plot(steps, mean, color=color, linestyle=line, marker="o" if len(steps) <= 25 else None, markersize=2.5)
+    if count > 1:
+        error = runs.std(-1, ddof=1) / np.sqrt(runs.count(-1))
+        ax.fill_between(steps, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
 
 
 def image_grid(

@@ -30,10 +30,19 @@ def test_curve_of_several_seeds_is_their_mean_with_a_band_of_one_standard_error(
     np.testing.assert_allclose(high, [3, 5, 6])
 
 
-def test_sweep_over_seeds_has_a_line_for_each_value():
-    rows = np.arange(2 * 3 * 4.0).reshape(2, 3, 4)
-    figure = plot.curves(outcome(*rows.tolist()), {"train": "loss"}, y_label="nats", title="Loss")
-    np.testing.assert_allclose([line.get_ydata() for line in figure.axes[0].lines], rows.mean(-1).T)
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 4)])
+def test_sweep_has_a_line_for_each_setting_and_metric(shape):
+    values = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    history = [{"step": step, "loss": row.tolist(), "error": (-row).tolist()} for step, row in enumerate(values)]
+    swept = Outcome(history, {}, ["rate=1", "rate=2", "rate=3"])
+    figure = plot.curves(swept, {"train": "loss", "test": "error"}, y_label="nats", title="Loss")
+    means = values.reshape(2, 3, -1).mean(-1).T
+    lines = figure.axes[0].lines
+    np.testing.assert_allclose([line.get_ydata() for line in lines], [*means, *-means])
+    assert len({line.get_color() for line in lines[:3]}) == 3 and lines[0].get_color() == lines[3].get_color()
+    assert [line.get_linestyle() for line in lines] == ["-"] * 3 + ["--"] * 3
+    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert legend == ["rate=1", "rate=2", "rate=3", "train", "test"]
 
 
 def test_run_that_diverged_is_left_out_of_the_mean():

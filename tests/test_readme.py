@@ -1,0 +1,21 @@
+"""The README's code runs, and its commands are those that there are."""
+
+import re
+from pathlib import Path
+
+import experiments
+from adl.run.claim import discover
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+def test_code_without_the_runner_trains(capsys):
+    (code,) = re.findall(r"```python\n(import.*?)```", README, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    accuracy = [float(word) for word in re.findall(r"[\d.]+", capsys.readouterr().out)]
+    assert len(accuracy) == 4 and min(accuracy) > 0.9
+
+
+def test_table_has_a_row_for_each_experiment():
+    rows = re.findall(r"^\| `python -m experiments\.(\w+)`", README, re.MULTILINE)
+    assert sorted(rows) == sorted(discover(experiments))
