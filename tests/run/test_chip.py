@@ -28,7 +28,7 @@ def test_unknown_topology_is_one_line_with_examples(topology, message):
 
 def test_missing_libtpu_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(BadInput, match=r"^--plan v5e:4x4: .*; pip install 'adl\[tpu\]'$"):
+    with pytest.raises(BadInput, match=r"^--plan v5e:4x4: .*; pip install -e '\.\[tpu\]'$"):
         chip.tpu("v5e:4x4")
 
 
