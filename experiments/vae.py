@@ -220,7 +220,11 @@ def bound_figure(outcome: run.Outcome, *, trained: str) -> Figure:
         "reconstruction": "test/reconstruction",
         "KL": "test/kl",
     }
-    return plot.curves(outcome, metrics, y_label="nats per image", title="Evidence lower bound, test")
+    figure = plot.curves(outcome, metrics, y_label="nats per image", title="Evidence lower bound, test")
+    _, bound = outcome.curve("test/elbo")
+    late, top = np.nanmin(bound[len(bound) // 4 :]), figure.axes[0].get_ylim()[1]
+    figure.axes[0].set_ylim(late - 0.15 * (top - late), top)  # where the curves differ, not how they began
+    return figure
 
 
 def reconstruction_figure(outcome: run.Outcome) -> Figure:

@@ -76,7 +76,7 @@ def curves(
     Raises:
       KeyError: if a metric was never written.
     """
-    figure, axes = panel(size=(4.4, 3.1))
+    figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
     ax = axes[0, 0]
     shades = [tuple(shade) for shade in matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(outcome.settings)))]
     for name, color, line in zip(metrics.values(), COLORS * len(metrics), LINES * len(metrics), strict=False):
@@ -100,7 +100,10 @@ def curves(
             for label, color in zip(metrics, COLORS * len(metrics), strict=False)
         ]
     with matplotlib.rc_context(STYLE):
-        ax.legend(handles=keys)
+        if outcome.settings:
+            figure.legend(handles=keys, loc="outside right upper")
+        else:
+            ax.legend(handles=keys)
     return figure
 
 

@@ -41,7 +41,7 @@ def test_sweep_has_a_line_for_each_setting_and_metric(shape):
     np.testing.assert_allclose([line.get_ydata() for line in lines], [*means, *-means])
     assert len({line.get_color() for line in lines[:3]}) == 3 and lines[0].get_color() == lines[3].get_color()
     assert [line.get_linestyle() for line in lines] == ["-"] * 3 + ["--"] * 3
-    legend = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == ["rate=1", "rate=2", "rate=3", "train", "test"]
 
 
