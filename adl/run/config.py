@@ -1,11 +1,14 @@
 """Configuration: a frozen dataclass from the command line, the same fields in every experiment."""
 
+import contextlib
 import dataclasses
 import difflib
 import hashlib
+import io
 import itertools
 import json
 import math
+import re
 import sys
 import types
 import typing
@@ -85,10 +88,28 @@ FREE = (
 
 
 def parse(config_type: type[Config], argv: Sequence[str], *, prog: str, description: str) -> Config:
-    """Configuration from command-line words; wrong words end the process with one message and exit code 2."""
-    config = tyro.cli(config_type, args=list(argv), prog=prog, description=description, use_underscores=True)
+    """Configuration from command-line words.
+
+    Raises:
+      BadInput: for words that no field has, and values that a field cannot have.
+    """
+    box = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(box):
+            config = tyro.cli(config_type, args=list(argv), prog=prog, description=description, use_underscores=True)
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise BadInput(_in_one_line(box.getvalue())) from None
     check(config)
     return config
+
+
+def _in_one_line(box: str) -> str:
+    """What tyro says in a frame of several lines, without its reference to the help."""
+    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
+    parts = re.split("─+", " ".join(lines).partition("For full helptext")[0])
+    return "; ".join(filter(None, map(str.strip, parts)))
 
 
 def check(config: Config) -> None:
