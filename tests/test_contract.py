@@ -17,6 +17,7 @@ import optax
 import pytest
 
 from adl import data, diffusion, supervised
+from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
 from adl.core import (
     Algorithm,
@@ -162,6 +163,9 @@ CASES = {
     "vae": Case(functools.partial(autoencode, vae), images, "loss", is_deterministic=False),
     "beta_vae": Case(functools.partial(autoencode, beta_vae, beta=2.0), images, "loss", is_deterministic=False),
     "iwae": Case(functools.partial(autoencode, iwae, num_samples=3), images, "loss", is_deterministic=False),
+    "dreg": Case(
+        functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
+    ),
     "edm": Case(denoise, images, "loss", is_deterministic=False),
 }
 
