@@ -1,0 +1,162 @@
+"""EM for Gaussian mixtures, held to scikit-learn's from the same start, and to SciPy's densities."""
+
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special, stats
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from adl.core import jitted
+from adl.latent import Mixture, gaussian_mixture
+from adl.latent.mixture import log_prob, responsibilities
+
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+K, D, STEPS = 5, 3, 30
+# Overlapping, elongated, of unequal size, and far from the origin.
+X = np.concatenate(
+    [RNG.normal(size=(n, D)) @ RNG.normal(size=(D, D)) + 2 * RNG.normal(size=D) + 50 for n in (30, 60, 120, 240)]
+).astype("f")
+COVARIANCES = ("full", "tied", "diag", "spherical")
+
+
+@pytest.fixture(params=COVARIANCES)
+def covariance(request) -> str:
+    return request.param
+
+
+def em(covariance: str, x: np.ndarray = X, num_steps: int = STEPS, **batch) -> tuple[Mixture, Mixture, np.ndarray]:
+    """The mixture at the start and after some steps, and the log-likelihoods before each."""
+    alg, batch = jitted(gaussian_mixture(K, covariance=covariance)), {"x": x, **batch}
+    state = alg.init(KEY, batch)
+    start, seen = jax.tree.map(np.array, state), []
+    for _ in range(num_steps):
+        state, metrics = alg.step(KEY, state, batch)
+        seen.append(-float(metrics["loss"].value))
+    return start, state, np.array(seen)
+
+
+def matrices(mixture: Mixture, covariance: str) -> np.ndarray:
+    """Covariances `[K, D, D]` in float64."""
+    given = np.asarray(mixture.covariances, float)
+    match covariance:
+        case "tied":
+            return np.broadcast_to(given, (K, D, D))
+        case "diag":
+            return np.eye(D) * given[:, None]
+        case "spherical":
+            return np.eye(D) * given[:, None, None]
+    return given
+
+
+def precisions(mixture: Mixture, covariance: str) -> np.ndarray:
+    given = np.asarray(mixture.covariances, float)
+    if covariance in ("diag", "spherical"):
+        return 1 / given
+    inverse = np.linalg.inv(given)
+    return (inverse + inverse.swapaxes(-1, -2)) / 2
+
+
+def test_steps_are_scikit_learns(covariance):
+    start, ours, likelihoods = em(covariance)
+    theirs = GaussianMixture(
+        K,
+        covariance_type=covariance,
+        max_iter=STEPS,
+        tol=0,
+        weights_init=start.weights.astype(float) / start.weights.sum(dtype=float),
+        means_init=start.means.astype(float),
+        precisions_init=precisions(start, covariance),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs.fit(X.astype(float))
+    assert likelihoods[-1] - likelihoods[0] > 0.02, "the steps must lead somewhere"
+    np.testing.assert_allclose(likelihoods, theirs.lower_bounds_, atol=1e-4)
+    np.testing.assert_allclose(log_prob(ours, X, covariance=covariance), theirs.score_samples(X), atol=5e-3)
+    np.testing.assert_allclose(responsibilities(ours, X, covariance=covariance), theirs.predict_proba(X), atol=2e-3)
+    np.testing.assert_allclose(ours.weights, theirs.weights_, atol=1e-3)
+    np.testing.assert_allclose(ours.means, theirs.means_, atol=1e-2)
+    np.testing.assert_allclose(ours.covariances, theirs.covariances_, rtol=2e-2, atol=1e-2)
+
+
+def test_likelihood_never_falls(covariance):
+    _, _, likelihoods = em(covariance, num_steps=100)
+    assert np.diff(likelihoods).min() > -1e-5 and likelihoods[-1] > likelihoods[0]
+
+
+def test_density_is_scipys(covariance):
+    _, mixture, _ = em(covariance, num_steps=2)
+    parts = [
+        np.log(w) + stats.multivariate_normal(m, c).logpdf(X)
+        for w, m, c in zip(
+            np.asarray(mixture.weights, float), mixture.means, matrices(mixture, covariance), strict=True
+        )
+    ]
+    np.testing.assert_allclose(
+        log_prob(mixture, X, covariance=covariance), special.logsumexp(parts, axis=0), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_the_first_mixture_is_that_of_the_nearest_points(covariance):
+    centres = X[[0, 100, 200, 300, 400]]
+    mixture = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(centres)).init(
+        KEY, {"x": X}
+    )
+    label = ((X[:, None] - centres) ** 2).sum(-1).argmin(1)
+    np.testing.assert_allclose(mixture.weights, np.bincount(label) / len(X), rtol=1e-5)
+    groups = [X[label == k].astype(float) for k in range(K)]
+    np.testing.assert_allclose(mixture.means, [group.mean(0) for group in groups], rtol=1e-5)
+    want = np.stack([np.cov(group.T, bias=True) for group in groups])
+    if covariance == "tied":
+        want = np.broadcast_to((want * np.bincount(label)[:, None, None]).sum(0) / len(X), want.shape)
+    if covariance in ("diag", "spherical"):
+        want = want * np.eye(D)
+    if covariance == "spherical":
+        want = np.trace(want, axis1=1, axis2=2)[:, None, None] / D * np.eye(D)
+    np.testing.assert_allclose(matrices(mixture, covariance), want, rtol=1e-3, atol=1e-3)
+
+
+def test_a_component_without_points_survives_and_is_found_again(covariance):
+    alg = jitted(gaussian_mixture(K, covariance=covariance))
+    _, mixture, _ = em(covariance, num_steps=3)
+    lost = mixture._replace(means=mixture.means.at[2].set(500.0))
+    place, shape = np.array(lost.means[2]), matrices(lost, covariance)[2]
+    for _ in range(5):
+        lost, metrics = alg.step(KEY, lost, {"x": X})
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(lost)) and np.isfinite(metrics["loss"].value)
+    np.testing.assert_allclose(lost.means[2], place)
+    if covariance != "tied":
+        np.testing.assert_allclose(matrices(lost, covariance)[2], shape, rtol=1e-5)
+    near = np.concatenate([X, place + RNG.normal(size=(50, D)).astype("f")])
+    for _ in range(2):
+        lost, _ = alg.step(KEY, lost, {"x": near})
+    np.testing.assert_allclose(lost.weights[2], 50 / 500, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+def test_a_component_of_one_point_keeps_a_variance(name):
+    """Where two sums cancel whole, rounding must not make the variance negative."""
+    x = np.concatenate([X, X[:1] + 3000])
+    state = gaussian_mixture(2, covariance=name, start=lambda key, batch: x[jnp.array([0, -1])]).init(KEY, {"x": x})
+    state = state._replace(means=state.means.at[1].add(1000.0))  # the sums are taken about a far mean
+    for _ in range(3):
+        state, metrics = gaussian_mixture(2, covariance=name).step(KEY, state, {"x": x})
+        assert np.isfinite(metrics["loss"].value)
+
+
+def test_masked_points_do_not_count(covariance):
+    mask = np.r_[np.ones(len(X), "f"), np.zeros(37, "f")]
+    padded = {"x": np.concatenate([X, np.full((37, D), 1e3, "f")]), "mask": mask}
+    alg = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(X[:K]))
+
+    def two(batch):
+        state, metrics = alg.step(KEY, alg.init(KEY, batch), batch)
+        return *state, metrics["loss"].value
+
+    for got, want in zip(two(padded), two({"x": X}), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)
