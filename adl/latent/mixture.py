@@ -123,6 +123,14 @@ def log_joint(mixture: Mixture, x: Array, *, covariance: Covariance = "full") ->
     return constant[None] - 0.5 * distances
 
 
+def matrices(mixture: Mixture, *, covariance: Covariance = "full") -> Array:
+    """Covariances `[K, D, D]` of the components, whatever they are stored as."""
+    stored, shape = mixture.covariances, (*mixture.means.shape, mixture.means.shape[1])
+    if covariance in ("diag", "spherical"):
+        stored = jnp.broadcast_to(stored.reshape(shape[0], -1), shape[:2])[:, None] * jnp.eye(shape[1])[None]
+    return jnp.broadcast_to(stored, shape)
+
+
 class Family(NamedTuple):
     """A kind of covariance: how points are measured by it, and how it is estimated from their sums."""
 

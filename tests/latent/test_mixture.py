@@ -1,5 +1,6 @@
 """EM for Gaussian mixtures, held to scikit-learn's from the same start, and to SciPy's densities."""
 
+import dataclasses
 import warnings
 
 import jax
@@ -12,7 +13,8 @@ from sklearn.mixture import GaussianMixture
 
 from adl.core import jitted
 from adl.latent import Mixture, gaussian_mixture
-from adl.latent.mixture import log_prob, responsibilities
+from adl.latent.mixture import log_prob, matrices, responsibilities
+from adl.run.program import Program
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -38,19 +40,6 @@ def em(covariance: str, x: np.ndarray = X, num_steps: int = STEPS, **batch) -> t
         state, metrics = alg.step(KEY, state, batch)
         seen.append(-float(metrics["loss"].value))
     return start, state, np.array(seen)
-
-
-def matrices(mixture: Mixture, covariance: str) -> np.ndarray:
-    """Covariances `[K, D, D]` in float64."""
-    given = np.asarray(mixture.covariances, float)
-    match covariance:
-        case "tied":
-            return np.broadcast_to(given, (K, D, D))
-        case "diag":
-            return np.eye(D) * given[:, None]
-        case "spherical":
-            return np.eye(D) * given[:, None, None]
-    return given
 
 
 def precisions(mixture: Mixture, covariance: str) -> np.ndarray:
@@ -94,7 +83,7 @@ def test_density_is_scipys(covariance):
     parts = [
         np.log(w) + stats.multivariate_normal(m, c).logpdf(X)
         for w, m, c in zip(
-            np.asarray(mixture.weights, float), mixture.means, matrices(mixture, covariance), strict=True
+            np.asarray(mixture.weights, float), mixture.means, matrices(mixture, covariance=covariance), strict=True
         )
     ]
     np.testing.assert_allclose(
@@ -118,20 +107,20 @@ def test_the_first_mixture_is_that_of_the_nearest_points(covariance):
         want = want * np.eye(D)
     if covariance == "spherical":
         want = np.trace(want, axis1=1, axis2=2)[:, None, None] / D * np.eye(D)
-    np.testing.assert_allclose(matrices(mixture, covariance), want, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(matrices(mixture, covariance=covariance), want, rtol=1e-3, atol=1e-3)
 
 
 def test_a_component_without_points_survives_and_is_found_again(covariance):
     alg = jitted(gaussian_mixture(K, covariance=covariance))
     _, mixture, _ = em(covariance, num_steps=3)
     lost = mixture._replace(means=mixture.means.at[2].set(500.0))
-    place, shape = np.array(lost.means[2]), matrices(lost, covariance)[2]
+    place, shape = np.array(lost.means[2]), matrices(lost, covariance=covariance)[2]
     for _ in range(5):
         lost, metrics = alg.step(KEY, lost, {"x": X})
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(lost)) and np.isfinite(metrics["loss"].value)
     np.testing.assert_allclose(lost.means[2], place)
     if covariance != "tied":
-        np.testing.assert_allclose(matrices(lost, covariance)[2], shape, rtol=1e-5)
+        np.testing.assert_allclose(matrices(lost, covariance=covariance)[2], shape, rtol=1e-5)
     near = np.concatenate([X, place + RNG.normal(size=(50, D)).astype("f")])
     for _ in range(2):
         lost, _ = alg.step(KEY, lost, {"x": near})
@@ -160,3 +149,42 @@ def test_masked_points_do_not_count(covariance):
 
     for got, want in zip(two(padded), two({"x": X}), strict=True):
         np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)
+
+
+def test_quoted_references_are_scikit_learns():
+    """Likelihoods and agreements that the experiment's claims quote, from its own starts and from theirs."""
+    from sklearn import metrics
+
+    from experiments import latent_mixture as experiment
+
+    def figures(dataset: str, num_seeds: int) -> np.ndarray:
+        """Means of [same start, own start] x [loss, mutual information]."""
+        config = experiment.Config(dataset=dataset)
+        program = Program(experiment.build, config)
+        view = experiment.eruptions() if dataset == "eruptions" else experiment.components(config)
+        seen = []
+        for seed in range(num_seeds):
+            key = Program(experiment.build, dataclasses.replace(config, seed=seed)).keys()[0]
+            start = program.algorithm().init(key, program.experiment.batches[0])
+            same = {
+                "weights_init": np.asarray(start.weights, float) / np.asarray(start.weights, float).sum(),
+                "means_init": np.asarray(start.means, float),
+                "precisions_init": precisions(start, "full"),
+            }
+            for options in (same, {"random_state": seed}):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    fitted = GaussianMixture(len(start.means), max_iter=config.num_steps, tol=0, **options)
+                    fitted.fit(view.train.astype(float))
+                nmi = metrics.normalized_mutual_info_score(view.label, fitted.predict(view.test))
+                seen.append([-fitted.score(view.test), nmi])
+        return np.reshape(seen, (num_seeds, 2, 2)).mean(0)
+
+    plane, loss, nmi = experiment.CLAIMS
+    same, own = figures("eruptions", 1)
+    assert f"{same[0]:.4f}" == f"{own[0]:.4f}" and f"{same[0]:.4f}" in plane.reference
+    assert plane.at_most <= same[0] + 1e-4
+    same, own = figures("digits", 5)
+    assert f"{same[0]:.4f} from the same" in loss.reference and f"{own[0]:.4f} from five" in loss.reference
+    assert f"{same[1]:.4f} from the same" in nmi.reference and f"{own[1]:.4f} from five" in nmi.reference
+    assert loss.at_most <= same[0] + 1e-4 and nmi.at_least >= max(own[1], same[1] - 1e-3)
