@@ -34,6 +34,7 @@ from adl.core import (
     sharded,
     tree,
 )
+from adl.linear import bayes
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.run.checkpoint import Checkpoints
 
@@ -90,6 +91,11 @@ def cloud(step: int) -> dict[str, np.ndarray]:
     return {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
 
 
+def line(step: int) -> dict[str, np.ndarray]:
+    x = POINTS[step % 4]
+    return {"x": x, "y": x @ np.array([1, -2], "f"), "mask": WEIGHTS[16:32] + 0.5}
+
+
 def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm:
     """Gradient descent with everything that an optimizer's state can hold."""
     model, tx = nn.Dense(1), wrap(optax.chain(optax.adam(0.05), average_params(0.9)))
@@ -140,6 +146,10 @@ def mixture(covariance: str, axis: str | None) -> Algorithm:
     return latent.gaussian_mixture(3, covariance=covariance, reg_covar=1e-3, axis=axis)
 
 
+def regression(noise: bayes.Noise, axis: str | None) -> Algorithm:
+    return bayes.bayesian_regression(noise, axis=axis)
+
+
 CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
@@ -161,6 +171,8 @@ CASES = {
     "gaussian_mixture, tied": Case(functools.partial(mixture, "tied"), cloud, "loss"),
     "gaussian_mixture, diag": Case(functools.partial(mixture, "diag"), cloud, "loss"),
     "gaussian_mixture, spherical": Case(functools.partial(mixture, "spherical"), cloud, "loss"),
+    "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
+    "bayesian_regression": Case(functools.partial(regression, bayes.inverse_gamma_noise(1.0, 1.0)), line, "loss"),
 }
 
 
