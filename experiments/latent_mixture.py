@@ -81,7 +81,7 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 4}
-SWEEP = "reg_covar=1e-6,1e-2"
+SWEEP = "reg_covar=1e-6,1e-2"  # of the tests
 
 
 def build(cfg: Config, axis: str | None) -> run.Experiment:

@@ -11,6 +11,7 @@ from scipy import special, stats
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
+from adl import run
 from adl.core import jitted
 from adl.latent import Mixture, gaussian_mixture
 from adl.latent.mixture import log_prob, matrices, responsibilities
@@ -188,3 +189,12 @@ def test_quoted_references_are_scikit_learns():
     assert f"{same[0]:.4f} from the same" in loss.reference and f"{own[0]:.4f} from five" in loss.reference
     assert f"{same[1]:.4f} from the same" in nmi.reference and f"{own[1]:.4f} from five" in nmi.reference
     assert loss.at_most <= same[0] + 1e-4 and nmi.at_least >= max(own[1], same[1] - 1e-3)
+
+
+def test_digits_run_small(tmp_path):
+    from experiments import latent_mixture as experiment
+
+    small = ["--dataset", "digits", "--num_steps", "2", "--num_lloyd", "0", "--workdir", str(tmp_path / "w")]
+    run.main(experiment.build, experiment.Config, small)
+    drawn = {path.stem: path.stat().st_size for path in (tmp_path / "w" / "figures").iterdir()}
+    assert set(drawn) == {"loss", "components", "classes"} and min(drawn.values()) > 3000

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
-from adl.core import data_mesh, jitted, over_devices, sharded
+from adl.core import BadInput, data_mesh, jitted, over_devices, sharded
 from adl.linear import bayesian_regression
 from adl.linear.bayes import inverse_gamma_noise, known_noise, log_prob, predict, sample_weights, weights
 
@@ -133,3 +133,36 @@ def test_masked_examples_do_not_count():
     want, losses = learned([np.arange(40)])
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), posterior, want)
     np.testing.assert_allclose(metrics["loss"].value, losses[0], rtol=1e-5)
+
+
+def test_quoted_references_are_scikit_learns():
+    from experiments import linear_bayes as experiment
+
+    train, test = experiment.standardised(experiment.Config())
+    ridge = BayesianRidge().fit(train.x.astype(float), train.y.astype(float))
+    mean, std = ridge.predict(test.x.astype(float), return_std=True)
+    loss = -(stats.norm(mean, std).logpdf(test.y) - np.log(test.unit)).mean()
+    rmse = test.unit * np.sqrt(((mean - test.y) ** 2).mean())
+    assert f"{loss:.4f}" in experiment.CLAIMS[0].reference and experiment.CLAIMS[0].at_most <= loss + 1e-4
+    assert f"{rmse:.2f}" in experiment.CLAIMS[1].reference and experiment.CLAIMS[1].at_most <= rmse + 1e-2
+
+
+def test_the_prior_is_that_of_the_highest_evidence():
+    from experiments import linear_bayes as experiment
+
+    config = experiment.Config()
+    train, _ = experiment.standardised(config)
+    x, guess = experiment.with_one(train.x).astype(float), config.noise_rate / config.noise_shape
+
+    def evidence(prior_precision):
+        shape = guess * (np.eye(len(x)) + x @ x.T / prior_precision)
+        return stats.multivariate_t(shape=shape, df=2 * config.noise_shape).logpdf(train.y)
+
+    assert max((0.1, 1.0, 10.0, 100.0), key=evidence) == config.prior_precision
+
+
+def test_examples_are_not_counted_twice():
+    from experiments import linear_bayes as experiment
+
+    with pytest.raises(BadInput, match="must not exceed the 352 examples"):
+        experiment.build(experiment.Config(num_steps=45), None)
