@@ -48,7 +48,10 @@ class Config(run.Config):
     noise_rate: run.Positive = 0.5  # of the same, in squared standard deviations of the target
 
 
-PROTOCOL = "diabetes: the first 352 of 442 patients to learn, the last 90 to test; prior precision by the evidence of the former"
+PROTOCOL = (
+    "diabetes: the first 352 of 442 patients to learn, the last 90 to test; prior precision by the evidence of the "
+    "former, of 0.1, 1, 10 and 100"
+)
 CLAIMS = (
     run.Claim(
         metric="test/loss",
@@ -161,9 +164,9 @@ def curves_figure(outcome: run.Outcome, *, train: View) -> Figure:
         drawn = ax.plot(GRID, samples.T, color=plot.COLORS[1], linewidth=0.6, alpha=0.6)
         (middle,) = ax.plot(GRID, mean, color=plot.COLORS[0])
         ax.plot(train.x[:n, BODY_MASS], train.y[:n], "o", color="black", markersize=2.2, alpha=0.7)
-        ax.set(xlim=(GRID[0], GRID[-1]), ylim=(-3.5, 4), title=f"{n} patients")
+        ax.set(xlim=(GRID[0], GRID[-1]), ylim=(-3.5, 3.8), title=f"{n} patients")
     keys = {"mean": middle, "draws of the posterior": drawn[0], "next patient, ± 2 scales": band}
-    axes[0, 0].legend(keys.values(), keys, loc="upper left", fontsize=7, frameon=False, ncols=2)
+    figure.legend(keys.values(), keys, loc="outside lower center", fontsize=8, frameon=False, ncols=3)
     for ax in axes[-1]:
         ax.set_xlabel("body mass (sd)")
     for ax in axes[:, 0]:

@@ -61,7 +61,10 @@ def nearest(x: Array, centres: Array) -> tuple[Array, Array]:
     """
     middle = centres.mean(0, keepdims=True)  # far from the origin the squares within would cancel
     distances = squared_distances(x - middle, centres - middle)
-    return distances.argmin(1), distances.min(1)
+    least = distances.min(1)
+    # distances.argmin(1), which takes ten times as long on CPU.
+    index = jnp.where(distances <= least[:, None], jnp.arange(len(centres))[None], len(centres) - 1).min(1)
+    return index, least
 
 
 def plus_plus(key: Key, x: Array, weight: Array, num_clusters: int) -> Array:
