@@ -16,14 +16,13 @@ import numpy as np
 import optax
 import pytest
 
-from adl import data, diffusion, supervised
+from adl import data, diffusion, latent, supervised
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
 from adl.core import (
     Algorithm,
     Learner,
     Mean,
-    accumulate,
     alternate,
     average_params,
     data_mesh,
@@ -36,6 +35,7 @@ from adl.core import (
     sharded,
     tree,
 )
+from adl.linear import bayes
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.run.checkpoint import Checkpoints
 
@@ -45,6 +45,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, size=(4, 16, 8, 8, 1), dtype=np.uint8)
 LABELS = (IMAGES.mean((2, 3, 4)) > 127).astype(np.int32)
 POINTS = RNG.normal(size=(4, 16, 2)).astype("f")
+WEIGHTS = np.linspace(-0.5, 1, 64).clip(0).astype("f")
 
 
 class Flat(nn.Module):
@@ -86,6 +87,16 @@ def points(step: int) -> np.ndarray:
     return POINTS[step % 4]
 
 
+def cloud(step: int) -> dict[str, np.ndarray]:
+    """All points at every step, some of which weigh less, or nothing."""
+    return {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
+
+
+def line(step: int) -> dict[str, np.ndarray]:
+    x = POINTS[step % 4]
+    return {"x": x, "y": x @ np.array([1, -2], "f"), "mask": WEIGHTS[16:32] + 0.5}
+
+
 def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm:
     """Gradient descent with everything that an optimizer's state can hold."""
     model, tx = nn.Dense(1), wrap(optax.chain(optax.adam(0.05), average_params(0.9)))
@@ -97,21 +108,6 @@ def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm
         return Learner.create(model.init(key, x), tx)
 
     return Algorithm(init, descend(loss, tx, axis))
-
-
-def k_means(axis: str | None) -> Algorithm:
-    """Counting: sums of the points of each of three centres."""
-
-    def measure(key, centres, x):
-        distance = ((x[:, None] - centres[None]) ** 2).sum(-1)
-        nearest = jax.nn.one_hot(distance.argmin(-1), 3)
-        return (nearest.T @ x, nearest.sum(0)), {"distortion": Mean.of(distance.min(-1))}
-
-    def move(centres, statistics):
-        total, count = statistics
-        return jnp.where(count[:, None] > 0, total / jnp.maximum(count, 1)[:, None], centres)
-
-    return Algorithm(lambda key, x: jax.random.normal(key, (3, 2)), accumulate(measure, move, axis))
 
 
 def phases(axis: str | None) -> Algorithm:
@@ -147,10 +143,17 @@ def denoise(axis: str | None) -> Algorithm:
     )
 
 
+def mixture(covariance: str, axis: str | None) -> Algorithm:
+    return latent.gaussian_mixture(3, covariance=covariance, reg_covar=1e-3, axis=axis)
+
+
+def regression(noise: bayes.Noise, axis: str | None) -> Algorithm:
+    return bayes.bayesian_regression(noise, axis=axis)
+
+
 CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
-    "accumulate": Case(k_means, points, "distortion"),
     "alternate": Case(phases, points, "loss"),
     "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
     "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),
@@ -167,6 +170,13 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "edm": Case(denoise, images, "loss", is_deterministic=False),
+    "kmeans": Case(lambda axis: latent.kmeans(3, axis=axis), cloud, "loss"),
+    "gaussian_mixture, full": Case(functools.partial(mixture, "full"), cloud, "loss"),
+    "gaussian_mixture, tied": Case(functools.partial(mixture, "tied"), cloud, "loss"),
+    "gaussian_mixture, diag": Case(functools.partial(mixture, "diag"), cloud, "loss"),
+    "gaussian_mixture, spherical": Case(functools.partial(mixture, "spherical"), cloud, "loss"),
+    "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
+    "bayesian_regression": Case(functools.partial(regression, bayes.inverse_gamma_noise(1.0, 1.0)), line, "loss"),
 }
 
 

@@ -1,8 +1,20 @@
 """Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow."""
 
 from adl.data import image, toys, views
-from adl.data.batches import Batches, padded, shuffled, streamed
+from adl.data.batches import Batches, filled, padded, shuffled, streamed
 from adl.data.source import load
 from adl.data.split import Split, StoredSplit
 
-__all__ = ["Batches", "Split", "StoredSplit", "image", "load", "padded", "shuffled", "streamed", "toys", "views"]
+__all__ = [
+    "Batches",
+    "Split",
+    "StoredSplit",
+    "filled",
+    "image",
+    "load",
+    "padded",
+    "shuffled",
+    "streamed",
+    "toys",
+    "views",
+]

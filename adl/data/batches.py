@@ -140,13 +140,26 @@ def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
     if batch_size < 1:
         raise BadInput(f"a batch size of {batch_size}: it must be >= 1")
     size = min(batch_size, len(split))
-    num_batches = -(-len(split) // size)
+    return {name: array.reshape(-1, size, *array.shape[1:]) for name, array in filled(split, size).arrays.items()}
 
-    def cut(array: np.ndarray) -> np.ndarray:
-        beyond = np.zeros((num_batches * size - len(split), *array.shape[1:]), array.dtype)
-        return np.concatenate([array, beyond]).reshape(num_batches, size, *array.shape[1:])
 
-    return {name: cut(array) for name, array in {**split.arrays, "mask": np.ones(len(split), np.float32)}.items()}
+def filled(split: Split, multiple: int) -> Split:
+    """A split with zeros beyond its end, so that as one batch it divides among devices.
+
+    Args:
+      split: N examples; a stored one is read into memory.
+      multiple: of which the length becomes the next one, >= 1.
+
+    Returns:
+      The columns of the split, and "mask" float32: 1 for examples, 0 for padding.
+    """
+    beyond = -len(split) % multiple
+
+    def fill(array: np.ndarray) -> np.ndarray:
+        return np.concatenate([array, np.zeros((beyond, *array.shape[1:]), array.dtype)])
+
+    columns = {**split.arrays, "mask": np.ones(len(split), np.float32)}
+    return Split({name: fill(array) for name, array in columns.items()}, split.info)
 
 
 def _counted(step: int) -> int:

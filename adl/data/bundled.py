@@ -46,4 +46,37 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             yield index, {"image": io.BytesIO(png), "label": int(label)}
 
 
-BUNDLED = {builder.name: builder for builder in (Digits,)}
+class Diabetes(tfds.core.GeneratorBasedBuilder):
+    """Progression of diabetes in 442 patients a year after ten measurements; the last 90 rows are the test split.
+
+    Source: Efron, Hastie, Johnstone & Tibshirani 2004, Annals of Statistics 32(2), as scikit-learn's `load_diabetes`.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    @classmethod
+    def _get_pkg_dir_path(cls) -> epath.Path:
+        return epath.Path(Path(__file__).parent)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="age, sex, body mass index, blood pressure and six blood serum measurements, in raw units.",
+            features=tfds.features.FeaturesDict(
+                {"features": tfds.features.Tensor(shape=(10,), dtype=np.float32), "target": np.float32}
+            ),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {"train": self._generate_examples(slice(0, 352)), "test": self._generate_examples(slice(352, 442))}
+
+    def _generate_examples(self, rows: slice) -> Iterator[tuple[int, dict[str, Any]]]:
+        from sklearn.datasets import load_diabetes
+
+        table = load_diabetes(scaled=False)
+        for index, (features, target) in enumerate(zip(table.data[rows], table.target[rows], strict=True)):
+            yield index, {"features": features.astype(np.float32), "target": np.float32(target)}
+
+
+BUNDLED = {builder.name: builder for builder in (Digits, Diabetes)}

@@ -1,7 +1,7 @@
 """Toy densities in the plane, in pure JAX: `name(key, n, *, noise) -> (points [n, 2] float32, labels [n])`.
 
-All lie within about [-4, 4] x [-4, 4]. Where a label names a part, parts take turns, so that classes are balanced;
-`noise` (the board has none) is the standard deviation, >= 0, of the Gaussian noise on both coordinates.
+All lie within about [-4, 4] x [-4, 4]. Where a label names a part, parts take turns, so that classes are balanced, or
+as the toy says; `noise`, where there is any, is the standard deviation, >= 0, of Gaussian noise on both coordinates.
 """
 
 import jax
@@ -62,6 +62,20 @@ def checkerboard(key: Key, n: int) -> tuple[Array, Array]:
     row, column = square // 2, 2 * (square % 2) + (square // 2) % 2
     corner = 2.0 * jnp.stack([column, row], -1) - 4
     return corner + jax.random.uniform(key, (n, 2), maxval=2.0), square
+
+
+def eruptions(key: Key, n: int) -> tuple[Array, Array]:
+    """Short and long eruptions of a geyser, and the waits after them; the label is 0 for short, 1 for long.
+
+    Two correlated Gaussians, 4 and 7 in 11 of the points, in units in which both coordinates have about mean 0 and
+    standard deviation 1. Invented in the likeness of the eruptions of Old Faithful.
+    """
+    label = (jnp.arange(n) % 11 >= 4).astype(jnp.int32)
+    mean = jnp.array([[-1.25, -1.2], [0.7, 0.65]])[label]
+    std = jnp.array([[0.25, 0.45], [0.35, 0.45]])[label]
+    first, second = jax.random.normal(key, (2, n))
+    correlated = jnp.stack([first, 0.35 * first + jnp.sqrt(1 - 0.35**2) * second], -1)
+    return mean + std * correlated, label
 
 
 def _gaussian(key: Key, n: int, scale: float) -> Array:

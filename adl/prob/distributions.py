@@ -1,6 +1,7 @@
 """Log-probabilities and divergences of the distributions that models put on data and latents; elementwise."""
 
 import jax.numpy as jnp
+from jax.scipy.special import gammaln
 
 from adl.core.types import Array
 
@@ -29,3 +30,27 @@ def normal_kl(mean: Array, log_std: Array) -> Array:
     (mean^2 + std^2 - 1) / 2 - log std
     """
     return 0.5 * (jnp.square(mean) + jnp.expm1(2 * log_std)) - log_std
+
+
+def student_t_log_prob(x: Array, mean: Array, log_scale: Array, dof: Array) -> Array:
+    """Log-density of Student's t with location and scale at `x`, elementwise `[...]`.
+
+    log p(x) = log Gamma((v + 1) / 2) - log Gamma(v / 2) - log(v pi) / 2 - log scale - (v + 1) / 2 log(1 + z^2 / v)
+
+    with z = (x - mean) / scale; accurate for large v too, and the normal density at v = inf.
+
+    Args:
+      x: `[...]`.
+      mean: the location; the mean where v > 1.
+      log_scale: of the scale, which is not the standard deviation.
+      dof: v > 0, degrees of freedom.
+    """
+    z2 = jnp.square((x - mean) * jnp.exp(-log_scale))
+    ratio = z2 / dof
+    # log1p(ratio) / ratio, which is 1 at 0: the product with infinite dof is finite.
+    shrink = jnp.where(ratio > 0, jnp.log1p(ratio) / jnp.where(ratio > 0, ratio, 1), 1)
+    few = jnp.minimum(dof, 8.0)
+    exact = gammaln((few + 1) / 2) - gammaln(few / 2) - 0.5 * jnp.log(few * jnp.pi)
+    # Stirling's series of the two: in float32 their difference would be lost.
+    series = -0.5 * jnp.log(2 * jnp.pi) - 1 / (4 * dof) + 1 / (24 * dof**3)
+    return jnp.where(dof < 8, exact, series) - log_scale - 0.5 * (1 + 1 / dof) * z2 * shrink

@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import chisquare
 
 from adl.core import BadInput
-from adl.data import Split, StoredSplit, padded, shuffled, streamed
+from adl.data import Split, StoredSplit, filled, padded, shuffled, streamed
 
 N = 23
 
@@ -151,3 +151,15 @@ def test_padded_covers_the_split_in_order(split, batch_size):
     assert batches["y"].shape == (*batches["mask"].shape, 2) and batches["x"].dtype == np.int32
     np.testing.assert_array_equal(batches["x"][batches["mask"] == 1], np.arange(N))
     assert not batches["y"][batches["mask"] == 0].any() and batches["mask"].sum() == N
+
+
+@pytest.mark.parametrize("multiple", [1, 8, 37, 64])
+def test_filled_is_the_split_and_zeros(multiple):
+    split = memory()
+    whole = filled(split, multiple)
+    n = len(split)
+    assert len(whole) % multiple == 0 and 0 <= len(whole) - n < multiple
+    for name, want in split.arrays.items():
+        np.testing.assert_array_equal(whole.arrays[name][:n], want)
+        assert not whole.arrays[name][n:].any() and whole.arrays[name].dtype == want.dtype
+    np.testing.assert_array_equal(whole.arrays["mask"], np.arange(len(whole)) < n)

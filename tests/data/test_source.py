@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_diabetes, load_digits
 
 from adl import data
 from adl.core import BadInput
@@ -27,6 +27,16 @@ def test_digits_are_those_of_scikit_learn(tmp_path):
     np.testing.assert_array_equal(pixels[..., 0], np.round(bunch.images * 255 / 16))
     np.testing.assert_array_equal(np.round(pixels[..., 0] * (16 / 255)), bunch.images)  # nothing is lost
     np.testing.assert_array_equal(labels, bunch.target)
+
+
+def test_diabetes_is_the_table_of_scikit_learn(tmp_path):
+    table = load_diabetes(scaled=False)
+    train, test = (data.load("diabetes", split, str(tmp_path)).arrays for split in ("train", "test"))
+    assert len(train["target"]) == 352 and len(test["target"]) == 90
+    for name, want in (("features", table.data), ("target", table.target)):
+        got = np.concatenate([train[name], test[name]])
+        assert got.dtype == np.float32
+        np.testing.assert_array_equal(got, want.astype(np.float32))
 
 
 def test_a_split_is_read_once_and_shared():

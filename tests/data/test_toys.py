@@ -11,7 +11,15 @@ from adl.data import toys
 
 KEY = jax.random.key(0)
 N = 4000
-TOYS = [toys.two_moons, toys.rings, toys.spirals, toys.eight_gaussians, toys.swiss_roll, toys.checkerboard]
+TOYS = [
+    toys.two_moons,
+    toys.rings,
+    toys.spirals,
+    toys.eight_gaussians,
+    toys.swiss_roll,
+    toys.checkerboard,
+    toys.eruptions,
+]
 
 
 def sample(toy, **arguments) -> tuple[np.ndarray, np.ndarray]:
@@ -98,3 +106,13 @@ def test_checkerboard():
     assert all(len(found) == 1 for found in where.values()) and len(set.union(*where.values())) == 8
     for inside in ((points + 4) % 2).T:
         assert stats.kstest(inside, stats.uniform(0, 2).cdf).pvalue > 1e-3
+
+
+def test_eruptions():
+    points, label = sample(toys.eruptions)
+    np.testing.assert_allclose(label.mean(), 7 / 11, atol=1e-3)
+    for k, (mean, std) in enumerate([((-1.25, -1.2), (0.25, 0.45)), ((0.7, 0.65), (0.35, 0.45))]):
+        covariance = np.outer(std, std) * [[1, 0.35], [0.35, 1]]
+        whitened = np.linalg.solve(np.linalg.cholesky(covariance), (points[label == k] - mean).T)
+        assert stats.kstest(whitened.ravel(), "norm").pvalue > 1e-3
+        assert stats.kstest((whitened**2).sum(0), stats.chi2(2).cdf).pvalue > 1e-3

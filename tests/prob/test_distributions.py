@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob
+from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob, student_t_log_prob
 
 
 @pytest.mark.parametrize("x", [0, 1])
@@ -30,6 +30,14 @@ def test_normal_is_scipys():
     x, mean, std = np.array([0.3, -4.0, 2.0]), np.array([0.0, 1.0, 2.0]), np.array([1.0, 0.1, 5.0])
     got = normal_log_prob(jnp.asarray(x), jnp.asarray(mean), jnp.log(std))
     np.testing.assert_allclose(got, stats.norm.logpdf(x, mean, std), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dof", [0.5, 1, 4, 7.9, 8, 30, 1e4, 1e8, np.inf])
+def test_student_t_is_scipys(dof):
+    x = np.array([-1e4, -3.0, 0.0, 0.5, 0.7, 100.0])
+    want = stats.t.logpdf(x, dof, 0.5, 2.0)
+    got = student_t_log_prob(jnp.asarray(x), 0.5, jnp.log(2.0), jnp.float32(dof))
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=2e-6)
 
 
 @pytest.mark.parametrize(("mean", "std"), [(0.0, 1.0), (1.5, 0.3), (-2.0, 2.0)])

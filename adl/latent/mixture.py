@@ -1,0 +1,227 @@
+"""The mixture of Gaussians, p(x) = sum_k pi_k N(x | mu_k, Sigma_k), by expectation maximisation.
+
+    E:  r_bk = p(k | x_b),  the responsibility of component k for point b
+    M:  N_k = sum_b r_bk,   pi_k = N_k / N,   mu_k = sum_b r_bk x_b / N_k,   Sigma_k = scatter about mu_k / N_k
+
+A step is both, and never lowers the likelihood of the points that it sees. Sums are taken about the means that the
+step came with: one pass and one reduction do, and far from the origin nothing cancels.
+Sources: Dempster, Laird & Rubin 1977, JRSS B 39(1); Bishop 2006, Pattern Recognition and Machine Learning, section 9.2.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.linalg import solve_triangular
+
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, tree
+from adl.core.types import Array
+from adl.latent.kmeans import kmeans, nearest, weighted
+
+EPSILON = float(jnp.finfo(jnp.float32).eps)
+TINY = 10 * EPSILON  # points that a component counts besides its own: nothing is divided by 0, no weight is 0
+
+Covariance = Literal["full", "tied", "diag", "spherical"]
+_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+
+
+class Mixture(NamedTuple):
+    """K Gaussians in D dimensions, and how much of the points each accounts for."""
+
+    weights: Array  # [K] > 0, of sum 1
+    means: Array  # [K, D]
+    covariances: Array  # full [K, D, D], tied [D, D], diag [K, D], spherical [K]
+
+
+class Sums(NamedTuple):
+    """What an E-step counts."""
+
+    count: Array  # [K] sum of r
+    shift: Array  # [K, D] sum of r (x - mean)
+    scatter: Array  # sum of r (x - mean)^2: full [K, D, D], diag and spherical [K, D]; tied [D, D], about one middle
+
+
+def gaussian_mixture(
+    num_components: int,
+    *,
+    covariance: Covariance = "full",
+    reg_covar: float = 1e-6,
+    start: Callable[[Key, PyTree], Array] | None = None,
+    axis: str | None = None,
+) -> Algorithm:
+    """Maximum likelihood by EM; the state is a `Mixture`.
+
+    A batch is `{"x": [B, D]}`, by default the same at every step: all points. An optional "mask" `[B]`, >= 0, weighs
+    them. Reports the `loss`, -log p(x) before the step, in nats a point. A component that no point belongs to keeps
+    its place and shape, and can be found again. In float32 a covariance is resolved to a condition number of about
+    1e6: scale the data, or raise `reg_covar`.
+
+    Args:
+      num_components: K >= 1.
+      covariance: "full", "diag" and "spherical" have one for each component, "tied" is a full one for all.
+      reg_covar: >= 0, added to each variance, in squared units of x.
+      start: `start(key, batch) -> centres [K, D]`, k-means++ by default; the first mixture is estimated from the
+        points nearest to each.
+      axis: as in `core.accumulate`.
+    """
+    start = start or kmeans(num_components).init
+    family = FAMILIES[covariance]
+
+    def sums(r, x, means):
+        # Not x - means: that would be the whole of [B, K, D].
+        middle = means.mean(0, keepdims=True)
+        count = r.sum(0)
+        return Sums(count, _matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means))
+
+    def estimate(sums, means):
+        count = sums.count + TINY
+        shift = sums.shift / count[:, None]
+        weights = count / count.sum()
+        return Mixture(weights, means + shift, family.estimate(sums, count, shift, means, reg_covar))
+
+    def move(mixture, sums):
+        new = estimate(sums, mixture.means)
+        seen = family.points(sums.count) > TINY
+        return new._replace(covariances=tree.where(seen, new.covariances, mixture.covariances))
+
+    def init(key, batch):
+        x, weight = weighted(batch)
+        centres = start(key, batch)
+        alike = jnp.full((len(x), num_components), 1 / num_components) * weight[:, None]
+        member = jax.nn.one_hot(nearest(x, centres)[0], num_components) * weight[:, None]
+        pooled = estimate(sums(alike, x, centres), centres)
+        return move(pooled._replace(means=centres), sums(member, x, centres))
+
+    def measure(key, mixture, batch):
+        x, weight = weighted(batch)
+        joint = log_joint(mixture, x, covariance=covariance)
+        log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
+        r = jnp.exp(joint - log_p) * weight[:, None]
+        return sums(r, x, mixture.means), {"loss": Mean.of(-log_p[:, 0], weight)}
+
+    return Algorithm(init, accumulate(measure, move, axis))
+
+
+def log_prob(mixture: Mixture, x: Array, *, covariance: Covariance = "full") -> Array:
+    """log p(x) `[B]` of points `x [B, D]`, in nats."""
+    return jax.nn.logsumexp(log_joint(mixture, x, covariance=covariance), -1)
+
+
+def responsibilities(mixture: Mixture, x: Array, *, covariance: Covariance = "full") -> Array:
+    """p(k | x) `[B, K]` of points `x [B, D]`: probabilities, of sum 1 over the components."""
+    return jax.nn.softmax(log_joint(mixture, x, covariance=covariance), -1)
+
+
+def log_joint(mixture: Mixture, x: Array, *, covariance: Covariance = "full") -> Array:
+    """log p(x, k) `[B, K]` of points `x [B, D]` and components, in nats."""
+    distances, log_det = FAMILIES[covariance].distances(x, mixture.means, mixture.covariances)
+    log_det = jnp.broadcast_to(log_det, mixture.weights.shape)
+    constant = jnp.log(mixture.weights) - 0.5 * (log_det + x.shape[-1] * jnp.log(2 * jnp.pi))
+    return constant[None] - 0.5 * distances
+
+
+def matrices(mixture: Mixture, *, covariance: Covariance = "full") -> Array:
+    """Covariances `[K, D, D]` of the components, whatever they are stored as."""
+    stored, shape = mixture.covariances, (*mixture.means.shape, mixture.means.shape[1])
+    if covariance in ("diag", "spherical"):
+        stored = jnp.broadcast_to(stored.reshape(shape[0], -1), shape[:2])[:, None] * jnp.eye(shape[1])[None]
+    return jnp.broadcast_to(stored, shape)
+
+
+class Family(NamedTuple):
+    """A kind of covariance: how points are measured by it, and how it is estimated from their sums."""
+
+    # (x [B, D], means, covariances) -> squared Mahalanobis distances [B, K], log determinants [K] or []
+    distances: Callable[[Array, Array, Array], tuple[Array, Array]]
+    scatter: Callable[[Array, Array, Array], Array]  # (r [B, K], x, means) -> as in `Sums`
+    estimate: Callable[..., Array]  # (sums, count, shift, means before, reg_covar) -> covariances
+    points: Callable[[Array], Array] = lambda count: count  # counts [K] -> points behind each covariance
+
+
+def _full_distances(x, means, covariances):
+    whiten, log_det = _whitened(covariances)
+    # One component after the other: their differences stay in the cache, and are never [B, K, D].
+    return lax.map(lambda c: jnp.square(_matmul(x - c[0], c[1])).sum(-1), (means[:, None], whiten)).T, log_det
+
+
+def _tied_distances(x, means, covariance):
+    whiten, log_det = _whitened(covariance)
+    middle = means.mean(0, keepdims=True)
+    scale = jnp.ones((1, x.shape[-1]))
+    return _scaled_distances(_matmul(x - middle, whiten), _matmul(means - middle, whiten), scale), log_det
+
+
+def _diag_distances(x, means, variances):
+    return _scaled_distances(x, means, lax.rsqrt(variances)), jnp.log(variances).sum(-1)
+
+
+def _spherical_distances(x, means, variances):
+    return _scaled_distances(x, means, lax.rsqrt(variances)[:, None]), x.shape[-1] * jnp.log(variances)
+
+
+def _scaled_distances(x, means, scale):
+    return jnp.square((x[:, None] - means[None]) * scale[None]).sum(-1)
+
+
+def _whitened(covariances):
+    """W `[..., D, D]` with W W^T the inverse covariance, and log determinants `[...]` of the covariances."""
+    root = jnp.linalg.cholesky(covariances)
+    identity = jnp.broadcast_to(jnp.eye(root.shape[-1], dtype=root.dtype), root.shape)
+    log_det = 2 * jnp.log(jnp.diagonal(root, axis1=-2, axis2=-1)).sum(-1)
+    return jnp.swapaxes(solve_triangular(root, identity, lower=True), -1, -2), log_det
+
+
+def _full_scatter(r, x, means):
+    def one(component):
+        weight, mean = component
+        return _matmul(((x - mean) * weight).T, x - mean)
+
+    return lax.map(one, (r.T[..., None], means[:, None]))
+
+
+def _tied_scatter(r, x, means):
+    # The responsibilities of a point sum to its weight, whatever they are: one product does for all components.
+    centred = x - means.mean(0, keepdims=True)
+    return _matmul((centred * r.sum(-1, keepdims=True)).T, centred)
+
+
+def _diag_scatter(r, x, means):
+    return lax.map(lambda c: _matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
+
+
+def _full_estimate(sums, count, shift, means, reg_covar):
+    second = sums.scatter / count[:, None, None]
+    return _ridged(second - shift[:, :, None] * shift[:, None, :], second, reg_covar)
+
+
+def _tied_estimate(sums, count, shift, means, reg_covar):
+    second, weights = sums.scatter / count.sum(), count / count.sum()
+    offset = means + shift - means.mean(0, keepdims=True)
+    return _ridged(second - _matmul(offset.T * weights[None], offset), second, reg_covar)
+
+
+def _diag_estimate(sums, count, shift, means, reg_covar):
+    second = sums.scatter / count[:, None]
+    return second - jnp.square(shift) + 4 * EPSILON * second + reg_covar
+
+
+def _spherical_estimate(*sums):
+    return _diag_estimate(*sums).mean(-1)
+
+
+def _ridged(covariances, second, reg_covar):
+    """Regularised, and by what rounding may have taken from the difference of two sums: it stays positive."""
+    ridge = reg_covar + 4 * EPSILON * jnp.diagonal(second, axis1=-2, axis2=-1)
+    symmetric = (covariances + jnp.swapaxes(covariances, -1, -2)) / 2
+    return symmetric + jnp.vectorize(jnp.diag, signature="(d)->(d,d)")(ridge)
+
+
+FAMILIES: dict[str, Family] = {
+    "full": Family(_full_distances, _full_scatter, _full_estimate),
+    "tied": Family(_tied_distances, _tied_scatter, _tied_estimate, points=jnp.sum),
+    "diag": Family(_diag_distances, _diag_scatter, _diag_estimate),
+    "spherical": Family(_spherical_distances, _diag_scatter, _spherical_estimate),
+}

@@ -1,0 +1,5 @@
+"""Linear models."""
+
+from adl.linear.bayes import Posterior, bayesian_regression
+
+__all__ = ["Posterior", "bayesian_regression"]

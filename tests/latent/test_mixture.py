@@ -1,0 +1,200 @@
+"""EM for Gaussian mixtures, held to scikit-learn's from the same start, and to SciPy's densities."""
+
+import dataclasses
+import warnings
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import special, stats
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+
+from adl import run
+from adl.core import jitted
+from adl.latent import Mixture, gaussian_mixture
+from adl.latent.mixture import log_prob, matrices, responsibilities
+from adl.run.program import Program
+
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+K, D, STEPS = 5, 3, 30
+# Overlapping, elongated, of unequal size, and far from the origin.
+X = np.concatenate(
+    [RNG.normal(size=(n, D)) @ RNG.normal(size=(D, D)) + 2 * RNG.normal(size=D) + 50 for n in (30, 60, 120, 240)]
+).astype("f")
+COVARIANCES = ("full", "tied", "diag", "spherical")
+
+
+@pytest.fixture(params=COVARIANCES)
+def covariance(request) -> str:
+    return request.param
+
+
+def em(covariance: str, x: np.ndarray = X, num_steps: int = STEPS, **batch) -> tuple[Mixture, Mixture, np.ndarray]:
+    """The mixture at the start and after some steps, and the log-likelihoods before each."""
+    alg, batch = jitted(gaussian_mixture(K, covariance=covariance)), {"x": x, **batch}
+    state = alg.init(KEY, batch)
+    start, seen = jax.tree.map(np.array, state), []
+    for _ in range(num_steps):
+        state, metrics = alg.step(KEY, state, batch)
+        seen.append(-float(metrics["loss"].value))
+    return start, state, np.array(seen)
+
+
+def precisions(mixture: Mixture, covariance: str) -> np.ndarray:
+    given = np.asarray(mixture.covariances, float)
+    if covariance in ("diag", "spherical"):
+        return 1 / given
+    inverse = np.linalg.inv(given)
+    return (inverse + inverse.swapaxes(-1, -2)) / 2
+
+
+def test_steps_are_scikit_learns(covariance):
+    start, ours, likelihoods = em(covariance)
+    theirs = GaussianMixture(
+        K,
+        covariance_type=covariance,
+        max_iter=STEPS,
+        tol=0,
+        weights_init=start.weights.astype(float) / start.weights.sum(dtype=float),
+        means_init=start.means.astype(float),
+        precisions_init=precisions(start, covariance),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        theirs.fit(X.astype(float))
+    assert likelihoods[-1] - likelihoods[0] > 0.02, "the steps must lead somewhere"
+    np.testing.assert_allclose(likelihoods, theirs.lower_bounds_, atol=1e-4)
+    np.testing.assert_allclose(log_prob(ours, X, covariance=covariance), theirs.score_samples(X), atol=5e-3)
+    np.testing.assert_allclose(responsibilities(ours, X, covariance=covariance), theirs.predict_proba(X), atol=2e-3)
+    np.testing.assert_allclose(ours.weights, theirs.weights_, atol=1e-3)
+    np.testing.assert_allclose(ours.means, theirs.means_, atol=1e-2)
+    np.testing.assert_allclose(ours.covariances, theirs.covariances_, rtol=2e-2, atol=1e-2)
+
+
+def test_likelihood_never_falls(covariance):
+    _, _, likelihoods = em(covariance, num_steps=100)
+    assert np.diff(likelihoods).min() > -1e-5 and likelihoods[-1] > likelihoods[0]
+
+
+def test_density_is_scipys(covariance):
+    _, mixture, _ = em(covariance, num_steps=2)
+    parts = [
+        np.log(w) + stats.multivariate_normal(m, c).logpdf(X)
+        for w, m, c in zip(
+            np.asarray(mixture.weights, float), mixture.means, matrices(mixture, covariance=covariance), strict=True
+        )
+    ]
+    np.testing.assert_allclose(
+        log_prob(mixture, X, covariance=covariance), special.logsumexp(parts, axis=0), rtol=1e-4, atol=1e-4
+    )
+
+
+def test_the_first_mixture_is_that_of_the_nearest_points(covariance):
+    centres = X[[0, 100, 200, 300, 400]]
+    mixture = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(centres)).init(
+        KEY, {"x": X}
+    )
+    label = ((X[:, None] - centres) ** 2).sum(-1).argmin(1)
+    np.testing.assert_allclose(mixture.weights, np.bincount(label) / len(X), rtol=1e-5)
+    groups = [X[label == k].astype(float) for k in range(K)]
+    np.testing.assert_allclose(mixture.means, [group.mean(0) for group in groups], rtol=1e-5)
+    want = np.stack([np.cov(group.T, bias=True) for group in groups])
+    if covariance == "tied":
+        want = np.broadcast_to((want * np.bincount(label)[:, None, None]).sum(0) / len(X), want.shape)
+    if covariance in ("diag", "spherical"):
+        want = want * np.eye(D)
+    if covariance == "spherical":
+        want = np.trace(want, axis1=1, axis2=2)[:, None, None] / D * np.eye(D)
+    np.testing.assert_allclose(matrices(mixture, covariance=covariance), want, rtol=1e-3, atol=1e-3)
+
+
+def test_a_component_without_points_survives_and_is_found_again(covariance):
+    alg = jitted(gaussian_mixture(K, covariance=covariance))
+    _, mixture, _ = em(covariance, num_steps=3)
+    lost = mixture._replace(means=mixture.means.at[2].set(500.0))
+    place, shape = np.array(lost.means[2]), matrices(lost, covariance=covariance)[2]
+    for _ in range(5):
+        lost, metrics = alg.step(KEY, lost, {"x": X})
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(lost)) and np.isfinite(metrics["loss"].value)
+    np.testing.assert_allclose(lost.means[2], place)
+    if covariance != "tied":
+        np.testing.assert_allclose(matrices(lost, covariance=covariance)[2], shape, rtol=1e-5)
+    near = np.concatenate([X, place + RNG.normal(size=(50, D)).astype("f")])
+    for _ in range(2):
+        lost, _ = alg.step(KEY, lost, {"x": near})
+    np.testing.assert_allclose(lost.weights[2], 50 / 500, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+def test_a_component_of_one_point_keeps_a_variance(name):
+    """Where two sums cancel whole, rounding must not make the variance negative."""
+    x = np.concatenate([X, X[:1] + 3000])
+    state = gaussian_mixture(2, covariance=name, start=lambda key, batch: x[jnp.array([0, -1])]).init(KEY, {"x": x})
+    state = state._replace(means=state.means.at[1].add(1000.0))  # the sums are taken about a far mean
+    for _ in range(3):
+        state, metrics = gaussian_mixture(2, covariance=name).step(KEY, state, {"x": x})
+        assert np.isfinite(metrics["loss"].value)
+
+
+def test_masked_points_do_not_count(covariance):
+    mask = np.r_[np.ones(len(X), "f"), np.zeros(37, "f")]
+    padded = {"x": np.concatenate([X, np.full((37, D), 1e3, "f")]), "mask": mask}
+    alg = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(X[:K]))
+
+    def two(batch):
+        state, metrics = alg.step(KEY, alg.init(KEY, batch), batch)
+        return *state, metrics["loss"].value
+
+    for got, want in zip(two(padded), two({"x": X}), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)
+
+
+def test_quoted_references_are_scikit_learns():
+    """Likelihoods and agreements that the experiment's claims quote, from its own starts and from theirs."""
+    from sklearn import metrics
+
+    from experiments import latent_mixture as experiment
+
+    def figures(dataset: str, num_seeds: int) -> np.ndarray:
+        """Means of [same start, own start] x [loss, mutual information]."""
+        config = experiment.Config(dataset=dataset)
+        program = Program(experiment.build, config)
+        view = experiment.eruptions() if dataset == "eruptions" else experiment.components(config)
+        seen = []
+        for seed in range(num_seeds):
+            key = Program(experiment.build, dataclasses.replace(config, seed=seed)).keys()[0]
+            start = program.algorithm().init(key, program.experiment.batches[0])
+            same = {
+                "weights_init": np.asarray(start.weights, float) / np.asarray(start.weights, float).sum(),
+                "means_init": np.asarray(start.means, float),
+                "precisions_init": precisions(start, "full"),
+            }
+            for options in (same, {"random_state": seed}):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", ConvergenceWarning)
+                    fitted = GaussianMixture(len(start.means), max_iter=config.num_steps, tol=0, **options)
+                    fitted.fit(view.train.astype(float))
+                nmi = metrics.normalized_mutual_info_score(view.label, fitted.predict(view.test))
+                seen.append([-fitted.score(view.test), nmi])
+        return np.reshape(seen, (num_seeds, 2, 2)).mean(0)
+
+    plane, loss, nmi = experiment.CLAIMS
+    same, own = figures("eruptions", 1)
+    assert f"{same[0]:.4f}" == f"{own[0]:.4f}" and f"{same[0]:.4f}" in plane.reference
+    assert plane.at_most <= same[0] + 1e-4
+    same, own = figures("digits", 5)
+    assert f"{same[0]:.4f} from the same" in loss.reference and f"{own[0]:.4f} from five" in loss.reference
+    assert f"{same[1]:.4f} from the same" in nmi.reference and f"{own[1]:.4f} from five" in nmi.reference
+    assert loss.at_most <= same[0] + 1e-4 and nmi.at_least >= max(own[1], same[1] - 1e-3)
+
+
+def test_digits_run_small(tmp_path):
+    from experiments import latent_mixture as experiment
+
+    small = ["--dataset", "digits", "--num_steps", "2", "--num_lloyd", "0", "--workdir", str(tmp_path / "w")]
+    run.main(experiment.build, experiment.Config, small)
+    drawn = {path.stem: path.stat().st_size for path in (tmp_path / "w" / "figures").iterdir()}
+    assert set(drawn) == {"loss", "components", "classes"} and min(drawn.values()) > 3000
