@@ -1,5 +1,6 @@
-"""Log-probabilities and divergences of the distributions that models put on data and latents; elementwise."""
+"""Log-probabilities and divergences of the distributions that models put on data, latents and actions."""
 
+import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array
@@ -29,3 +30,21 @@ def normal_kl(mean: Array, log_std: Array) -> Array:
     (mean^2 + std^2 - 1) / 2 - log std
     """
     return 0.5 * (jnp.square(mean) + jnp.expm1(2 * log_std)) - log_std
+
+
+def categorical_log_prob(x: Array, logits: Array) -> Array:
+    """Log-probability `[...]` in nats of the class `x`.
+
+    log p(x) = logits_x - log sum_k exp(logits_k)
+
+    Args:
+      x: `[...]` integer in [0, K).
+      logits: `[..., K]`, up to a constant.
+    """
+    return jnp.take_along_axis(jax.nn.log_softmax(logits), x[..., None], -1)[..., 0]
+
+
+def categorical_entropy(logits: Array) -> Array:
+    """Entropy `[...]` in nats, in [0, log K], of the distribution over K classes with logits `[..., K]`."""
+    log_prob = jax.nn.log_softmax(logits)
+    return -(jnp.exp(log_prob) * log_prob).sum(-1)
