@@ -1,7 +1,7 @@
 """Benchmarks: contenders on the same work, interleaved in one process, medians and ratios.
 
-`python -m experiments.bench runner` times the runner against a bare jitted loop, `... bench mixture` EM against
-scikit-learn's.
+`python -m experiments.bench runner` times the runner against a bare jitted loop, `mixture` EM against scikit-learn's,
+`ppo` the environment in the step against the environment beside it. Peers need the extra `bench`.
 """
 
 import json
@@ -21,7 +21,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import jitted
+from adl.core import jitted, over_seeds, repeated
 from adl.run.config import did_you_mean
 from adl.run.fit import fit
 from adl.run.launch import prepare
@@ -128,7 +128,43 @@ def mixture(num_points: int = 100_000, num_steps: int = 10) -> Contenders:
     return contenders
 
 
-BENCHMARKS: dict[str, Callable[[], Contenders]] = {"runner": runner, "mixture": mixture}
+def ppo(num_steps: int = 60, peer_steps: int = 10) -> Contenders:
+    """1,024 environment steps of PPO on CartPole, of 488 in a training run, each round where the last one left off."""
+    from experiments import rl_ppo
+    from experiments.peers import ppo_torch
+
+    config = rl_ppo.Config(num_steps=10**6)  # the learning rate stays
+    ppo_torch.require_equal_losses(config)
+    training = ppo_torch.train(config)
+
+    def beside() -> float:
+        started = time.perf_counter()
+        for _ in range(peer_steps):
+            next(training)
+        return 1e3 * (time.perf_counter() - started) / peer_steps
+
+    def inside(num_seeds: int) -> Callable[[], float]:
+        algorithm = rl_ppo.build(config, None).algorithm
+        algorithm = over_seeds(algorithm, num_seeds) if num_seeds > 1 else algorithm
+        algorithm, key = jitted(repeated(algorithm, num_steps)), jax.random.key(0)
+        state = [algorithm.init(key, ())]
+
+        def run() -> float:
+            started = time.perf_counter()
+            state[0], metrics = algorithm.step(key, state[0], ())
+            jax.block_until_ready((state, metrics))
+            return 1e3 * (time.perf_counter() - started) / num_steps / num_seeds
+
+        return run
+
+    return {
+        "PyTorch and Gymnasium, as CleanRL": beside,
+        "adl, one seed": inside(1),
+        "adl, five seeds in one program, each": inside(5),
+    }
+
+
+BENCHMARKS: dict[str, Callable[[], Contenders]] = {"runner": runner, "mixture": mixture, "ppo": ppo}
 
 
 def compare(name: str, rounds: int) -> Table:

@@ -15,7 +15,7 @@ from adl.core.lift import (
     sharded,
     trace,
 )
-from adl.core.statistics import accumulate, full_pass
+from adl.core.statistics import accumulate, full_pass, standardise
 from adl.core.types import Algorithm, BadInput, Batch, Key, Learner, Lift, Mean, Metrics, Probe, PyTree, State
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "replicated",
     "scale_gradient",
     "sharded",
+    "standardise",
     "trace",
     "tree",
 ]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array, Key, Mean, Metrics, Probe, PyTree, State
@@ -34,6 +35,22 @@ def accumulate(
     return update
 
 
+def standardise(x: Array, axis: str | None = None, *, epsilon: float = 1e-8) -> Array:
+    """`x` less its mean, over its standard deviation, both over the global batch.
+
+    Args:
+      x: `[B, ...]`, this device's share; every device's is of the same size.
+      axis: as in `descend`.
+      epsilon: > 0, added to the deviation, which a constant `x` has none of.
+    """
+
+    def mean(values):
+        return values.mean() if axis is None else lax.pmean(values.mean(), axis)
+
+    centred = x - mean(x)
+    return centred / (jnp.sqrt(mean(jnp.square(centred))) + epsilon)
+
+
 def full_pass(
     measure: Callable[[Key, State, PyTree], Mapping[str, Mean | Array]], batches: PyTree, num_examples: int
 ) -> Probe:
@@ -47,7 +64,7 @@ def full_pass(
       A probe: `Mean`s merged over the split, arrays `[num_examples, ...]` in the order of the split.
     """
     num_batches = jax.tree.leaves(batches)[0].shape[0]
-    batches = jax.tree.map(jax.numpy.asarray, batches)
+    batches = jax.tree.map(jnp.asarray, batches)
 
     def probe(key, state):
         def one(inputs):

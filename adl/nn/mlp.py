@@ -6,6 +6,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+Initializer = Callable[..., Array]  # of flax: (key, shape, dtype) -> array
+
 
 class MLP(nn.Module):
     """Fully connected network; the last layer is affine.
@@ -21,6 +23,8 @@ class MLP(nn.Module):
     activation: Callable[[Array], Array] = nn.relu  # of the hidden layers
     dropout: float = 0.0  # in [0, 1), share of hidden units that are silenced
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+    kernel_init: Initializer = nn.initializers.lecun_normal()
+    output_init: Initializer | None = None  # of the last layer's kernel; None: as the others'
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -28,7 +32,7 @@ class MLP(nn.Module):
         # Rows of one matrix: on CPU the kernel's gradient is three times slower when it contracts two axes.
         h = x.reshape(-1, x.shape[-1])
         for width in self.features[:-1]:
-            h = self.activation(nn.Dense(width, dtype=self.dtype)(h))
+            h = self.activation(nn.Dense(width, dtype=self.dtype, kernel_init=self.kernel_init)(h))
             h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
-        h = nn.Dense(self.features[-1], dtype=self.dtype)(h)
+        h = nn.Dense(self.features[-1], dtype=self.dtype, kernel_init=self.output_init or self.kernel_init)(h)
         return h.reshape(*x.shape[:-1], self.features[-1])

@@ -1,5 +1,6 @@
-"""Log-probabilities and divergences of the distributions that models put on data and latents; elementwise."""
+"""Log-probabilities and divergences of the distributions that models put on data, latents and actions."""
 
+import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
@@ -54,3 +55,21 @@ def student_t_log_prob(x: Array, mean: Array, log_scale: Array, dof: Array) -> A
     # Stirling's series of the two: in float32 their difference would be lost.
     series = -0.5 * jnp.log(2 * jnp.pi) - 1 / (4 * dof) + 1 / (24 * dof**3)
     return jnp.where(dof < 8, exact, series) - log_scale - 0.5 * (1 + 1 / dof) * z2 * shrink
+
+
+def categorical_log_prob(x: Array, logits: Array) -> Array:
+    """Log-probability `[...]` in nats of the class `x`.
+
+    log p(x) = logits_x - log sum_k exp(logits_k)
+
+    Args:
+      x: `[...]` integer in [0, K).
+      logits: `[..., K]`, up to a constant.
+    """
+    return jnp.take_along_axis(jax.nn.log_softmax(logits), x[..., None], -1)[..., 0]
+
+
+def categorical_entropy(logits: Array) -> Array:
+    """Entropy `[...]` in nats, in [0, log K], of the distribution over K classes with logits `[..., K]`."""
+    log_prob = jax.nn.log_softmax(logits)
+    return -(jnp.exp(log_prob) * log_prob).sum(-1)

@@ -73,7 +73,7 @@ def words(overrides: Mapping[str, Any]) -> list[str]:
 
 def key(claim: Claim) -> str:
     """Name of a claim within its experiment: its metric, and how its run differs from the default."""
-    return " ".join([claim.metric, *words(claim.overrides)])
+    return " ".join([*_reduction(claim), claim.metric, *words(claim.overrides)])
 
 
 def command(module: ModuleType, claim: Claim) -> str:
@@ -83,19 +83,25 @@ def command(module: ModuleType, claim: Claim) -> str:
 
 def bound(claim: Claim) -> str:
     """`metric >= bound` as text."""
+    metric = " ".join([*_reduction(claim), claim.metric])
     low = f"{claim.at_least:g}" if math.isfinite(claim.at_least) else ""
     high = f"{claim.at_most:g}" if math.isfinite(claim.at_most) else ""
     if low and high:
-        return f"{low} <= {claim.metric} <= {high}"
-    return f"{claim.metric} >= {low}" if low else f"{claim.metric} <= {high}"
+        return f"{low} <= {metric} <= {high}"
+    return f"{metric} >= {low}" if low else f"{metric} <= {high}"
 
 
 def described(record: Mapping[str, Any]) -> str:
     """A measurement in two lines: the number, and where and when."""
     error = record["standard_error"]
     seeds = "1 seed" if record["num_seeds"] == 1 else f"{record['num_seeds']} seeds"
+    seeds = f"the worst of {seeds}" if record.get("reduce") == "worst" else seeds
     spread = f" ± {error:.2g}" if error is not None else ""
     return f"{record['value']:.4g}{spread} ({seeds})\n{record['date']}, {record['hardware']}"
+
+
+def _reduction(claim: Claim) -> list[str]:
+    return [] if claim.reduce == "mean" else [claim.reduce]
 
 
 def _path(package: ModuleType) -> Path:

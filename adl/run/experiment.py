@@ -1,7 +1,7 @@
 """What an experiment is, to the runner: objects, and the claims that are measured on them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,13 @@ class Claim(NamedTuple):
     at_most: float = np.inf
     reference: str = ""  # where the bound comes from, and what others reach
     long: bool = False  # only with `verify --long`
+    reduce: Literal["mean", "worst"] = "mean"  # of the seeds: which value the bound is about; worst: each of them
+
+    def value(self, seeds: np.ndarray) -> float:
+        """The value of the seeds' `[S]` that the bound is about; nan if one of them is."""
+        if self.reduce == "mean":
+            return float(np.mean(seeds))
+        return float(seeds[np.argmin(np.minimum(seeds - self.at_least, self.at_most - seeds))])  # nan is the least
 
     def holds(self, value: float) -> bool:
         """Whether a measured value keeps the promise; nan never does."""

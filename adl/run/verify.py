@@ -146,15 +146,16 @@ def _record(
         print(f"error: {module.__name__} wrote no {claim.metric}", file=sys.stderr)
         return None
     values = np.ravel(np.array(row[claim.metric], float))
-    value, n = float(values.mean()), len(values)
+    value, n = claim.value(values), len(values)
     if not math.isfinite(value):
         print(f"error: {module.__name__} measured {value} as {claim.metric}", file=sys.stderr)
         return None
     versions = {name: environment["versions"][name] for name in ("jax", "jaxlib", "adl")}
     return {
         "value": value,
-        "standard_error": float(values.std(ddof=1) / math.sqrt(n)) if n > 1 else None,
+        "standard_error": float(values.std(ddof=1) / math.sqrt(n)) if n > 1 and claim.reduce == "mean" else None,
         "num_seeds": n,
+        "reduce": claim.reduce,
         "bound": [end if math.isfinite(end) else None for end in (claim.at_least, claim.at_most)],
         "holds": claim.holds(value),
         "hardware": _hardware(environment),

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.core import Mean, accumulate, full_pass
+from adl.core import Mean, accumulate, full_pass, standardise
 
 
 def test_accumulate_sums_over_devices():
@@ -34,3 +34,12 @@ def test_full_pass_leaves_padding_out():
     np.testing.assert_allclose(result["mean"].value, values.mean() + 1)
     assert result["mean"].count == 7
     np.testing.assert_array_equal(result["x"], values)
+
+
+def test_standardise_is_over_all_devices():
+    data = np.random.default_rng(0).normal(3, 2, size=(4, 6)).astype("f")
+    want = (data - data.mean()) / data.std()
+    np.testing.assert_allclose(standardise(jnp.asarray(data)), want, rtol=1e-4, atol=1e-6)
+    got = jax.vmap(lambda x: standardise(x, "devices"), axis_name="devices")(jnp.asarray(data))
+    np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
+    np.testing.assert_array_equal(standardise(jnp.full(3, 7.0)), np.zeros(3))

@@ -51,3 +51,10 @@ def test_dropout_acts_where_there_is_a_key_and_keeps_the_mean():
     dropped = model.apply(variables, x, rngs={"dropout": jax.random.key(1)})
     assert dropped != sure
     np.testing.assert_allclose(dropped, sure, rtol=0.03)
+
+
+def test_kernels_start_as_asked():
+    ones, twos = (jax.nn.initializers.constant(value) for value in (1.0, 2.0))
+    for output, last in ((None, 1.0), (twos, 2.0)):
+        params = MLP((3, 2), kernel_init=ones, output_init=output).init(jax.random.key(0), X)["params"]
+        assert (params["Dense_0"]["kernel"] == 1).all() and (params["Dense_1"]["kernel"] == last).all()

@@ -4,9 +4,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from scipy import integrate, stats
+from scipy import integrate, special, stats
 
-from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob, student_t_log_prob
+from adl.prob.distributions import (
+    bernoulli_log_prob,
+    categorical_entropy,
+    categorical_log_prob,
+    normal_kl,
+    normal_log_prob,
+    student_t_log_prob,
+)
 
 
 @pytest.mark.parametrize("x", [0, 1])
@@ -45,3 +52,12 @@ def test_kl_is_the_integral(mean, std):
     q, p = stats.norm(mean, std), stats.norm(0, 1)
     want, _ = integrate.quad(lambda z: q.pdf(z) * (q.logpdf(z) - p.logpdf(z)), mean - 12 * std, mean + 12 * std)
     np.testing.assert_allclose(normal_kl(mean, np.log(std)), want, atol=1e-6)
+
+
+def test_categorical_is_scipys():
+    logits = np.random.default_rng(0).normal(size=(4, 5)) * [[0.1], [1.0], [10.0], [100.0]]
+    p, x = special.softmax(logits, -1), np.array([0, 4, 2, 1])
+    got = categorical_log_prob(jnp.asarray(x), jnp.asarray(logits, "float32"))
+    np.testing.assert_allclose(got, special.log_softmax(logits, -1)[np.arange(4), x], rtol=1e-5, atol=1e-5)
+    got = categorical_entropy(jnp.asarray(logits, "float32"))
+    np.testing.assert_allclose(got, stats.entropy(p, axis=-1), rtol=1e-4, atol=1e-6)

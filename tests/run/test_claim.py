@@ -4,6 +4,7 @@ import importlib
 import json
 import sys
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -46,10 +47,17 @@ def test_only_modules_that_claim_are_imported(package):
         ({"at_least": 0.975}, "m >= 0.975"),
         ({"at_most": 87.5}, "m <= 87.5"),
         ({"at_least": 0.45, "at_most": 0.62}, "0.45 <= m <= 0.62"),
+        ({"at_least": 475, "reduce": "worst"}, "worst m >= 475"),
     ],
 )
 def test_bound_as_text(ends, text):
     assert bound(Claim(metric="m", protocol="", **ends)) == text
+
+
+def test_worst_of_the_seeds_is_nan_where_one_is():
+    claim = Claim(metric="m", protocol="", at_least=1, reduce="worst")
+    assert claim.value(np.array([3.0, 2.0, 4.0])) == 2 and np.isnan(claim.value(np.array([3.0, np.nan, 2.0])))
+    assert key(claim) != key(claim._replace(reduce="mean"))
 
 
 def test_command_can_be_typed(package):

@@ -74,6 +74,7 @@ def test_mean_and_error_over_seeds_are_kept(verify, capfd):
         "value": 2.0,
         "standard_error": pytest.approx(1.0),  # of 1 and 3: sqrt(2) / sqrt(2)
         "num_seeds": 2,
+        "reduce": "mean",
         "bound": [1.9, None],
         "holds": True,
         "hardware": "a processor, 2 cores",
@@ -84,6 +85,23 @@ def test_mean_and_error_over_seeds_are_kept(verify, capfd):
     printed = capfd.readouterr().out
     assert "$ python -m fakes.one\nstreamed" in printed
     assert str(verify.folder.parent) not in json.dumps(measured)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "holds"),
+    [
+        ("at_least=1.9", 1.0, False),
+        ("at_least=0.5", 1.0, True),
+        ("at_most=2.9", 3.0, False),
+        ("at_least=0, at_most=3.5", 3.0, True),  # the nearer to its bound
+        ("at_least=0.9, at_most=9", 1.0, True),
+    ],
+)
+def test_the_worst_seed_speaks_for_all(verify, capfd, bounds, value, holds):
+    code, measured = verify(one=(f'(Claim(metric="a", reduce="worst", {bounds}, protocol=""),)', "pass"))
+    record = measured["one"]["worst a"]
+    assert (record["value"], record["holds"], record["standard_error"], code) == (value, holds, None, int(not holds))
+    assert f"{value:g} (the worst of 2 seeds)" in capfd.readouterr().out
 
 
 def test_long_claims_run_when_asked_with_their_overrides(verify):

@@ -1,0 +1,1 @@
+"""Reinforcement learning: agents that move on what their own actions bring about."""

@@ -1,0 +1,1 @@
+"""What benchmarks run beside: the same work, as users of other libraries write it. Needs the extra `bench`."""
