@@ -6,7 +6,7 @@ proximal policy optimization". The environment is Gymnasium's CartPole-v1, numbe
     python -m experiments.rl_ppo
     python -m experiments.rl_ppo --num_seeds 5
 
-Expected: the last 100 episodes return 500, the most there is, in each of five seeds.
+Expected: the last 100 episodes return 500, the most there is, in each of five seeds; under a minute for all five.
 """
 
 import functools
