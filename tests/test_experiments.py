@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import pkgutil
 import signal
 import subprocess
 import sys
@@ -16,15 +15,11 @@ import pytest
 import experiments
 from adl import run
 from adl.run.checkpoint import Checkpoints
-from adl.run.claim import words
+from adl.run.claim import discover, words
 from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent
-NAMES = [
-    name
-    for _, name, _ in pkgutil.iter_modules(experiments.__path__)
-    if not name.startswith("_") and "CLAIMS" in (Path(experiments.__path__[0]) / f"{name}.py").read_text()
-]
+NAMES = list(discover(experiments))
 VARIANTS = {
     "jit": [],
     "pmap": ["--lift", "pmap"],
