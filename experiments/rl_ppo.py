@@ -160,7 +160,8 @@ def return_figure(outcome: run.Outcome, *, batch_size: int) -> Figure:
     )
     ax.set(xlabel="environment steps", ylim=(0, 1.03 * LIMIT))
     ax.xaxis.set_major_formatter(thousands)
-    ax.get_legend().remove()  # one curve, named by its axis
+    if not outcome.settings:
+        ax.get_legend().remove()  # one curve, named by its axis
     return figure
 
 

@@ -7,8 +7,6 @@ _CACHE = Path(__file__).parent.parent / ".pytest_cache" / "adl"
 # Compiled without LLVM's optimisation: the suite compiles far more than it runs.
 os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
 os.environ["JAX_PLATFORMS"] = "cpu"
-# One step at a time: steps in flight take the threads that each other's collectives wait for, and XLA gives up.
-os.environ["JAX_CPU_ENABLE_ASYNC_DISPATCH"] = "false"
 os.environ["XDG_CACHE_HOME"] = str(_CACHE)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_CACHE / "xla")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"

@@ -119,9 +119,6 @@ def prepare() -> None:
     """Settings that must be made before JAX starts: the fast CPU flag, and the persistent compilation cache."""
     if "XLA_FLAGS" not in os.environ and _jaxlib_knows(CPU_FLAG.partition("=")[0].lstrip("-")):
         os.environ["XLA_FLAGS"] = CPU_FLAG
-    if "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", ""):
-        # Steps in flight on virtual devices take the threads that each other's collectives wait for.
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
     if not jax.config.jax_compilation_cache_dir:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adl" / "xla"
         jax.config.update("jax_compilation_cache_dir", str(cache))

@@ -134,6 +134,8 @@ def test_learns_to_name_cards(name):
     state = alg.init(KEY, ())
     for step in range(60):
         state, metrics = alg.step(jax.random.fold_in(KEY, step), state, ())
+        # Many steps in flight take the threads that each other's collectives wait for, and XLA aborts.
+        jax.block_until_ready(metrics)
         if step == 0:
             assert float(metrics["return"].value) < 0.6
             np.testing.assert_allclose(metrics["entropy"].value, np.log(3), atol=0.05)
