@@ -37,6 +37,8 @@ from adl.core import (
 )
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.run.checkpoint import Checkpoints
+from adl.sampling.hmc import hmc
+from adl.sampling.nuts import nuts
 
 KEY = jax.random.key(7)
 STEPS = 3
@@ -79,6 +81,10 @@ class Case(NamedTuple):
 
 def images(step: int) -> dict[str, np.ndarray]:
     return {"image": IMAGES[step % 4], "label": LABELS[step % 4]}
+
+
+def nothing(step: int) -> tuple[()]:
+    return ()
 
 
 def points(step: int) -> np.ndarray:
@@ -146,6 +152,19 @@ def denoise(axis: str | None) -> Algorithm:
     )
 
 
+def far_chains(make: Callable, axis: str | None, **options) -> Algorithm:
+    """Chains of a correlated Gaussian that begin ten standard deviations away and warm up while they come near."""
+    precision = jnp.array([[2.0, -1.0], [-1.0, 1.0]])
+    return make(
+        lambda x: -0.5 * x @ precision @ x,
+        lambda key: 10 + jax.random.normal(key, (2,)),
+        num_chains=16,
+        num_warmup=30,
+        step_size=0.1,
+        **options,
+    )
+
+
 CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
@@ -162,6 +181,8 @@ CASES = {
     "vae": Case(functools.partial(autoencode, vae), images, "loss", is_deterministic=False),
     "beta_vae": Case(functools.partial(autoencode, beta_vae, beta=2.0), images, "loss", is_deterministic=False),
     "iwae": Case(functools.partial(autoencode, iwae, num_samples=3), images, "loss", is_deterministic=False),
+    "hmc": Case(functools.partial(far_chains, hmc, num_leapfrog=3), nothing, "potential", is_deterministic=False),
+    "nuts": Case(functools.partial(far_chains, nuts, metric="dense"), nothing, "potential", is_deterministic=False),
     "edm": Case(denoise, images, "loss", is_deterministic=False),
 }
 
