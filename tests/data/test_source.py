@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_breast_cancer, load_digits
 
 from adl import data
 from adl.core import BadInput
@@ -27,6 +27,13 @@ def test_digits_are_those_of_scikit_learn(tmp_path):
     np.testing.assert_array_equal(pixels[..., 0], np.round(bunch.images * 255 / 16))
     np.testing.assert_array_equal(np.round(pixels[..., 0] * (16 / 255)), bunch.images)  # nothing is lost
     np.testing.assert_array_equal(labels, bunch.target)
+
+
+def test_breast_cancer_is_that_of_scikit_learn(tmp_path):
+    bunch, split = load_breast_cancer(), data.load("breast_cancer", "train", str(tmp_path))
+    np.testing.assert_array_equal(split.arrays["features"], bunch.data.astype(np.float32))
+    np.testing.assert_array_equal(split.arrays["label"], bunch.target)
+    assert split.info.features["label"].names == list(bunch.target_names)
 
 
 def test_a_split_is_read_once_and_shared():
