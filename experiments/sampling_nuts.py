@@ -279,7 +279,8 @@ def most_correlated(position: np.ndarray) -> tuple[int, int]:
 
 def diagnostics_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     """R-hat and effective sample size of every parameter."""
-    rhat, ess = outcome.arrays["draws/rhats"], outcome.arrays["draws/sizes"]
+    ess = outcome.arrays["draws/sizes"]
+    rhat = np.clip(np.nan_to_num(outcome.arrays["draws/rhats"], nan=np.inf), 1, 2)  # of chains that never moved: inf
     chains, draws = outcome.arrays["draws/position"].shape[:2]
     figure, axes = plot.panel(1, 2, size=(3.2, 0.9 + 0.14 * len(rhat)))
     left, right = axes[0]
@@ -289,7 +290,8 @@ def diagnostics_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     left.set(xlabel="split R-hat", xlim=(1, max(1.012, 1.05 * (rhat.max() - 1) + 1)))
     right.barh(place, ess, color=plot.COLORS[2])
     right.axvline(chains * draws, color="0.4", linewidth=0.8, linestyle=":")
-    right.set(xlabel=f"effective sample size (dotted: {chains * draws:,} draws)")
+    right.set(xlabel="effective sample size")
+    right.set_title(f"dotted: {chains * draws:,} draws", loc="right", fontsize=8)
     left.set_yticks(place, target.names, fontsize=6.5)
     right.set_yticks([])
     for ax in axes[0]:
