@@ -1,9 +1,11 @@
 """Benchmarks: contenders on the same work, interleaved in one process, medians and ratios.
 
 `python -m experiments.bench runner` times the runner against a bare jitted loop, `mixture` EM against scikit-learn's,
-`ppo` the environment in the step against the environment beside it. Peers need the extra `bench`.
+`ppo` the environment in the step against the environment beside it (extra `bench`), `nuts` the sampler against
+BlackJAX's (extra `test`), in milliseconds for an effective draw of the breast-cancer posterior, warm-up included.
 """
 
+import itertools
 import json
 import statistics
 import sys
@@ -18,14 +20,16 @@ from typing import Annotated
 import jax
 import numpy as np
 import tyro
+from jax import Array
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import jitted, over_seeds, repeated
+from adl.core import Key, jitted, over_seeds, repeated, trace
 from adl.run.config import did_you_mean
 from adl.run.fit import fit
 from adl.run.launch import prepare
 from adl.run.program import Program
+from adl.sampling import diagnostics
 
 # name -> a function that runs the contender once and says its milliseconds a unit; the first is the reference
 Contenders = dict[str, Callable[[], float]]
@@ -164,7 +168,59 @@ def ppo(num_steps: int = 60, peer_steps: int = 10) -> Contenders:
     }
 
 
-BENCHMARKS: dict[str, Callable[[], Contenders]] = {"runner": runner, "mixture": mixture, "ppo": ppo}
+def nuts(num_chains: int = 8, num_warmup: int = 500, num_draws: int = 1000) -> Contenders:
+    """NUTS with Stan's warm-up on the default of `sampling_nuts`, ours and BlackJAX's: chains as lanes of one program.
+
+    A run draws by a key of its own; its unit is one effective draw (bulk) of the parameter that has fewest. All means
+    must lie within 5 standard errors of the reference.
+    """
+    import blackjax
+
+    from experiments import sampling_nuts
+
+    config = sampling_nuts.Config(num_chains=num_chains, num_steps=num_warmup, num_draws=num_draws)
+    target = sampling_nuts.logistic(config)
+    algorithm = sampling_nuts.algorithm(config, target)
+    warmup = blackjax.window_adaptation(blackjax.nuts, target.log_density)
+    dim = len(target.names)
+
+    def ours(key: Key) -> Array:
+        init_key, warmup_key, draw_key = jax.random.split(key, 3)
+        state, _ = trace(algorithm, num_warmup, lambda chain: ())(warmup_key, algorithm.init(init_key, ()))
+        return trace(algorithm, num_draws, lambda chain: chain.position)(draw_key, state)[1].swapaxes(0, 1)
+
+    def theirs(key: Key) -> Array:
+        def chain(key):
+            start_key, warmup_key, draw_key = jax.random.split(key, 3)
+            start = jax.random.uniform(start_key, (dim,), minval=-2.0, maxval=2.0)
+            (state, found), _ = warmup.run(warmup_key, start, num_warmup)
+            kernel = blackjax.nuts(target.log_density, **found).step
+
+            def body(state, key):
+                state, _ = kernel(key, state)
+                return state, state.position
+
+            return jax.lax.scan(body, state, jax.random.split(draw_key, num_draws))[1]
+
+        return jax.vmap(chain)(jax.random.split(key, num_chains))
+
+    def contender(sample: Callable[[Key], Array]) -> Callable[[], float]:
+        sample, keys = jax.jit(sample), map(jax.random.key, itertools.count())
+
+        def run() -> float:
+            started = time.perf_counter()
+            draws = jax.block_until_ready(sample(next(keys)))
+            seconds = time.perf_counter() - started
+            error = np.abs(draws.mean((0, 1)) - target.mean) / diagnostics.standard_error(draws)
+            assert error.max() < 5, f"the means are off by {error.max():.1f} standard errors"
+            return 1e3 * seconds / float(diagnostics.bulk_ess(draws).min())
+
+        return run
+
+    return {"BlackJAX": contender(theirs), "adl": contender(ours)}
+
+
+BENCHMARKS: dict[str, Callable[[], Contenders]] = {"runner": runner, "mixture": mixture, "ppo": ppo, "nuts": nuts}
 
 
 def compare(name: str, rounds: int) -> Table:

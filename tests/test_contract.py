@@ -42,6 +42,8 @@ from adl.rl.cartpole import cartpole
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.run.checkpoint import Checkpoints
+from adl.sampling.hmc import hmc
+from adl.sampling.nuts import nuts
 
 KEY = jax.random.key(7)
 STEPS = 3
@@ -86,6 +88,10 @@ class Case(NamedTuple):
 
 def images(step: int) -> dict[str, np.ndarray]:
     return {"image": IMAGES[step % 4], "label": LABELS[step % 4]}
+
+
+def nothing(step: int) -> tuple[()]:
+    return ()
 
 
 def points(step: int) -> np.ndarray:
@@ -160,6 +166,19 @@ def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), cartpole(), num_envs=16, horizon=32, axis=axis)
 
 
+def far_chains(make: Callable, axis: str | None, **options) -> Algorithm:
+    """Chains of a correlated Gaussian that begin ten standard deviations away and warm up while they come near."""
+    precision = jnp.array([[2.0, -1.0], [-1.0, 1.0]])
+    return make(
+        lambda x: -0.5 * x @ precision @ x,
+        lambda key: 10 + jax.random.normal(key, (2,)),
+        num_chains=16,
+        num_warmup=30,
+        step_size=0.1,
+        **options,
+    )
+
+
 CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
@@ -179,6 +198,8 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "ppo": Case(balance, lambda step: (), "return", is_deterministic=False, rises=True),
+    "hmc": Case(functools.partial(far_chains, hmc, num_leapfrog=3), nothing, "potential", is_deterministic=False),
+    "nuts": Case(functools.partial(far_chains, nuts, metric="dense"), nothing, "potential", is_deterministic=False),
     "edm": Case(denoise, images, "loss", is_deterministic=False),
     "kmeans": Case(lambda axis: latent.kmeans(3, axis=axis), cloud, "loss"),
     "gaussian_mixture, full": Case(functools.partial(mixture, "full"), cloud, "loss"),

@@ -79,4 +79,41 @@ class Diabetes(tfds.core.GeneratorBasedBuilder):
             yield index, {"features": features.astype(np.float32), "target": np.float32(target)}
 
 
-BUNDLED = {builder.name: builder for builder in (Digits, Diabetes)}
+class BreastCancer(tfds.core.GeneratorBasedBuilder):
+    """Diagnoses of 569 tumours from 30 measurements of the nuclei of their cells.
+
+    Source: Street, Wolberg and Mangasarian 1993, UCI Machine Learning Repository, as scikit-learn's
+    `load_breast_cancer`.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    name = "breast_cancer"
+
+    @classmethod
+    def _get_pkg_dir_path(cls) -> epath.Path:
+        return epath.Path(Path(__file__).parent)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="scikit-learn's Wisconsin breast cancer data, in its order and units.",
+            features=tfds.features.FeaturesDict(
+                {
+                    "features": tfds.features.Tensor(shape=(30,), dtype=np.float32),
+                    "label": tfds.features.ClassLabel(names=["malignant", "benign"]),
+                }
+            ),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        from sklearn.datasets import load_breast_cancer
+
+        for index, (row, label) in enumerate(zip(*load_breast_cancer(return_X_y=True), strict=True)):
+            yield index, {"features": row.astype(np.float32), "label": int(label)}
+
+
+BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer)}

@@ -1,5 +1,6 @@
 """What an experiment is, to the runner: objects, and the claims that are measured on them."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +22,16 @@ class Outcome(NamedTuple):
         return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows], float)
 
 
+class NoData(Sequence):
+    """The batches `()` of an algorithm that brings its own: chains of a density, players of a game."""
+
+    def __getitem__(self, step: int) -> tuple[()]:
+        return ()
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+
 class Experiment(NamedTuple):
     """The objects of one experiment.
 
@@ -29,7 +40,7 @@ class Experiment(NamedTuple):
     """
 
     algorithm: Algorithm
-    batches: Sequence[PyTree]  # batches[step]: a pure function of the step
+    batches: Sequence[PyTree] = NoData()  # batches[step]: a pure function of the step
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure

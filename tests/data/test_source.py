@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
 
 from adl import data
 from adl.core import BadInput
@@ -37,6 +37,13 @@ def test_diabetes_is_the_table_of_scikit_learn(tmp_path):
         got = np.concatenate([train[name], test[name]])
         assert got.dtype == np.float32
         np.testing.assert_array_equal(got, want.astype(np.float32))
+
+
+def test_breast_cancer_is_that_of_scikit_learn(tmp_path):
+    bunch, split = load_breast_cancer(), data.load("breast_cancer", "train", str(tmp_path))
+    np.testing.assert_array_equal(split.arrays["features"], bunch.data.astype(np.float32))
+    np.testing.assert_array_equal(split.arrays["label"], bunch.target)
+    assert split.info.features["label"].names == list(bunch.target_names)
 
 
 def test_a_split_is_read_once_and_shared():

@@ -1,0 +1,102 @@
+"""How far the draws of Markov chains can be trusted: whether chains agree, and what number of independent draws they
+are worth.
+
+Draws are `[C, N, ...]`, C chains of N draws each; the result has one entry for each of the trailing axes. Rank
+normalisation makes both diagnostics meaningful for targets without mean or variance.
+Source: Vehtari et al. 2021, arXiv:1903.08008; effective sample sizes after Geyer 1992, Statistical Science 7(4).
+"""
+
+import jax
+import jax.numpy as jnp
+
+from adl.core.types import Array
+
+
+def split(draws: Array) -> Array:
+    """Each chain as two, `[2 C, N // 2, ...]`: a chain that drifts disagrees with itself. Of odd N the middle goes."""
+    half = draws.shape[1] // 2
+    return jnp.concatenate([draws[:, :half], draws[:, -half:]])
+
+
+def rank_normalised(draws: Array) -> Array:
+    """`[C, N, ...]` normal scores: Phi^-1((rank - 3/8) / (C N + 1/4)) among all draws, equal ones sharing a rank.
+
+    Source: Vehtari et al. 2021, arXiv:1903.08008, eq. 14.
+    """
+    flat = draws.reshape(draws.shape[0] * draws.shape[1], -1)
+
+    def score(values):
+        ordered = jnp.sort(values)
+        below, upto = (jnp.searchsorted(ordered, values, side=side, method="sort") for side in ("left", "right"))
+        rank = 0.5 * (below + upto + 1)
+        return jax.scipy.special.ndtri((rank - 0.375) / (len(values) + 0.25))
+
+    return jax.vmap(score, 1, 1)(flat).reshape(draws.shape)
+
+
+def scale_reduction(draws: Array) -> Array:
+    """`[...]` factor by which the pooled standard deviation exceeds that within chains; 1 where chains agree.
+
+    R = sqrt((N - 1) / N + B / W),   B = variance of the chains' means,   W = mean of the chains' variances
+
+    Source: Gelman & Rubin 1992, Statistical Science 7(4); here as in Vehtari et al. 2021, arXiv:1903.08008, eq. 1 to 4.
+    """
+    n = draws.shape[1]
+    between, within = draws.mean(1).var(0, ddof=1), draws.var(1, ddof=1).mean(0)
+    return jnp.sqrt((n - 1) / n + between / within)
+
+
+def split_rhat(draws: Array) -> Array:
+    """`[...]` rank-normalised split R-hat, the larger of location's and scale's; below 1.01 chains may be pooled.
+
+    Args:
+      draws: `[C, N, ...]`, N >= 4; one chain is compared with itself.
+    Source: Vehtari et al. 2021, arXiv:1903.08008, sec. 4.
+    """
+    halves = split(draws)
+    folded = jnp.abs(halves - jnp.median(halves, (0, 1), keepdims=True))
+    return jnp.maximum(scale_reduction(rank_normalised(halves)), scale_reduction(rank_normalised(folded)))
+
+
+def effective_sample_size(draws: Array) -> Array:
+    """`[...]` number of independent draws whose mean would be as sure as the mean of these.
+
+        C N / tau,   tau = -1 + 2 sum_k P_k,   P_k = rho_{2k} + rho_{2k+1}
+
+    with autocorrelations rho of all chains together, the sums P_k of neighbours as long as they are positive, and no
+    sum larger than one before it: a reversible chain's are positive and fall. Between 0 and C N log10(C N).
+
+    Args:
+      draws: `[C, N, ...]`, N >= 4; the square of the draws tells of their variance.
+    Source: Vehtari et al. 2021, arXiv:1903.08008, eq. 10 to 13; Geyer 1992, sec. 3.3.
+    """
+    c, n = draws.shape[:2]
+    means = draws.mean(1, keepdims=True)
+    spectrum = jnp.fft.rfft(draws - means, 2 * n, axis=1)
+    covariance = jnp.fft.irfft(jnp.abs(spectrum) ** 2, 2 * n, axis=1)[:, :n].mean(0) / n
+    between = means.var(0, ddof=1) if c > 1 else jnp.zeros_like(means[0])
+    within = covariance[:1] * n / (n - 1)
+    rho = 1 - (within - covariance) / (covariance[:1] + between)
+    rho = rho.at[0].set(1.0)
+    even, odd = rho[: n - n % 2 : 2], rho[1::2]
+    pairs = even + odd
+    is_kept = jnp.cumprod(pairs > 0, 0) > 0
+    # Where the sums end, an even lag that is still positive belongs to the sum: long antithetic chains want it.
+    is_next = ~is_kept & jnp.concatenate([jnp.ones_like(is_kept[:1]), is_kept[:-1]])
+    tau = (
+        2 * jnp.where(is_kept, jax.lax.cummin(pairs, 0), 0).sum(0) - 1 + jnp.where(is_next & (even > 0), even, 0).sum(0)
+    )
+    return c * n / jnp.maximum(tau, 1 / jnp.log10(c * n))
+
+
+def bulk_ess(draws: Array) -> Array:
+    """`[...]` effective sample size in the bulk: of the normal scores of split chains; wanted is 100 a chain.
+
+    Source: Vehtari et al. 2021, arXiv:1903.08008, sec. 4.
+    """
+    return effective_sample_size(rank_normalised(split(draws)))
+
+
+def standard_error(draws: Array) -> Array:
+    """`[...]` Monte-Carlo standard error of the mean of all draws, in the unit of the draws."""
+    return draws.std((0, 1), ddof=1) / jnp.sqrt(effective_sample_size(split(draws)))
