@@ -25,7 +25,7 @@ from adl import data, diffusion, run
 from adl.core import Learner, Mean, Probe, average_params, averaged, full_pass
 from adl.diffusion import preconditioner, schedule
 from adl.nn.unet import UNet
-from adl.prob import information, neighbours
+from adl.prob.fidelity import fidelity
 from adl.run import plot
 
 SCALES = (0.0, 1.0, 2.0, 4.0)  # of guidance, in the figure: no class, the model itself, sharper, sharper still
@@ -157,23 +157,13 @@ def two_sample_test(denoiser: DenoiserOf, sigmas: Array, image: np.ndarray, labe
     shown = np.stack([np.resize(np.flatnonzero(label == c), EXAMPLES) for c in range(num_classes)])
     greys = jnp.asarray(data.image.unit(np.unique(image)))
     image, label = data.image.unit(jnp.asarray(image)), jnp.asarray(label)
-    reference = image.reshape(len(image), -1)
 
     def probe(key, learner):
         x = draw(key, denoiser(learner, label), sigmas, image.shape)
         # Data have few grey levels (digits 17): a sample has the same, or its rounding would give it away.
-        samples = greys[jnp.searchsorted((greys[1:] + greys[:-1]) / 2, pixels(x))]
-        # The barrier keeps the compiler from computing with the reference, a constant to it, at compile time.
-        rows, known = lax.optimization_barrier((samples.reshape(reference.shape), reference))
-        classes = neighbours.classify(rows, known, label, k=3, num_classes=num_classes)
-        nearest = neighbours.squared_distances(rows, known).argmin(1)
-        return {
-            "two_sample_accuracy": Mean.of(neighbours.two_sample_accuracy(rows, known)),
-            "class_accuracy": Mean.of((classes == label).astype(jnp.float32)),
-            "frechet": Mean.of(information.frechet_distance(rows, known)),
-            "grid": samples[shown],
-            "nearest": image[nearest[shown]],
-        }
+        samples = data.image.rounded(pixels(x), greys)
+        judged = fidelity(samples, image, label, num_classes=num_classes)
+        return {**judged, "grid": samples[shown], "nearest": judged["nearest"][shown]}
 
     return probe
 
