@@ -20,5 +20,5 @@ def test_unit_and_symmetric():
 def test_rounded_is_the_nearest_level():
     levels = jnp.array([0.0, 0.25, 1.0])
     x = jnp.array([-1.0, 0.1, 0.2, 0.6, 0.7, 2.0])
-    expected = levels[jnp.abs(x[:, None] - levels).argmin(1)]
+    expected = levels[jnp.abs(x[:, None] - levels[None]).argmin(1)]
     np.testing.assert_array_equal(image.rounded(x, levels), expected)
