@@ -282,7 +282,7 @@ def test_jit_is_raw(case, reference):
 
 @pytest.mark.parametrize("layout", ["replicated", "fsdp"])
 def test_sharded_is_jit(case, reference, layout):
-    alg = sharded(case.make(None), data_mesh(), fsdp if layout == "fsdp" else None)
+    alg = sharded(case.make(None), data_mesh(), *([fsdp] if layout == "fsdp" else []))
     assert_same(run(alg, case), reference)
     assert alg.step._cache_size() == 1
 

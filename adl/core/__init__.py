@@ -1,17 +1,15 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import lift, tree
+from adl.core import layout, lift, tree
 from adl.core.gradient import average_params, averaged, descend, scale_gradient
+from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import (
     alternate,
-    data_mesh,
-    fsdp,
     jitted,
     over_devices,
     over_seeds,
     over_values,
     repeated,
-    replicated,
     sharded,
     trace,
 )
@@ -39,7 +37,9 @@ __all__ = [
     "fsdp",
     "full_pass",
     "jitted",
+    "layout",
     "lift",
+    "make_mesh",
     "over_devices",
     "over_seeds",
     "over_values",
@@ -48,6 +48,7 @@ __all__ = [
     "scale_gradient",
     "sharded",
     "standardise",
+    "tensor",
     "trace",
     "tree",
 ]

@@ -1,6 +1,6 @@
 """Lifts: algorithm in, algorithm out. Where and how often a step runs, never what it computes.
 
-The only file that names a device, a mesh, `jit`, `pmap`, or `vmap` over seeds.
+The only file, beside `layout`, that names a device, a mesh, `jit`, `pmap`, or `vmap` over seeds.
 
 Keys follow the lifts. A lift that makes n runs or n steps takes n keys along the leading axis of its `key`,
 `keys[s]` being the key of run s, or one key, which it splits. So slice s of `over_seeds` is the run with key s, and
@@ -15,12 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
+from adl.core.layout import Layout, data_mesh, shardings
 from adl.core.types import Algorithm, Array, BadInput, Batch, Key, Metrics, Probe, PyTree, State
-
-Layout = Callable[[PyTree, PyTree, Mesh], PyTree]  # (axes, state, mesh) -> PartitionSpecs like the state
 
 
 def fold_in(key: Key, data: Array | int) -> Key:
@@ -116,34 +115,31 @@ def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | No
         state, metrics = step(key, split(alg.axes, state, "a state axis"), split(0, batch, "a batch"))
         return merge(alg.axes, state), metrics
 
-    return Algorithm(_placed(alg.init, alg.axes, mesh, replicated), jax.jit(lifted, donate_argnums=1), alg.axes)
+    return Algorithm(_placed(alg.init, alg.axes, mesh), jax.jit(lifted, donate_argnums=1), alg.axes)
 
 
-def sharded(alg: Algorithm, mesh: Mesh, layout: Layout | None = None) -> Algorithm:
-    """The global step under `jit`, with the batch split over the mesh and the state laid out by `layout`.
+def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
+    """The global step under `jit`, with the batch split over the mesh's first axis and the state laid out.
 
     The compiler inserts the communication; the numbers are those of `jitted` up to the order of sums.
 
     Args:
       alg: an algorithm built with `axis=None`.
-      mesh: axes of type `AxisType.Auto`, the first of which splits the batch; `data_mesh()` holds all devices.
-      layout: `replicated` (default) or `fsdp`.
+      mesh: axes of type `AxisType.Auto`, as from `make_mesh`.
+      layouts: refinements in turn, such as `tensor(), fsdp`; without any, the state is whole on every device but
+        where `alg.axes` splits it.
     """
-    layout = layout or replicated
     rows = PartitionSpec(mesh.axis_names[0])
 
     def step(key, state, batch):
         for leaf in jax.tree.leaves(batch):
-            if leaf.shape[0] % mesh.shape[mesh.axis_names[0]]:
-                raise BadInput(
-                    f"a batch of {leaf.shape[0]} does not divide by {mesh.shape[mesh.axis_names[0]]} devices"
-                )
+            _require_divisible(leaf.shape[0], mesh)
         batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, NamedSharding(mesh, rows)), batch)
-        state, metrics = alg.step(key, _laid_out(state, alg.axes, mesh, layout), batch)
+        state, metrics = alg.step(key, _laid_out(state, alg.axes, mesh, layouts), batch)
         metrics = lax.with_sharding_constraint(metrics, NamedSharding(mesh, PartitionSpec()))
-        return _laid_out(state, alg.axes, mesh, layout), metrics
+        return _laid_out(state, alg.axes, mesh, layouts), metrics
 
-    return Algorithm(_placed(alg.init, alg.axes, mesh, layout), jax.jit(step, donate_argnums=1), alg.axes)
+    return Algorithm(_placed(alg.init, alg.axes, mesh, layouts), jax.jit(step, donate_argnums=1), alg.axes)
 
 
 def repeated(alg: Algorithm, n: int) -> Algorithm:
@@ -166,6 +162,33 @@ def repeated(alg: Algorithm, n: int) -> Algorithm:
         return state, jax.tree.map(lambda x: x.sum(0), metrics)
 
     return Algorithm(init, step, alg.axes)
+
+
+def distributed(batch: Batch, mesh: Mesh, *, at: int = 0) -> Batch:
+    """A process's rows of a batch as arrays of the whole, split over the mesh's first axis.
+
+    Args:
+      batch: leaves `[B / n, ...]`, the part that `share_of_batch` names; with one process all of it.
+      mesh: of the devices of all processes.
+      at: axis of the rows; 1 where steps come first.
+    Raises:
+      BadInput: if the batch does not divide by the devices.
+    """
+    _, count = share_of_batch(mesh)
+    sharding = NamedSharding(mesh, PartitionSpec(*[None] * at, mesh.axis_names[0]))
+    for leaf in jax.tree.leaves(batch):
+        _require_divisible(count * leaf.shape[at], mesh)
+    return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, np.asarray(leaf)), batch)
+
+
+def share_of_batch(mesh: Mesh) -> tuple[int, int]:
+    """(index, count): a batch is cut into `count` equal parts, of which this process's devices hold that one.
+
+    Processes that differ only along other axes of the mesh hold the same part.
+    """
+    rows = mesh.devices.reshape(len(mesh.devices), -1)
+    mine = [i for i, row in enumerate(rows) if any(device.process_index == jax.process_index() for device in row)]
+    return mine[0] // len(mine), len(rows) // len(mine)
 
 
 class Phases(NamedTuple):
@@ -242,9 +265,22 @@ def trace(
 # Probes, lifted with their algorithm.
 
 
-def probe_jitted(probe: Probe) -> Probe:
-    """Compiles a probe; the state stays the caller's."""
-    return jax.jit(probe)
+def probe_jitted(probe: Probe, mesh: Mesh | None = None) -> Probe:
+    """Compiles a probe; the state stays the caller's.
+
+    Args:
+      probe: any; under a mesh, what it maps over a split (`full_pass`) spreads over the devices.
+      mesh: of the state's devices, on each of which the results are whole; None where there is one device.
+    """
+    if mesh is None:
+        return jax.jit(probe)
+    compiled = jax.jit(probe, out_shardings=NamedSharding(mesh, PartitionSpec()))
+
+    def under_mesh(*arguments):
+        with jax.set_mesh(mesh):
+            return compiled(*arguments)
+
+    return under_mesh
 
 
 def probe_over_seeds(probe: Probe) -> Probe:
@@ -272,43 +308,6 @@ def stack(trees: Sequence[PyTree]) -> PyTree:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *trees)
 
 
-# Layouts of a state over a mesh.
-
-
-def replicated(axes: PyTree, state: PyTree, mesh: Mesh) -> PyTree:
-    """Data parallel: every leaf whole on every device, except where `axes` splits it along the mesh's first axis."""
-
-    def spec(at, leaf):
-        return PartitionSpec() if at is None else PartitionSpec(*[None] * at, mesh.axis_names[0])
-
-    return _map_axes(spec, axes, state)
-
-
-def fsdp(axes: PyTree, state: PyTree, mesh: Mesh) -> PyTree:
-    """Fully sharded data parallel: each leaf is split along its largest axis that divides by the mesh's first axis.
-
-    Parameters, gradients and optimizer state take 1/n of the memory; the compiler gathers a layer's parameters
-    when they are needed. Source: Rajbhandari et al. 2020, arXiv:1910.02054 (ZeRO stage 3).
-    """
-    name = mesh.axis_names[0]
-
-    def spec(at, leaf):
-        if at is None:
-            fitting = [(size, i) for i, size in enumerate(leaf.shape) if size and size % mesh.shape[name] == 0]
-            if not fitting:
-                return PartitionSpec()
-            at = max(fitting)[1]
-        return PartitionSpec(*[None] * at, name)
-
-    return _map_axes(spec, axes, state)
-
-
-def data_mesh(devices: Sequence[Any] | None = None, axis: str = "data") -> Mesh:
-    """Mesh of one axis over `devices` (all by default)."""
-    devices = jax.devices() if devices is None else devices
-    return Mesh(np.asarray(devices), (axis,), axis_types=(AxisType.Auto,))
-
-
 def _keys(key: Key, n: int) -> Key:
     """`[n, ...]` keys: those that came, or one key split."""
     return key if key.ndim else jax.random.split(key, n)
@@ -325,15 +324,16 @@ def _map_axes(fn: Callable, axes: PyTree, state: PyTree) -> PyTree:
     return jax.tree.map(fn, axes, state, is_leaf=lambda x: x is None)
 
 
-def _laid_out(state: PyTree, axes: PyTree, mesh: Mesh, layout: Layout) -> PyTree:
-    shardings = jax.tree.map(
-        lambda spec: NamedSharding(mesh, spec),
-        layout(axes, state, mesh),
-        is_leaf=lambda x: isinstance(x, PartitionSpec),
-    )
-    return lax.with_sharding_constraint(state, shardings)
+def _require_divisible(size: int, mesh: Mesh) -> None:
+    devices = mesh.shape[mesh.axis_names[0]]
+    if size % devices:
+        raise BadInput(f"a batch of {size} does not divide by {devices} devices")
 
 
-def _placed(init: Callable, axes: PyTree, mesh: Mesh, layout: Layout) -> Callable:
+def _laid_out(state: PyTree, axes: PyTree, mesh: Mesh, layouts: Sequence[Layout]) -> PyTree:
+    return lax.with_sharding_constraint(state, shardings(axes, state, mesh, layouts))
+
+
+def _placed(init: Callable, axes: PyTree, mesh: Mesh, layouts: Sequence[Layout] = ()) -> Callable:
     """`init`, compiled, with its result where the steps will want it: else the second step compiles again."""
-    return jax.jit(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layout))
+    return jax.jit(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layouts))

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from adl.core import layout
 from adl.core.types import Array, Key, Mean, Metrics, Probe, PyTree, State
 
 
@@ -68,7 +69,7 @@ def full_pass(
 
     def probe(key, state):
         def one(inputs):
-            return measure(inputs[0], state, inputs[1])
+            return measure(inputs[0], state, layout.spread(inputs[1]))
 
         results = lax.map(one, (jax.random.split(key, num_batches), batches))
 

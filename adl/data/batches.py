@@ -5,7 +5,6 @@ import operator
 import os
 from typing import Any
 
-import jax
 import numpy as np
 
 from adl.core import BadInput
@@ -18,10 +17,11 @@ class Batches:
     """`batches[step]`: the rows of one step, whatever was asked for before.
 
     The split is permuted anew each epoch and read on across its end, so that nothing is dropped: after e epochs each
-    example was seen exactly e times. Every process knows the global batch and gathers its own share of it.
+    example was seen exactly e times. Every process knows the global batch, and gathers what it is asked for: all of
+    it, or its own `share`.
     """
 
-    def __init__(self, split: Split, batch_size: int, seed: int, process: tuple[int, int]):
+    def __init__(self, split: Split, batch_size: int, seed: int, process: tuple[int, int] = (0, 1)):
         self.split, self.batch_size, self.seed, self.process = split, batch_size, seed, process
         self._permutation = functools.lru_cache(maxsize=2)(self._permuted)
 
@@ -29,6 +29,16 @@ class Batches:
     def steps_per_epoch(self) -> float:
         """Steps in which each example is seen once, on average."""
         return len(self.split) / self.batch_size
+
+    def share(self, index: int, count: int) -> "Batches":
+        """The same batches, of which this process gathers B / count examples: the index-th share of each.
+
+        Raises:
+          BadInput: if the batch does not divide by `count`.
+        """
+        if self.batch_size % count:
+            raise BadInput(f"--batch_size {self.batch_size}: it must be a multiple of {count}, the number of shares")
+        return type(self)(self.split, self.batch_size, self.seed, (index, count))
 
     def indices(self, step: int) -> np.ndarray:
         """`[B]` rows of the split in the global batch of a step.
@@ -58,7 +68,7 @@ class Batches:
 class StreamedBatches(Batches):
     """The same batches, read ahead by grain's threads while they are asked for in order."""
 
-    def __init__(self, split: Split, batch_size: int, seed: int, process: tuple[int, int]):
+    def __init__(self, split: Split, batch_size: int, seed: int, process: tuple[int, int] = (0, 1)):
         super().__init__(split, batch_size, seed, process)
         self._step, self._batch, self._ahead = -2, {}, None
 
@@ -85,7 +95,7 @@ class StreamedBatches(Batches):
         return iter(steps.map(super().__getitem__).to_iter_dataset(options))
 
 
-def shuffled(split: Split, batch_size: int, *, seed: int = 0, process: tuple[int, int] | None = None) -> Batches:
+def shuffled(split: Split, batch_size: int, *, seed: int = 0) -> Batches:
     """Training batches of a split, shuffled each epoch, without end.
 
     A split in memory is gathered, a stored one (`load` decides by size) is `streamed`: the same rows either way.
@@ -94,19 +104,15 @@ def shuffled(split: Split, batch_size: int, *, seed: int = 0, process: tuple[int
       split: N examples.
       batch_size: examples of the global batch B, >= 1; it may exceed N.
       seed: >= 0, of the order alone.
-      process: (index, count) of this process, which gets B / count examples, the index-th share of the global
-        batch; where `jax.distributed` runs, its own by default.
 
     Raises:
-      BadInput: if the batch does not divide among the processes.
+      BadInput: if the batch size is not positive.
     """
     kind = StreamedBatches if isinstance(split, StoredSplit) else Batches
-    return kind(split, *_checked(batch_size, seed, process))
+    return kind(split, *_checked(batch_size, seed))
 
 
-def streamed(
-    split: Split, batch_size: int, *, seed: int = 0, process: tuple[int, int] | None = None
-) -> StreamedBatches:
+def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches:
     """The batches of `shuffled`, read ahead by threads while steps are asked for in order.
 
     For sources that are slow to read or decode; any other order of steps gives the same batches, without the lead.
@@ -115,12 +121,11 @@ def streamed(
       split: N examples.
       batch_size: as in `shuffled`.
       seed: as in `shuffled`.
-      process: as in `shuffled`.
 
     Raises:
-      BadInput: if the batch does not divide among the processes.
+      BadInput: if the batch size is not positive.
     """
-    return StreamedBatches(split, *_checked(batch_size, seed, process))
+    return StreamedBatches(split, *_checked(batch_size, seed))
 
 
 def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
@@ -169,13 +174,9 @@ def _counted(step: int) -> int:
     return step
 
 
-def _checked(batch_size: int, seed: int, process: tuple[int, int] | None) -> tuple[int, int, tuple[int, int]]:
-    if process is None:
-        # Not process_count() alone: it would start the devices, which a library should leave to its user.
-        process = (jax.process_index(), jax.process_count()) if jax.distributed.is_initialized() else (0, 1)
-    if batch_size < 1 or batch_size % process[1]:
-        wanted = ">= 1" if process[1] == 1 else f"a positive multiple of {process[1]}, the number of processes"
-        raise BadInput(f"--batch_size {batch_size}: it must be {wanted}")
+def _checked(batch_size: int, seed: int) -> tuple[int, int]:
+    if batch_size < 1:
+        raise BadInput(f"--batch_size {batch_size}: it must be >= 1")
     if seed < 0:
         raise BadInput(f"a seed of {seed} for the order of the data: it must be >= 0")
-    return batch_size, seed, process
+    return batch_size, seed

@@ -67,10 +67,11 @@ class Config:
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes
     checkpoint_every: Count = 500  # steps between checkpoints
-    lift: Literal["jit", "pmap", "shard"] = (
-        "jit"  # where steps run: one device, all by pmap, all by one sharded program
+    lift: Literal["auto", "jit", "pmap", "shard"] = (
+        "auto"  # where steps run: one device (jit), all by pmap, all by one sharded program; auto: shard if several
     )
-    layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard
+    mesh: str = ""  # devices of --lift shard, such as data=4,model=2: model splits layers; empty: all split the batch
+    layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard, over the mesh's data
     num_seeds: Count = 1  # runs with seeds seed, seed + 1, ... in one program
     sweep: tuple[str, ...] = ()  # name=value,value,...: all these values (of several: all combinations) in one program
     workdir: str = ""  # output folder; empty: runs/<experiment>, with a digest of what differs from the defaults
@@ -80,10 +81,12 @@ class Config:
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
 
 
+MESH_AXES = ("data", "model")
+
 # How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them.
 FREE = (
     *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every"),
-    *("lift", "layout", "workdir", "data_dir", "plan"),
+    *("lift", "mesh", "layout", "workdir", "data_dir", "plan"),
 )
 
 
@@ -122,6 +125,7 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value not in wanted:
             raise BadInput(f"--{name} {value}: it must be {wanted}")
+    mesh_axes(config)
     for point in grid(config):
         check(dataclasses.replace(config, sweep=(), **point))
 
@@ -164,6 +168,21 @@ def swept_values(config: Config) -> dict[str, np.ndarray] | None:
     """The sweep's grid as columns `[V]`; None without a sweep."""
     points = grid(config)
     return {name: np.array([p[name] for p in points], np.float32) for name in points[0]} if points else None
+
+
+def mesh_axes(config: Config) -> dict[str, int]:
+    """Sizes of the mesh by name; empty where the configuration leaves them open.
+
+    Raises:
+      BadInput: for text that is not name=number,...
+    """
+    axes: dict[str, int] = {}
+    for part in filter(None, config.mesh.split(",")):
+        name, _, size = part.partition("=")
+        if name not in MESH_AXES or not size.isdigit() or not int(size) or name in axes:
+            raise BadInput(f"--mesh {config.mesh}: it must be data=N,model=M{did_you_mean(name, MESH_AXES)}")
+        axes[name] = int(size)
+    return axes
 
 
 def default_workdir(config: Config, name: str) -> Path:

@@ -1,7 +1,9 @@
 """The loop. Its order is fixed: probe, save, next batch, step."""
 
 import contextlib
+import itertools
 import json
+import os
 import signal
 import time
 from collections.abc import Mapping
@@ -11,12 +13,15 @@ from typing import Any
 import jax
 import numpy as np
 
-from adl.core import BadInput, Mean, PyTree, lift, tree
+from adl.core import BadInput, Mean, PyTree, layout, lift, tree
+from adl.run import processes
 from adl.run.checkpoint import Checkpoints
 from adl.run.config import grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
-from adl.run.record import Records, console, sweep_table
+from adl.run.record import Onlooker, Records, byte_size, console, sweep_table
+
+RESTART = 75  # exit code after SIGTERM and a checkpoint: "try again" (EX_TEMPFAIL), which a launcher does
 
 
 class RunFailed(RuntimeError):
@@ -63,29 +68,28 @@ class _Run:
     def __init__(self, program: Program, folder: Path, name: str):
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
-        self.batches = program.experiment.batches
         self.checkpoints = Checkpoints(folder / "checkpoints")
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
             self.state = self.checkpoints.restore(self.resumed, self.state)
         self.step = self.resumed or 0
-        self.finite = lift.probe_jitted(tree.finite)
+        self.finite = program.compiled(tree.finite)
         self.was_finite = np.asarray(self.finite(self.state))
         if self.step > self.config.num_steps:
             raise BadInput(f"--num_steps {self.config.num_steps}: {folder} is at step {self.step} already")
-        self.records = Records(folder, start=self.resumed, num_steps=self.config.num_steps, name=name)
+        self.is_first = processes.index() == 0
+        self.records = (
+            Records(folder, start=self.resumed, num_steps=self.config.num_steps, name=name)
+            if self.is_first
+            else Onlooker()
+        )
         self.window: list[tuple[int, int, PyTree]] = []  # (first step, steps, metrics still on the device)
         self.arrays: dict[str, np.ndarray] = {}
         self.probes = {name: program.probe(name) for name in program.experiment.probes}
 
     def _initial(self) -> PyTree:
-        if self.config.steps_per_call == 1:
-            return self.program.algorithm().init(self.init_key, self.batches[0])
-        return self.program.algorithm(self.config.steps_per_call).init(self.init_key, self._stacked(0, 1))
-
-    def _stacked(self, step: int, n: int) -> PyTree:
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *[self.batches[step + i] for i in range(n)])
+        return self.program.algorithm().init(self.init_key, self.program.batch(0))
 
     def train(self, signals: "_Signals") -> None:
         config, previous = self.config, self.step
@@ -96,12 +100,13 @@ class _Run:
             def due(every, last=last, previous=previous):
                 return last or self.step == 0 or self.step // every > previous // every
 
+            stopped = signals.reached()
             if self.step != self.resumed:
-                if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or signals.caught:
+                if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or stopped:
                     self.write_row(probe=due(config.eval_every))
-                if (due(config.checkpoint_every) and self.step > 0) or signals.caught:
+                if (due(config.checkpoint_every) and self.step > 0) or stopped:
                     self.save()
-            if signals.caught:
+            if stopped:
                 self.checkpoints.wait()
                 self.records.finish(self.step)
                 raise signals.interruption(
@@ -111,7 +116,7 @@ class _Run:
                 break
             n = min(config.steps_per_call, config.num_steps - self.step)
             started = time.perf_counter()
-            batch = self._stacked(self.step, n) if n > 1 else self.batches[self.step]
+            batch = self.program.batch(self.step, n)
             waited = time.perf_counter() - started
             key = lift.step_keys(self.step_root, self.step, n if n > 1 else None)
             self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
@@ -122,7 +127,8 @@ class _Run:
             clock.add(steps=n, data=waited)
             self.records.advance(self.step)
         self.records.finish(self.step)
-        clock.report(self.folder)
+        if self.is_first:
+            clock.report(self.folder, self.state)
 
     def write_row(self, *, probe: bool) -> None:
         """The row of this step: training metrics since the last row, and what the probes see."""
@@ -192,6 +198,8 @@ class _Run:
                 self.look(name, looked)
         if row and not set(row) <= set().union(*(r for r in self.records.history if r["step"] == self.step)):
             self.records.write(self.step, row)
+        if not self.is_first:
+            return
         outcome = self.outcome()
         (self.folder / "figures").mkdir(exist_ok=True)
         for name, draw in self.program.experiment.figures.items():
@@ -213,32 +221,53 @@ class _Clock:
         else:
             self.steps, self.data = self.steps + steps, self.data + data
 
-    def report(self, folder: Path) -> None:
-        """Says, and keeps in `timing.json`, what a step took, and how much of it the host spent on the batch."""
+    def report(self, folder: Path, state: PyTree) -> None:
+        """Says, and keeps in `timing.json`, what a step took, its host spent on the batch, and its state weighs."""
         if not self.steps:
             return
         step, batch = ((time.perf_counter() - self.started) / self.steps, self.data / self.steps)
-        timing = {"steps": self.steps, "ms_per_step": 1e3 * step, "host_ms_per_batch": 1e3 * batch}
+        whole, held = sum(leaf.nbytes for leaf in jax.tree.leaves(state)), layout.bytes_per_device(state)
+        timing = {
+            "steps": self.steps,
+            "ms_per_step": 1e3 * step,
+            "host_ms_per_batch": 1e3 * batch,
+            "state_bytes": whole,
+            "state_bytes_per_device": held,
+        }
         (folder / "timing.json").write_text(json.dumps(timing) + "\n")
         console.print(
             f"{self.steps} steps of {1e3 * step:.3g} ms (probes and checkpoints included); "
-            f"host time for a batch {1e3 * batch:.2g} ms",
+            f"host time for a batch {1e3 * batch:.2g} ms; "
+            f"state {byte_size(held)} a device, {byte_size(whole)} in all",
             highlight=False,
             soft_wrap=True,
         )
 
 
 class _Signals:
-    """SIGTERM and Ctrl-C, noted for the loop to finish its step; a second one acts at once."""
+    """SIGTERM and Ctrl-C, noted for the loop to finish its step; a second one acts at once.
+
+    Of many processes any may be told to stop: JAX takes its SIGTERM, and has all of them stop at the same step.
+    """
 
     def __enter__(self) -> "_Signals":
         self.caught: int | None = None
-        self._old = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
+        self._asked = itertools.count()
+        handlers = {signal.SIGTERM: self._note, signal.SIGINT: self._note}
+        if processes.count() > 1:
+            handlers = {signal.SIGINT: lambda *_: os.kill(os.getpid(), signal.SIGTERM)}
+        self._old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         return self
 
     def __exit__(self, *_: Any) -> None:
         for number, handler in self._old.items():
             signal.signal(number, handler)
+
+    def reached(self) -> bool:
+        """Whether to stop here; every process asks before each step."""
+        if processes.count() > 1 and processes.preempted(next(self._asked)):
+            self.caught = signal.SIGTERM
+        return self.caught is not None
 
     def _note(self, number: int, _: Any) -> None:
         if self.caught is not None:
@@ -246,7 +275,7 @@ class _Signals:
         self.caught = number
 
     def interruption(self, message: str) -> Interrupted:
-        return Interrupted(message, 128 + self.caught)
+        return Interrupted(message, RESTART if self.caught == signal.SIGTERM else 128 + self.caught)
 
 
 def _value(mean: Mean) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TextIO
 import jax
 
 from adl.core import BadInput
-from adl.run import record
+from adl.run import processes, record
 from adl.run.config import Config, default_workdir, differences, experiment_name, parse
 from adl.run.experiment import Experiment
 from adl.run.fit import Interrupted, RunFailed, fit
@@ -35,7 +35,8 @@ def main(
 ) -> None:
     """Runs, resumes or plans an experiment as the command line says; ends the process on errors.
 
-    Exit codes: 0 done, 1 the run failed, 2 bad input, 130 and 143 stopped by Ctrl-C and SIGTERM.
+    Exit codes: 0 done, 1 the run failed, 2 bad input, 75 stopped by SIGTERM after a checkpoint, for a launcher to start
+    again, 130 stopped by Ctrl-C.
 
     Args:
       build: `build(config, axis) -> Experiment`, with the name of the mapped axis under pmap.
@@ -51,17 +52,24 @@ def main(
             description=module.__doc__ or "",
         )
         prepare()
-        if config.plan:  # the devices are only described: those of this machine are not wanted
-            jax.config.update("jax_platforms", "cpu")
-        program = Program(build, config)  # before the folder: bad input must leave no trace
         if config.plan:
             from adl.run.plan import plan, show
 
-            show(plan(program, config.plan))
+            jax.config.update("jax_platforms", "cpu")  # devices are only described: this machine's are not wanted
+            show(plan(build, config, config.plan))
             return
+        processes.connect()
+        record.console.quiet = processes.index() > 0
+        program = Program(build, config)  # before the folder: bad input must leave no trace
         folder = Path(config.workdir) if config.workdir else default_workdir(config, name)
-        with open_folder(folder, config, name):
+        with contextlib.ExitStack() as stack:
+            processes.from_first("folder", lambda: stack.enter_context(open_folder(folder, config, name)).name)
+            if not (folder / "config.json").exists():
+                who = f"process {processes.index()} of {processes.count()}"
+                raise BadInput(f"--workdir {folder}: {who} does not see it; all processes need one shared folder")
+            processes.barrier("start")
             fit(program, folder, name)
+            processes.barrier("end")  # the first still draws figures, and the others must not count as lost
     except TRACED as error:
         if not config.sweep:
             raise

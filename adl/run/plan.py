@@ -7,9 +7,10 @@ operand of every fused operation for a transfer, also those that stay on the chi
 """
 
 import contextlib
+import dataclasses
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -17,10 +18,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import Algorithm, PyTree, data_mesh, fsdp, lift, replicated, sharded
+from adl.core import PyTree, lift
 from adl.run.chip import Chip, cpu, tpu
 from adl.run.collective import Collective, collectives
+from adl.run.config import Config
+from adl.run.experiment import Experiment
 from adl.run.program import Program
+from adl.run.record import byte_size
 
 
 class Memory(NamedTuple):
@@ -73,27 +77,27 @@ class Plan(NamedTuple):
         return max(self.times.values())
 
 
-def plan(program: Program, topology: str) -> Plan:
-    """Compiles the program's step for a topology, and reads its cost.
-
-    A program of `--lift jit` is planned as the one that `--lift shard` runs, over all devices of the topology.
+def plan(build: Callable[[Config, str | None], Experiment], config: Config, topology: str) -> Plan:
+    """Compiles an experiment's step for a topology, and reads its cost.
 
     Args:
-      program: the lifted experiment.
+      build: of the experiment.
+      config: its configuration; `--lift jit` takes one device of the topology, `auto` all.
       topology: of libtpu, as `v5e:4x4`, or `cpu`: the processors of this machine.
     Raises:
       BadInput: if there is no such topology, libtpu is missing, or the batch does not divide by the devices.
     """
-    config, steps = program.config, program.config.steps_per_call
+    steps = config.steps_per_call
     chip, devices = cpu(config.lift) if topology == "cpu" else tpu(topology)
+    devices = devices[:1] if config.lift == "jit" else devices
+    # Compiled for a mesh, also of one: a plain jit would take a device of this machine.
+    program = Program(build, dataclasses.replace(config, lift="pmap" if config.lift == "pmap" else "shard"), devices)
     started = time.perf_counter()
     notes = []
-    if config.lift == "jit" and len(devices) > 1:
-        notes.append(f"--lift jit would use one of {len(devices)} devices: planned as --lift shard")
     try:
         with _uncached():
-            compiled = _compiled(program, devices, 1)
-            memory = _memory(compiled if steps == 1 else _compiled(program, devices, steps))
+            compiled = _compiled(program, 1)
+            memory = _memory(compiled if steps == 1 else _compiled(program, steps))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -105,7 +109,7 @@ def plan(program: Program, topology: str) -> Plan:
         notes.append("the step has loops, whose insides are counted once: work and time may be too low")
     return Plan(
         topology=topology,
-        lift="shard" if config.lift == "jit" and len(devices) > 1 else config.lift,
+        lift="jit" if len(devices) == 1 else program.lift,
         num_devices=len(devices),
         batch_size=config.batch_size,
         chip=chip,
@@ -127,13 +131,13 @@ def show(planned: Plan) -> None:
         column.justify = "right"
     if memory:
         for name, size in zip(("state, key and batch", "outputs", "temporaries", "code"), memory, strict=True):
-            table.add_row(name, _bytes(size), "")
-        share = f"{_bytes(chip.memory)}, {memory.total / chip.memory:.1%}"
-        table.add_row("memory", _bytes(memory.total), share, style="bold", end_section=True)
+            table.add_row(name, byte_size(size), "")
+        share = f"{byte_size(chip.memory)}, {memory.total / chip.memory:.1%}"
+        table.add_row("memory", byte_size(memory.total), share, style="bold", end_section=True)
         table.add_row("compute", f"{planned.flops / 1e9:,.4g} GFLOP", f"{chip.flops / 1e12:,.4g} TFLOP/s")
-        table.add_row("memory traffic", _bytes(planned.bytes_accessed), f"{chip.bandwidth / 1e9:,.4g} GB/s")
+        table.add_row("memory traffic", byte_size(planned.bytes_accessed), f"{chip.bandwidth / 1e9:,.4g} GB/s")
         for kind, count, payload, _ in planned.collectives:
-            table.add_row(f"{count} x {kind}", _bytes(payload), f"{chip.link / 1e9:,.4g} GB/s")
+            table.add_row(f"{count} x {kind}", byte_size(payload), f"{chip.link / 1e9:,.4g} GB/s")
         table.add_section()
         for name, seconds in planned.times.items():
             table.add_row(f"{name} time", f"{1e3 * seconds:.3g} ms", f"{seconds / planned.step_time:.0%}")
@@ -148,9 +152,9 @@ def show(planned: Plan) -> None:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
 
 
-def _compiled(program: Program, devices: Sequence[Any], steps: int) -> Any:
-    """The program's step over `devices`, compiled for the shapes of its first batch."""
-    alg = _lifted(program, devices, steps)
+def _compiled(program: Program, steps: int) -> Any:
+    """The program's step, compiled for the shapes of its first batch."""
+    alg = program.algorithm(steps)
     init_key, step_root, _ = program.keys()
     batch = jax.tree.map(np.asarray, program.experiment.batches[0])
     keys = lift.step_keys(step_root, 0, n=steps)
@@ -172,14 +176,6 @@ def _uncached() -> Iterator[None]:
         jax.config.update(name, before)
 
 
-def _lifted(program: Program, devices: Sequence[Any], steps: int) -> Algorithm:
-    mesh, config = data_mesh(devices), program.config
-    if config.lift != "jit":
-        return program.algorithm(steps, mesh)
-    alg = sharded(program.algorithm(), mesh, {"replicated": replicated, "fsdp": fsdp}[config.layout])
-    return lift.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
-
-
 def _shapes(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
@@ -192,12 +188,3 @@ def _memory(compiled: Any) -> Memory:
         temporaries=stats.temp_size_in_bytes,
         code=stats.generated_code_size_in_bytes,
     )
-
-
-def _bytes(size: float) -> str:
-    """Bytes in the unit that reads best."""
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024 or unit == "GiB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:,.2f} {unit}"
-        size /= 1024
-    raise AssertionError

@@ -2,14 +2,18 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
-from jax.sharding import Mesh
+import numpy as np
 
-from adl.core import Algorithm, Key, Probe, data_mesh, fsdp, lift, replicated
-from adl.run.config import Config, swept_values
+from adl.core import Algorithm, BadInput, Key, Probe, PyTree, fsdp, lift, make_mesh, replicated, tensor
+from adl.run import processes
+from adl.run.config import Config, mesh_axes, swept_values
 from adl.run.experiment import Experiment
+
+LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
 
 
 class Program:
@@ -19,19 +23,32 @@ class Program:
     Run s of seed `seed` is, number for number, the single run of seed `seed + s`.
     """
 
-    def __init__(self, build: Callable[[Config, str | None], Experiment], config: Config):
+    def __init__(
+        self,
+        build: Callable[[Config, str | None], Experiment],
+        config: Config,
+        devices: Sequence[Any] | None = None,
+    ):
+        """Builds the experiment for `devices`: those of all processes by default.
+
+        Raises:
+          BadInput: where the configuration does not fit the devices, or itself.
+        """
+        devices = jax.devices() if devices is None else devices
         self.config = config
+        self.lift = config.lift if config.lift != "auto" else "shard" if len(devices) > 1 else "jit"
+        self.mesh = _mesh(config, self.lift, devices)
         self.experiment = build(config, None)
         self._build = build
         self._values = swept_values(config)
+        self._batches = self._shared(self.experiment.batches)
 
     @functools.cache  # noqa: B019 - a program lives as long as the process
-    def algorithm(self, steps: int = 1, mesh: Mesh | None = None) -> Algorithm:
+    def algorithm(self, steps: int = 1) -> Algorithm:
         """The algorithm under all of the configuration's lifts, compiled.
 
         Args:
           steps: steps a call; more than 1 wants a leading axis `[steps]` on keys and batches.
-          mesh: devices to run on; all by default.
         """
         config = self.config
 
@@ -40,12 +57,18 @@ class Program:
             return lift.over_seeds(alg, config.num_seeds) if config.num_seeds > 1 else alg
 
         alg = one({}) if self._values is None else lift.over_values(one, self._values)
-        match config.lift:
+        match self.lift:
             case "pmap":
-                alg = lift.over_devices(alg, "data", None if mesh is None else list(mesh.devices.flat))
+                alg = lift.over_devices(alg, "data", list(self.mesh.devices.flat))
             case "shard":
-                alg = lift.sharded(alg, mesh or data_mesh(), {"replicated": replicated, "fsdp": fsdp}[config.layout])
+                alg = lift.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
         return lift.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
+
+    def batch(self, step: int, n: int = 1) -> PyTree:
+        """What the n steps from `step` on see: of several, with a leading axis `[n]`; where the devices want it."""
+        batches = [self._batches(step + i) for i in range(n)]
+        batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
+        return lift.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
     def probe(self, name: str, *, final: bool = False) -> Probe:
         """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
@@ -55,8 +78,11 @@ class Program:
             probe = (experiment.final if final else experiment.probes)[name]
             return lift.probe_over_seeds(probe) if self.config.num_seeds > 1 else probe
 
-        probe = at({}) if self._values is None else lift.probe_over_values(at, self._values)
-        return lift.probe_jitted(probe)
+        return self.compiled(at({}) if self._values is None else lift.probe_over_values(at, self._values))
+
+    def compiled(self, probe: Callable) -> Callable:
+        """A function of the lifted state, compiled for its devices."""
+        return lift.probe_jitted(probe, self.mesh)
 
     def keys(self) -> tuple[Key, Key, Key]:
         """Root keys, `[S]` or `[]`, of the initial state, the steps and the probes."""
@@ -64,9 +90,38 @@ class Program:
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
         return tuple(lift.fold_in(roots, use) for use in range(3))
 
+    def _shared(self, batches: Sequence[PyTree]) -> Callable[[int], PyTree]:
+        """`batches[step]`, or this process's part: what can gather a share does, of all else rows are taken."""
+        index, count = (0, 1) if processes.count() == 1 else lift.share_of_batch(self.mesh)
+        if count == 1:
+            return batches.__getitem__
+        if hasattr(batches, "share"):
+            return batches.share(index, count).__getitem__
+
+        def rows(leaf):
+            if len(leaf) % count:
+                raise BadInput(f"a batch of {len(leaf)} does not divide among {count} processes")
+            return leaf[index * len(leaf) // count : (index + 1) * len(leaf) // count]
+
+        return lambda step: jax.tree.map(rows, batches[step])
+
     def _at(self, value) -> Algorithm:
-        axis = "data" if self.config.lift == "pmap" else None
+        axis = "data" if self.lift == "pmap" else None
         return self._build(self._configured(value), axis).algorithm
 
     def _configured(self, value) -> Config:
         return dataclasses.replace(self.config, sweep=(), **value)
+
+
+def _mesh(config: Config, lifted: str, devices: Sequence[Any]) -> Any:
+    """Mesh of the program's devices; None for one device."""
+    if lifted != "shard" and processes.count() > 1:
+        raise BadInput(f"--lift {lifted}: {processes.count()} processes run together under --lift shard only")
+    if lifted != "shard" and config.mesh:
+        raise BadInput(f"--mesh {config.mesh}: only --lift shard has a mesh; it would be --lift {lifted}")
+    if lifted == "jit":
+        return None
+    try:
+        return make_mesh(mesh_axes(config), devices)
+    except BadInput as error:
+        raise BadInput(f"--mesh {config.mesh}: {error}") from None

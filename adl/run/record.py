@@ -20,6 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adl.core import BadInput
+from adl.run import processes
 from adl.run.config import Config, grid
 
 console = Console(stderr=True)
@@ -93,6 +94,26 @@ class Records:
             self._events.close()
 
 
+class Onlooker:
+    """Records of a process that is not the first: in memory alone."""
+
+    def __init__(self):
+        self.history: list[dict[str, Any]] = []
+
+    def write(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
+        """Keeps the row of `step`."""
+        self.history.append({"step": step, **{name: _plain(value) for name, value in metrics.items()}})
+
+    def advance(self, step: int) -> None:
+        """Nothing to show."""
+
+    def finish(self, step: int) -> None:
+        """Nothing to write."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
 def sweep_table(config: Config, history: Sequence[Mapping[str, Any]]) -> Table:
     """A line for each point of the sweep with its last metrics, mean and standard error over seeds where there are."""
     points = grid(config)
@@ -144,12 +165,22 @@ def environment() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "backend": jax.default_backend(),
         "devices": [str(device.device_kind) for device in jax.devices()],
+        "processes": processes.count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "git_revision": _git_revision(),
         "command": ["python", "-m", sys.modules["__main__"].__spec__.name, *sys.argv[1:]]
         if getattr(sys.modules["__main__"], "__spec__", None)
         else sys.argv,
     }
+
+
+def byte_size(size: float) -> str:
+    """Bytes in the unit that reads best."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size < 1024 or unit == "GiB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:,.2f} {unit}"
+        size /= 1024
+    raise AssertionError
 
 
 def processor() -> str:

@@ -1,6 +1,5 @@
 """A batch is a pure function of the step; an epoch is a permutation; shares of processes make the whole."""
 
-import jax
 import numpy as np
 import pytest
 from scipy.stats import chisquare
@@ -71,17 +70,10 @@ def test_the_order_is_uniform():
 @kinds
 def test_shares_of_processes_concatenate_to_the_global_batch(make):
     whole = make(12)
-    shares = [make(12, process=(index, 4)) for index in range(4)]
+    shares = [make(12).share(index, 4) for index in range(4)]
     for step in range(5):
         assert [len(share[step]["x"]) for share in shares] == [3] * 4
         assert [row for share in shares for row in rows(share, step)] == rows(whole, step)
-
-
-def test_a_process_of_many_takes_its_own_share(monkeypatch):
-    monkeypatch.setattr(jax.distributed, "is_initialized", lambda: True)
-    monkeypatch.setattr(jax, "process_index", lambda: 2)
-    monkeypatch.setattr(jax, "process_count", lambda: 3)
-    assert rows(KINDS["gathered"](12), 1) == rows(KINDS["gathered"](12, process=(0, 1)), 1)[8:]
 
 
 def test_at_most_two_permutations_are_kept():
@@ -132,8 +124,8 @@ def test_what_is_no_step_is_refused(make):
 
 def test_what_cannot_be_batched_is_refused():
     for make in (shuffled, streamed):
-        with pytest.raises(BadInput, match=r"^--batch_size 10: it must be a positive multiple of 4, the num"):
-            make(memory(), 10, process=(0, 4))
+        with pytest.raises(BadInput, match=r"^--batch_size 10: it must be a multiple of 4, the number of shares$"):
+            make(memory(), 10).share(0, 4)
         with pytest.raises(BadInput, match=r"^--batch_size 0: it must be >= 1$"):
             make(memory(), 0)
         with pytest.raises(BadInput, match="seed of -1"):

@@ -182,7 +182,7 @@ def test_longer_run_goes_on_from_the_shorter(tmp_path):
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_saves_and_the_same_command_resumes(tmp_path, capsys, number):
     straight = launch(tmp_path / "straight")
-    with fails(capsys, 128 + number, "stopped at step 7", "resumes"):
+    with fails(capsys, {signal.SIGTERM: 75, signal.SIGINT: 130}[number], "stopped at step 7", "resumes"):
         launch(tmp_path / "run", "--stop", "6", "--by", str(int(number)))
     assert (tmp_path / "run/checkpoints/7").exists()
     saved = json.loads((tmp_path / "run/config.json").read_text())
