@@ -66,7 +66,8 @@ class Config:
     steps_per_call: Count = 1  # steps a dispatch (scan)
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes
-    checkpoint_every: Count = 500  # steps between checkpoints
+    checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
+    best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; -test/accuracy: the highest
     lift: Literal["auto", "jit", "pmap", "shard"] = (
         "auto"  # where steps run: one device (jit), all by pmap, all by one sharded program; auto: shard if several
     )
@@ -85,7 +86,7 @@ MESH_AXES = ("data", "model")
 
 # How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them.
 FREE = (
-    *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every"),
+    *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every", "best"),
     *("lift", "mesh", "layout", "workdir", "data_dir", "plan"),
 )
 

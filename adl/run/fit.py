@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from adl.core import BadInput, Mean, PyTree, layout, lift, tree
 from adl.run import processes
-from adl.run.checkpoint import Checkpoints
+from adl.run.checkpoint import Checkpoints, set_aside_damaged
 from adl.run.config import grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
@@ -62,13 +62,21 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
     return run.outcome()
 
 
+def say(lines: Sequence[str]) -> str:
+    """Prints lines where a person sees them, and returns the number of them."""
+    for line in lines:
+        console.print(line, highlight=False, soft_wrap=True)
+    return str(len(lines))
+
+
 class _Run:
     """What changes while a run goes on."""
 
     def __init__(self, program: Program, folder: Path, name: str):
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
-        self.checkpoints = Checkpoints(folder / "checkpoints")
+        processes.from_first("damage", lambda: say(set_aside_damaged(folder / "checkpoints")))
+        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
@@ -103,9 +111,9 @@ class _Run:
             stopped = signals.reached()
             if self.step != self.resumed:
                 if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or stopped:
-                    self.write_row(probe=due(config.eval_every))
+                    row = self.write_row(probe=due(config.eval_every))
                 if (due(config.checkpoint_every) and self.step > 0) or stopped:
-                    self.save()
+                    self.save(row)
             if stopped:
                 self.checkpoints.wait()
                 self.records.finish(self.step)
@@ -130,7 +138,7 @@ class _Run:
         if self.is_first:
             clock.report(self.folder, self.state)
 
-    def write_row(self, *, probe: bool) -> None:
+    def write_row(self, *, probe: bool) -> dict[str, np.ndarray]:
         """The row of this step: training metrics since the last row, and what the probes see."""
         row = {f"train/{name}": value for name, value in self.drain().items()}
         if probe:
@@ -139,6 +147,7 @@ class _Run:
         if row:
             self.records.write(self.step, row)
             self.require_finite(self.step, {k: v for k, v in row.items() if not k.startswith("train/")})
+        return row
 
     def look(self, name: str, probe: Any) -> dict[str, np.ndarray]:
         """Means of one probe, as values; its arrays are kept for the figures."""
@@ -167,11 +176,11 @@ class _Run:
                 where = f"step {step}" if steps == 1 else f"steps {step} to {step + steps - 1}"
                 raise RunFailed(f"{name} is {_spelled(value)} at {where}; {self.last_good()}")
 
-    def save(self) -> None:
+    def save(self, row: Mapping[str, np.ndarray]) -> None:
         """A checkpoint of this step, unless what was finite at the start no longer is: a loss tells one step late."""
         if not self.config.sweep and (self.was_finite & ~np.asarray(self.finite(self.state))).any():
             raise RunFailed(f"the state is no longer finite after {self.step} steps; {self.last_good()}")
-        self.checkpoints.save(self.step, self.state)
+        self.checkpoints.save(self.step, self.state, row)
 
     def last_good(self) -> str:
         """One clause on where a next run would start."""
