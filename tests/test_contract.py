@@ -38,12 +38,14 @@ from adl.core import (
 )
 from adl.linear import bayes
 from adl.nn.resnet import BatchNorm, ResNet
+from adl.nn.transformer import GPT
 from adl.rl.cartpole import cartpole
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.run.checkpoint import Checkpoints
 from adl.sampling.hmc import hmc
 from adl.sampling.nuts import nuts
+from adl.sequence.language import language_model
 
 KEY = jax.random.key(7)
 STEPS = 3
@@ -101,6 +103,10 @@ def points(step: int) -> np.ndarray:
 def cloud(step: int) -> dict[str, np.ndarray]:
     """All points at every step, some of which weigh less, or nothing."""
     return {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
+
+
+def texts(step: int) -> dict[str, np.ndarray]:
+    return {"token": (np.arange(9)[None] + np.arange(16)[:, None] + step) % 5}
 
 
 def line(step: int) -> dict[str, np.ndarray]:
@@ -166,6 +172,11 @@ def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), cartpole(), num_envs=16, horizon=32, axis=axis)
 
 
+def predict_next(axis: str | None) -> Algorithm:
+    model = GPT(vocab_size=5, max_length=8, num_layers=1, num_heads=2, width=8)
+    return language_model(model, optax.adam(0.01), axis=axis)
+
+
 def far_chains(make: Callable, axis: str | None, **options) -> Algorithm:
     """Chains of a correlated Gaussian that begin ten standard deviations away and warm up while they come near."""
     precision = jnp.array([[2.0, -1.0], [-1.0, 1.0]])
@@ -197,6 +208,7 @@ CASES = {
     "dreg": Case(
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
+    "language_model": Case(predict_next, texts, "loss"),
     "ppo": Case(balance, lambda step: (), "return", is_deterministic=False, rises=True),
     "hmc": Case(functools.partial(far_chains, hmc, num_leapfrog=3), nothing, "potential", is_deterministic=False),
     "nuts": Case(functools.partial(far_chains, nuts, metric="dense"), nothing, "potential", is_deterministic=False),

@@ -27,7 +27,7 @@ MEGATRON = (
     (r"(query|key|value|up|gate)/kernel$", -1),
     (r"(query|key|value|up|gate)/bias$", -1),
     (r"(out|down)/kernel$", -2),
-    (r"(tokens|head)/(embedding|kernel)$", -1),
+    (r"tokens/embedding$", -2),
     (r"MLP_\d+/Dense_\d*[02468]/(kernel|bias)$", -1),
     (r"MLP_\d+/Dense_\d*[13579]/kernel$", -2),
 )

@@ -1,0 +1,1 @@
+"""Sequences: models of what comes next."""
