@@ -29,6 +29,7 @@ def connect() -> None:
     Raises:
       BadInput: if some of the variables are missing or wrong.
     """
+    # Asked for by name, or else only if JAX can still be told where it runs.
     is_asked = bool(os.environ.get(COUNT) or os.environ.get(INDEX))
     if jax.distributed.is_initialized() or (xla_bridge.backends_are_initialized() and not is_asked):
         return
@@ -47,6 +48,8 @@ def connect() -> None:
     try:
         jax.distributed.initialize(**limits)
     except ValueError as error:
+        if os.environ.get(ADDRESS):
+            raise BadInput(f"{COUNT}, {INDEX} not set: {ADDRESS} alone does not say how many processes run") from error
         if "coordinator_address" not in str(error):
             raise
         # No cluster: this process is all there is.

@@ -1,0 +1,189 @@
+"""Real processes on this machine, two virtual devices each: together they are one process with as many devices."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from adl.core import BadInput
+from adl.run import processes
+from adl.run.record import read_rows
+
+ROOT = Path(__file__).parent.parent.parent
+SMALL = "--model mlp --augment none --learning_rate 3e-3 --batch_size 64 --log_every 1 --eval_every 20"
+SMALL = [*SMALL.split(), "--checkpoint_every", "20", "--dropout", "0.2", "--hidden_width", "32"]
+
+
+class Job:
+    """An experiment in several processes."""
+
+    def __init__(self, folder: Path, count: int, *words: str, devices: int = 2, module: str = "experiments.classify"):
+        with socket.socket() as free:
+            free.bind(("localhost", 0))
+            address = f"localhost:{free.getsockname()[1]}"
+        self.logs = [folder.parent / f"{folder.name}.{index}.log" for index in range(count)]
+        self.processes = []
+        for index, log in enumerate(self.logs):
+            variables = {}
+            if count > 1:
+                variables = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": str(count)}
+                variables |= {"JAX_PROCESS_ID": str(index)}
+            flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
+            command = [sys.executable, "-m", module, "--workdir", str(folder), *words]
+            variables |= {"XLA_FLAGS": flags}
+            with log.open("w") as file:
+                self.processes.append(
+                    subprocess.Popen(command, cwd=ROOT, env={**os.environ, **variables}, stdout=file, stderr=file)
+                )
+
+    def codes(self, seconds: float = 240) -> list[int]:
+        late = time.monotonic() + seconds
+        with contextlib.ExitStack() as stack:
+            for process in self.processes:
+                stack.callback(process.kill)
+            return [process.wait(max(late - time.monotonic(), 1)) for process in self.processes]
+
+    def said(self, index: int) -> str:
+        return self.logs[index].read_text()
+
+
+def launch(folder: Path, count: int, *words: str, devices: int = 2) -> list[dict]:
+    """Rows of a run to its end."""
+    job = Job(folder, count, *SMALL, *words, devices=devices)
+    assert job.codes() == [0] * count, job.said(0) + job.said(count - 1)
+    return read_rows(folder / "metrics.jsonl")
+
+
+def assert_same(rows: list[dict], want: list[dict]) -> None:
+    assert [sorted(row) for row in rows] == [sorted(row) for row in want]
+    for row, expected in zip(rows, want, strict=True):
+        for name in row:
+            np.testing.assert_allclose(row[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=f"{name}: {row}")
+
+
+def wait_for(folder: Path, step: int) -> None:
+    late = time.monotonic() + 200
+    while not any(row["step"] >= step for row in read_rows(folder / "metrics.jsonl")):
+        assert time.monotonic() < late
+        time.sleep(0.05)
+
+
+def test_two_and_four_processes_are_one(tmp_path):
+    """Two of two devices, and four of two whose layers and state are split, as one of four and one of eight."""
+    steps = ("--num_steps", "40")
+    two = launch(tmp_path / "two", 2, *steps)
+    one = launch(tmp_path / "one", 1, *steps, devices=4)
+    assert_same(two, one)
+    assert json.loads((tmp_path / "two" / "environment.json").read_text())["processes"] == 2
+    names = {path.name for path in (tmp_path / "one").iterdir()}
+    assert {path.name for path in (tmp_path / "two").iterdir()} == names  # the first writes, and nobody else
+    split = ("--mesh", "data=2,model=4", "--layout", "fsdp")
+    assert_same(launch(tmp_path / "four", 4, *steps, *split), one)
+
+
+def test_told_to_stop_all_save_and_fewer_go_on(tmp_path):
+    """SIGTERM to one of two; then one process with other devices and another layout goes on from their checkpoint."""
+    folder, length = tmp_path / "run", ("--num_steps", "400")
+    job = Job(folder, 2, *SMALL, *length)
+    wait_for(folder, 30)
+    job.processes[1].send_signal(signal.SIGTERM)
+    assert job.codes() == [75, 75]
+    stopped = read_rows(folder / "metrics.jsonl")[-1]["step"]
+    assert all(f"stopped at step {stopped}, saved" in job.said(index) for index in (0, 1))
+    assert (folder / "checkpoints" / str(stopped)).exists()
+    resumed = launch(folder, 1, *length, "--layout", "fsdp", devices=4)
+    straight = launch(tmp_path / "straight", 1, *length, devices=1)
+    by_step = {row["step"]: row["train/loss"] for row in straight if "train/loss" in row}
+    found = {row["step"]: row["train/loss"] for row in resumed if "train/loss" in row}
+    assert set(found) == set(by_step)
+    np.testing.assert_allclose([found[step] for step in by_step], list(by_step.values()), rtol=1e-2, atol=1e-3)
+
+
+def test_a_lost_process_ends_the_others_and_the_same_command_goes_on(tmp_path):
+    folder = tmp_path / "run"
+    job = Job(folder, 2, *SMALL, "--num_steps", "5000")
+    wait_for(folder, 45)
+    job.processes[1].kill()
+    killed = time.monotonic()
+    assert job.codes(90)[0] not in (0, 1, 2)
+    assert time.monotonic() - killed < 60
+    assert "another task died" in job.said(0) and "unhealthy (stopped sending heartbeats):\n1\n" in job.said(0)
+    last = max(int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit())
+    before = [row for row in read_rows(folder / "metrics.jsonl") if row["step"] <= last]
+    rows = launch(folder, 2, "--num_steps", str(last + 10))
+    assert rows[: len(before)] == before and rows[-1]["step"] == last + 10
+
+
+def test_bad_input_ends_all_with_one_line(tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("years of work")
+    job = Job(tmp_path / "mine", 2, *SMALL)
+    assert job.codes() == [2, 2]
+    assert all("holds files but no run" in job.said(index).splitlines()[-1] for index in (0, 1))
+
+
+MEETING = """
+import sys, time, jax
+from adl.core import BadInput
+from adl.run import processes
+processes.connect()
+if processes.index() == 1:
+    time.sleep(4)
+    processes.barrier("end", seconds=20)
+else:
+    try:
+        processes.barrier("lunch", seconds=1)
+    except BadInput as error:
+        print(error)
+    processes.barrier("end", seconds=20)
+"""
+
+
+def test_a_barrier_names_who_is_missing(tmp_path):
+    (tmp_path / "meeting.py").write_text(MEETING)
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", environment)
+        job = Job(tmp_path / "unused", 3, module="meeting")
+        assert job.codes() == [0, 0, 0], job.said(0)
+    for index in (0, 2):
+        assert "process 1 of 3 did not come to 'lunch' within 1 s; see its own log" in job.said(index)
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"JAX_NUM_PROCESSES": "2"}, "JAX_COORDINATOR_ADDRESS, JAX_PROCESS_ID not set"),
+        ({"JAX_COORDINATOR_ADDRESS": "a:1"}, "JAX_NUM_PROCESSES, JAX_PROCESS_ID not set"),
+        ({"JAX_COORDINATOR_ADDRESS": "here", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "0"}, "must be host:port"),
+        ({"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "2"}, "0 <= JAX_PROCESS_ID <"),
+        ({"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "two", "JAX_PROCESS_ID": "0"}, "must be numbers"),
+    ],
+)
+def test_variables_are_checked(monkeypatch, variables, line):
+    for name in (processes.ADDRESS, processes.COUNT, processes.INDEX):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(BadInput, match=line):
+        processes.connect()
+
+
+def test_experiments_wait_for_the_devices():
+    """No import starts JAX: the processes of a run must find each other before."""
+    names = [path.stem for path in (ROOT / "experiments").glob("*_*.py") if not path.stem.startswith("__")]
+    names += ["classify", "diffusion", "vae"]
+    code = "import importlib\nfrom jax._src import xla_bridge\n"
+    code += "".join(
+        f"importlib.import_module('experiments.{name}')\nassert not xla_bridge.backends_are_initialized(), {name!r}\n"
+        for name in names
+    )
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
