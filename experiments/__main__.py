@@ -1,4 +1,4 @@
-"""`python -m experiments` lists the experiments, `python -m experiments verify NAME...` measures their claims again."""
+"""`python -m experiments` lists the experiments; `verify NAME...` measures claims again, `plan` compiles for a TPU."""
 
 import experiments
 from adl.run.verify import main

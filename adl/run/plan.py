@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -150,6 +150,40 @@ def show(planned: Plan) -> None:
     console.print(f"compiled in {planned.compile_seconds:.1f} s", highlight=False)
     for note in planned.notes:
         console.print(f"note: {note}", highlight=False, soft_wrap=True)
+
+
+def overview(planned: Mapping[str, Plan | str], topology: str) -> Table:
+    """A line for each step that was planned for a topology, or that says why it was not.
+
+    Args:
+      planned: plan of each experiment, or what stood against it.
+      topology: that all were planned for.
+    """
+    table = Table(
+        "experiment", "examples a step", "memory a device", "compute", "memory traffic", "sent", title=topology
+    )
+    for name in ("step time", "bound by", "compiled in"):
+        table.add_column(name)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, cost in planned.items():
+        if isinstance(cost, str):
+            table.add_row(name, cost, style="bold red")
+            continue
+        memory = byte_size(cost.memory.total) if cost.memory else "too much"
+        table.add_row(
+            name,
+            f"{cost.batch_size:,}",
+            memory if cost.fits else f"{memory}: does not fit",
+            f"{cost.flops / 1e9:,.4g} GFLOP",
+            byte_size(cost.bytes_accessed),
+            byte_size(sum(collective.sent for collective in cost.collectives)),
+            f"{1e3 * cost.step_time:.3g} ms",
+            max(cost.times, key=cost.times.get),
+            f"{cost.compile_seconds:.1f} s",
+            style=None if cost.fits else "bold red",
+        )
+    return table
 
 
 def _compiled(program: Program, steps: int) -> Any:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
+import jax
 import numpy as np
 import tyro
 from rich.console import Console
@@ -43,9 +44,19 @@ class Verification:
     data_dir: str = ""  # of TFDS, for every run
 
 
+@dataclass(frozen=True)
+class Planning:
+    """What a step of each experiment costs on hardware that is not here; exit code 1 if one cannot run there."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # experiments; none: all
+    topology: str = "v5e:4x4"  # of libtpu, or cpu
+
+
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
-    """The command line of a package of experiments: without words the listing, with `verify` the verification."""
-    commands = tyro.extras.subcommand_type_from_defaults({"list": Listing(), "verify": Verification()})
+    """The command line of a package of experiments: the listing without words, `verify`, and `plan`."""
+    commands = tyro.extras.subcommand_type_from_defaults(
+        {"list": Listing(), "verify": Verification(), "plan": Planning()}
+    )
     chosen = tyro.cli(
         commands,
         args=list(sys.argv[1:] if argv is None else argv) or ["list"],
@@ -57,7 +68,9 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
     try:
         if isinstance(chosen, Listing):
             _console().print(listing(discover(package), read_measured(package)))
-        elif not verify(package, **dataclasses.asdict(chosen)):
+            return
+        work = plans if isinstance(chosen, Planning) else verify
+        if not work(package, **dataclasses.asdict(chosen)):
             sys.exit(1)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
@@ -85,14 +98,10 @@ def verify(
     Raises:
       BadInput: for an unknown name, or if there is nothing to verify.
     """
-    modules = discover(package)
-    for name in names:
-        if name not in modules:
-            there = ", ".join(modules)
-            raise BadInput(f"no experiment {name}; there are {there}{did_you_mean(name, list(modules))}")
+    modules = _chosen(package, names)
     runs: dict[tuple[str, ...], list[Claim]] = {}
-    for name in dict.fromkeys(names or modules):
-        for claim in modules[name].CLAIMS:
+    for name, module in modules.items():
+        for claim in module.CLAIMS:
             if (long or not claim.long) and only in key(claim):
                 runs.setdefault((name, *words(claim.overrides)), []).append(claim)
     if not runs:
@@ -109,6 +118,45 @@ def verify(
         write_measured(package, modules[name], {key(c): r for c, r in zip(claims, records, strict=True) if r})
     _console().print(table)
     return well
+
+
+def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> bool:
+    """Compiles the default step of experiments for a topology, and prints what each costs.
+
+    Args:
+      package: of experiments.
+      names: of experiments in it; none: all.
+      topology: of libtpu, or `cpu`.
+    Returns:
+      Whether every step compiles and fits.
+    Raises:
+      BadInput: for an unknown name or topology, or without libtpu.
+    """
+    from adl.run.chip import cpu, tpu
+    from adl.run.plan import Plan, overview, plan
+
+    modules = _chosen(package, names)
+    jax.config.update("jax_platforms", "cpu")  # devices are only described: this machine's are not wanted
+    cpu("auto") if topology == "cpu" else tpu(topology)  # a topology that is none says so once, not in every line
+    planned: dict[str, Plan | str] = {}
+    for name, module in modules.items():
+        print(f"compiling {name}", file=sys.stderr, flush=True)
+        try:
+            planned[name] = plan(module.build, module.Config(), topology)
+        except BadInput as error:
+            planned[name] = str(error)
+    _console().print(overview(planned, topology))
+    return all(isinstance(cost, Plan) and cost.fits for cost in planned.values())
+
+
+def _chosen(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
+    """The named experiments of a package; all where none is named."""
+    modules = discover(package)
+    for name in names:
+        if name not in modules:
+            there = ", ".join(modules)
+            raise BadInput(f"no experiment {name}; there are {there}{did_you_mean(name, list(modules))}")
+    return {name: modules[name] for name in names or modules}
 
 
 def _measure(
