@@ -5,6 +5,7 @@ from adl.core.gradient import average_params, averaged, descend, scale_gradient
 from adl.core.lift import (
     alternate,
     data_mesh,
+    ensemble,
     fsdp,
     jitted,
     over_devices,
@@ -36,6 +37,7 @@ __all__ = [
     "averaged",
     "data_mesh",
     "descend",
+    "ensemble",
     "fsdp",
     "full_pass",
     "jitted",
