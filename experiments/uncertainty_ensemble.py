@@ -29,7 +29,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adl import data, run, supervised
-from adl.core import Key, Learner, Mean, Probe, ensemble, full_pass
+from adl.core import BadInput, Key, Learner, Mean, Probe, ensemble, full_pass
 from adl.nn.mlp import MLP
 from adl.prob import calibration
 from adl.run import plot
@@ -50,7 +50,7 @@ class Config(run.Config):
     num_steps: run.Count = 3000
     batch_size: run.Count = 128
     eval_every: run.Count = 250
-    num_members: run.Count = 5  # networks M of the ensemble
+    num_members: run.Count = 5  # networks M of the ensemble, >= 2
     hidden: tuple[int, ...] = (256, 256)  # widths of each network's hidden layers
     learning_rate: run.Positive = 3e-3  # of AdamW at the start, before a cosine to 0
     weight_decay: run.NonNegative = 0.1  # times the learning rate
@@ -105,6 +105,8 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_members": 3}
 
 def build(cfg: Config, axis: str | None) -> run.Experiment:
     """An ensemble of perceptrons, its scores beside its members', and its answers to digits that are turned."""
+    if cfg.num_members < 2:
+        raise BadInput(f"--num_members {cfg.num_members}: it must be >= 2, or nobody can disagree")
     train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
     model = nn.Sequential([flat, MLP((*cfg.hidden, train.num_classes), dtype=jnp.dtype(cfg.precision))])
     shape = optax.cosine_decay_schedule(1.0, cfg.num_steps)
@@ -229,7 +231,7 @@ def members_figure(outcome: run.Outcome, *, label: Array) -> Figure:
         ax.plot(sizes, [scores[name].mean() for scores in found], color=plot.COLORS[0], marker="o", markersize=3.5)
         ax.set(xlabel="members", title=text)
         ax.set_xticks(sizes[:: -(-len(sizes) // 7)])
-    figure.suptitle(f"{len(label):,} test pictures; grey: each choice of members, blue: their mean", fontsize=9)
+    figure.suptitle(f"{len(label):,} test pictures; grey: choices of members, blue: their mean", fontsize=9)
     return figure
 
 
