@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -24,7 +24,7 @@ from jax import Array
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import Key, jitted, over_seeds, repeated, trace
+from adl.core import BadInput, Key, jitted, over_seeds, repeated, trace
 from adl.run.config import did_you_mean
 from adl.run.fit import fit
 from adl.run.launch import prepare
@@ -224,8 +224,19 @@ BENCHMARKS: dict[str, Callable[[], Contenders]] = {"runner": runner, "mixture": 
 
 
 def compare(name: str, rounds: int) -> Table:
-    """Runs the contenders of a benchmark in turn, after one round to warm up; their medians, spreads and ratios."""
-    contenders = BENCHMARKS[name]()
+    """Runs the contenders of a benchmark in turn, after one round to warm up; their medians, spreads and ratios.
+
+    Raises:
+      BadInput: if there is no such benchmark, or a peer is not installed.
+    """
+    if name not in BENCHMARKS:
+        raise BadInput(f"no benchmark {name}; there are {', '.join(BENCHMARKS)}{did_you_mean(name, list(BENCHMARKS))}")
+    try:
+        contenders = BENCHMARKS[name]()
+    except ModuleNotFoundError as error:
+        raise BadInput(
+            f"the benchmark {name} needs {error.name.partition('.')[0]}: pip install -e '.[bench]'"
+        ) from None
     for contender in contenders.values():
         contender()
     times: dict[str, list[float]] = {contender: [] for contender in contenders}
@@ -241,17 +252,16 @@ def compare(name: str, rounds: int) -> Table:
     return table
 
 
-def main() -> None:
-    """The command line."""
-    config = tyro.cli(Config, prog="python -m experiments.bench", description=__doc__, use_underscores=True)
+def main(argv: Sequence[str] | None = None) -> None:
+    """The command line; exit code 2 where a benchmark cannot run."""
+    config = tyro.cli(Config, args=argv, prog="python -m experiments.bench", description=__doc__, use_underscores=True)
     prepare()
-    for name in config.names:
-        if name not in BENCHMARKS:
-            hint = did_you_mean(name, list(BENCHMARKS))
-            print(f"error: no benchmark {name}; there are {', '.join(BENCHMARKS)}{hint}", file=sys.stderr)
-            raise SystemExit(2)
-    for name in config.names or BENCHMARKS:
-        Console().print(compare(name, config.rounds))
+    try:
+        for name in config.names or BENCHMARKS:
+            Console().print(compare(name, config.rounds))
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
 
 
 if __name__ == "__main__":

@@ -133,14 +133,14 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         figures = {"steps": steps_figure, "path": path_figure, "density": density_figure}
     else:
         final = {"components": components_of_pictures}
-        figures = {"components": components_figure, "classes": classes_figure}
+        figures = {"loss": loss_figure, "components": components_figure, "classes": classes_figure}
     train = data.filled(data.Split({"x": view.train}), SHARES)
     return run.Experiment(
         make(start=clusters(num_components, cfg.num_lloyd), axis=axis),
         data.shuffled(train, cfg.batch_size or len(train)),
         probes={"test": test},
         final=final,
-        figures={"loss": loss_figure, **{name: functools.partial(draw, view=view) for name, draw in figures.items()}},
+        figures={name: functools.partial(draw, view=view) for name, draw in figures.items()},
     )
 
 
@@ -190,12 +190,12 @@ def clusters(num_clusters: int, num_steps: int) -> Callable[[Key, PyTree], Array
     return start
 
 
-def loss_figure(outcome: run.Outcome) -> Figure:
+def loss_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """The likelihood, which no step lowers on the points that are fitted."""
     return plot.curves(
         outcome,
-        {"training points, before the step": "train/loss", "test points": "test/loss"},
-        y_label="-log p(x) (nats a point)",
+        {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},
+        y_label="−log p(x) (nats a picture)",
         title="Negative log-likelihood",
     )
 
@@ -248,7 +248,7 @@ def scatter(ax: Axes, x: np.ndarray, *, means: np.ndarray, covariances: np.ndarr
         for deviations in (1, 2):
             width, height = 2 * deviations * np.sqrt(variance[::-1])
             ax.add_patch(Ellipse(mean, width, height, angle=angle, fill=False, edgecolor=color, linewidth=1.2))
-        ax.plot(*mean, "+", color=color, markersize=7)
+        ax.plot(*mean, "+", color="black", markersize=7)
     ax.set(xlim=(GRID[0], GRID[-1]), ylim=(GRID[0], GRID[-1]), aspect="equal")
 
 

@@ -24,7 +24,10 @@ from adl.core import BadInput, Mean
 from adl.linear import bayes
 from adl.run import plot
 
-NAMES = ("age", "sex", "body mass", "pressure", "s1", "s2", "s3", "s4", "s5", "s6")
+NAMES = (
+    *("age", "sex", "body mass", "blood pressure", "cholesterol"),
+    *("LDL", "HDL", "cholesterol / HDL", "log triglycerides", "glucose"),
+)
 BODY_MASS = 2  # the measurement of the curves
 SEEN = (2, 8, 32, 352)  # patients that the curves have seen
 BUMPS = np.linspace(-2.5, 3.5, 9)  # centres of the curves' basis functions, in standard deviations
@@ -124,7 +127,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         final={"curves": curves},
         figures={
             "curves": functools.partial(curves_figure, train=train),
-            "loss": loss_figure,
+            "loss": functools.partial(loss_figure, batch_size=cfg.batch_size),
             "weights": weights_figure,
         },
     )
@@ -174,15 +177,16 @@ def curves_figure(outcome: run.Outcome, *, train: View) -> Figure:
     return figure
 
 
-def loss_figure(outcome: run.Outcome) -> Figure:
+def loss_figure(outcome: run.Outcome, *, batch_size: int) -> Figure:
     """How well the next patient is foretold, the more are known."""
+    history = [{**row, "step": batch_size * row["step"]} for row in outcome.history]
     figure = plot.curves(
-        outcome,
-        {"test": "test/loss"},
-        y_label="-log p(y) (nats a patient)",
-        title="Surprise at test patients",
+        outcome._replace(history=history),
+        {"test patients": "test/loss"},
+        y_label="−log p(y), mean (nats)",
+        title="Surprise at the next patient",
     )
-    figure.axes[0].set_xlabel("batches of patients seen")
+    figure.axes[0].set_xlabel("patients learned")
     return figure
 
 
@@ -196,7 +200,7 @@ def weights_figure(outcome: run.Outcome) -> Figure:
     ax.errorbar(mean, np.arange(len(mean)), xerr=2 * deviation, fmt="o", markersize=4, capsize=2)
     ax.set_yticks(np.arange(len(mean)), names)
     ax.invert_yaxis()
-    ax.set(xlabel="change of the target with one sd of the measurement", title="Posterior of the weights, ± 2 sd")
+    ax.set(xlabel="change of the target (its unit) for one sd", title="Posterior of the weights, ± 2 sd")
     return figure
 
 

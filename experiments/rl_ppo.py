@@ -205,7 +205,7 @@ def policy_figure(outcome: run.Outcome) -> Figure:
     levels = ax.contour(degrees, SPINS, value, levels=4, colors="0.25", linewidths=0.5)
     ax.clabel(levels, fontsize=6, fmt="%.0f")
     path = _episode(outcome, "greedy")
-    ax.plot(np.degrees(path[:, 2]), path[:, 3], color="black", linewidth=0.5)
+    ax.plot(np.degrees(path[:, 2]), path[:, 3], ".", color="black", markersize=3, markeredgewidth=0, alpha=0.5)
     bar = figure.colorbar(image, ax=ax)
     bar.set_label("probability of a push to the right", fontsize=9)
     bar.ax.tick_params(labelsize=8)
@@ -214,7 +214,7 @@ def policy_figure(outcome: run.Outcome) -> Figure:
     ax.set(
         xlabel="angle (degrees)",
         ylabel="angular velocity (rad/s)",
-        title="Policy; value (contours); an episode (black)",
+        title="Policy; value (contours); an episode (dots)",
     )
     ax.set(xlim=degrees[[0, -1]], ylim=SPINS[[0, -1]])
     return figure

@@ -202,7 +202,9 @@ def funnel(cfg: Config) -> Target:
 def warmup_figure(outcome: run.Outcome) -> Figure:
     """Acceptance, step size and divergences while the chains warm up."""
     curves = {"acceptance": "train/acceptance", "step size": "train/step_size", "divergent": "train/divergent"}
-    return plot.curves(outcome, curves, y_label="mean over chains", title="Warm-up", y_scale="linear")
+    figure = plot.curves(outcome, curves, y_label="mean over chains", title="Warm-up")
+    figure.axes[0].set_xlabel("transition")
+    return figure
 
 
 def trace_figure(outcome: run.Outcome, *, target: Target) -> Figure:
@@ -213,7 +215,7 @@ def trace_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     for ax, index in zip(axes[:, 0], worst, strict=True):
         for chain, color in zip(position[..., index], shades, strict=False):
             ax.plot(chain, color=color, linewidth=0.4, alpha=0.8)
-        ax.set_ylabel(target.names[index])
+        ax.set_ylabel(target.names[index], fontsize=8)
         ax.set_title(f"R-hat {outcome.arrays['draws/rhats'][index]:.3f}", loc="right", fontsize=8)
         ax.margins(x=0.005)
         ax.label_outer()

@@ -28,6 +28,7 @@ from adl.core import (
     average_params,
     data_mesh,
     descend,
+    ensemble,
     fsdp,
     jitted,
     over_devices,
@@ -195,6 +196,7 @@ CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
     "alternate": Case(phases, points, "loss"),
+    "ensemble": Case(lambda axis: ensemble(least_squares(axis), 3), points, "loss"),
     "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
     "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),
     "classifier, views": Case(

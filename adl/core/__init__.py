@@ -5,6 +5,7 @@ from adl.core.gradient import average_params, averaged, descend, scale_gradient
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import (
     alternate,
+    ensemble,
     jitted,
     over_devices,
     over_seeds,
@@ -34,6 +35,7 @@ __all__ = [
     "averaged",
     "data_mesh",
     "descend",
+    "ensemble",
     "fsdp",
     "full_pass",
     "jitted",

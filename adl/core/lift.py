@@ -49,6 +49,25 @@ def over_seeds(alg: Algorithm, n: int) -> Algorithm:
     return Algorithm(init, step, _shifted(alg.axes))
 
 
+def ensemble(alg: Algorithm, n: int) -> Algorithm:
+    """n members that are one algorithm: the state gains a leading axis `[M]`, metrics are merged over the members.
+
+    Where `over_seeds` gives n results, this gives one: what looks at its state sees all members at once, and its
+    metrics are scalars, so that an ensemble takes every lift itself.
+
+    Args:
+      alg: any algorithm; members differ by their keys alone and see the same batches.
+      n: number of members M >= 1.
+    """
+    members = over_seeds(alg, n)
+
+    def step(key, state, batch):
+        state, metrics = members.step(key, state, batch)
+        return state, jax.tree.map(lambda x: x.sum(0), metrics)
+
+    return members._replace(step=step)
+
+
 def over_values(make: Callable[[PyTree], Algorithm], values: PyTree) -> Algorithm:
     """One run for each value of a hyper-parameter, all with the same keys and batches, as one program.
 

@@ -47,7 +47,7 @@ class Plan(NamedTuple):
     topology: str
     lift: str
     num_devices: int
-    batch_size: int
+    batch_size: int | None  # examples a step, over all devices; None of an algorithm that brings its own
     chip: Chip
     memory: Memory | None  # None if the compiler ran out of it
     flops: float
@@ -111,7 +111,7 @@ def plan(build: Callable[[Config, str | None], Experiment], config: Config, topo
         topology=topology,
         lift="jit" if len(devices) == 1 else program.lift,
         num_devices=len(devices),
-        batch_size=config.batch_size,
+        batch_size=next((len(leaf) for leaf in jax.tree.leaves(program.experiment.batches[0])), None),
         chip=chip,
         memory=memory,
         flops=cost.get("flops", 0.0),
@@ -141,9 +141,7 @@ def show(planned: Plan) -> None:
         table.add_section()
         for name, seconds in planned.times.items():
             table.add_row(f"{name} time", f"{1e3 * seconds:.3g} ms", f"{seconds / planned.step_time:.0%}")
-        rate = planned.batch_size / planned.step_time
-        rate = f"{rate:,.0f} examples/s" if rate >= 100 else f"{rate:.3g} examples/s"
-        table.add_row("step time, roofline", f"{1e3 * planned.step_time:.3g} ms", rate, style="bold")
+        table.add_row("step time, roofline", f"{1e3 * planned.step_time:.3g} ms", _rate(planned), style="bold")
     console = Console()
     console.print(table)
     console.print("it fits" if planned.fits else "it does not fit", style="bold green" if planned.fits else "bold red")
@@ -173,7 +171,7 @@ def overview(planned: Mapping[str, Plan | str], topology: str) -> Table:
         memory = byte_size(cost.memory.total) if cost.memory else "too much"
         table.add_row(
             name,
-            f"{cost.batch_size:,}",
+            "" if cost.batch_size is None else f"{cost.batch_size:,}",
             memory if cost.fits else f"{memory}: does not fit",
             f"{cost.flops / 1e9:,.4g} GFLOP",
             byte_size(cost.bytes_accessed),
@@ -222,3 +220,11 @@ def _memory(compiled: Any) -> Memory:
         temporaries=stats.temp_size_in_bytes,
         code=stats.generated_code_size_in_bytes,
     )
+
+
+def _rate(planned: Plan) -> str:
+    """Examples a second; nothing where there are none."""
+    if planned.batch_size is None:
+        return ""
+    rate = planned.batch_size / planned.step_time
+    return f"{rate:,.0f} examples/s" if rate >= 100 else f"{rate:.3g} examples/s"

@@ -14,6 +14,7 @@ from adl.core import (
     alternate,
     data_mesh,
     descend,
+    ensemble,
     fsdp,
     jitted,
     lift,
@@ -110,6 +111,14 @@ def test_slice_of_a_sweep_is_the_run_with_that_value():
         alone, alone_metrics = run(regression(float(rate)))
         np.testing.assert_allclose(swept.params["w"][index], alone.params["w"], rtol=1e-5)
         np.testing.assert_allclose(metrics["loss"].value[index], alone_metrics["loss"].value, rtol=1e-5)
+
+
+def test_members_are_the_runs_of_their_keys_with_one_result():
+    alone, each = run(over_seeds(regression(0.1), 3))
+    together, merged = run(jitted(ensemble(regression(0.1), 3)))
+    np.testing.assert_allclose(together.params["w"], alone.params["w"], rtol=1e-5)
+    assert len(np.unique(each["loss"].value)) == 3
+    np.testing.assert_allclose(merged["loss"].value, each["loss"].value.mean(), rtol=1e-5)
 
 
 def test_lifts_compose():

@@ -89,6 +89,29 @@ def test_batch_that_does_not_divide_is_bad_input():
         planned(regression, lift="shard", batch_size=60)
 
 
+def chains(config, axis):
+    """A step that wants no data."""
+
+    def step(key, state, batch):
+        return state @ state, {"loss": Mean(jnp.zeros(()), jnp.ones(()))}
+
+    return run.Experiment(Algorithm(lambda key, batch: jnp.zeros((OUT, OUT)), step))
+
+
+def test_examples_are_those_of_the_batch_not_of_the_configuration(capsys):
+    """Batches of a whole split do not have `--batch_size` rows, and chains see no examples at all."""
+
+    def whole(config, axis):
+        return regression(config, axis)._replace(batches=[np.zeros((352, IN), np.float32)])
+
+    assert planned(regression).batch_size == 64 and planned(whole).batch_size == 352
+    cost = planned(chains)
+    assert cost.batch_size is None and cost.flops == 2 * OUT**3
+    show(cost)
+    text = capsys.readouterr().out
+    assert "step time" in text and "examples" not in text
+
+
 def made(**fields):
     memory = Memory(arguments=2**30, outputs=0, temporaries=2**30, code=0)
     cost = Plan("v5e:4x4", "shard", 16, 1600, CHIPS["v5e"], memory, 197e9, 8.19e9, (), 1.0, ("a note",))

@@ -1,0 +1,88 @@
+"""Calibration: whether a forecaster who says 70 % is right in 70 of 100 cases, and scores that reward it if so."""
+
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from adl.core.types import Array, Mean
+
+
+class Bins(NamedTuple):
+    """Forecasts sorted by confidence, as sums over each bin: a monoid, the reliability diagram of two splits is `+`."""
+
+    count: Array  # [..., B] forecasts
+    confidence: Array  # [..., B] sum of their confidences
+    correct: Array  # [..., B] how many of them were right
+
+    def __add__(self, other: "Bins") -> "Bins":
+        return Bins(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def reliability(probability: Array, label: Array, *, num_bins: int = 15, weights: Array | None = None) -> Bins:
+    """Forecasts in bins of equal width by their confidence, the probability of the likeliest class.
+
+    Bin b holds confidences in (b / B, (b + 1) / B], the first also 0.
+
+    Args:
+      probability: `[N, K]`, rows in [0, 1] that sum to 1.
+      label: `[N]` integers in 0 ... K - 1.
+      num_bins: B >= 1.
+      weights: `[N]` >= 0, None is 1 for each; a mask of 0 and 1 leaves padding out.
+    Source: Guo et al. 2017, arXiv:1706.04599, section 2.
+    """
+    chex.assert_rank([probability, label], [2, 1])
+    confidence = probability.max(-1)
+    correct = (probability.argmax(-1) == label).astype(confidence.dtype)
+    weights = jnp.ones_like(confidence) if weights is None else weights.astype(confidence.dtype)
+    # Edges are compared with, not divided by: a confidence on an edge is never rounded into the next bin.
+    index = jnp.searchsorted(jnp.arange(1, num_bins) / num_bins, confidence, side="left")
+    placed = jax.nn.one_hot(index, num_bins, dtype=confidence.dtype)
+    return Bins(*((weights * values) @ placed for values in (jnp.ones_like(confidence), confidence, correct)))
+
+
+def expected_calibration_error(bins: Bins) -> Array:
+    """`[...]` mean gap between confidence and accuracy, in [0, 1]: 0 where they agree in each bin.
+
+    ECE = sum_b n_b / n |accuracy_b - confidence_b|
+
+    Of n forecasts in few bins it is positive also where they are calibrated, by chance alone.
+
+    Args:
+      bins: from `reliability`, `[..., B]`.
+    Source: Guo et al. 2017, arXiv:1706.04599, eq. 3.
+    """
+    return jnp.abs(bins.correct - bins.confidence).sum(-1) / bins.count.sum(-1)
+
+
+def brier_score(probability: Array, label: Array) -> Array:
+    """`[...]` squared distance of forecasts from what came, in [0, 2]: 0 for certainty of the right class.
+
+    sum_k (p_k - [k = label])^2,   smallest in expectation for the true probabilities.
+
+    Args:
+      probability: `[..., K]`.
+      label: `[...]` integers in 0 ... K - 1.
+    Source: Brier 1950, Monthly Weather Review 78(1), eq. 2.
+    """
+    return jnp.square(probability - jax.nn.one_hot(label, probability.shape[-1])).sum(-1)
+
+
+def scores(log_prob: Array, label: Array, *, num_bins: int = 15) -> dict[str, Mean]:
+    """What is usually said of probabilistic classification, over N examples.
+
+    Args:
+      log_prob: `[N, K]` normalised, in nats.
+      label: `[N]` integers in 0 ... K - 1.
+      num_bins: of the calibration error.
+    Returns:
+      `accuracy` in [0, 1]; `nll`, the negative log-likelihood in nats; `brier` in [0, 2]; `ece` in [0, 1].
+    """
+    probability = jnp.exp(log_prob)
+    return {
+        "accuracy": Mean.of((log_prob.argmax(-1) == label).astype(log_prob.dtype)),
+        "nll": Mean.of(-jnp.take_along_axis(log_prob, label[:, None], -1)),
+        "brier": Mean.of(brier_score(probability, label)),
+        "ece": Mean.of(expected_calibration_error(reliability(probability, label, num_bins=num_bins))),
+    }

@@ -1,0 +1,42 @@
+"""A benchmark that cannot run says so in one line, and what to install."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experiments import bench
+
+ROOT = Path(__file__).parent.parent
+WITHOUT = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path, target=None):
+        if name == sys.argv[1]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Hidden())
+from experiments import bench
+bench.main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize(("name", "peer"), [("ppo", "torch"), ("ppo", "gymnasium"), ("nuts", "blackjax")])
+def test_missing_peer_is_one_line_that_names_the_extra(name, peer):
+    """In a process of its own, in which nobody finds the peer."""
+    command = [sys.executable, "-c", WITHOUT, peer, name]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert ended.stderr == f"error: the benchmark {name} needs {peer}: pip install -e '.[bench]'\n"
+
+
+def test_unknown_benchmark_is_one_line(capsys):
+    with pytest.raises(SystemExit) as ended:
+        bench.main(["mixtur"])
+    assert ended.value.code == 2
+    assert (
+        capsys.readouterr().err
+        == "error: no benchmark mixtur; there are runner, mixture, ppo, nuts; did you mean mixture?\n"
+    )
