@@ -40,8 +40,8 @@ class Config(run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "diabetes"  # TFDS name, with "features" [D] and a number "target"
-    num_steps: run.Count = 44  # at most one pass: examples seen twice would count twice
-    batch_size: run.Count = 8
+    num_steps: run.Count = 22  # at most one pass: examples seen twice would count twice
+    batch_size: run.Count = 16
     log_every: run.Count = 1
     eval_every: run.Count = 1
     prior_precision: run.Positive = 10.0  # of each weight, times the noise variance
