@@ -1,6 +1,7 @@
 """Real processes on this machine, two virtual devices each: together they are one process with as many devices."""
 
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput
-from adl.run import processes
+from adl.run import claim, processes
 from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent.parent
@@ -66,7 +67,8 @@ def assert_same(rows: list[dict], want: list[dict]) -> None:
     assert [sorted(row) for row in rows] == [sorted(row) for row in want]
     for row, expected in zip(rows, want, strict=True):
         for name in row:
-            np.testing.assert_allclose(row[name], expected[name], rtol=1e-5, atol=1e-5, err_msg=f"{name}: {row}")
+            pair = np.array([row[name], expected[name]], float)  # what was not finite is null, in both
+            np.testing.assert_allclose(*pair, rtol=1e-5, atol=1e-5, err_msg=f"{name}: {row}")
 
 
 def wait_for(folder: Path, step: int) -> None:
@@ -87,6 +89,19 @@ def test_two_and_four_processes_are_one(tmp_path):
     assert {path.name for path in (tmp_path / "two").iterdir()} == names  # the first writes, and nobody else
     split = ("--mesh", "data=2,model=4", "--layout", "fsdp")
     assert_same(launch(tmp_path / "four", 4, *steps, *split), one)
+
+
+@pytest.mark.parametrize("name", ["rl_ppo", "latent_mixture"])
+def test_split_states_and_whole_batches_are_shared_out(tmp_path, name):
+    """Environments that lie on the devices of two processes; and a batch that no process can gather a share of."""
+    experiment = importlib.import_module(f"experiments.{name}")
+    rows = []
+    for count, devices in ((2, 2), (1, 4)):
+        folder = tmp_path / str(count)
+        job = Job(folder, count, *claim.words(experiment.SMOKE), devices=devices, module=experiment.__name__)
+        assert job.codes() == [0] * count, job.said(0) + job.said(count - 1)
+        rows.append(read_rows(folder / "metrics.jsonl"))
+    assert_same(*rows)
 
 
 def test_told_to_stop_all_save_and_fewer_go_on(tmp_path):
@@ -128,6 +143,30 @@ def test_bad_input_ends_all_with_one_line(tmp_path):
     job = Job(tmp_path / "mine", 2, *SMALL)
     assert job.codes() == [2, 2]
     assert all("holds files but no run" in job.said(index).splitlines()[-1] for index in (0, 1))
+
+
+ROLL_CALL = """
+import jax
+from adl.run import processes
+processes.connect()
+print("process", processes.index(), "of", processes.count(), "with", jax.device_count(), "devices", flush=True)
+processes.barrier("end")
+"""
+
+
+def test_slurm_is_found_by_itself(tmp_path):
+    """Two tasks of one node, by the variables that srun sets."""
+    (tmp_path / "roll_call.py").write_text(ROLL_CALL)
+    tasks = []
+    for index in range(2):
+        variables = {"SLURM_JOB_ID": str(os.getpid()), "SLURM_STEP_NODELIST": "localhost", "SLURM_NTASKS": "2"}
+        variables |= {"SLURM_PROCID": str(index), "SLURM_LOCALID": str(index)}
+        variables |= {"PYTHONPATH": str(ROOT), "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+        command = [sys.executable, str(tmp_path / "roll_call.py")]
+        environment = {**os.environ, **variables}
+        tasks.append(subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True))
+    said = [task.communicate(timeout=120)[0] for task in tasks]
+    assert said == ["process 0 of 2 with 4 devices\n", "process 1 of 2 with 4 devices\n"]
 
 
 MEETING = """
