@@ -38,11 +38,11 @@ class Checkpoints:
         Args:
           directory: the same for all processes.
           keep: newest checkpoints that stay, >= 1.
-          best: metric whose lowest value's checkpoint stays too; with a leading "-" the highest; empty: none.
+          best: metric whose lowest value's checkpoint stays too; with ":max" behind it the highest; empty: none.
         """
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs each error that it also raises
         policies = [ocp.checkpoint_managers.LatestN(keep)]
-        self._best, is_lowest = best.removeprefix("-"), not best.startswith("-")
+        self._best, is_lowest = best.removesuffix(":max"), not best.endswith(":max")
         if best:
             policies.append(
                 ocp.checkpoint_managers.BestN(

@@ -67,7 +67,7 @@ class Config:
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes
     checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
-    best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; -test/accuracy: the highest
+    best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; test/accuracy:max: the highest
     lift: Literal["auto", "jit", "pmap", "shard"] = (
         "auto"  # where steps run: one device (jit), all by pmap, all by one sharded program; auto: shard if several
     )
@@ -111,8 +111,9 @@ def parse(config_type: type[Config], argv: Sequence[str], *, prog: str, descript
 
 def _in_one_line(box: str) -> str:
     """What tyro says in a frame of several lines, without its reference to the help."""
-    lines = [line.strip("│ ") for line in box.splitlines() if line.startswith("│")]
-    parts = re.split("─+", " ".join(lines).partition("For full helptext")[0])
+    lines = [line.strip("│╰╯ ") for line in box.strip().splitlines()[1:]]  # the first is the frame's title
+    # A terminal without Unicode gets a frame of hyphens.
+    parts = re.split("─+|-{4,}", " ".join(lines).partition("For full helptext")[0])
     return "; ".join(filter(None, map(str.strip, parts)))
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from adl.core import BadInput, Mean, PyTree, layout, lift, tree
 from adl.run import processes
 from adl.run.checkpoint import Checkpoints, set_aside_damaged
-from adl.run.config import grid
+from adl.run.config import Config, did_you_mean, grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
 from adl.run.record import Onlooker, Records, byte_size, console, sweep_table
@@ -144,10 +144,17 @@ class _Run:
         if probe:
             for name, looked in self.probes.items():
                 row |= self.look(name, looked)
+            self.require_known_best(row)
         if row:
             self.records.write(self.step, row)
             self.require_finite(self.step, {k: v for k, v in row.items() if not k.startswith("train/")})
         return row
+
+    def require_known_best(self, row: Mapping[str, np.ndarray]) -> None:
+        """Refuses a metric of `--best` that no probe measures; the default may be absent."""
+        name = self.config.best.removesuffix(":max")
+        if name not in (*row, Config.best) and not name.startswith("train/"):
+            raise BadInput(f"--best {self.config.best}: probes measure {', '.join(row)}{did_you_mean(name, [*row])}")
 
     def look(self, name: str, probe: Any) -> dict[str, np.ndarray]:
         """Means of one probe, as values; its arrays are kept for the figures."""

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_fit import launch, losses
+from test_fit import fails, launch, losses
 
 from adl.core import fsdp, layout, make_mesh, replicated, tensor
 from adl.run.checkpoint import Checkpoints, set_aside_damaged
@@ -45,7 +45,7 @@ def kept(tmp_path, best, losses):
     return steps(tmp_path / "c")
 
 
-@pytest.mark.parametrize(("best", "want"), [("test/loss", [1, 4, 5]), ("-test/loss", [2, 4, 5]), ("", [4, 5])])
+@pytest.mark.parametrize(("best", "want"), [("test/loss", [1, 4, 5]), ("test/loss:max", [2, 4, 5]), ("", [4, 5])])
 def test_the_newest_and_the_best_stay(tmp_path, best, want):
     assert kept(tmp_path, best, [3.0, [0.5, 1.5], 9.0, np.nan, 2.0, None]) == want
 
@@ -122,3 +122,9 @@ def test_what_a_kill_left_half_written_or_unsealed_is_no_damage(tmp_path):
     rows = launch(tmp_path / "run")
     assert rows == read_rows(tmp_path / "run" / "metrics.jsonl") and steps(checkpoints) == [4, 8, 12]
     assert json.loads((checkpoints / "8" / "digests.json").read_text())
+
+
+def test_a_best_metric_that_nobody_measures_is_refused(tmp_path, capsys):
+    with fails(capsys, 2, "--best test/los:max: probes measure test/loss; did you mean test/loss?"):
+        launch(tmp_path / "run", "--best", "test/los:max")
+    assert launch(tmp_path / "run", "--best", "test/loss:max")[-1]["step"] == 12

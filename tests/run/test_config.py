@@ -2,7 +2,11 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,8 @@ import pytest
 from adl import run
 from adl.core import BadInput
 from adl.run.config import check, default_workdir, differences, parse, swept_values
+
+ROOT = Path(__file__).parent.parent.parent
 
 
 @dataclass(frozen=True)
@@ -85,3 +91,12 @@ def test_default_folders_never_meet():
     assert default_workdir(Config(num_steps=3), "x") == default_workdir(Config(), "x")
     others = {default_workdir(Config(**change), "x") for change in ({"width": 9}, {"seed": 1}, {"width": 10})}
     assert len(others) == 3
+
+
+def test_a_terminal_without_unicode_gets_the_same_line():
+    """In a process of its own, whose output is ASCII: the frame of hyphens must not take the message with it."""
+    command = [sys.executable, "-m", "experiments.vae", "--learning_rte", "3"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert "--learning_rte" in ended.stderr and "--learning_rate" in ended.stderr
