@@ -23,8 +23,8 @@ accelerator() {
     *) stop "--type $TPU_TYPE: no such generation; there are v4, v5e, v5p, v6e (v4-8, v5e-16, v5e:4x4)" ;;
   esac
   if [[ $TPU_TYPE == *:* ]]; then
-    [[ $size =~ ^[1-9][0-9]*(x[1-9][0-9]*)+$ && $(tr -cd x <<<"$size" | wc -c) -eq $((axes - 1)) ]] ||
-      stop "--type $TPU_TYPE: the shape of a $generation slice has $axes numbers, such as 2x2$( ((axes == 3)) && echo x1)"
+    [[ $size =~ ^[1-9][0-9]*(x[1-9][0-9]*){$((axes - 1))}$ ]] ||
+      stop "--type $TPU_TYPE: the shape of a $generation slice has $axes numbers; one is v5e:4x4, one v4:2x2x1"
     size=$((${size//x/*} * cores))
   fi
   [[ $size =~ ^[1-9][0-9]*$ ]] || stop "--type $TPU_TYPE: it must end in a number, such as $generation-8"
@@ -47,7 +47,7 @@ await() {
     last=$state
     case $state in
       ACTIVE) return ;;
-      FAILED) stop "$TPU_NAME: FAILED: no capacity in time, no quota, or a request that cannot be; see status.sh, then delete.sh" 1 ;;
+      FAILED) stop "$TPU_NAME: FAILED: no quota, no capacity in time, or no such slice there; see status.sh" 1 ;;
       SUSPENDING | SUSPENDED) stop "$TPU_NAME: $state: it was taken back; delete.sh, then create.sh" 1 ;;
       NONE | DELETING) stop "$TPU_NAME: somebody deleted it" 1 ;;
     esac

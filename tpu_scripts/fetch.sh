@@ -18,6 +18,7 @@ run=${words[0]:-*} worker=${option[worker]:-0} to=${option[to]:-$root/runs/$TPU_
 [[ $worker =~ ^[0-9]+$ ]] || stop "--worker $worker: it must be a number"
 [[ ${option[dry-run]:-} ]] || mkdir -p "$to" || stop "--to $to: it cannot be made"
 mapfile -t where < <(place)
-cloud "$TPU_SETUP_TIMEOUT" compute tpus tpu-vm scp "$TPU_NAME:adl/runs/$run" "$to/" "${where[@]}" "--worker=$worker" --recurse ||
+cloud "$TPU_SETUP_TIMEOUT" compute tpus tpu-vm scp "$TPU_NAME:adl/runs/$run" "$to/" \
+  "${where[@]}" "--worker=$worker" --recurse ||
   stop "nothing, or not everything, came: see status.sh" 1
 [[ ${option[dry-run]:-} ]] || say "$to"

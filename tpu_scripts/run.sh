@@ -17,12 +17,15 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 
 # The words must be an experiment of this checkout, with a workdir that the runner can write.
 check_words() {
-  local name=${words[0]:-} known=() file word
+  local name=${words[0]:-} known=() file word close
   for file in "$root"/experiments/[a-z]*.py; do
-    file=${file##*/} known+=("experiments.${file%.py}")
+    file=${file##*/} known+=("${file%.py}")
   done
   [[ $name ]] || stop "which experiment? run.sh experiments.NAME FLAG..."
-  [[ " ${known[*]} " == *" $name "* ]] || stop "no experiment $name$(did_you_mean "experiments.${name#experiments.}" "${known[@]}")"
+  if [[ $name != experiments.* || " ${known[*]} " != *" ${name#experiments.} "* ]]; then
+    close=$(did_you_mean "${name#experiments.}" "${known[@]}")
+    stop "no experiment $name${close/mean /mean experiments.}"
+  fi
   for word in "${words[@]}"; do
     [[ $word =~ ^(--workdir=)?gs:// ]] &&
       stop "$word: the runner writes to folders; setup.sh --bucket NAME mounts a bucket for --workdir bucket/RUN"
@@ -59,7 +62,7 @@ vanished() {
     [[ $node =~ ^(PREEMPTED|TERMINATED|STOPPED)$ ]]
 }
 
-# One look at the TPU and its job, and what follows from it. Returns 1 where an attempt failed that the next look repeats.
+# One look at the TPU and its job, and what follows from it. 1: something failed that the next look may try again.
 look() {
   local state
   state=$(queue_state ACTIVE) || return 1
@@ -120,7 +123,8 @@ if [[ ${option[dry-run]:-} ]]; then dry=(--dry-run); fi
 
 if [[ ${option[stop]:-} ]]; then
   no_words
-  on_worker all "$TPU_TIMEOUT" bash adl/tpu_scripts/worker/job.sh stop || stop "not every worker stopped: see status.sh" 1
+  on_worker all "$TPU_TIMEOUT" bash adl/tpu_scripts/worker/job.sh stop ||
+    stop "not every worker stopped: see status.sh" 1
   exit
 fi
 
@@ -145,6 +149,6 @@ fi
 report=$(job_status) || stop "not every worker answered: see status.sh" 1
 if has "none: no setup"; then stop "nothing is installed there: setup.sh first" 1; fi
 if [[ -z ${option[replace]:-} ]] && has "starting|running|restarting"; then
-  stop "a job is running ($(grep -E ': (start|run|restart)ing' <<<"$report" | head -n 1)); --replace or --stop" 1
+  stop "a job is running ($(grep -E ': (starting|running|restarting)' <<<"$report" | head -n 1)); --replace or --stop" 1
 fi
 launch ${option[replace]:+--replace} || stop "not every worker started: see status.sh, then run.sh --stop" 1

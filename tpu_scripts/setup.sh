@@ -22,7 +22,8 @@ no_words
 require TPU_PROJECT TPU_ZONE TPU_NAME
 if [[ ${option[dry-run]:-} ]]; then
   archive=${TMPDIR:-/tmp}/adl.tar.gz
-  printf '(cd %s && git ls-files -coz --exclude-standard | tar --null -T - -czf %s)\n' "$(quoted "$root")" "$(quoted "$archive")"
+  printf '(cd %s && git ls-files -coz --exclude-standard | tar --null -T - -czf %s)\n' \
+    "$(quoted "$root")" "$(quoted "$archive")"
 else
   archive=$scratch/adl.tar.gz
   git -C "$root" rev-parse --git-dir >/dev/null 2>&1 || stop "$root is no git checkout: no list of its files"

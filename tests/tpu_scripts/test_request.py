@@ -182,12 +182,8 @@ def test_status_of_nothing_and_of_a_request(cloud):
 
 def test_status_of_a_tpu(tpu):
     done = tpu("status")
-    assert done.stdout.splitlines() == [
-        "request: ACTIVE",
-        "TPU: READY",
-        "worker 0: none: no job yet",
-        "worker 1: none: no job yet",
-    ]
+    assert done.stdout.splitlines()[:2] == ["request: ACTIVE", "TPU: READY"]
+    assert sorted(done.stdout.splitlines()[2:]) == [f"worker {n}: none: no job yet" for n in (0, 1)]
     tpu.fail("ssh")
     assert "not every worker answered" in last_line(tpu("status", code=1))
 
@@ -196,14 +192,11 @@ def test_dry_run_prints_what_would_be_called_and_calls_nothing(cloud):
     """The printed lines, pasted into a shell, are the calls of the real run."""
     wet = [["create", "--wait"], ["setup"], ["status"], ["run", "experiments.vae", "--name", "a  b'$c\n*"], ["logs"]]
     wet += [["fetch"], ["run", "--stop"], ["delete", "--yes"]]
-    printed = [
-        cloud(*words, "--dry-run").stdout if words[0] != "run" else cloud("run", "--dry-run", *words[1:]).stdout
-        for words in wet
-    ]
+    printed = [cloud(verb, "--dry-run", *words).stdout for verb, *words in wet]
     assert cloud.calls == []
     for words in wet:
         cloud(*words, env={"FAKE_STATES": "ACTIVE"})
-    called = [call for call in cloud.calls]
+    called = cloud.calls
     (cloud.cloud / "calls.jsonl").unlink()
     (cloud.root / "checkout" / "pasted.sh").write_text("".join(printed))
     env = cloud.env | {"FAKE_STATES": "ACTIVE"}

@@ -32,9 +32,8 @@ environment() {
   local python
   if [[ -x .venv/bin/python ]] && recent .venv/bin/python; then return; fi
   for python in python3.13 python3.12 python3.11 python3; do
-    if command -v "$python" >/dev/null && recent "$python" && "$python" -m venv --clear .venv >>runs/setup.log 2>&1; then
-      return
-    fi
+    recent "$python" || continue
+    if "$python" -m venv --clear .venv >>runs/setup.log 2>&1; then return; fi
   done
   if ! command -v uv >/dev/null; then
     logged python3 -m pip install --user uv
@@ -53,7 +52,8 @@ recent() {
 mount_bucket() {
   mkdir -p bucket
   mountpoint -q bucket && return
-  command -v gcsfuse >/dev/null || fail "no gcsfuse for --bucket $1: https://cloud.google.com/storage/docs/cloud-storage-fuse/install"
+  command -v gcsfuse >/dev/null ||
+    fail "no gcsfuse for --bucket $1: https://cloud.google.com/storage/docs/cloud-storage-fuse/install"
   local fresh=(--stat-cache-ttl=0 --type-cache-ttl=0)
   if gcsfuse --help 2>&1 | grep -q metadata-cache-ttl-secs; then fresh=(--metadata-cache-ttl-secs=0); fi
   logged gcsfuse --implicit-dirs --rename-dir-limit=100000 "${fresh[@]}" "$1" bucket
