@@ -59,7 +59,7 @@ vanished() {
   local node
   mapfile -t where < <(place)
   node=$(cloud "$TPU_TIMEOUT" compute tpus tpu-vm describe "$TPU_NAME" "${where[@]}" '--format=value(state)') &&
-    [[ $node =~ ^(PREEMPTED|TERMINATED|STOPPED)$ ]]
+    [[ $node =~ ^(PREEMPTED|TERMINATED)$ ]]
 }
 
 # One look at the TPU and its job, and what follows from it. 1: something failed that the next look may try again.
@@ -81,7 +81,8 @@ look() {
       ;;
     *) return 0 ;;
   esac
-  if ! report=$(job_status); then
+  if ! report=$(job_status 2>"$scratch/ssh"); then # which talks a lot, of use only now
+    cat "$scratch/ssh" >&2
     vanished && delete && create
     return
   fi

@@ -152,7 +152,7 @@ require() { # require NAME...
     stop "missing: ${missing[*]}; set them in tpu_scripts/settings.env, in the environment, or by flags (--zone ...)"
   [[ $TPU_NAME =~ ^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$ ]] ||
     stop "--name $TPU_NAME: it must be lower-case letters, digits and hyphens, a letter first"
-  [[ $TPU_ZONE =~ ^[a-z]+-[a-z]+[0-9]+-[a-z]$ ]] || stop "--zone $TPU_ZONE: a zone looks like us-central2-b"
+  [[ $TPU_ZONE =~ ^[a-z]+-[a-z]+[0-9]+-[a-z0-9]+$ ]] || stop "--zone $TPU_ZONE: a zone looks like us-central2-b"
   [[ $TPU_BUCKET =~ ^[a-z0-9._-]*$ ]] || stop "--bucket $TPU_BUCKET: it must be the bucket's name alone, without gs://"
 }
 

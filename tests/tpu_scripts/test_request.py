@@ -60,7 +60,7 @@ def test_create_passes_the_rest_on(cloud):
         (["--type", "--spot"], "--type: it needs a value"),
         (["extra"], "what is 'extra'?"),
         (["--name", "My TPU"], "it must be lower-case letters"),
-        (["--zone", "europe"], "a zone looks like us-central2-b"),
+        (["--zone", "europe-west4"], "a zone looks like us-central2-b"),
     ],
 )
 def test_bad_words_cost_one_line_and_no_call(cloud, words, told):
@@ -131,6 +131,15 @@ def test_gcloud_that_hangs_is_ended(cloud):
     cloud.hang("create")
     done = cloud("create", code=1, env={"TPU_TIMEOUT": "0.3"})
     assert "gcloud compute tpus queued-resources create gave no answer within 0.3 s" in done.stderr
+
+
+def test_a_signal_ends_gcloud_too(cloud):
+    cloud.hang("create")
+    process = subprocess.Popen(cloud.command("create"), env=cloud.env, stderr=subprocess.PIPE)
+    cloud.until(lambda: cloud.calls)
+    process.terminate()
+    process.communicate(timeout=10)  # at once, though the fake would hang for a minute and hold the pipe
+    assert process.returncode == 130
 
 
 def test_no_gcloud_at_all(cloud):

@@ -1,17 +1,20 @@
 """The scripts before a linter of shells."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 SCRIPTS = sorted((Path(__file__).parents[2] / "tpu_scripts").rglob("*.sh"))
+LINTER = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
-@pytest.mark.skipif(shutil.which("shellcheck") is None, reason="no shellcheck here")
+@pytest.mark.skipif(LINTER is None, reason="no shellcheck here")
 def test_shellcheck_has_nothing_to_say():
-    done = subprocess.run(["shellcheck", "-x", "-P", "SCRIPTDIR", *SCRIPTS], capture_output=True, text=True)
+    done = subprocess.run([LINTER, "-x", "-P", "SCRIPTDIR", *SCRIPTS], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 
