@@ -81,18 +81,21 @@ look() {
       ;;
     *) return 0 ;;
   esac
-  if ! report=$(job_status 2>"$scratch/ssh"); then # which talks a lot, of use only now
+  if ! report=$(job status 2>"$scratch/ssh"); then # which talks a lot, of use only now
     cat "$scratch/ssh" >&2
     vanished && delete && create
     return
   fi
-  if [[ ! $launched ]] || has "none|lost"; then
-    if [[ $launched ]] || has "none: no setup"; then setup || return; fi
+  if [[ $launched ]] && has "none|lost"; then again=yes; fi
+  if [[ ! $launched || $again ]]; then
+    # Workers that were not touched run on, or wait for the others: all begin together.
+    if [[ $again ]]; then job stop || return; fi
+    if [[ $again ]] || has "none: no setup"; then setup || return; fi
     if ! launch "$mode"; then
-      [[ $launched ]] && return 1
+      if [[ $again ]]; then return 1; fi
       stop "the job did not start: the reasons are above" 1
     fi
-    launched=yes mode=--replace
+    launched=yes again="" mode=--replace
   elif has failed; then
     stop "$(grep -E ': failed' <<<"$report" | head -n 1); other workers may still try: run.sh --stop" 1
   elif has stopped; then
@@ -105,7 +108,7 @@ look() {
 }
 
 keep_alive() {
-  local seen="" launched="" mode=${option[replace]:+--replace} missed=0
+  local seen="" launched="" again="" mode=${option[replace]:+--replace} missed=0
   mode=${mode:---join}
   while :; do
     if look; then missed=0; else
@@ -124,8 +127,7 @@ if [[ ${option[dry-run]:-} ]]; then dry=(--dry-run); fi
 
 if [[ ${option[stop]:-} ]]; then
   no_words
-  on_worker all "$TPU_TIMEOUT" bash adl/tpu_scripts/worker/job.sh stop ||
-    stop "not every worker stopped: see status.sh" 1
+  job stop || stop "not every worker stopped: see status.sh" 1
   exit
 fi
 
@@ -139,15 +141,15 @@ if [[ ${option[keep-alive]:-} ]]; then
     say "# to start, then every $TPU_POLL s to look:"
     launch --join
     queue_state ACTIVE >/dev/null
-    job_status
+    job status
     say "# after a preemption:"
-    delete && create && setup && launch --replace
+    delete && create && job stop && setup && launch --replace
     exit
   fi
   keep_alive
 fi
 
-report=$(job_status) || stop "not every worker answered: see status.sh" 1
+report=$(job status) || stop "not every worker answered: see status.sh" 1
 if has "none: no setup"; then stop "nothing is installed there: setup.sh first" 1; fi
 if [[ -z ${option[replace]:-} ]] && has "starting|running|restarting"; then
   stop "a job is running ($(grep -E ': (starting|running|restarting)' <<<"$report" | head -n 1)); --replace or --stop" 1

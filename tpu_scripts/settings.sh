@@ -216,9 +216,10 @@ on_worker() { # on_worker WORKER SECONDS WORD...
   cloud "$limit" compute tpus tpu-vm ssh "$TPU_NAME" "${where[@]}" "--worker=$worker" "--command=$(quoted "$@")"
 }
 
-# One line a worker on its job. Asked of a shell, since before setup.sh there is no script there to ask.
-job_status() {
+# Status or stop of the job, a line from each worker; from a shell, since before setup.sh there is no job.sh to ask.
+job() { # job status | stop
   # shellcheck disable=SC2016 # the worker expands it
   on_worker all "$TPU_TIMEOUT" bash -c \
-    'cd adl/tpu_scripts/worker 2>&- && exec bash job.sh status; echo "worker ${HOSTNAME##*-w-}: none: no setup yet"'
+    'cd adl/tpu_scripts/worker 2>&- && exec bash job.sh "$1"; echo "worker ${HOSTNAME##*-w-}: none: no setup yet"' \
+    job "$1"
 }

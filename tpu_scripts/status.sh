@@ -21,4 +21,4 @@ fi
 node=$(cloud "$TPU_TIMEOUT" compute tpus tpu-vm describe "$TPU_NAME" "${where[@]}" \
   '--format=value[separator=" "](state,health,acceleratorType)') || stop "no state of the TPU VM $TPU_NAME" 1
 [[ ${option[dry-run]:-} ]] || echo "TPU: $node"
-job_status || stop "not every worker answered" 1
+job status || stop "not every worker answered" 1

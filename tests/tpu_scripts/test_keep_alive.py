@@ -68,22 +68,24 @@ def test_vms_that_are_gone_before_the_request_knows(cloud, watch):
     process = watch()
     cloud.until(staying(cloud))
     (cloud.cloud / "node").write_text("PREEMPTED")
-    cloud.fail("job.sh status")
+    cloud.fail("job status")
     code, output = end(process)
     assert code == 0 and "delete" in cloud.verbs(), output
 
 
-def test_a_reboot_is_no_preemption(cloud, watch):
+@pytest.mark.parametrize("rebooted", [(0, 1), (0,)], ids=["all", "one, so the others start again with it"])
+def test_a_reboot_is_no_preemption(cloud, watch, rebooted):
     process = watch()
     stay(cloud)
     cloud.until(staying(cloud))
     for worker in (0, 1):
-        pid = (cloud.home(worker) / "adl" / "runs" / ".job" / "pid").read_text().strip()
         (cloud.home(worker) / "plan").write_text("0")
+    for worker in rebooted:
+        pid = (cloud.home(worker) / "adl" / "runs" / ".job" / "pid").read_text().strip()
         subprocess.run(["kill", "-KILL", pid], check=True)
     code, output = end(process)
     assert code == 0 and "delete" not in cloud.verbs(), output
-    assert len(cloud.ran(0)) == 2
+    assert len(cloud.ran(0)) == len(cloud.ran(1)) == 2
 
 
 def test_a_watch_that_was_lost_joins_its_job(cloud, watch):
@@ -128,5 +130,5 @@ def test_looks_that_fail_are_repeated_a_few_times(cloud, watch, times, code):
 def test_dry_run_tells_what_a_preemption_would_cause(cloud):
     done = cloud("run", "--keep-alive", "--yes", "--dry-run", "experiments.vae")
     lines = [line.split()[4] for line in done.stdout.splitlines() if line.startswith("gcloud")]
-    assert lines == ["ssh", "describe", "ssh", "delete", "create", "describe", "scp", "ssh", "ssh"]
+    assert lines == ["ssh", "describe", "ssh", "delete", "create", "describe", "ssh", "scp", "ssh", "ssh"]
     assert cloud.calls == []

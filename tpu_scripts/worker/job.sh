@@ -65,7 +65,16 @@ start() {
   # The lock (9) goes over to the supervisor, which is in a session of its own: the end of ssh does not concern it.
   setsid nohup bash tpu_scripts/worker/job.sh supervise "$@" >>"$(get log)" 2>&1 </dev/null &
   put pid "$!"
-  say "started: $command"
+  # Not before it is there: until then the end of ssh may take it along.
+  for ((tenth = 0; tenth < 100; tenth++)); do
+    if [[ $(get state) != starting ]]; then
+      say "started: $command"
+      return
+    fi
+    sleep 0.1
+  done
+  say "the supervisor did not start: $(tail -n 1 "$(get log)")"
+  return 1
 }
 
 supervise() {
