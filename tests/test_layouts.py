@@ -155,7 +155,7 @@ def test_layers_split_in_pairs():
 def test_fsdp_takes_what_is_left():
     leaf = {"MLP_0": {"Dense_0": {"kernel": jnp.zeros((12, 16)), "bias": jnp.zeros(6)}}}
     found = specs(leaf, {"data": 4, "model": 2}, tensor(), fsdp)["MLP_0"]["Dense_0"]
-    assert found == {"kernel": (None, ("model", "data")), "bias": ("model",)}
+    assert found == {"kernel": ("data", "model"), "bias": ("model",)}
     assert specs(leaf, {"data": 8}, tensor(), fsdp)["MLP_0"]["Dense_0"] == {"kernel": (None, "data"), "bias": (None,)}
 
 

@@ -16,7 +16,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from adl.core.types import Array, BadInput, PyTree
 
-Spec = tuple[str | tuple[str, ...] | None, ...]  # for each axis of an array, over what of the mesh it splits
+Spec = tuple[str | None, ...]  # for each axis of an array the axis of the mesh that it splits over
 Layout = Callable[[str, Array, Spec, Mesh], Spec]  # (path of a leaf, leaf, its spec so far, mesh) -> its spec
 
 DATA, MODEL = "data", "model"
@@ -41,16 +41,11 @@ def replicated(path: str, leaf: Array, spec: Spec, mesh: Mesh) -> Spec:
 def fsdp(path: str, leaf: Array, spec: Spec, mesh: Mesh) -> Spec:
     """Fully sharded data parallel: each leaf is split along its largest axis that divides by the mesh's "data".
 
-    An axis that "model" splits already is split on: were it another one, the compiler would move activations instead
-    of parameters (a small GPT on data=4, model=2 sent five times as much, and was half as fast).
-
-    Parameters, gradients and optimizer state take 1/n of the memory; the compiler gathers a layer's parameters
-    when they are needed. Source: Rajbhandari et al. 2020, arXiv:1910.02054 (ZeRO stage 3).
+    Parameters and optimizer state take 1/n of the memory between steps; in a step `sharded` has the parameters
+    gathered. Source: Rajbhandari et al. 2020, arXiv:1910.02054 (ZeRO stage 3).
     """
     if DATA in spec:
         return spec
-    if MODEL in spec and leaf.shape[at := spec.index(MODEL)] % (mesh.shape[DATA] * mesh.shape[MODEL]) == 0:
-        return _placed(spec, at, (MODEL, DATA))
     fitting = [(size, i) for i, size in enumerate(leaf.shape) if spec[i] is None and _divides(mesh, DATA, size)]
     return _placed(spec, max(fitting)[1], DATA) if fitting else spec
 
@@ -147,5 +142,5 @@ def _divides(mesh: Mesh, name: str, size: int) -> bool:
     return size > 0 and size % mesh.shape[name] == 0
 
 
-def _placed(spec: Spec, at: int, name: str | tuple[str, ...]) -> Spec:
+def _placed(spec: Spec, at: int, name: str) -> Spec:
     return (*spec[:at], name, *spec[at + 1 :])

@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
 from adl.core.layout import Layout, data_mesh, shardings
-from adl.core.types import Algorithm, Array, BadInput, Batch, Key, Metrics, Probe, PyTree, State
+from adl.core.types import Algorithm, Array, BadInput, Batch, Key, Learner, Metrics, Probe, PyTree, State
 
 
 def fold_in(key: Key, data: Array | int) -> Key:
@@ -154,7 +154,8 @@ def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
         for leaf in jax.tree.leaves(batch):
             _require_divisible(leaf.shape[0], mesh)
         batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, NamedSharding(mesh, rows)), batch)
-        state, metrics = alg.step(key, _laid_out(state, alg.axes, mesh, layouts), batch)
+        state = _gathered(_laid_out(state, alg.axes, mesh, layouts), shardings(alg.axes, state, mesh, layouts), mesh)
+        state, metrics = alg.step(key, state, batch)
         metrics = lax.with_sharding_constraint(metrics, NamedSharding(mesh, PartitionSpec()))
         return _laid_out(state, alg.axes, mesh, layouts), metrics
 
@@ -351,6 +352,24 @@ def _require_divisible(size: int, mesh: Mesh) -> None:
 
 def _laid_out(state: PyTree, axes: PyTree, mesh: Mesh, layouts: Sequence[Layout]) -> PyTree:
     return lax.with_sharding_constraint(state, shardings(axes, state, mesh, layouts))
+
+
+def _gathered(state: PyTree, split: PyTree, mesh: Mesh) -> PyTree:
+    """Parameters of each learner whole along the mesh's first axis; what else splits stays as it is.
+
+    Left to itself the compiler may move activations instead: a step of GPT-2, fully sharded over 64 chips, sent seven
+    times as much, and over 256 did not fit.
+    """
+
+    def gather(leaf, sharding):
+        spec = [None if name == mesh.axis_names[0] else name for name in sharding.spec]
+        return lax.with_sharding_constraint(leaf, NamedSharding(mesh, PartitionSpec(*spec)))
+
+    def one(node, sharding):
+        is_learner = isinstance(node, Learner)
+        return node._replace(params=jax.tree.map(gather, node.params, sharding.params)) if is_learner else node
+
+    return jax.tree.map(one, state, split, is_leaf=lambda node: isinstance(node, Learner))
 
 
 def _placed(init: Callable, axes: PyTree, mesh: Mesh, layouts: Sequence[Layout] = ()) -> Callable:
