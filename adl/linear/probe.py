@@ -34,7 +34,7 @@ def linear_probe(
       references: other features, to compare with.
     Returns:
       `probe(key, state)`: `accuracy` on the test split; that of each reference, by its name, and the `margin` over the
-      best of them where there are any; and the test split's `features` `[M, D]`, standardised.
+      best of them where there are any; and the test split's `features` `[M, D]`, as they came.
     Source: Alain & Bengio 2016, arXiv:1610.01644.
     """
     l2 = 1 / len(train) if l2 is None else l2
@@ -47,11 +47,11 @@ def linear_probe(
         return full_pass(measure, data.padded(split.require("image"), 500), len(split))(key, state)["features"]
 
     def accuracy(represent, key, state):
-        x, y = (features(represent, key, state, split) for split in (train, test))
+        x, shown = (features(represent, key, state, split) for split in (train, test))
         mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
-        x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, y))
+        x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown))
         weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
-        return (log_odds(weights, y).argmax(-1) == wanted).astype(jnp.float32), y
+        return (log_odds(weights, y).argmax(-1) == wanted).astype(jnp.float32), shown
 
     def probe(key, state):
         correct, shown = accuracy(represent, key, state)

@@ -57,8 +57,7 @@ def test_probe_is_scikit_learns_pipeline():
     theirs = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10000)).fit(pixels(TRAIN), TRAIN["label"])
     accuracy = theirs.score(pixels(TEST), TEST["label"])
     assert abs(result["accuracy"].value - accuracy) < 1.5 / 360  # rounding may move one picture across a border
-    dim = theirs[0].transform(pixels(TEST))
-    np.testing.assert_allclose(result["features"], dim, atol=1e-3)
+    np.testing.assert_allclose(result["features"], 2.55 * pixels(TEST), rtol=1e-5)
     mean = [a["image"].mean((1, 2, 3))[:, None] for a in (TRAIN, TEST)]
     dull = make_pipeline(StandardScaler(), LogisticRegression(max_iter=10000, C=4)).fit(mean[0], TRAIN["label"])
     assert abs(result["brightness"].value - dull.score(mean[1], TEST["label"])) < 0.02
