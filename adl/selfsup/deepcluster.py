@@ -49,7 +49,8 @@ def deepcluster(
     example that was never looked at has no class, and counts in no cluster and no loss.
 
     Learning reports the descended `loss` in nats and the `accuracy` in [0, 1] with which the classes are told;
-    assigning the `stability`: normalised mutual information in [0, 1] of the classes with those of before.
+    assigning, from the second time on, the `stability`: normalised mutual information in [0, 1] of the classes with
+    those of before.
 
     Args:
       embedder: encoder and projector, the latter to the space of the clusters.
@@ -84,7 +85,7 @@ def deepcluster(
         centres = spherical_kmeans(key, state.bank, is_seen(state.bank), num_clusters, num_lloyd)
         label = nearest(state.bank, centres)[0].astype(jnp.int32)
         before = contingency(state.label, label, num_x=num_clusters, num_y=num_clusters)
-        metrics = {"stability": Mean.of(normalized_mutual_information(before))}
+        metrics = {"stability": Mean.of(normalized_mutual_information(before), is_seen(state.centres[0]))}
         return state._replace(centres=centres, label=label), metrics
 
     def loss(key, params, extras, batch, centres, label, weight):
@@ -121,5 +122,5 @@ def spherical_kmeans(key: Array, x: Array, weight: Array, num_clusters: int, num
 
 
 def is_seen(bank: Array) -> Array:
-    """`[...]` 1.0 where a row of `bank [..., P]` holds a projection, 0.0 where it is still zero."""
+    """`[...]` 1.0 where a row of `bank [..., P]`, or a centre, is there already, 0.0 where it is still zero."""
     return (jnp.square(bank).sum(-1) > 0).astype(bank.dtype)
