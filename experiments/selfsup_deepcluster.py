@@ -162,7 +162,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
             "accuracy": accuracy_figure,
             "nmi": nmi_figure,
             "classes": classes_figure,
-            "members": functools.partial(members_figure, image=np.asarray(data.image.unit(image))),
+            "members": functools.partial(members_figure, image=data.image.unit(train.arrays["image"])),
             "features": functools.partial(features_figure, label=test.arrays["label"]),
         },
     )
