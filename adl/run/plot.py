@@ -94,8 +94,8 @@ def curves(
     ax.margins(x=0.02)
     for name, value in references.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
-        place = {"transform": ax.get_yaxis_transform(), "va": "bottom"}
-        ax.text(0.02, value, name, color="0.4", fontsize=7, **place)
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}  # curves begin at the left
+        ax.text(0.99, value, name, color="0.4", fontsize=7, **place)
     if outcome.settings:
         keys = [Line2D([], [], color=shade, label=label) for label, shade in zip(outcome.settings, shades, strict=True)]
         lines = zip(metrics, LINES * len(metrics), strict=False)

@@ -57,7 +57,8 @@ def deepcluster(
       tx: optax transformation.
       num_examples: N, of which every device keeps the bank.
       num_clusters: K >= 2; several times as many as one would guess do no harm.
-      periods: steps of looking, N / B for one look at each, and of learning.
+      periods: steps of looking, N / B for one look at each (an example that shuffled batches pass over keeps
+        its row of the round before), and of learning.
       view: random view of encoded pictures, in learning only.
       temperature: > 0, of the softmax over cosines.
       num_lloyd: steps of k-means a time, from a new start by k-means++.
