@@ -1,7 +1,7 @@
 """Handwritten digits without their labels: an encoder learns to tell the clusters of its own representations.
 
 DeepCluster, Caron et al. 2018, arXiv:1807.05520, with the centres as classifier (its second version: Caron et al. 2020,
-arXiv:2006.09882, appendix D): look at all pictures, cluster what is seen, learn the clusters from random views, again.
+arXiv:2006.09882, appendix): look at all pictures, cluster what is seen, learn the clusters from random views, again.
 Its clusters are compared with the classes, its features by a linear probe: softmax regression on the frozen,
 standardised features of the training split (C = 1), tested on other writers' digits.
 

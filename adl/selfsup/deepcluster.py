@@ -5,7 +5,7 @@
     learn   loss = -log softmax(centres . unit(embedder(view(x_i))) / temperature)_label_i
 
 in turn. The centres are the classifier, as in the second version: no head that starts anew when clusters change.
-Sources: Caron et al. 2018, arXiv:1807.05520; the second version, Caron et al. 2020, arXiv:2006.09882, appendix D.
+Sources: Caron et al. 2018, arXiv:1807.05520; the second version, Caron et al. 2020, arXiv:2006.09882, appendix.
 """
 
 from collections.abc import Callable
