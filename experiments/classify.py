@@ -183,12 +183,9 @@ def loss_figure(outcome: run.Outcome) -> Figure:
 def accuracy_figure(outcome: run.Outcome, *, references: Mapping[str, float]) -> Figure:
     """Accuracy on training views and on the test split, with what others reach on the same split."""
     curves = {"train (random views)": "train/accuracy", "test (averaged parameters)": "test/accuracy"}
-    figure = plot.curves(outcome, curves, y_label="accuracy", title="Accuracy")
+    named = {f"{name} {value:.1%}": value for name, value in references.items()}
+    figure = plot.curves(outcome, curves, y_label="accuracy", title="Accuracy", references=named)
     ax = figure.axes[0]
-    for name, value in references.items():
-        ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
-        text = f"{name} {value:.1%}"
-        ax.text(0.02, value, text, transform=ax.get_yaxis_transform(), color="0.4", va="bottom", fontsize=7)
     _, accuracy = outcome.curve("test/accuracy")
     late = np.nanmin(accuracy[len(accuracy) // 4 :])
     ax.set_ylim(min([late, *references.values()]) - 0.01, 1.002)  # where the curves differ, not how they began

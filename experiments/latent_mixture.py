@@ -282,15 +282,14 @@ def classes_figure(outcome: run.Outcome, *, view: View) -> Figure:
     r = outcome.arrays["test/responsibility"]
     share = np.stack([r[view.label == label].mean(0) for label in range(view.label.max() + 1)])
     order = np.lexsort((-share.max(0), share.argmax(0)))
-    figure, axes = plot.panel(size=(1.6 + 0.3 * share.shape[1], 0.9 + 0.3 * share.shape[0]))
-    ax = axes[0, 0]
-    image = ax.imshow(share[:, order], cmap="Blues", vmin=0, vmax=1)
-    ax.set_xticks(range(share.shape[1]), order)
-    ax.set_yticks(range(share.shape[0]))
-    ax.tick_params(length=0)
-    ax.set(xlabel="component", ylabel="class", title="Who answers for whom")
-    figure.colorbar(image, ax=axes, shrink=0.8, label="mean responsibility, test").ax.tick_params(labelsize=8)
-    return figure
+    return plot.heat_map(
+        share[:, order],
+        x_label="component",
+        y_label="class",
+        title="Who answers for whom",
+        bar_label="mean responsibility, test",
+        col_labels=order,
+    )
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ from adl.core import (
     tree,
 )
 from adl.linear import bayes
+from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.transformer import GPT
 from adl.rl.cartpole import cartpole
@@ -46,6 +47,9 @@ from adl.rl.ppo import ppo
 from adl.run.checkpoint import Checkpoints
 from adl.sampling.hmc import hmc
 from adl.sampling.nuts import nuts
+from adl.selfsup.byol import byol
+from adl.selfsup.deepcluster import deepcluster
+from adl.selfsup.embedder import perceptron
 from adl.sequence.language import language_model
 
 KEY = jax.random.key(7)
@@ -179,6 +183,27 @@ def predict_next(axis: str | None) -> Algorithm:
     return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis)
 
 
+def speckled(key: jax.Array, image: jax.Array) -> jax.Array:
+    return data.views.random_noise(key, image, std=0.1)
+
+
+def bootstrap(axis: str | None) -> Algorithm:
+    embedder, predictor = perceptron((16, 16), (16, 8), axis=axis), MLP((16, 8))
+    return byol(embedder, predictor, optax.adam(0.01), view=speckled, encode=data.image.unit, axis=axis)
+
+
+def clusters(axis: str | None) -> Algorithm:
+    """Phases so short that three steps see all of them."""
+    of = {"num_examples": 16, "num_clusters": 4, "periods": (1, 6), "num_lloyd": 3}
+    embedder = perceptron((16, 16), (16, 8), axis=axis)
+    return deepcluster(embedder, optax.adam(0.01), view=speckled, encode=data.image.unit, axis=axis, **of)
+
+
+def numbered(step: int) -> dict[str, np.ndarray]:
+    """The same pictures at every step, and what they are called."""
+    return {"image": IMAGES[0], "index": np.arange(16, dtype=np.int32)}
+
+
 def far_chains(make: Callable, axis: str | None, **options) -> Algorithm:
     """Chains of a correlated Gaussian that begin ten standard deviations away and warm up while they come near."""
     precision = jnp.array([[2.0, -1.0], [-1.0, 1.0]])
@@ -212,6 +237,8 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "language_model": Case(predict_next, texts, "loss"),
+    "byol": Case(bootstrap, images, "loss", is_deterministic=False),
+    "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),
     "ppo": Case(balance, lambda step: (), "return", is_deterministic=False, rises=True),
     "hmc": Case(functools.partial(far_chains, hmc, num_leapfrog=3), nothing, "potential", is_deterministic=False),
     "nuts": Case(functools.partial(far_chains, nuts, metric="dense"), nothing, "potential", is_deterministic=False),
@@ -249,6 +276,11 @@ def assert_same(a: Any, b: Any, **tolerance) -> None:
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **(tolerance or {"rtol": 2e-4, "atol": 1e-5})), a, b)
 
 
+def reported(case: Case, seen: list) -> np.ndarray:
+    """The metric that falls, at the steps whose phase reports it."""
+    return np.array([float(m[case.falls].value) for m in seen if float(m[case.falls].count) > 0])
+
+
 def assert_agree(case: Case, a: Any, b: Any) -> None:
     """Same states and metrics; where devices draw their own noise, the same loss within its spread."""
     if case.is_deterministic:  # of metrics the values: what every device counts is counted eight times
@@ -256,7 +288,7 @@ def assert_agree(case: Case, a: Any, b: Any) -> None:
         assert_same(state_a, state_b)
         assert_same(*([{k: v.value for k, v in m.items()} for m in seen] for seen in (seen_a, seen_b)))
     else:
-        ours, theirs = ([float(m[case.falls].value) for m in metrics] for _, metrics in (a, b))
+        ours, theirs = (reported(case, metrics) for _, metrics in (a, b))
         spread = np.std(ours, ddof=1) + np.std(theirs, ddof=1) + 0.02 * abs(np.mean(ours))
         assert abs(np.mean(ours) - np.mean(theirs)) < 4 * spread / np.sqrt(len(ours))
 
@@ -345,7 +377,7 @@ def test_resume_is_the_straight_run_bit_for_bit(case, reference, tmp_path):
 
 def test_progress(case):
     _, seen = run(jitted(case.make(None)), case, case.steps)
-    values = np.array([float(m[case.falls].value) for m in seen if float(m[case.falls].count) > 0])
+    values = reported(case, seen)
     fifth = max(len(values) // 5, 1)
     change = values[-fifth:].mean() - values[:fifth].mean()
     assert change > 0 if case.rises else change < 0

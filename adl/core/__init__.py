@@ -14,7 +14,7 @@ from adl.core.lift import (
     sharded,
     trace,
 )
-from adl.core.statistics import accumulate, full_pass, standardise
+from adl.core.statistics import accumulate, full_pass, gathered, standardise
 from adl.core.types import Algorithm, BadInput, Batch, Key, Learner, Lift, Mean, Metrics, Probe, PyTree, State
 
 __all__ = [
@@ -38,6 +38,7 @@ __all__ = [
     "ensemble",
     "fsdp",
     "full_pass",
+    "gathered",
     "jitted",
     "layout",
     "lift",

@@ -52,6 +52,18 @@ def standardise(x: Array, axis: str | None = None, *, epsilon: float = 1e-8) -> 
     return centred / (jnp.sqrt(mean(jnp.square(centred))) + epsilon)
 
 
+def gathered(x: PyTree, axis: str | None = None) -> PyTree:
+    """Rows `[n B, ...]` of all n devices, in their order, of each leaf `[B, ...]`.
+
+    What every device must know of the whole batch. A key, too: `gathered(key[None], axis)[0]` is luck that they share.
+
+    Args:
+      x: leaves `[B, ...]`, this device's share.
+      axis: as in `descend`; None: `x` is the whole already.
+    """
+    return x if axis is None else lax.all_gather(x, axis, tiled=True)
+
+
 def full_pass(
     measure: Callable[[Key, State, PyTree], Mapping[str, Mean | Array]], batches: PyTree, num_examples: int
 ) -> Probe:

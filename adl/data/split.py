@@ -47,6 +47,10 @@ class Split:
     def _with(self, names: Sequence[str]) -> "Split":
         return Split({name: self.arrays[name] for name in names}, self.info)
 
+    def numbered(self) -> "Split":
+        """The same examples with a column "index" more, int32: 0 ... N - 1, by which a state can remember them."""
+        return Split({**self.arrays, "index": np.arange(len(self), dtype=np.int32)}, self.info)
+
     @property
     def num_classes(self) -> int:
         """Number K of classes of the column "label"."""
@@ -84,8 +88,25 @@ class StoredSplit(Split):
         """Columns `[B, ...]` of the rows `[B]`, read now."""
         return stacked(self.source.__getitems__([int(row) for row in rows]), self.names)
 
+    def numbered(self) -> "StoredSplit":
+        """As in `Split`."""
+        return StoredSplit(_Numbered(self.source), self.info, (*self.names, "index"))
+
     def _with(self, names: Sequence[str]) -> "StoredSplit":
         return StoredSplit(self.source, self.info, names)
+
+
+class _Numbered:
+    """A source whose examples carry their row."""
+
+    def __init__(self, source: Any):
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        return [{**example, "index": row} for row, example in zip(rows, self.source.__getitems__(rows), strict=True)]
 
 
 def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> dict[str, np.ndarray]:

@@ -1,10 +1,34 @@
 """Views of images: random augmentations inside the step, each example with luck of its own."""
 
+from collections.abc import Callable
+
 import chex
 import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array, Key
+
+
+def composed(*views: Callable[[Key, Array], Array]) -> Callable[[Key, Array], Array]:
+    """A view of a view of ...: the first of `views` sees the images, each with a key of its own."""
+
+    def view(key: Key, images: Array) -> Array:
+        for part, own in zip(views, jax.random.split(key, len(views)), strict=True):
+            images = part(own, images)
+        return images
+
+    return view
+
+
+def random_noise(key: Key, images: Array, *, std: float) -> Array:
+    """Images of any shape with independent Gaussian noise in every pixel, not clipped.
+
+    Args:
+      key: consumed.
+      images: floats.
+      std: >= 0, standard deviation in units of the pixels; 0 changes nothing.
+    """
+    return images + std * jax.random.normal(key, images.shape, images.dtype)
 
 
 def random_shift(key: Key, images: Array, *, pixels: int) -> Array:

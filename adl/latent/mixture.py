@@ -19,7 +19,8 @@ from jax.scipy.linalg import solve_triangular
 
 from adl.core import Algorithm, Key, Mean, PyTree, accumulate, tree
 from adl.core.types import Array
-from adl.latent.kmeans import kmeans, nearest, weighted
+from adl.latent.kmeans import kmeans, weighted
+from adl.prob.clusters import nearest
 
 EPSILON = float(jnp.finfo(jnp.float32).eps)
 TINY = 10 * EPSILON  # points that a component counts besides its own: nothing is divided by 0, no weight is 0

@@ -12,7 +12,7 @@ Initializer = Callable[..., Array]  # of flax: (key, shape, dtype) -> array
 class MLP(nn.Module):
     """Fully connected network; the last layer is affine.
 
-    h_0 = x,   h_l = activation(W_l^T h_{l-1} + b_l),   output = W_L^T h_{L-1} + b_L
+    h_0 = x,   h_l = activation(norm(W_l^T h_{l-1} + b_l)),   output = W_L^T h_{L-1} + b_L
 
     Dropout acts on the hidden layers when a `dropout` key is given to `apply`, and only then.
 
@@ -25,6 +25,7 @@ class MLP(nn.Module):
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
     kernel_init: Initializer = nn.initializers.lecun_normal()
     output_init: Initializer | None = None  # of the last layer's kernel; None: as the others'
+    norm: Callable[..., nn.Module] | None = None  # of the hidden layers, `norm(dtype=...)`; None: none
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -32,7 +33,11 @@ class MLP(nn.Module):
         # Rows of one matrix: on CPU the kernel's gradient is three times slower when it contracts two axes.
         h = x.reshape(-1, x.shape[-1])
         for width in self.features[:-1]:
-            h = self.activation(nn.Dense(width, dtype=self.dtype, kernel_init=self.kernel_init)(h))
+            # A bias would be taken away by the norm, which has one of its own.
+            h = nn.Dense(width, use_bias=self.norm is None, dtype=self.dtype, kernel_init=self.kernel_init)(h)
+            if self.norm is not None:
+                h = self.norm(dtype=self.dtype)(h)
+            h = self.activation(h)
             h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
         h = nn.Dense(self.features[-1], dtype=self.dtype, kernel_init=self.output_init or self.kernel_init)(h)
         return h.reshape(*x.shape[:-1], self.features[-1])

@@ -41,17 +41,17 @@ class ResNet(nn.Module):
     Source: He et al. 2016, arXiv:1603.05027, figure 1(b); group normalisation: Wu & He 2018, arXiv:1803.08494.
     """
 
-    num_classes: int  # K, size of the output
+    num_classes: int | None  # K, size of the output; None: the features themselves, without the affine map
     channels: Sequence[int] = (16, 32, 64)  # of each stage
     num_blocks: int = 1  # residual blocks a stage, of two convolutions each
     stem_stride: int = 1  # of the first convolution; 2 is four times cheaper
     norm: Callable[..., nn.Module] = group_norm  # `norm(dtype=...)`; or `BatchNorm`, with the axis that it needs
     dropout: float = 0.0  # in [0, 1)
-    dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters, logits and features are float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """`[B, K]` logits from pictures `x` `[B, H, W, C]`."""
+        """`[B, K]` logits, or features `[B, channels[-1]]`, from pictures `x` `[B, H, W, C]`."""
         h = nn.Conv(self.channels[0], (3, 3), self.stem_stride, use_bias=False, dtype=self.dtype)(x)
         for stage, width in enumerate(self.channels):
             for block in range(self.num_blocks):
@@ -59,7 +59,7 @@ class ResNet(nn.Module):
                 h = ResidualBlock(width, stride, self.norm, self.dtype)(h)
         h = nn.relu(self.norm(dtype=self.dtype)(h)).mean((1, 2))
         h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
-        return nn.Dense(self.num_classes, dtype=jnp.float32)(h)
+        return h.astype(jnp.float32) if self.num_classes is None else nn.Dense(self.num_classes, dtype=jnp.float32)(h)
 
 
 class ResidualBlock(nn.Module):

@@ -21,6 +21,10 @@ class Outcome(NamedTuple):
         rows = [row for row in self.history if name in row]
         return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows], float)
 
+    def last(self, name: str) -> float:
+        """The value of a metric where it was written last; of several runs their mean."""
+        return float(np.mean(self.curve(name)[1][-1]))
+
 
 class NoData(Sequence):
     """The batches `()` of an algorithm that brings its own: chains of a density, players of a game."""

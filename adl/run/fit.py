@@ -171,7 +171,7 @@ class _Run:
             return {}
         stacked = jax.device_get(lift.stack([metrics for _, _, metrics in window]))
         for index, (first, n, _) in enumerate(window):
-            self.require_finite(first, {key: _value(tree.take(mean, index)) for key, mean in stacked.items()}, steps=n)
+            self.require_finite(first, {key: _judged(tree.take(mean, index)) for key, mean in stacked.items()}, steps=n)
         return {key: _value(Mean(mean.total.sum(0), mean.count.sum(0))) for key, mean in stacked.items()}
 
     def require_finite(self, step: int, values: Mapping[str, np.ndarray], *, steps: int = 1) -> None:
@@ -298,6 +298,11 @@ def _value(mean: Mean) -> np.ndarray:
     """Value `[runs...]` of a fetched mean; nan where nothing was counted."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(mean.total) / np.asarray(mean.count)
+
+
+def _judged(mean: Mean) -> np.ndarray:
+    """Its value, but its total where nothing was counted: a phase that does not report the loss is no failure."""
+    return np.where(np.asarray(mean.count) == 0, mean.total, _value(mean))
 
 
 def _spelled(value: np.ndarray) -> str:

@@ -61,6 +61,7 @@ def curves(
     y_label: str,
     title: str,
     y_scale: Literal["linear", "log"] = "linear",
+    references: Mapping[str, float] = {},
 ) -> Figure:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
@@ -73,6 +74,7 @@ def curves(
       y_label: quantity and unit of the vertical axis.
       title: of the figure.
       y_scale: of the vertical axis.
+      references: values to compare with, by name: a dotted line each.
     Raises:
       KeyError: if a metric was never written.
     """
@@ -90,6 +92,10 @@ def curves(
             _curve(ax, steps, values, color, "-")
     ax.set(xlabel="step", ylabel=y_label, title=title, yscale=y_scale)
     ax.margins(x=0.02)
+    for name, value in references.items():
+        ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}  # curves begin at the left
+        ax.text(0.99, value, name, color="0.4", fontsize=7, **place)
     if outcome.settings:
         keys = [Line2D([], [], color=shade, label=label) for label, shade in zip(outcome.settings, shades, strict=True)]
         lines = zip(metrics, LINES * len(metrics), strict=False)
@@ -115,6 +121,62 @@ def _curve(ax: Axes, steps: np.ndarray, values: np.ndarray, color: Any, line: st
     if count > 1:
         error = runs.std(-1, ddof=1) / np.sqrt(runs.count(-1))
         ax.fill_between(steps, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
+
+
+def embedding(points: np.ndarray, label: np.ndarray, *, title: str) -> Figure:
+    """Features in the plane of their first two principal components, each class in its colour and under its number.
+
+    Args:
+      points: `[N, D]`, D >= 2.
+      label: `[N]` integers >= 0.
+      title: of the figure; below it stands the share of the variance that the plane shows.
+    """
+    centred = np.asarray(points, float) - np.mean(points, 0)
+    values, directions = np.linalg.eigh(centred.T @ centred)
+    plane = centred @ directions[:, :-3:-1]
+    figure, axes = panel(size=(4.6, 4.4))
+    ax = axes[0, 0]
+    shades = matplotlib.colormaps["tab20"].colors
+    for k in np.unique(label):
+        own, shade = plane[label == k], shades[(2 * k + k // 10) % 20]
+        ax.scatter(*own.T, s=8, color=shade, linewidths=0, alpha=0.8)
+        frame = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": shade, "linewidth": 1}
+        ax.text(*np.median(own, 0), str(k), ha="center", va="center", fontsize=8, bbox=frame)
+    share = values[-2:].sum() / max(values.sum(), 1e-12)
+    ax.set(xlabel="first principal component", ylabel="second", title=f"{title}\n({share:.0%} of the variance)")
+    ax.set(xticks=[], yticks=[], aspect="equal")
+    return figure
+
+
+def heat_map(
+    counts: np.ndarray,
+    *,
+    x_label: str,
+    y_label: str,
+    title: str,
+    bar_label: str,
+    col_labels: Sequence[object] | None = None,
+) -> Figure:
+    """A matrix as shades of blue, from 0 to its largest entry.
+
+    Args:
+      counts: `[R, C]`, >= 0.
+      x_label: what the columns are.
+      y_label: what the rows are, counted from 0.
+      title: of the figure.
+      bar_label: quantity and unit of the entries.
+      col_labels: C labels; None counts them from 0.
+    """
+    rows, cols = counts.shape
+    figure, axes = panel(size=(1.6 + 0.3 * min(cols, 30), 0.9 + 0.3 * rows))
+    ax = axes[0, 0]
+    image = ax.imshow(counts, cmap="Blues", vmin=0, aspect="auto" if cols > 30 else "equal")
+    ax.set_xticks(range(cols), range(cols) if col_labels is None else col_labels)
+    ax.set_yticks(range(rows))
+    ax.tick_params(length=0)
+    ax.set(xlabel=x_label, ylabel=y_label, title=title)
+    figure.colorbar(image, ax=axes, shrink=0.8, label=bar_label).ax.tick_params(labelsize=8)
+    return figure
 
 
 def image_grid(

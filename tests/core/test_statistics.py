@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.core import Mean, accumulate, full_pass, standardise
+from adl.core import Mean, accumulate, full_pass, gathered, standardise
 
 
 def test_accumulate_sums_over_devices():
@@ -43,3 +43,15 @@ def test_standardise_is_over_all_devices():
     got = jax.vmap(lambda x: standardise(x, "devices"), axis_name="devices")(jnp.asarray(data))
     np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-6)
     np.testing.assert_array_equal(standardise(jnp.full(3, 7.0)), np.zeros(3))
+
+
+def test_every_device_gathers_all_rows_in_order_and_the_first_key():
+    data = {"a": jnp.arange(24.0).reshape(4, 3, 2), "b": jnp.arange(12).reshape(4, 3)}
+    got = jax.vmap(lambda x: gathered(x, "devices"), axis_name="devices")(data)
+    for name, whole in data.items():
+        for device in range(4):
+            np.testing.assert_array_equal(got[name][device], np.concatenate(whole))
+    assert gathered(data) is data
+    keys = jax.random.split(jax.random.key(0), 4)
+    luck = jax.vmap(lambda key: gathered(key[None], "devices")[0], axis_name="devices")(keys)
+    np.testing.assert_array_equal(jax.random.key_data(luck), np.stack([jax.random.key_data(keys[0])] * 4))

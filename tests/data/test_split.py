@@ -71,3 +71,13 @@ def test_columns_have_the_types_that_jax_holds():
     }
     assert got["text"][0] == b"a\x00", "an array of bytes would lose the zero"
     assert [len(x) for x in got["ragged"]] == [2, 3] and got["boxes"][0] == {"b": [1]}
+
+
+@pytest.mark.parametrize("split", [Split(ARRAYS), StoredSplit(Source())], ids=["memory", "disk"])
+def test_numbered_examples_know_their_row(split):
+    rows = np.array([5, 0, 5, 12])
+    numbered = split.numbered()
+    got = numbered.require("image", "index").take(rows)
+    np.testing.assert_array_equal(got["index"], rows)
+    np.testing.assert_array_equal(got["image"], ARRAYS["image"][rows])
+    assert got["index"].dtype == np.int32 and len(numbered) == 13 and numbered.names == ("image", "label", "index")

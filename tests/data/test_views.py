@@ -6,7 +6,7 @@ from collections.abc import Callable
 import jax
 import numpy as np
 import pytest
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from adl.data import views
 
@@ -118,3 +118,18 @@ def test_a_view_is_a_function_of_its_key():
     first, other = view(KEY, IMAGES), view(jax.random.key(1), IMAGES)
     np.testing.assert_array_equal(first, view(KEY, IMAGES))
     assert (np.abs(first - other).reshape(6, -1).max(-1) > 1e-3).all()
+
+
+def test_noise_is_normal_and_of_its_size():
+    images = np.full((50, 8, 8, 1), 3, "f")
+    noise = jitted(views.random_noise, std=0.5)(KEY, images) - images
+    assert stats.kstest(noise.ravel() / 0.5, "norm").pvalue > 1e-3
+    np.testing.assert_array_equal(jitted(views.random_noise, std=0.0)(KEY, images), images)
+
+
+def test_composed_views_see_each_other_in_order_with_keys_of_their_own():
+    noise = functools.partial(views.random_noise, std=1.0)
+    got = views.composed(noise, lambda key, x: 10 * x, noise)(KEY, IMAGES)
+    first, _, last = jax.random.split(KEY, 3)
+    np.testing.assert_allclose(got, noise(last, 10 * noise(first, IMAGES)), rtol=1e-5)
+    assert abs(np.corrcoef(np.ravel(noise(first, IMAGES) - IMAGES), np.ravel(noise(last, IMAGES) - IMAGES))[0, 1]) < 0.2

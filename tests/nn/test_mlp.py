@@ -7,6 +7,7 @@ import pytest
 import scipy.special
 
 from adl.nn.mlp import MLP
+from adl.nn.resnet import BatchNorm
 
 X = np.random.default_rng(0).normal(size=(2, 3, 5)).astype("f")
 
@@ -58,3 +59,13 @@ def test_kernels_start_as_asked():
     for output, last in ((None, 1.0), (twos, 2.0)):
         params = MLP((3, 2), kernel_init=ones, output_init=output).init(jax.random.key(0), X)["params"]
         assert (params["Dense_0"]["kernel"] == 1).all() and (params["Dense_1"]["kernel"] == last).all()
+
+
+def test_norm_comes_between_affine_map_and_nonlinearity():
+    model = MLP((7, 4), norm=BatchNorm)
+    variables = model.init(jax.random.key(0), X)
+    got, _ = model.apply(variables, X, mutable=["batch_stats"])
+    first, last = (variables["params"][f"Dense_{i}"] for i in range(2))
+    h = np.float64(X.reshape(-1, 5)) @ np.float64(first["kernel"])
+    h = np.maximum((h - h.mean(0)) / np.sqrt(h.var(0) + 1e-5), 0)  # flax's epsilon
+    np.testing.assert_allclose(got.reshape(-1, 4), h @ np.float64(last["kernel"]) + np.float64(last["bias"]), atol=1e-4)

@@ -33,6 +33,20 @@ def test_logits_are_float32_and_parameters_too_in_bfloat16():
     assert sum("ResidualBlock" in name for name in variables["params"]) == 4
 
 
+def test_without_classes_it_ends_with_what_the_head_would_read():
+    x = jnp.asarray(RNG.normal(size=(3, 6, 6, 1)), jnp.float32)
+    whole, headless = ResNet(7, (8, 16)), ResNet(None, (8, 16), dtype=jnp.bfloat16)
+    variables = whole.init(KEY, x)
+    head = variables["params"].pop("Dense_0")
+    features = ResNet(None, (8, 16)).apply(variables, x)
+    assert features.shape == (3, 16)
+    logits = whole.apply({"params": {**variables["params"], "Dense_0": head}}, x)
+    np.testing.assert_allclose(
+        np.asarray(features) @ np.asarray(head["kernel"]) + np.asarray(head["bias"]), logits, atol=1e-5
+    )
+    assert headless.apply(variables, x).dtype == jnp.float32
+
+
 def test_block_is_the_identity_where_its_last_convolution_is_zero():
     x = jnp.asarray(RNG.normal(size=(2, 6, 6, 8)), jnp.float32)
     block = ResidualBlock(8, 1, group_norm, jnp.float32)

@@ -18,7 +18,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from adl import run
-from adl.core import Algorithm, Learner, Mean, descend
+from adl.core import Algorithm, Learner, Mean, alternate, descend
 from adl.run.record import lock, read_rows
 
 HERE = Path(__file__).parent
@@ -38,6 +38,7 @@ class Config(run.Config):
     power: run.Positive = 2.0  # of the loss; no number for a Python branch
     poison: run.Natural = 0  # step whose batch is nan; 0: none
     overflow: run.Natural = 0  # step whose batch is 1e30; 0: none
+    rests: run.Natural = 0  # steps after each, in which nothing is learned or reported
     stop: run.Natural = 0  # step before which the process is told to stop; 0: none
     by: int = signal.SIGTERM  # with this signal
     fill: str = ""  # file that takes all space of its disk before step 6; empty: none
@@ -73,7 +74,8 @@ def build(config, axis):
     def loss(key, params, extras, x):
         return {"loss": Mean.of((model.apply({"params": params}, x) - x.sum(-1, keepdims=True)) ** 2)}, extras
 
-    def probe(key, learner):
+    def probe(key, state):
+        learner = state.state if config.rests else state
         predicted = model.apply(learner.variables, X)
         return {"loss": Mean.of((predicted - X.sum(-1, keepdims=True)) ** 2), "noise": jax.random.normal(key, (3,))}
 
@@ -88,6 +90,8 @@ def build(config, axis):
         return figure
 
     algorithm = Algorithm(init, descend(loss, tx, axis))
+    if config.rests:
+        algorithm = alternate(init, (algorithm.step, lambda key, state, x: (state, {})), (1, config.rests))
     return run.Experiment(algorithm, Batches(config), {"test": probe}, {"last": probe}, {"loss": draw})
 
 
@@ -207,6 +211,14 @@ def test_nan_stops_with_the_step_and_the_last_good_checkpoint(tmp_path, capsys):
         launch(tmp_path / "run", "--poison", "9")
     with fails(capsys, 1, "nan at steps 5 to 9", "no checkpoint yet"):
         launch(tmp_path / "scan", "--poison", "9", "--steps_per_call", "5", "--checkpoint_every", "100")
+
+
+def test_a_phase_that_reports_no_loss_is_no_failure(tmp_path, capsys):
+    """Rows cover two steps: of one that learns and one that rests, of two that rest, ..."""
+    rows = launch(tmp_path / "run", "--rests", "2")
+    assert [row["train/loss"] is None for row in rows if "train/loss" in row] == [False, False, True] * 2
+    with fails(capsys, 1, "loss is nan at step 9;"):
+        launch(tmp_path / "poisoned", "--rests", "2", "--poison", "9")
 
 
 def test_a_state_that_is_not_finite_is_never_saved(tmp_path, capsys):

@@ -97,3 +97,32 @@ def test_panel_keeps_rows_and_columns():
     figure, axes = plot.panel(2, 3)
     assert axes.shape == (2, 3) and plot.panel()[1].shape == (1, 1)
     np.testing.assert_allclose(figure.get_size_inches(), (3 * 3.2, 2 * 2.6))
+
+
+def test_references_are_lines_with_their_names():
+    figure = plot.curves(outcome(1.0, 3.0), {"a": "loss"}, y_label="nats", title="Loss", references={"theirs": 2.0})
+    ax = figure.axes[0]
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [2, 2])
+    assert [text.get_text() for text in ax.texts] == ["theirs"]
+    assert outcome([1.0, 3.0], [5.0, 7.0]).last("loss") == 6
+
+
+def test_embedding_is_the_plane_of_most_variance():
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(200, 5)) * [0.1, 7, 0.1, 3, 0.1] + 4
+    label = rng.integers(0, 3, 200)
+    ax = plot.embedding(points, label, title="T").axes[0]
+    plane = np.concatenate([scatter.get_offsets() for scatter in ax.collections])
+    from sklearn.decomposition import PCA
+
+    want = PCA(2).fit_transform(points)[np.argsort(label, kind="stable")]
+    np.testing.assert_allclose(np.abs(plane), np.abs(want), atol=1e-6)
+    assert [text.get_text() for text in ax.texts] == ["0", "1", "2"] and "100% of the variance" in ax.get_title()
+
+
+def test_heat_map_has_a_cell_for_each_entry():
+    counts = np.array([[0, 5, 1], [2, 0, 0]])
+    figure = plot.heat_map(counts, x_label="x", y_label="y", title="T", bar_label="number", col_labels=[7, 8, 9])
+    ax = figure.axes[0]
+    np.testing.assert_array_equal(ax.images[0].get_array(), counts)
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == ["7", "8", "9"] and ax.images[0].get_clim() == (0, 5)

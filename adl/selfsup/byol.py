@@ -1,0 +1,120 @@
+"""BYOL: a student predicts what its teacher, an average of its own past, says of another view. No negatives.
+
+    loss = |q(z) - z'|^2 + the same with the views exchanged,   q, z' of unit length,   teacher = EMA of the student
+
+z = embedder(view), q the predictor, z' the teacher's embedding of the other view, through which no gradient flows.
+Source: Grill et al. 2020, arXiv:2006.07733.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from adl.core import Algorithm, Learner, Mean, PyTree, descend, tree
+from adl.core.types import Array
+from adl.selfsup.embedder import Embedder, View, unit
+
+
+class Student(NamedTuple):
+    """A learner and its teacher."""
+
+    learner: Learner  # of a `Predicting`
+    teacher: PyTree  # all collections of an `Embedder`, averaged
+    count: Array  # [] steps taken
+
+
+class Predicting(nn.Module):
+    """predictor(embedder(x)): the student.
+
+    Attributes:
+      embedder: what the teacher has, too.
+      predictor: projections `[B, P]` to predictions `[B, P]` of the teacher's.
+    """
+
+    embedder: Embedder
+    predictor: nn.Module
+
+    def __call__(self, x: Array) -> Array:
+        """Predictions `[B, P]` from pictures `x`, float32."""
+        return self.predictor(self.embedder(x)).astype(jnp.float32)
+
+
+def byol(
+    embedder: Embedder,
+    predictor: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    view: View,
+    decay: float | Callable[[Array], Array] = 0.996,
+    encode: Callable[[Array], Array] = lambda image: image,
+    axis: str | None = None,
+) -> Algorithm:
+    """Bootstrap your own latent; the state is a `Student`, a batch is `{"image": [B, ...]}`.
+
+    Reports the descended `loss` in [0, 8]: 4 where predictions have nothing to do with the targets.
+
+    Modules may normalise over the batch. The teacher, too, then normalises by the batch that it sees; its running
+    statistics are averages of the student's, like everything else that it has.
+
+    Args:
+      embedder: encoder and projector.
+      predictor: from the student's projections to the teacher's.
+      tx: optax transformation.
+      view: random view of encoded pictures; each step draws two.
+      decay: tau in [0, 1] of the teacher's average, or a schedule `step [] -> tau` (`cosine_decay`).
+      encode: from the batch's pictures to what views are made of, `[B, ...]` float.
+      axis: as in `core.descend`; modules that normalise over the batch must know it too.
+    """
+    model = Predicting(embedder, predictor)
+
+    def loss(key, params, extras, first, second, of_first, of_second):
+        predicted_second, extras = model.apply({"params": params, **extras}, first, mutable=list(extras))
+        predicted_first, extras = model.apply({"params": params, **extras}, second, mutable=list(extras))
+        losses = regression_loss(predicted_second, of_second) + regression_loss(predicted_first, of_first)
+        return {"loss": Mean.of(losses)}, extras
+
+    update = descend(loss, tx, axis)
+
+    def init(key, batch):
+        learner = Learner.create(model.init(key, encode(batch["image"])), tx)
+        return Student(learner, tree.copy(embedding(learner.variables)), jnp.zeros((), jnp.int32))
+
+    def step(key, student, batch):
+        first_key, second_key, update_key = jax.random.split(key, 3)
+        images = encode(batch["image"])
+        views = view(first_key, images), view(second_key, images)
+        statistics = [name for name in student.teacher if name != "params"]
+        targets = [embedder.apply(student.teacher, x, mutable=statistics)[0] for x in views]
+        learner, metrics = update(update_key, student.learner, *views, *targets)
+        tau = decay(student.count) if callable(decay) else decay
+        teacher = tree.ema(student.teacher, embedding(learner.variables), tau)
+        return Student(learner, teacher, student.count + 1), metrics
+
+    return Algorithm(init, step)
+
+
+def regression_loss(prediction: Array, target: Array) -> Array:
+    """Squared distance `[B]` in [0, 4] of the directions of `prediction` and `target`, `[B, P]` both: 2 - 2 cos.
+
+    No gradient flows into the target. Source: eq. 2.
+    """
+    return jnp.square(unit(prediction) - jax.lax.stop_gradient(unit(target))).sum(-1)
+
+
+def cosine_decay(start: float, num_steps: int) -> Callable[[Array], Array]:
+    """Schedule of the teacher's decay, from `start` in [0, 1] at step 0 to 1, where it stands still, at `num_steps`.
+
+    tau_k = 1 - (1 - start) (cos(pi k / num_steps) + 1) / 2
+
+    Source: section 3.3.
+    """
+    return lambda step: 1 - (1 - start) * (jnp.cos(jnp.pi * jnp.minimum(step / num_steps, 1)) + 1) / 2
+
+
+def embedding(variables: PyTree) -> PyTree:
+    """The embedder's part of a student's collections: what a teacher has, and what `embedder.apply` wants."""
+    return {name: collection["embedder"] for name, collection in variables.items() if "embedder" in collection}

@@ -1,0 +1,127 @@
+"""DeepCluster: clusters of the representations are the classes that the representations learn to tell.
+
+    look    bank_i = unit(embedder(x_i)),                         without views, over the whole set
+    assign  centres by spherical k-means of the bank,             label_i = argmax_k centre_k . bank_i
+    learn   loss = -log softmax(centres . unit(embedder(view(x_i))) / temperature)_label_i
+
+in turn. The centres are the classifier, as in the second version: no head that starts anew when clusters change.
+Sources: Caron et al. 2018, arXiv:1807.05520; the second version, Caron et al. 2020, arXiv:2006.09882, appendix.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import optax
+from jax import Array, lax
+
+from adl.core import Algorithm, Learner, Mean, alternate, descend, gathered
+from adl.prob.clusters import members, moved, nearest, plus_plus
+from adl.prob.information import contingency, normalized_mutual_information
+from adl.selfsup.embedder import Embedder, View, unit
+
+
+class Clustering(NamedTuple):
+    """A learner and the classes that it made."""
+
+    learner: Learner  # of an `Embedder`
+    bank: Array  # [N, P] unit projection of each example when it was last looked at, 0: never; it can be rebuilt
+    centres: Array  # [K, P] of unit length
+    label: Array  # [N] int32, the centre of each example
+
+
+def deepcluster(
+    embedder: Embedder,
+    tx: optax.GradientTransformation,
+    *,
+    num_examples: int,
+    num_clusters: int,
+    periods: tuple[int, int],
+    view: View,
+    temperature: float = 0.1,
+    num_lloyd: int = 10,
+    encode: Callable[[Array], Array] = lambda image: image,
+    axis: str | None = None,
+) -> Algorithm:
+    """Phases of looking, one step of assigning, and learning; the state is a `Clustering` within `Phases`.
+
+    A batch is `{"image": [B, ...], "index": [B] int}`, the index of an example in 0 ... N - 1 being always the same. An
+    example that was never looked at has no class, and counts in no cluster and no loss.
+
+    Learning reports the descended `loss` in nats and the `accuracy` in [0, 1] with which the classes are told;
+    assigning, from the second time on, the `stability`: normalised mutual information in [0, 1] of the classes with
+    those of before.
+
+    Args:
+      embedder: encoder and projector, the latter to the space of the clusters.
+      tx: optax transformation.
+      num_examples: N, of which every device keeps the bank.
+      num_clusters: K >= 2; several times as many as one would guess do no harm.
+      periods: steps of looking, N / B for one look at each (an example that shuffled batches pass over keeps
+        its row of the round before), and of learning.
+      view: random view of encoded pictures, in learning only.
+      temperature: > 0, of the softmax over cosines.
+      num_lloyd: steps of k-means a time, from a new start by k-means++.
+      encode: from the batch's pictures to what the embedder and the views see, `[B, ...]` float.
+      axis: as in `core.descend`; modules that normalise over the batch must know it too.
+    """
+
+    def init(key, batch):
+        variables = embedder.init(key, encode(batch["image"]))
+        dim = embedder.apply(variables, encode(batch["image"])[:1]).shape[-1]
+        return Clustering(
+            Learner.create(variables, tx),
+            bank=jnp.zeros((num_examples, dim)),
+            centres=jnp.zeros((num_clusters, dim)),
+            label=jnp.zeros(num_examples, jnp.int32),
+        )
+
+    def look(key, state, batch):
+        projection = unit(embedder.apply(state.learner.variables, encode(batch["image"])))
+        index, rows = gathered((batch["index"], projection), axis)
+        return state._replace(bank=state.bank.at[index].set(rows)), {}
+
+    def assign(key, state, batch):
+        key = gathered(key[None], axis)[0]  # all devices must come to the same clusters
+        centres = spherical_kmeans(key, state.bank, is_seen(state.bank), num_clusters, num_lloyd)
+        label = nearest(state.bank, centres)[0].astype(jnp.int32)
+        before = contingency(state.label, label, num_x=num_clusters, num_y=num_clusters)
+        metrics = {"stability": Mean.of(normalized_mutual_information(before), is_seen(state.centres[0]))}
+        return state._replace(centres=centres, label=label), metrics
+
+    def loss(key, params, extras, batch, centres, label, weight):
+        x = view(key, encode(batch["image"]))
+        projection, extras = embedder.apply({"params": params, **extras}, x, mutable=list(extras))
+        logits = jnp.matmul(unit(projection), centres.T) / temperature
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+        correct = (logits.argmax(-1) == label).astype(jnp.float32)
+        return {"loss": Mean.of(losses, weight), "accuracy": Mean.of(correct, weight)}, extras
+
+    update = descend(loss, tx, axis)
+
+    def learn(key, state, batch):
+        label, weight = state.label[batch["index"]], is_seen(state.bank[batch["index"]])
+        learner, metrics = update(key, state.learner, batch, state.centres, label, weight)
+        return state._replace(learner=learner), metrics
+
+    return alternate(init, (look, assign, learn), (periods[0], 1, periods[1]))
+
+
+def spherical_kmeans(key: Array, x: Array, weight: Array, num_clusters: int, num_steps: int) -> Array:
+    """`[K, P]` unit centres, from a start by k-means++: each is the direction of the mean of its points.
+
+    Args:
+      key: consumed.
+      x: `[N, P]` of unit length, where they weigh anything.
+      weight: `[N]`, >= 0.
+      num_clusters: K >= 1.
+      num_steps: of Lloyd's, >= 0.
+    Source: Dhillon & Modha 2001, Machine Learning 42.
+    """
+    start = plus_plus(key, x, weight, num_clusters)
+    return lax.fori_loop(0, num_steps, lambda _, c: unit(moved(c, members(x, weight, c)[0])), start)
+
+
+def is_seen(bank: Array) -> Array:
+    """`[...]` 1.0 where a row of `bank [..., P]`, or a centre, is there already, 0.0 where it is still zero."""
+    return (jnp.square(bank).sum(-1) > 0).astype(bank.dtype)
