@@ -4,8 +4,15 @@ import os
 from pathlib import Path
 
 _CACHE = Path(__file__).parent.parent / ".pytest_cache" / "adl"
-# Compiled without LLVM's optimisation: the suite compiles far more than it runs.
-os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8 --xla_backend_optimization_level=0"
+os.environ["XLA_FLAGS"] = " ".join(
+    [
+        "--xla_force_host_platform_device_count=8",
+        # The suite compiles far more than it runs: without LLVM's optimisation.
+        "--xla_backend_optimization_level=0",
+        # In one order on every device: collectives that may run at once can starve each other on few cores.
+        "--xla_cpu_enable_concurrency_optimized_scheduler=false",
+    ]
+)
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XDG_CACHE_HOME"] = str(_CACHE)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_CACHE / "xla")
