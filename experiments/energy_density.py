@@ -42,8 +42,8 @@ BANDWIDTHS = np.geomspace(0.03, 0.3, 12)  # tried for the kernel density
 class Config(run.Config):
     """The default is the run that the claim is about."""
 
-    dataset: Literal["eight_gaussians", "two_moons", "rings", "spirals", "swiss_roll"] = "eight_gaussians"  # of toys
-    num_steps: run.Count = 8000
+    dataset: Literal["eight_gaussians", "two_moons", "rings", "spirals", "swiss_roll"] = "swiss_roll"  # of toys
+    num_steps: run.Count = 6000
     batch_size: run.Count = 256
     steps_per_call: run.Count = 20
     eval_every: run.Count = 500
@@ -52,7 +52,7 @@ class Config(run.Config):
     noise: run.Positive = 0.2  # standard deviation of the Gaussian noise around the toy's centers or curves
     hidden: tuple[int, ...] = (128, 128)  # widths of the energy's hidden layers
     std: run.Positive = 2.0  # of the Gaussian that the network tilts, and of the noise in which chains begin
-    num_chains: run.Count = 2048  # that persist, split over devices
+    num_chains: run.Count = 1024  # that persist, split over devices
     restart: run.Fraction = 0.0  # share of the moved chains that begin anew: one that has yet to arrive is no sample
     langevin_steps: run.Count = 20  # of a chain that is moved
     step_size: run.Positive = 0.1  # of Langevin, in units of the plane: half the noise, the finest scale there is
@@ -63,12 +63,11 @@ class Config(run.Config):
 CLAIMS = (
     run.Claim(
         metric="test/kl",
-        at_most=0.0457,
+        at_most=0.0596,
         overrides={"num_seeds": 5},
-        protocol="eight Gaussians of standard deviation 0.2 on a circle of radius 2; 2,000 points to learn from, 10,000 "
-        "to test; exact KL(true || model) in nats by quadrature over the plane, averaged parameters, mean of 5 seeds",
-        reference="kernel density estimate of the same points, with the bandwidth that is best on the test points: "
-        "0.0457; one Gaussian fitted to them: 1.3",
+        protocol="swiss roll with noise 0.2; 2,000 points to learn from, 10,000 to test; KL(true || model) in nats, with "
+        "exp(-E) integrated over the plane; averaged parameters, mean of 5 seeds",
+        reference="kernel density estimate of the same 2,000 points, at the bandwidth best on the test points: 0.0596",
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3, "num_train": 64}
@@ -78,7 +77,9 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     """An energy of the plane, its exact likelihood, and where its chains are."""
     with jax.ensure_compile_time_eval():  # the experiment is built within the program of a sweep, too
         draw = getattr(data.toys, cfg.dataset)
-        train, test = (draw(jax.random.key(key), n, noise=cfg.noise)[0] for key, n in enumerate((cfg.num_train, NUM_TEST)))
+        train, test = (
+            draw(jax.random.key(key), n, noise=cfg.noise)[0] for key, n in enumerate((cfg.num_train, NUM_TEST))
+        )
         centers, _ = draw(jax.random.key(2), 4096, noise=0.0)
         grid, area = quadrature.plane(-SIDE, SIDE, CELLS)
         truth, known = (log_prob(x, centers, cfg.noise) for x in (test, grid.reshape(-1, 2)))
@@ -141,10 +142,11 @@ def density_figure(outcome: run.Outcome) -> Figure:
         scale = {"cmap": "Blues", "vmin": 0, "vmax": top} if values is not maps[2] else {"cmap": "RdBu_r"}
         if values is maps[2]:
             scale |= {"vmin": -1, "vmax": 1}
+        ax.set_facecolor("0.9")  # where the true density is less than exp(-6) of its peak
         image = ax.imshow(values, origin="lower", extent=extent, interpolation="bilinear", **scale)
         ax.set(xlim=(-DRAWN, DRAWN), ylim=(-DRAWN, DRAWN), title=title, xlabel="$x_1$", aspect="equal")
         if values is not maps[0]:
-            label = "density" if values is maps[1] else "nats (where the true density is not negligible)"
+            label = "density" if values is maps[1] else "nats"
             figure.colorbar(image, ax=ax, shrink=0.75, label=label).ax.tick_params(labelsize=7)
     axes[0, 1].scatter(*chains[:500].T, s=2, c=plot.COLORS[1], linewidths=0)
     axes[0, 0].set_ylabel("$x_2$")

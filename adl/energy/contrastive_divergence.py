@@ -92,7 +92,7 @@ def persistent_contrastive_divergence(
     """Persistent contrastive divergence: chains start where they ended; state is a `Follower`.
 
     A step moves as many chains as the batch has examples, drawn from all M without replacement. A few of them begin
-    anew, as noise with the condition of an example: a model whose chains all sit in old modes would not notice new ones.
+    anew, as noise with the condition of an example: chains that all sit in old modes would not notice new ones.
     Metrics are those of `contrastive_divergence`.
 
     Args:

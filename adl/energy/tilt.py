@@ -3,7 +3,8 @@
     p(x, y) = exp(f(x)_y) N(x; 0, std^2 I) / Z,   E(x, y) = |x|^2 / (2 std^2) - f(x)_y
 
 The Gaussian makes the density normalisable for any f that grows less than quadratically, and holds the chains.
-Sources: Xie et al. 2016, arXiv:1602.03264, eq. 2; one output a class: Grathwohl et al. 2020, arXiv:1912.03263, eq. 4, 5.
+Sources: Xie et al. 2016, arXiv:1602.03264, eq. 2; one output a class: Grathwohl et al. 2020, arXiv:1912.03263, eq. 4
+and 5.
 """
 
 import jax
