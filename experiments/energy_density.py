@@ -65,7 +65,7 @@ CLAIMS = (
         metric="test/kl",
         at_most=0.0596,
         overrides={"num_seeds": 5},
-        protocol="swiss roll with noise 0.2; 2,000 points to learn from, 10,000 to test; KL(true || model) in nats, with "
+        protocol="swiss roll with noise 0.2; 2,000 points to learn from, 10,000 to test; KL(true || model) in nats, "
         "exp(-E) integrated over the plane; averaged parameters, mean of 5 seeds",
         reference="kernel density estimate of the same 2,000 points, at the bandwidth best on the test points: 0.0596",
     ),

@@ -115,7 +115,8 @@ def persistent_contrastive_divergence(
         noise_key, key = jax.random.split(key)
         learner, data = created(key, model, tx, prepare, batch)
         rows = jnp.arange(num_chains) % len(data.x)
-        return Follower(learner, Points(noise(noise_key, (num_chains, *data.x.shape[1:])), tree.take(data.given, rows)))
+        given = jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows], data.given)
+        return Follower(learner, Points(noise(noise_key, (num_chains, *data.x.shape[1:])), given))
 
     def step(key, state, batch):
         prepare_key, draw_key, restart_key, noise_key, walk_key, key = jax.random.split(key, 6)
