@@ -34,7 +34,7 @@ from adl.sampling.langevin import langevin
 NUM_TEST = 10000
 SIDE = 6.0  # the plane is integrated over [-6, 6] x [-6, 6]
 CELLS = 240  # along a side
-DRAWN = 3.6  # of the plane in figures
+DRAWN = 4.2  # of the plane in figures
 BANDWIDTHS = np.geomspace(0.03, 0.3, 12)  # tried for the kernel density
 
 

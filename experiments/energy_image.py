@@ -132,24 +132,23 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         _, path = lax.scan(stretch, start, jax.random.split(key, num_stops))
         return jnp.concatenate([start[None], path])
 
-    def energy(state, x, labels):
-        return model.apply({"params": averaged(state.learner)}, x, labels)
-
     def samples(key, state):
-        noise_key, held_key, train_key, key = jax.random.split(key, 4)
+        noise_key, test_key, train_key, key = jax.random.split(key, 4)
         x = descent(key, state, label, 1)[-1]
         judged = fidelity(data.image.rounded(unit(x), greys), image, label, num_classes=train.num_classes)
-        energies = {
-            "samples": energy(state, x, label),
-            **{
-                name: energy(state, points.x, *points.given)
-                for name, points in (
-                    ("training digits", prepare(train_key, reference)),
-                    ("test digits", prepare(held_key, held_out)),
-                )
-            },
-            "noise": energy(state, jax.random.normal(noise_key, x.shape), label),
+        points = {
+            "training digits": prepare(train_key, reference),
+            "test digits": prepare(test_key, held_out),
+            "samples": Points(x, (label,)),
+            "noise": Points(jax.random.normal(noise_key, x.shape), (label,)),
         }
+        energies = {
+            name: model.apply({"params": averaged(state.learner)}, at.x, *at.given) for name, at in points.items()
+        }
+        # Of each class the energy has a constant of its own, which says nothing.
+        is_class = jax.nn.one_hot(label, train.num_classes)
+        constants = energies["training digits"] @ is_class / is_class.sum(0)
+        energies = {name: energies[name] - constants[at.given[0]] for name, at in points.items()}
         return {**judged, "grid": unit(x)[shown], "nearest": judged["nearest"][shown], **energies}
 
     def path(key, state):
@@ -220,7 +219,7 @@ def energies_figure(outcome: run.Outcome) -> Figure:
         ax.hist(groups[name], bins, density=True, histtype="step", color=color, linewidth=1.4, label=name)
     noise = f"noise: {np.mean(groups['noise']):.3g} ± {np.std(groups['noise']):.2g}"
     ax.plot([], [], " ", label=noise)
-    ax.set(xlabel="E(x, y) of the class asked for", ylabel="density", title="Energies")
+    ax.set(xlabel="E(x, y), less the mean of the class's training digits", ylabel="density", title="Energies")
     ax.legend(fontsize=8, frameon=False)
     return figure
 
