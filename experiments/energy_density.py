@@ -6,8 +6,11 @@ between both is KL(true || model). Beside it stands a kernel density estimate of
 bandwidth that is best on the test points.
 
     python -m experiments.energy_density
-    python -m experiments.energy_density --dataset swiss_roll
+    python -m experiments.energy_density --dataset eight_gaussians
 
+Expected: KL 0.028 over 5 seeds, the kernel density's is 0.060; a minute on two CPU cores. Modes that chains do not
+travel between are harder, as their weights swing with the parameters: about 0.04 for eight_gaussians (kernel density
+0.042), 0.03 for two_moons (0.027), 0.13 for spirals (0.051) and 0.21 for rings (0.062).
 """
 
 import functools
@@ -67,7 +70,7 @@ CLAIMS = (
         overrides={"num_seeds": 5},
         protocol="swiss roll with noise 0.2; 2,000 points to learn from, 10,000 to test; KL(true || model) in nats, "
         "exp(-E) integrated over the plane; averaged parameters, mean of 5 seeds",
-        reference="kernel density estimate of the same 2,000 points, at the bandwidth best on the test points: 0.0596",
+        reference="kernel density estimate of the same points, at the best of 12 bandwidths on the test points: 0.0596",
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3, "num_train": 64}
@@ -115,7 +118,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         log_model = log_density(state, grid.reshape(-1, 2)) - normaliser(state)
         both = {"true": known, "model": log_model}
         maps = {name: values.reshape(CELLS, CELLS) for name, values in both.items()}
-        return {**maps, "chains": state.chains.x, "train": jnp.asarray(train)}
+        return {**maps, "chains": state.chains.x}
 
     return run.Experiment(
         algorithm,
@@ -134,20 +137,25 @@ def log_prob(x: Array, centers: Array, bandwidth: float) -> Array:
 def density_figure(outcome: run.Outcome) -> Figure:
     """The true and the learned density, the learned one with the chains on it, and where the two differ."""
     true, model, chains = (outcome.arrays[f"density/{name}"] for name in ("true", "model", "chains"))
+    where = true > true.max() - 6
+    density = {"cmap": "Blues", "vmin": 0, "vmax": np.exp(true).max()}
+    maps = (
+        ("true density", np.exp(true), density, None),
+        ("learned density, and chains", np.exp(model), density, "density"),
+        (
+            "log p(model) - log p(true)",
+            np.where(where, model - true, np.nan),
+            {"cmap": "RdBu_r", "clim": (-1, 1)},
+            "nats",
+        ),
+    )
     figure, axes = plot.panel(1, 3, size=(3.3, 3.0))
-    extent, top = (-SIDE, SIDE) * 2, np.exp(true).max()
-    titles = ("true density", "learned density, and chains", "log p(model) - log p(true)")
-    maps = (np.exp(true), np.exp(model), np.where(true > true.max() - 6, model - true, np.nan))
-    for ax, title, values in zip(axes[0], titles, maps, strict=True):
-        scale = {"cmap": "Blues", "vmin": 0, "vmax": top} if values is not maps[2] else {"cmap": "RdBu_r"}
-        if values is maps[2]:
-            scale |= {"vmin": -1, "vmax": 1}
+    for ax, (title, values, scale, label) in zip(axes[0], maps, strict=True):
         ax.set_facecolor("0.9")  # where the true density is less than exp(-6) of its peak
-        image = ax.imshow(values, origin="lower", extent=extent, interpolation="bilinear", **scale)
+        image = ax.imshow(values, origin="lower", extent=(-SIDE, SIDE) * 2, interpolation="bilinear", **scale)
         ax.set(xlim=(-DRAWN, DRAWN), ylim=(-DRAWN, DRAWN), title=title, xlabel="$x_1$", aspect="equal")
-        if values is not maps[0]:
-            label = "density" if values is maps[1] else "nats"
-            figure.colorbar(image, ax=ax, shrink=0.75, label=label).ax.tick_params(labelsize=7)
+        if label:
+            figure.colorbar(image, ax=ax, shrink=0.75, label=label).ax.tick_params(labelsize=8)
     axes[0, 1].scatter(*chains[:500].T, s=2, c=plot.COLORS[1], linewidths=0)
     axes[0, 0].set_ylabel("$x_2$")
     return figure

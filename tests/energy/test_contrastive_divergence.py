@@ -163,7 +163,10 @@ def test_each_device_moves_its_own_part():
 @pytest.mark.parametrize("restart", [0.0, 0.25, 1.0])
 def test_a_share_of_the_chains_begins_anew(restart):
     """The sampler stays, and noise is far away: restarted chains are seen at once."""
-    far = functools.partial(lambda key, shape: 100 + jax.random.normal(key, shape))
+
+    def far(key, shape):
+        return 100 + jax.random.normal(key, shape)
+
     alg = jitted(buffer(restart, sampler=lambda key, x, score: x, noise=far))
     state = alg.init(KEY, DATA[:32])
     state = state._replace(chains=Points(jnp.zeros((64, 2))))
