@@ -8,8 +8,8 @@ sample p(x|y) proportional to exp(-E(x, y) / T).
     python -m experiments.energy_image --dataset mnist
 
 Expected on digits: 1-nearest-neighbour two-sample accuracy 0.60 (0.5: cannot be told apart), class accuracy 1.00,
-Frechet distance on pixels 0.10; two minutes on two CPU cores. Samples are more typical than the data: chains from noise
-end at energies below those of training digits.
+Frechet distance on pixels 0.10; within 4 minutes on two CPU cores. Samples are more typical than the data: chains that
+come from noise end at energies below those of training digits.
 """
 
 import functools
