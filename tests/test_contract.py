@@ -37,6 +37,7 @@ from adl.core import (
     sharded,
     tree,
 )
+from adl.energy.contrastive_divergence import Points, contrastive_divergence, persistent_contrastive_divergence
 from adl.linear import bayes
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm, ResNet
@@ -46,6 +47,7 @@ from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.run.checkpoint import Checkpoints
 from adl.sampling.hmc import hmc
+from adl.sampling.langevin import langevin, mala
 from adl.sampling.nuts import nuts
 from adl.selfsup.byol import byol
 from adl.selfsup.deepcluster import deepcluster
@@ -204,6 +206,20 @@ def numbered(step: int) -> dict[str, np.ndarray]:
     return {"image": IMAGES[0], "index": np.arange(16, dtype=np.int32)}
 
 
+class Bowl(nn.Module):
+    """The energy of a Gaussian of unit variance: its constant does not depend on the mean, the data's energy is all."""
+
+    @nn.compact
+    def __call__(self, x):
+        return 0.5 * jnp.square(x - self.param("mean", nn.initializers.zeros, (2,))[None]).sum(-1)
+
+
+def contrasted(make: Callable, axis: str | None, **options) -> Algorithm:
+    """Data three standard deviations away from where the model begins."""
+    walk = functools.partial(langevin, step_size=0.3, num_steps=5)
+    return make(Bowl(), optax.adam(0.05), sampler=walk, prepare=lambda key, x: Points(x + 3, ()), axis=axis, **options)
+
+
 def far_chains(make: Callable, axis: str | None, **options) -> Algorithm:
     """Chains of a correlated Gaussian that begin ten standard deviations away and warm up while they come near."""
     precision = jnp.array([[2.0, -1.0], [-1.0, 1.0]])
@@ -242,6 +258,16 @@ CASES = {
     "ppo": Case(balance, lambda step: (), "return", is_deterministic=False, rises=True),
     "hmc": Case(functools.partial(far_chains, hmc, num_leapfrog=3), nothing, "potential", is_deterministic=False),
     "nuts": Case(functools.partial(far_chains, nuts, metric="dense"), nothing, "potential", is_deterministic=False),
+    "mala": Case(functools.partial(far_chains, mala), nothing, "potential", is_deterministic=False),
+    "contrastive_divergence": Case(
+        functools.partial(contrasted, contrastive_divergence), points, "data_energy", is_deterministic=False
+    ),
+    "persistent_contrastive_divergence": Case(
+        functools.partial(contrasted, persistent_contrastive_divergence, num_chains=32, alpha=0.01),
+        points,
+        "data_energy",
+        is_deterministic=False,
+    ),
     "edm": Case(denoise, images, "loss", is_deterministic=False),
     "kmeans": Case(lambda axis: latent.kmeans(3, axis=axis), cloud, "loss"),
     "gaussian_mixture, full": Case(functools.partial(mixture, "full"), cloud, "loss"),
