@@ -22,14 +22,13 @@ from jax.scipy.stats import norm
 from matplotlib.figure import Figure
 
 from adl import data, diffusion, run
-from adl.core import Learner, Mean, Probe, average_params, averaged, full_pass
+from adl.core import Key, Learner, Mean, Probe, average_params, averaged, full_pass
 from adl.diffusion import preconditioner, schedule
 from adl.nn.unet import UNet
-from adl.prob.fidelity import fidelity
+from adl.prob.fidelity import two_sample_test
 from adl.run import plot
 
 SCALES = (0.0, 1.0, 2.0, 4.0)  # of guidance, in the figure: no class, the model itself, sharper, sharper still
-EXAMPLES = 12  # samples of each class in the figure
 PATHS = (2, 4, 8)  # classes whose denoising is drawn
 
 
@@ -111,6 +110,9 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         variables = {"params": averaged(learner), **learner.extras}
         return diffusion.denoiser(model, variables, label, preconditioner=precondition)
 
+    def samples(key: Key, learner: Learner, label: Array) -> Array:
+        return pixels(draw(key, denoiser(learner, label), sigmas, (len(label), *shape)))
+
     sigmas = schedule.karras(cfg.solver_steps, sigma_min=cfg.sigma_min, sigma_max=cfg.sigma_max)
     loss = denoising_loss(denoiser, precondition, cfg.p_mean, cfg.p_std)
     return run.Experiment(
@@ -118,13 +120,13 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(loss, data.padded(test, 500), len(test))},
         final={
-            "samples": two_sample_test(denoiser, sigmas, **reference),
+            "samples": two_sample_test(samples, reference["image"] / np.float32(255), reference["label"]),
             "path": denoising_path(denoiser, sigmas, shape),
             "guidance": guidance_scales(denoiser, sigmas, shape, train.num_classes),
         },
         figures={
-            "samples": samples_figure,
-            "nearest": nearest_figure,
+            "samples": plot.samples,
+            "nearest": plot.nearest,
             "path": path_figure,
             "guidance": guidance_figure,
             "loss": loss_figure,
@@ -149,23 +151,6 @@ def denoising_loss(denoiser: DenoiserOf, precondition, p_mean: float, p_std: flo
         return {"loss": Mean.of(errors, batch["mask"])}
 
     return measure
-
-
-def two_sample_test(denoiser: DenoiserOf, sigmas: Array, image: np.ndarray, label: np.ndarray) -> Probe:
-    """One sample for each reference image, of its class; and whether the two sets can be told apart."""
-    num_classes = int(label.max()) + 1
-    shown = np.stack([np.resize(np.flatnonzero(label == c), EXAMPLES) for c in range(num_classes)])
-    greys = jnp.asarray(data.image.unit(np.unique(image)))
-    image, label = data.image.unit(jnp.asarray(image)), jnp.asarray(label)
-
-    def probe(key, learner):
-        x = draw(key, denoiser(learner, label), sigmas, image.shape)
-        # Data have few grey levels (digits 17): a sample has the same, or its rounding would give it away.
-        samples = data.image.rounded(pixels(x), greys)
-        judged = fidelity(samples, image, label, num_classes=num_classes)
-        return {**judged, "grid": samples[shown], "nearest": judged["nearest"][shown]}
-
-    return probe
 
 
 def denoising_path(denoiser: DenoiserOf, sigmas: Array, shape: Sequence[int]) -> Probe:
@@ -210,25 +195,6 @@ def draw(key: Array, denoise: diffusion.Denoiser, sigmas: Array, shape: Sequence
 def pixels(x: Array) -> Array:
     """From [-1, 1] to [0, 1], clipped."""
     return jnp.clip((x + 1) / 2, 0, 1)
-
-
-def samples_figure(outcome: run.Outcome) -> Figure:
-    """Samples by class."""
-    grid = outcome.arrays["samples/grid"]
-    return plot.image_grid(grid, row_labels=range(len(grid)), y_label="class asked for", title="Samples")
-
-
-def nearest_figure(outcome: run.Outcome) -> Figure:
-    """Samples beside the training images most like them: alike, not copies."""
-    sampled, nearest = (outcome.arrays[f"samples/{name}"][:, :3].swapaxes(0, 1) for name in ("grid", "nearest"))
-    images = np.stack([sampled, nearest], 1).reshape(-1, *sampled.shape[1:])
-    return plot.image_grid(
-        images,
-        row_labels=["sample", "nearest"] * len(sampled),
-        col_labels=range(images.shape[1]),
-        x_label="class asked for",
-        title="Samples, and the training image nearest to each",
-    )
 
 
 def path_figure(outcome: run.Outcome) -> Figure:

@@ -28,11 +28,11 @@ from adl.core import average_params, averaged
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence, score
 from adl.energy.tilt import Tilted
 from adl.nn.mlp import MLP
-from adl.prob.fidelity import fidelity
+from adl.prob.fidelity import two_sample_test
 from adl.run import plot
 from adl.sampling.langevin import langevin
 
-EXAMPLES = 12  # samples of each class in the figure
+DRAWN = 500  # samples whose energies are drawn
 PATHS = 5  # classes whose chains are drawn on their way
 STOPS = 12  # pictures of a chain's way
 
@@ -91,8 +91,6 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
     reference, held_out = (split.take(np.arange(min(cfg.num_samples, len(split)))) for split in (train, test))
     label, image = jnp.asarray(reference["label"]), data.image.unit(jnp.asarray(reference["image"]))
-    greys = jnp.asarray(data.image.unit(np.unique(reference["image"])))
-    shown = np.stack([np.resize(np.flatnonzero(reference["label"] == c), EXAMPLES) for c in range(train.num_classes)])
     network = nn.Sequential(
         [
             lambda x: x.reshape(len(x), -1),
@@ -135,15 +133,17 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         _, path = lax.scan(stretch, start, jax.random.split(key, num_stops))
         return jnp.concatenate([start[None], path])
 
-    def samples(key, state):
+    def samples(key, state, label):
+        return unit(descent(key, state, label, 1)[-1])
+
+    def energies(key, state):
         noise_key, test_key, train_key, key = jax.random.split(key, 4)
-        x = descent(key, state, label, 1)[-1]
-        judged = fidelity(data.image.rounded(unit(x), greys), image, label, num_classes=train.num_classes)
+        few = label[:DRAWN]
         points = {
             "training digits": prepare(train_key, reference),
             "test digits": prepare(test_key, held_out),
-            "samples": Points(x, (label,)),
-            "noise": Points(jax.random.normal(noise_key, x.shape), (label,)),
+            "samples": Points(descent(key, state, few, 1)[-1], (few,)),
+            "noise": Points(jax.random.normal(noise_key, (len(few), *image.shape[1:])), (few,)),
         }
         energies = {
             name: model.apply({"params": averaged(state.learner)}, at.x, *at.given) for name, at in points.items()
@@ -151,8 +151,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         # Of each class the energy has a constant of its own, which says nothing.
         is_class = jax.nn.one_hot(label, train.num_classes)
         constants = energies["training digits"] @ is_class / is_class.sum(0)
-        energies = {name: energies[name] - constants[at.given[0]] for name, at in points.items()}
-        return {**judged, "grid": unit(x)[shown], "nearest": judged["nearest"][shown], **energies}
+        return {name: energies[name] - constants[at.given[0]] for name, at in points.items()}
 
     def path(key, state):
         labels = jnp.arange(train.num_classes)[:: max(1, train.num_classes // PATHS)][:PATHS]
@@ -161,10 +160,14 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),
-        final={"samples": samples, "path": path},
+        final={
+            "samples": two_sample_test(samples, reference["image"] / np.float32(255), reference["label"]),
+            "energies": energies,
+            "path": path,
+        },
         figures={
-            "samples": samples_figure,
-            "nearest": nearest_figure,
+            "samples": plot.samples,
+            "nearest": plot.nearest,
             "path": functools.partial(path_figure, cfg=cfg),
             "energies": energies_figure,
             "training": training_figure,
@@ -175,25 +178,6 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
 def unit(x: Array) -> Array:
     """From [-1, 1] to [0, 1], clipped."""
     return jnp.clip((x + 1) / 2, 0, 1)
-
-
-def samples_figure(outcome: run.Outcome) -> Figure:
-    """Samples by class."""
-    grid = outcome.arrays["samples/grid"]
-    return plot.image_grid(grid, row_labels=range(len(grid)), y_label="class asked for", title="Samples")
-
-
-def nearest_figure(outcome: run.Outcome) -> Figure:
-    """Samples beside the training images most like them: alike, not copies."""
-    sampled, nearest = (outcome.arrays[f"samples/{name}"][:, :3].swapaxes(0, 1) for name in ("grid", "nearest"))
-    images = np.stack([sampled, nearest], 1).reshape(-1, *sampled.shape[1:])
-    return plot.image_grid(
-        images,
-        row_labels=["sample", "nearest"] * len(sampled),
-        col_labels=range(images.shape[1]),
-        x_label="class asked for",
-        title="Samples, and the training image nearest to each",
-    )
 
 
 def path_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
@@ -214,7 +198,7 @@ def energies_figure(outcome: run.Outcome) -> Figure:
     figure, axes = plot.panel(size=(5.2, 3.1))
     ax = axes[0, 0]
     names = ("training digits", "test digits", "samples")
-    groups = {name: outcome.arrays[f"samples/{name}"] for name in (*names, "noise")}
+    groups = {name: outcome.arrays[f"energies/{name}"] for name in (*names, "noise")}
     # Noise lies far above: its energies would squeeze the others into one bar.
     near = np.concatenate([groups[name] for name in names])
     bins = np.linspace(*np.quantile(near, (0.002, 0.998)), 50)

@@ -21,11 +21,11 @@ from adl.run.record import read_rows
 ROOT = Path(__file__).parent.parent
 NAMES = list(discover(experiments))
 VARIANTS = {
-    "jit": [],
+    "jit": ["--lift", "jit"],
     "pmap": ["--lift", "pmap"],
     "shard": ["--lift", "shard", "--steps_per_call", "2"],
     "fsdp": ["--lift", "shard", "--layout", "fsdp"],
-    "seeds and values": ["--num_seeds", "2", "--precision", "bfloat16"],
+    "seeds and values": ["--lift", "jit", "--num_seeds", "2", "--precision", "bfloat16"],
 }
 
 

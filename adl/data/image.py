@@ -13,13 +13,3 @@ def unit(pixels: Array) -> Array:
 def symmetric(pixels: Array) -> Array:
     """`[...]` float32 in [-1, 1] of `[...]` uint8 in 0..255."""
     return pixels.astype(jnp.float32) / 127.5 - 1
-
-
-def rounded(image: Array, levels: Array) -> Array:
-    """`[...]` each value of `image` as the nearest of `levels`: a sample then has the greys that the data have.
-
-    Args:
-      image: `[...]` floats.
-      levels: `[L]` ascending, L >= 2.
-    """
-    return levels[jnp.searchsorted((levels[1:] + levels[:-1]) / 2, image)]

@@ -1,9 +1,12 @@
 """How like the data samples are: judged by nearest neighbours and by moments, without a trained judge."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
-from adl.core.types import Mean
+from adl.core.types import Key, Mean, Probe, State
 from adl.prob import information, neighbours
 
 
@@ -30,3 +33,39 @@ def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int
         "frechet": Mean.of(information.frechet_distance(rows, known)),
         "nearest": reference[neighbours.squared_distances(rows, known).argmin(1)],
     }
+
+
+def two_sample_test(
+    draw: Callable[[Key, State, Array], Array], image: np.ndarray, label: np.ndarray, *, num_shown: int = 12
+) -> Probe:
+    """Probe that draws one sample for each reference image, of its class, and judges them by `fidelity`.
+
+    Data have few grey levels (digits 17). Each pixel is set to the nearest of them: its rounding would else give a
+    sample away.
+
+    Args:
+      draw: `(key, state, label [N]) -> [N, H, W, C]`, in the unit of `image`; values outside its range are clipped.
+      image: `[N, H, W, C]` floats, the reference.
+      label: `[N]` integers in 0 ... K - 1, each of them at least once.
+      num_shown: samples of each class in `grid` `[K, num_shown, H, W, C]` and, most like them, `nearest`.
+    """
+    num_classes, levels = int(label.max()) + 1, jnp.asarray(np.unique(image))
+    shown = np.stack([np.resize(np.flatnonzero(label == c), num_shown) for c in range(num_classes)])
+    image, label = jnp.asarray(image), jnp.asarray(label)
+
+    def probe(key, state):
+        samples = rounded(draw(key, state, label), levels)
+        judged = fidelity(samples, image, label, num_classes=num_classes)
+        return {**judged, "grid": samples[shown], "nearest": judged["nearest"][shown]}
+
+    return probe
+
+
+def rounded(x: Array, levels: Array) -> Array:
+    """`[...]` each value of `x` as the nearest of `levels`.
+
+    Args:
+      x: `[...]` floats.
+      levels: `[L]` ascending, L >= 2.
+    """
+    return levels[jnp.searchsorted((levels[1:] + levels[:-1]) / 2, x)]

@@ -15,10 +15,3 @@ def test_unit_and_symmetric():
     np.testing.assert_allclose(symmetric, 2 * unit - 1, atol=1e-6)
     np.testing.assert_array_equal(jnp.round(unit * 255), PIXELS)
     np.testing.assert_allclose(jnp.diff(unit), 1 / 255, rtol=1e-4)
-
-
-def test_rounded_is_the_nearest_level():
-    levels = jnp.array([0.0, 0.25, 1.0])
-    x = jnp.array([-1.0, 0.1, 0.2, 0.6, 0.7, 2.0])
-    expected = levels[jnp.abs(x[:, None] - levels[None]).argmin(1)]
-    np.testing.assert_array_equal(image.rounded(x, levels), expected)

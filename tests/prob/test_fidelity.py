@@ -1,10 +1,11 @@
 """Fidelity agrees with scikit-learn's neighbours, and is extreme where it should be."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from adl.prob.fidelity import fidelity
+from adl.prob.fidelity import fidelity, rounded, two_sample_test
 
 RNG = np.random.default_rng(0)
 LABEL = np.arange(60) % 3
@@ -31,3 +32,24 @@ def test_copies_and_strangers():
     assert (copies["two_sample_accuracy"].value, strangers["two_sample_accuracy"].value) == (0, 1)
     np.testing.assert_array_equal(copies["nearest"], REFERENCE)
     assert copies["frechet"].value < 0.01 < strangers["frechet"].value
+
+
+def test_rounded_is_the_nearest_level():
+    levels = jnp.array([0.0, 0.25, 1.0])
+    x = jnp.array([-1.0, 0.1, 0.2, 0.6, 0.7, 2.0])
+    np.testing.assert_array_equal(rounded(x, levels), levels[jnp.abs(x[:, None] - levels[None]).argmin(1)])
+
+
+def test_the_probe_draws_for_each_image_of_its_class():
+    """A sampler that copies, with noise of less than half a level: rounding takes it away, and copies are seen."""
+    levels = np.round(3 * REFERENCE) / 3
+
+    def draw(key, state, label):
+        np.testing.assert_array_equal(label, LABEL)
+        return jnp.asarray(levels) + state * jax.random.uniform(key, levels.shape, minval=-1, maxval=1)
+
+    seen = two_sample_test(draw, levels, LABEL, num_shown=25)(jax.random.key(0), 0.15)
+    assert seen["two_sample_accuracy"].value == 0 and seen["grid"].shape == (3, 25, 2, 2, 1)
+    np.testing.assert_allclose(seen["grid"], seen["nearest"], atol=1e-6)
+    np.testing.assert_allclose(seen["grid"][1, :20], levels[LABEL == 1], atol=1e-6)
+    np.testing.assert_allclose(seen["grid"][1, 20:], levels[LABEL == 1][:5], atol=1e-6)  # from the start again
