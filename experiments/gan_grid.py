@@ -4,6 +4,9 @@ The test of Dumoulin et al. 2017 (arXiv:1606.00704) and Srivastava et al. 2017 (
 played by the non-saturating game with the R1 penalty (Mescheder et al. 2018, arXiv:1801.04406).
 
     python -m experiments.gan_grid --num_seeds 5
+
+Expected: all 25 modes in each of 5 seeds, and 92 % of the samples within 3 standard deviations of one (of the data:
+98.9 %). 1.2 minutes on two CPU cores.
 """
 
 from dataclasses import dataclass
@@ -33,21 +36,22 @@ LIMIT = 5.2  # of the coordinates that are drawn
 class Config(run.Config):
     """The default is a run of the claim, of one seed."""
 
-    num_steps: run.Count = 16000  # updates of the generator
+    num_steps: run.Count = 15000  # updates of the generator
     batch_size: run.Count = 128  # examples a step, dealt among the updates of the discriminator
     steps_per_call: run.Count = 20
-    log_every: run.Count = 200
-    eval_every: run.Count = 2000
+    log_every: run.Count = 500
+    eval_every: run.Count = 1000
+    checkpoint_every: run.Count = 5000
     num_points: run.Count = 100000  # of the training data
     objective: Literal["non_saturating", "minimax", "hinge", "wasserstein"] = "non_saturating"  # of the game
     penalty: Literal["r1", "gradient", "none"] = "r1"  # on the discriminator's slope: 0 on data, or 1 in between
-    penalty_weight: run.NonNegative = 0.1
+    penalty_weight: run.NonNegative = 0.3  # larger covers sooner, smaller is sharper
     n_critic: run.Count = 1  # updates of the discriminator a step, a divisor of the batch
-    hidden: tuple[int, ...] = (128, 128, 128)  # widths of the hidden layers of both players
+    hidden: tuple[int, ...] = (128, 128, 128, 128)  # widths of the hidden layers of both players
     latent_dim: run.Count = 2  # size of the noise
     learning_rate: run.Positive = 2e-3  # of Adam at the start, before a cosine to 0, both players
     beta1: run.Rate = 0.0  # of Adam; the other player moves, so there is little to remember
-    beta2: run.Rate = 0.99  # of Adam
+    beta2: run.Rate = 0.9  # of Adam
     ema: run.Rate = 0.999  # decay of the generator's parameter average, from which samples are drawn
 
 
@@ -59,7 +63,7 @@ CLAIMS = (
         reduce="worst",
         protocol=f"25 Gaussians of standard deviation {STD}, 2 apart; modes with at least {NEEDED} of {NUM_SAMPLES:,} "
         "samples, from averaged parameters, within 3 standard deviations; the worst of 5 seeds",
-        reference="all there are; VEEGAN 24.6, unrolled GAN 23.6, ALI 15.8, plain GAN 3.3, one sample being enough",
+        reference="all there are; with one sample being enough: VEEGAN 24.6, unrolled GAN 23.6, ALI 15.8, GAN 3.3",
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_points": 64, "n_critic": 2}
@@ -119,15 +123,13 @@ def samples_figure(outcome: run.Outcome) -> Figure:
     for mode in modes:
         left.add_patch(Circle(mode, RADIUS, fill=False, edgecolor=plot.COLORS[1], linewidth=0.8))
     left.scatter(*x.T, s=2, color=plot.COLORS[0], alpha=0.5, linewidths=0)
-    left.set_title(
-        f"{len(x):,} samples: {(counts >= NEEDED).sum()} of {len(modes)} modes, {counts.sum() / len(x):.0%} within"
-    )
+    left.set_title(f"Samples: {(counts >= NEEDED).sum()} of {len(modes)} modes, {counts.sum() / len(x):.0%} near one")
     extent = np.quantile(np.abs(logits), 0.98)
     picture = right.imshow(
         logits, extent=(-LIMIT, LIMIT, -LIMIT, LIMIT), origin="lower", cmap="RdBu_r", vmin=-extent, vmax=extent
     )
     figure.colorbar(picture, ax=right, shrink=0.8, label="logit (positive: data)").ax.tick_params(labelsize=8)
-    right.set_title("The discriminator, after them")
+    right.set_title("The discriminator")
     for ax in axes[0]:
         ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xlabel="first coordinate")
     left.set_ylabel("second coordinate")

@@ -1,13 +1,18 @@
-"""Handwritten digits from two players: a generator that makes them, and a discriminator that it must deceive.
+r"""Handwritten digits from two players: a generator that makes them, and a discriminator that it must deceive.
 
 Non-saturating game with the R1 penalty (Goodfellow et al. 2014, arXiv:1406.2661; Mescheder et al. 2018,
 arXiv:1801.04406), hinge with spectral normalisation (Miyato et al. 2018, arXiv:1802.05957), and WGAN-GP (Gulrajani et
 al. 2017, arXiv:1704.00028); both players are told the class.
 
-    python -m experiments.gan_image
-    python -m experiments.gan_image --objective hinge --penalty none --norm spectral
-    python -m experiments.gan_image --objective wasserstein --penalty gradient --penalty_weight 10 --n_critic 5
+    python -m experiments.gan_image --num_seeds 5
+    python -m experiments.gan_image --num_seeds 5 --objective hinge --penalty none --norm spectral
+    python -m experiments.gan_image --num_seeds 5 --objective wasserstein --penalty gradient --penalty_weight 10 \
+        --n_critic 5 --batch_size 320 --num_steps 3000
     python -m experiments.gan_image --dataset mnist --network conv
+
+Expected on digits, means of 5 seeds: 1-nearest-neighbour two-sample accuracy 0.553, 0.584 and 0.559 (0.5: cannot be
+told apart), class accuracy 0.998, 0.997 and 0.996. 1 minute each, 1.5 for WGAN-GP, on two CPU cores. Perceptrons do
+for digits; larger pictures want convolutions, which on CPU take one seed at a time.
 """
 
 import functools
@@ -64,7 +69,14 @@ PROTOCOL = (
 METHODS = (
     {},
     {"objective": "hinge", "penalty": "none", "norm": "spectral"},
-    {"objective": "wasserstein", "penalty": "gradient", "penalty_weight": 10.0, "n_critic": 5, "batch_size": 320},
+    {
+        "objective": "wasserstein",
+        "penalty": "gradient",
+        "penalty_weight": 10.0,
+        "n_critic": 5,
+        "batch_size": 320,
+        "num_steps": 3000,
+    },
 )
 
 
@@ -175,7 +187,7 @@ def arcs(generate: Callable, latent_dim: int, num_classes: int) -> Probe:
     angle = jnp.linspace(0, jnp.pi / 2, ARC)[:, None, None]
 
     def probe(key, state):
-        start, end = jax.random.normal(key, (2, num_classes, latent_dim))
+        start, end = jax.random.normal(key, (2, 1, num_classes, latent_dim))
         z = jnp.cos(angle) * start + jnp.sin(angle) * end
         label = jnp.tile(jnp.arange(num_classes), ARC)
         images = generate(state, z.reshape(-1, latent_dim), label)
