@@ -17,7 +17,7 @@ import numpy as np
 import optax
 import pytest
 
-from adl import data, diffusion, latent, supervised
+from adl import data, diffusion, gan, latent, supervised
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
 from adl.core import (
@@ -41,6 +41,7 @@ from adl.energy.contrastive_divergence import Points, contrastive_divergence, pe
 from adl.linear import bayes
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm, ResNet
+from adl.nn.spectral import SpectralNorm
 from adl.nn.transformer import GPT
 from adl.rl.cartpole import cartpole
 from adl.rl.policy import ActorCritic
@@ -167,6 +168,18 @@ def denoise(axis: str | None) -> Algorithm:
     )
 
 
+def game(make: Callable, axis: str | None, *, wrap: Callable = gan.networks.bare, **options) -> Algorithm:
+    """Two perceptrons that are told the class; the discriminator learns faster, so that at first its loss falls."""
+    return make(
+        gan.Players(gan.MLPGenerator((8, 8, 1), (16,), 2), gan.MLPDiscriminator((16,), 2, wrap)),
+        gan.Players(optax.chain(optax.adam(1e-4), average_params(0.9)), optax.adam(0.01)),
+        latent_dim=2,
+        prepare=lambda key, batch: (data.image.symmetric(batch["image"]), batch["label"]),
+        axis=axis,
+        **options,
+    )
+
+
 def mixture(covariance: str, axis: str | None) -> Algorithm:
     return latent.gaussian_mixture(3, covariance=covariance, reg_covar=1e-3, axis=axis)
 
@@ -269,6 +282,16 @@ CASES = {
         is_deterministic=False,
     ),
     "edm": Case(denoise, images, "loss", is_deterministic=False),
+    "gan, non-saturating, R1": Case(
+        functools.partial(game, gan.gan, penalties=(gan.penalty.r1(0.1),)), images, "loss", is_deterministic=False
+    ),
+    "gan, hinge, spectral norm": Case(
+        functools.partial(game, gan.gan, objective=gan.objective.hinge, wrap=SpectralNorm),
+        images,
+        "loss",
+        is_deterministic=False,
+    ),
+    "wgan_gp": Case(functools.partial(game, gan.wgan_gp, n_critic=2), images, "loss", is_deterministic=False),
     "kmeans": Case(lambda axis: latent.kmeans(3, axis=axis), cloud, "loss"),
     "gaussian_mixture, full": Case(functools.partial(mixture, "full"), cloud, "loss"),
     "gaussian_mixture, tied": Case(functools.partial(mixture, "tied"), cloud, "loss"),

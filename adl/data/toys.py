@@ -49,6 +49,22 @@ def eight_gaussians(key: Key, n: int, *, noise: float = 0.2) -> tuple[Array, Arr
     return 2 * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1) + _gaussian(key, n, noise), label
 
 
+def grid_gaussians(key: Key, n: int, *, num_sides: int = 5, noise: float = 0.05) -> tuple[Array, Array]:
+    """Isotropic Gaussians of standard deviation `noise` on a square grid of spacing 2; the label is the component.
+
+    Component `num_sides * row + column` has its mean at `grid_means(num_sides)` of that index.
+    Source: as a test of lost modes, Dumoulin et al. 2017, arXiv:1606.00704; Srivastava et al. 2017, arXiv:1705.07761.
+    """
+    label = jnp.arange(n) % num_sides**2
+    return grid_means(num_sides)[label] + _gaussian(key, n, noise), label
+
+
+def grid_means(num_sides: int = 5) -> Array:
+    """`[num_sides^2, 2]` means of `grid_gaussians`, (2 column, 2 row) about the origin."""
+    row, column = jnp.divmod(jnp.arange(num_sides**2), num_sides)
+    return 2.0 * jnp.stack([column, row], -1) - (num_sides - 1)
+
+
 def swiss_roll(key: Key, n: int, *, noise: float = 0.05) -> tuple[Array, Array]:
     """One spiral arm, t (cos t, sin t) / 4, t uniform in [3 pi / 2, 9 pi / 2]; the label is t, the place along it."""
     key_t, key_noise = jax.random.split(key)

@@ -1,4 +1,4 @@
-"""How like the data samples are: judged by nearest neighbours and by moments, without a trained judge."""
+"""How like the data samples are: by nearest neighbours, by moments, by known modes; without a trained judge."""
 
 from collections.abc import Callable
 
@@ -69,3 +69,25 @@ def rounded(x: Array, levels: Array) -> Array:
       levels: `[L]` ascending, L >= 2.
     """
     return levels[jnp.searchsorted((levels[1:] + levels[:-1]) / 2, x)]
+
+
+def mode_coverage(samples: Array, modes: Array, *, radius: float, num_needed: int) -> dict[str, Mean | Array]:
+    """How many of the modes of a mixture, whose places are known, samples reach, and how many samples reach one.
+
+    Args:
+      samples: `[N, D]`.
+      modes: `[K, D]` centres, further apart than `2 radius`.
+      radius: > 0, of the ball around a mode in which a sample is of high quality, in units of the data.
+      num_needed: >= 1, of these that a mode needs to be covered.
+    Returns:
+      `modes`: number of modes covered, in 0 ... K; `quality`: share of the samples of high quality; and `counts`
+      `[K]`: such samples of each mode.
+    Source: Srivastava et al. 2017, arXiv:1705.07761, section 4.1.
+    """
+    distances = neighbours.squared_distances(samples, modes)
+    counts = (distances <= radius**2).sum(0)
+    return {
+        "modes": Mean.of((counts >= num_needed).sum().astype(jnp.float32)),
+        "quality": Mean.of((distances.min(1) <= radius**2).astype(jnp.float32)),
+        "counts": counts,
+    }

@@ -16,6 +16,7 @@ TOYS = [
     toys.rings,
     toys.spirals,
     toys.eight_gaussians,
+    toys.grid_gaussians,
     toys.swiss_roll,
     toys.checkerboard,
     toys.eruptions,
@@ -96,6 +97,17 @@ def test_eight_gaussians():
         assert stats.kstest(whitened.ravel(), "norm").pvalue > 1e-3
         assert stats.kstest((whitened**2).sum(-1), stats.chi2(2).cdf).pvalue > 1e-3
     np.testing.assert_array_equal(np.bincount(label), [N // 8] * 8)
+
+
+@pytest.mark.parametrize("num_sides", [3, 5])
+def test_grid_gaussians(num_sides):
+    points, label = sample(toys.grid_gaussians, num_sides=num_sides, noise=0.1)
+    places = 2 * np.arange(num_sides) - num_sides + 1
+    for k in range(num_sides**2):
+        whitened = (points[label == k] - [places[k % num_sides], places[k // num_sides]]) / 0.1
+        assert stats.kstest(whitened.ravel(), "norm").pvalue > 1e-4
+    np.testing.assert_allclose(np.bincount(label), N / num_sides**2, atol=1)
+    np.testing.assert_array_equal(toys.grid_means(num_sides)[:2], [[places[0], places[0]], [places[1], places[0]]])
 
 
 def test_checkerboard():

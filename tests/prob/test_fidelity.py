@@ -1,11 +1,11 @@
-"""Fidelity agrees with scikit-learn's neighbours, and is extreme where it should be."""
+"""Fidelity agrees with scikit-learn's neighbours, is extreme where it should be, and counts modes by hand."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
-from adl.prob.fidelity import fidelity, rounded, two_sample_test
+from adl.prob.fidelity import fidelity, mode_coverage, rounded, two_sample_test
 
 RNG = np.random.default_rng(0)
 LABEL = np.arange(60) % 3
@@ -53,3 +53,23 @@ def test_the_probe_draws_for_each_image_of_its_class():
     np.testing.assert_allclose(seen["grid"], seen["nearest"], atol=1e-6)
     np.testing.assert_allclose(seen["grid"][1, :20], levels[LABEL == 1], atol=1e-6)
     np.testing.assert_allclose(seen["grid"][1, 20:], levels[LABEL == 1][:5], atol=1e-6)  # from the start again
+
+
+def test_mode_coverage_by_hand():
+    """Of three modes one has two samples near, one has one, one has none; two samples are near nothing."""
+    modes = jnp.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    samples = jnp.array([[0.3, 0.0], [0.0, -0.4], [4.0, 0.49], [0.0, 3.4], [9.0, 9.0]])
+    for needed, covered in ((1, 2), (2, 1), (3, 0)):
+        seen = mode_coverage(samples, modes, radius=0.5, num_needed=needed)
+        assert float(seen["modes"].value) == covered
+        np.testing.assert_array_equal(seen["counts"], [2, 1, 0])
+        np.testing.assert_allclose(seen["quality"].value, 3 / 5, rtol=1e-6)
+
+
+def test_mode_coverage_of_the_mixture_itself():
+    """Within 3 standard deviations in the plane lies 1 - exp(-9/2) of a Gaussian."""
+    modes = jnp.asarray(np.stack(np.meshgrid([-2, 0, 2], [-2, 0, 2]), -1).reshape(-1, 2), jnp.float32)
+    samples = jnp.repeat(modes, 1000, 0) + jnp.asarray(RNG.normal(0, 0.1, (9000, 2)), jnp.float32)
+    seen = mode_coverage(samples, modes, radius=0.3, num_needed=900)
+    assert float(seen["modes"].value) == 9
+    np.testing.assert_allclose(seen["quality"].value, 1 - np.exp(-4.5), atol=0.004)
