@@ -1,0 +1,26 @@
+"""Kernel densities: a Gaussian around each of many points."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from adl.prob.neighbours import squared_distances
+
+
+def gaussian_log_prob(x: Array, centers: Array, bandwidth: Array | float) -> Array:
+    """`[N]` log-density at `x` of equally many Gaussians around each center.
+
+    log p(x) = log 1/M sum_m N(x; c_m, bandwidth^2 I)
+
+    Around data it is the kernel density estimate; around the exact places of a distribution that Gaussian noise was
+    added to, it is that distribution's density.
+
+    Args:
+      x: `[N, D]`.
+      centers: `[M, D]`.
+      bandwidth: `[]` > 0, standard deviation in units of `x`.
+    Source: Parzen 1962, Annals of Mathematical Statistics 33(3).
+    """
+    exponents = -0.5 * squared_distances(x, centers) / bandwidth**2
+    normaliser = jnp.log(len(centers)) + x.shape[1] * (jnp.log(bandwidth) + 0.5 * jnp.log(2 * jnp.pi))
+    return jax.nn.logsumexp(exponents, 1) - normaliser
