@@ -43,6 +43,7 @@ from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.spectral import SpectralNorm
 from adl.nn.transformer import GPT
+from adl.prob import estimation, exponential_family
 from adl.rl.cartpole import cartpole
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
@@ -120,6 +121,11 @@ def texts(step: int) -> dict[str, np.ndarray]:
 def line(step: int) -> dict[str, np.ndarray]:
     x = POINTS[step % 4]
     return {"x": x, "y": x @ np.array([1, -2], "f"), "mask": WEIGHTS[16:32] + 0.5}
+
+
+def numbers(step: int) -> dict[str, np.ndarray]:
+    """Numbers about 3, some of which weigh less, or nothing."""
+    return {"x": 3 + 0.5 * POINTS[step % 4, :, 0], "mask": WEIGHTS[16:32] + 0.5}
 
 
 def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm:
@@ -298,6 +304,17 @@ CASES = {
     "gaussian_mixture, diag": Case(functools.partial(mixture, "diag"), cloud, "loss"),
     "gaussian_mixture, spherical": Case(functools.partial(mixture, "spherical"), cloud, "loss"),
     "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
+    "maximum_likelihood": Case(
+        lambda axis: estimation.maximum_likelihood(exponential_family.gamma(), axis=axis), numbers, "loss"
+    ),
+    "conjugate": Case(
+        lambda axis: estimation.conjugate(exponential_family.normal(), total=[0.0, 1.0], count=1.0, axis=axis),
+        numbers,
+        "loss",
+    ),
+    "robbins_monro": Case(
+        lambda axis: estimation.robbins_monro(lambda theta, x: theta - x, 0.0, axis=axis), numbers, "loss"
+    ),
     "bayesian_regression": Case(functools.partial(regression, bayes.inverse_gamma_noise(1.0, 1.0)), line, "loss"),
 }
 

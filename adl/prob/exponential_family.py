@@ -1,0 +1,338 @@
+"""The exponential family as one type: everything follows from the statistics T and the log-partition A.
+
+    p(x) = h(x) exp(eta . T(x) - A(eta)),      mu = E[T(x)] = grad A(eta),      Cov[T(x)] = hess A(eta)
+
+eta `[P]` are the natural parameters, mu `[P]` the mean parameters. Maximum likelihood is moment matching, mu = the mean
+of T over the data; the KL divergence is the Bregman divergence of A; the conjugate prior of eta is the family's own
+dual, exp(total . eta - count A(eta)), which data update by adding their T and their number.
+Sources: Bishop & Bishop 2024, Deep Learning: Foundations and Concepts, section 3.4; Wainwright & Jordan 2008, Graphical
+Models, Exponential Families, and Variational Inference, section 3.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.special import gammaln
+
+from adl.core.types import Array
+from adl.prob import continuous, directional, discrete, gaussian
+from adl.prob.special import HALF_LOG_2PI
+
+NEWTON = 100  # steps of Newton's method, at most
+
+
+class Family(NamedTuple):
+    """One family; functions of one observation x, and of one vector of parameters `[P]`."""
+
+    statistics: Callable[[Array], Array]  # T: x -> [P]
+    log_partition: Callable[[Array], Array]  # A: eta [P] -> []; nan or inf outside the domain
+    natural: Callable[[Any], Array]  # a distribution of the family -> eta
+    distribution: Callable[[Array], Any]  # eta -> the distribution
+    start: Array  # [P] an eta within the domain
+    log_base: Callable[[Array], Array] = lambda x: jnp.float32(0)  # log h: x -> []
+    dual: Callable[[Array], Array] | None = None  # mu -> eta in closed form; None: Newton's method
+    posterior: Callable[[Array, Array], Any] | None = None  # (total [P], count []) -> belief in the usual parameters
+    predictive: Callable[[Array, Array], Any] | None = None  # (total, count) -> distribution of the next x
+
+    def log_prob(self, x: Array, eta: Array) -> Array:
+        """`[]` log-density of one x."""
+        return self.log_base(x) + eta @ self.statistics(x) - self.log_partition(eta)
+
+    def mean(self, eta: Array) -> Array:
+        """mu `[P]` = grad A(eta)."""
+        return jax.grad(self.log_partition)(eta)
+
+    def fisher(self, eta: Array) -> Array:
+        """`[P, P]` Fisher information about eta, the covariance of T: hess A(eta)."""
+        return jax.hessian(self.log_partition)(eta)
+
+    def kl(self, p: Array, q: Array) -> Array:
+        """KL(p || q) `[]` in nats of two eta, the Bregman divergence A(q) - A(p) - (q - p) . grad A(p)."""
+        return self.log_partition(q) - self.log_partition(p) - (q - p) @ self.mean(p)
+
+    def fit(self, mean: Array) -> Array:
+        """eta `[P]` whose mean parameters are `mean [P]`: maximum likelihood, where it is the mean of T over data.
+
+        It is where eta . mean - A(eta) is largest, which has one maximum. Differentiable.
+
+        Args:
+          mean: of the interior of what T can average to: not of a single observation where T is more than x.
+        """
+        return self.dual(mean) if self.dual else moment_match(self.log_partition, mean, self.start)
+
+    def prior_log_prob(self, eta: Array, total: Array, count: Array) -> Array:
+        """total . eta - count A(eta) `[]`: the conjugate prior's log-density in eta, up to a constant.
+
+        Args:
+          eta: `[P]`.
+          total: `[P]` sum of T over imagined observations; with data, over these too.
+          count: `[]` > 0, their number.
+        """
+        return total @ eta - count * self.log_partition(eta)
+
+
+def moment_match(log_partition: Callable[[Array], Array], mean: Array, start: Array) -> Array:
+    """eta `[P]` where grad A(eta) = mean, by damped Newton's method; differentiable in `mean`.
+
+    Steps are shortened by 1 / (1 + decrement) while they are long, which keeps self-concordant functions within their
+    domain. Source: Boyd & Vandenberghe 2004, Convex Optimization, section 9.6.4.
+
+    Args:
+      log_partition: A, convex, with a regular Hessian.
+      mean: `[P]`.
+      start: `[P]` within the domain of A.
+    """
+
+    def newton(eta, target):
+        slope = target - jax.grad(log_partition)(eta)
+        step = jnp.linalg.solve(jax.hessian(log_partition)(eta), slope)
+        return step, jnp.sqrt(jnp.maximum(slope @ step, 0))
+
+    def move(carry):
+        eta, _, count = carry
+        step, decrement = newton(eta, fixed)
+        tried = eta + jnp.where(decrement > 0.25, 1 / (1 + decrement), 1) * step
+        tried, _ = lax.while_loop(
+            lambda c: ~jnp.isfinite(log_partition(c[0])) & (c[1] < 60),
+            lambda c: ((c[0] + eta) / 2, c[1] + 1),
+            (tried, 0),
+        )
+        return tried, decrement, count + 1
+
+    fixed = lax.stop_gradient(mean)
+    first = (jnp.asarray(start, jnp.float32), jnp.float32(jnp.inf), 0)
+    eta, _, _ = lax.while_loop(lambda c: (c[1] > 1e-4) & (c[2] < NEWTON), move, first)
+    eta = lax.stop_gradient(eta)
+    # One more step, of which only the slope depends on the mean: its derivative is that of the solution.
+    return eta + jnp.linalg.solve(jax.hessian(log_partition)(eta), mean - jax.grad(log_partition)(eta))
+
+
+def bernoulli() -> Family:
+    """T = x; eta the log-odds; the prior of the probability is Beta(total, count - total)."""
+    return Family(
+        statistics=lambda x: jnp.asarray(x, jnp.float32)[None],
+        log_partition=lambda eta: jnp.logaddexp(eta[0], 0),
+        natural=lambda d: d.logits[None],
+        distribution=lambda eta: discrete.Bernoulli(eta[0]),
+        start=jnp.zeros(1),
+        dual=lambda mean: jnp.log(mean) - jnp.log1p(-mean),
+        posterior=lambda total, count: continuous.Beta(total[0], count - total[0]),
+        predictive=lambda total, count: discrete.Bernoulli(jnp.log(total[0]) - jnp.log(count - total[0])),
+    )
+
+
+def binomial(num_trials: int) -> Family:
+    """T = x of a known number of trials; eta the log-odds."""
+    n = float(num_trials)
+    return Family(
+        statistics=lambda x: jnp.asarray(x, jnp.float32)[None],
+        log_partition=lambda eta: n * jnp.logaddexp(eta[0], 0),
+        log_base=lambda x: discrete.Binomial(n, jnp.float32(0)).log_prob(x) + n * jnp.log(2.0),
+        natural=lambda d: d.logits[None],
+        distribution=lambda eta: discrete.Binomial(jnp.float32(n), eta[0]),
+        start=jnp.zeros(1),
+        dual=lambda mean: jnp.log(mean) - jnp.log(n - mean),
+        posterior=lambda total, count: continuous.Beta(total[0], n * count - total[0]),
+    )
+
+
+def categorical(num_classes: int) -> Family:
+    """T the indicator of the class, eta the logits, up to a constant; the prior of the shares is Dirichlet(total)."""
+    return Family(
+        statistics=lambda x: jax.nn.one_hot(x, num_classes),
+        log_partition=jax.nn.logsumexp,
+        natural=lambda d: d.logits,
+        distribution=discrete.Categorical,
+        start=jnp.zeros(num_classes),
+        dual=jnp.log,
+        posterior=lambda total, count: continuous.Dirichlet(total),
+        predictive=lambda total, count: discrete.Categorical(jnp.log(total)),
+    )
+
+
+def poisson() -> Family:
+    """T = x, eta the log of the rate, h = 1 / x!; the prior of the rate is Gamma(total, count)."""
+    return Family(
+        statistics=lambda x: jnp.asarray(x, jnp.float32)[None],
+        log_partition=lambda eta: jnp.exp(eta[0]),
+        log_base=lambda x: -gammaln(jnp.asarray(x, jnp.float32) + 1),
+        natural=lambda d: jnp.log(d.rate)[None],
+        distribution=lambda eta: discrete.Poisson(jnp.exp(eta[0])),
+        start=jnp.zeros(1),
+        dual=jnp.log,
+        posterior=lambda total, count: continuous.Gamma(total[0], count),
+        predictive=lambda total, count: discrete.NegativeBinomial(total[0], count),
+    )
+
+
+def normal() -> Family:
+    """T = (x, x^2), eta = (mean, -1/2) / variance; the prior of mean and precision is normal-gamma.
+
+    In float32 the data should lie within about 100 standard deviations of 0.
+    """
+
+    def distribution(eta):
+        variance = -0.5 / eta[1]
+        return continuous.Normal(eta[0] * variance, jnp.sqrt(variance))
+
+    def natural(d):
+        precision = 1 / jnp.square(d.scale)
+        return jnp.stack([d.loc * precision, -0.5 * precision])
+
+    def dual(mean):
+        variance = mean[1] - jnp.square(mean[0])
+        # Of numbers that nearly agree, rounding may leave less than nothing.
+        return natural(continuous.Normal(mean[0], jnp.sqrt(jnp.maximum(variance, 1e-7 * mean[1]))))
+
+    def posterior(total, count):
+        loc = total[0] / count
+        # In eta the prior is flat: it comes with the Jacobian of (mean, precision), which is worth the 3 / 2.
+        return gaussian.NormalGamma(loc, count, (count + 3) / 2, (total[1] - total[0] * loc) / 2)
+
+    return Family(
+        statistics=lambda x: jnp.stack([x, jnp.square(x)]),
+        log_partition=lambda eta: -jnp.square(eta[0]) / (4 * eta[1]) - 0.5 * jnp.log(-2 * eta[1]),
+        log_base=lambda x: jnp.float32(-HALF_LOG_2PI),
+        natural=natural,
+        distribution=distribution,
+        start=jnp.array([0.0, -0.5]),
+        dual=dual,
+        posterior=posterior,
+        predictive=lambda total, count: posterior(total, count).predictive(),
+    )
+
+
+def multivariate_normal(dim: int) -> Family:
+    """T = (x, x x^T) in one vector `[D + D^2]`, eta = (precision mean, -precision / 2)."""
+
+    def split(v):
+        return v[:dim], v[dim:].reshape(dim, dim)
+
+    def join(vector, matrix):
+        return jnp.concatenate([vector, matrix.ravel()])
+
+    def precision_form(eta):
+        potential, half = split(eta)
+        return gaussian.PrecisionForm(potential, -(half + half.T))
+
+    def natural(d):
+        form = d.to_precision()
+        return join(form.potential, -form.precision / 2)
+
+    def log_partition(eta):
+        d = precision_form(eta)
+        return -d.log_prob(jnp.zeros(dim)) - dim * HALF_LOG_2PI
+
+    def dual(mean):
+        first, second = split(mean)
+        return natural(gaussian.MultivariateNormal(first, second - jnp.outer(first, first)))
+
+    return Family(
+        statistics=lambda x: join(x, jnp.outer(x, x)),
+        log_partition=log_partition,
+        log_base=lambda x: jnp.float32(-dim * HALF_LOG_2PI),
+        natural=natural,
+        distribution=lambda eta: precision_form(eta).to_moments(),
+        start=join(jnp.zeros(dim), -jnp.eye(dim) / 2),
+        dual=dual,
+    )
+
+
+def gamma() -> Family:
+    """T = (log x, x), eta = (concentration, -rate), h = 1 / x."""
+    return Family(
+        statistics=lambda x: jnp.stack([jnp.log(x), x]),
+        log_partition=lambda eta: gammaln(_positive(eta[0])) - eta[0] * jnp.log(-eta[1]),
+        log_base=lambda x: -jnp.log(x),
+        natural=lambda d: jnp.stack([d.concentration, -d.rate]),
+        distribution=lambda eta: continuous.Gamma(eta[0], -eta[1]),
+        start=jnp.array([1.0, -1.0]),
+    )
+
+
+def dirichlet(num_shares: int) -> Family:
+    """T = log x, eta the concentration, h = 1 / prod x."""
+    return Family(
+        statistics=jnp.log,
+        log_partition=lambda eta: gammaln(_positive(eta)).sum() - gammaln(eta.sum()),
+        log_base=lambda x: -jnp.log(x).sum(),
+        natural=lambda d: d.concentration,
+        distribution=continuous.Dirichlet,
+        start=jnp.ones(num_shares),
+    )
+
+
+def beta() -> Family:
+    """T = (log x, log(1 - x)), eta = (alpha, beta), h = 1 / (x (1 - x)): the Dirichlet of two shares."""
+    shares = dirichlet(2)
+    return shares._replace(
+        statistics=lambda x: jnp.stack([jnp.log(x), jnp.log1p(-x)]),
+        log_base=lambda x: -jnp.log(x) - jnp.log1p(-x),
+        natural=lambda d: jnp.stack([d.alpha, d.beta]),
+        distribution=lambda eta: continuous.Beta(eta[0], eta[1]),
+    )
+
+
+def von_mises_fisher(dim: int) -> Family:
+    """T = x of length 1, eta = concentration times the direction."""
+
+    def log_partition(eta):
+        _, length = directional.unit(eta)
+        return directional.log_normaliser(length, dim) + length
+
+    return Family(
+        statistics=lambda x: x,
+        log_partition=log_partition,
+        natural=lambda d: d.concentration * d.direction,
+        distribution=lambda eta: directional.VonMisesFisher(*directional.unit(eta)),
+        start=jnp.zeros(dim),
+        dual=partial(_radial, dim=dim),
+    )
+
+
+def von_mises() -> Family:
+    """T = (cos x, sin x) of an angle, eta = concentration (cos loc, sin loc): von Mises-Fisher on the circle."""
+
+    def distribution(eta):
+        return directional.VonMises(jnp.arctan2(eta[1], eta[0]), directional.unit(eta)[1])
+
+    return von_mises_fisher(2)._replace(
+        statistics=lambda x: jnp.stack([jnp.cos(x), jnp.sin(x)]),
+        natural=lambda d: d.concentration * jnp.stack([jnp.cos(d.loc), jnp.sin(d.loc)]),
+        distribution=distribution,
+    )
+
+
+def finite(features: Array) -> Family:
+    """The family on K states whose statistics `features [K, P]` are given: what is most random with their means.
+
+    Of all distributions on the states with E[features] = mu, the one of largest entropy is this family's, and
+    `fit(mu)` finds it; features and a constant must be linearly independent.
+    Source: Jaynes 1957, Physical Review 106(4).
+    """
+    return Family(
+        statistics=lambda x: features[x],
+        log_partition=lambda eta: jax.nn.logsumexp(features @ eta),
+        natural=lambda d: jnp.linalg.lstsq(features - features.mean(0, keepdims=True), d.logits - d.logits.mean())[0],
+        distribution=lambda eta: discrete.Categorical(features @ eta),
+        start=jnp.zeros(features.shape[1]),
+    )
+
+
+def _positive(x: Array) -> Array:
+    """`x`, and nan where it is outside the domain: gammaln is finite for many negative numbers, too."""
+    return jnp.where(x > 0, x, jnp.nan)
+
+
+def _radial(mean: Array, *, dim: int) -> Array:
+    """Concentration times direction of the von Mises-Fisher distribution of this mean vector."""
+    direction, length = directional.unit(mean)
+    # Banerjee et al. 2005, JMLR 6, eq. 4.4: near enough for Newton to be quick.
+    guess = length * (dim - jnp.square(length)) / (1 - jnp.square(length))
+    return (
+        direction * moment_match(lambda k: directional.log_normaliser(k[0], dim) + k[0], length[None], guess[None])[0]
+    )

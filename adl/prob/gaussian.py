@@ -1,0 +1,217 @@
+"""The multivariate Gaussian by moments and by precision, and the rules that stay within it.
+
+    marginal, conditional, product;   x ~ N(m, S), y | x ~ N(A x + b, L)  =>  y, and x | y, in closed form
+
+One Gaussian, one point `[D]`; `jax.vmap` makes many.
+Source: Bishop & Bishop 2024, Deep Learning: Foundations and Concepts, section 3.2.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.linalg import cho_solve, solve_triangular
+
+from adl.core.types import Array, Key
+from adl.prob.continuous import Gamma, StudentT
+from adl.prob.distributions import normal_log_prob
+from adl.prob.special import HALF_LOG_2PI
+
+_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+
+
+class MultivariateNormal(NamedTuple):
+    """N(loc, covariance) in D dimensions."""
+
+    loc: Array  # [D]
+    covariance: Array  # [D, D] symmetric, positive definite
+
+    def log_prob(self, x: Array) -> Array:
+        """`[]` log-density of `x [D]`."""
+        root = jnp.linalg.cholesky(self.covariance)
+        z = solve_triangular(root, x - self.loc, lower=True)
+        return -0.5 * jnp.square(z).sum() - jnp.log(jnp.diagonal(root)).sum() - len(x) * HALF_LOG_2PI
+
+    def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
+        """`[*shape, D]` draws."""
+        noise = jax.random.normal(key, (*shape, len(self.loc)))
+        offset = jnp.broadcast_to(self.loc, noise.shape)
+        return offset + _matmul(noise, jnp.linalg.cholesky(self.covariance).T)
+
+    def mean(self) -> Array:
+        """`[D]`."""
+        return self.loc
+
+    def variance(self) -> Array:
+        """`[D]` of each coordinate."""
+        return jnp.diagonal(self.covariance)
+
+    def entropy(self) -> Array:
+        """`[]` nats: log det(2 pi e covariance) / 2."""
+        return (0.5 + HALF_LOG_2PI) * len(self.loc) + 0.5 * _log_det(self.covariance)
+
+    def marginal(self, index: Sequence[int]) -> "MultivariateNormal":
+        """Of the coordinates in `index`, in that order."""
+        index = np.asarray(index)
+        return MultivariateNormal(self.loc[index], self.covariance[np.ix_(index, index)])
+
+    def conditional(self, index: Sequence[int], value: Array) -> "MultivariateNormal":
+        """Of the other coordinates, in their order, where those in `index` are `value`.
+
+        m_a + S_ab S_bb^-1 (value - m_b),   S_aa - S_ab S_bb^-1 S_ba
+        """
+        known = np.asarray(index)
+        rest = np.setdiff1d(np.arange(len(self.loc)), known)
+        across = self.covariance[np.ix_(known, rest)]
+        root = jnp.linalg.cholesky(self.covariance[np.ix_(known, known)])
+        half = solve_triangular(root, across, lower=True)
+        shift = solve_triangular(root, value - self.loc[known], lower=True)
+        covariance = self.covariance[np.ix_(rest, rest)] - _matmul(half.T, half)
+        return MultivariateNormal(self.loc[rest] + _matmul(half.T, shift), _symmetric(covariance))
+
+    def to_precision(self) -> "PrecisionForm":
+        """The same by its precision."""
+        precision = _inverse(self.covariance)
+        return PrecisionForm(_matmul(precision, self.loc), precision)
+
+
+class PrecisionForm(NamedTuple):
+    """A Gaussian by natural parameters: independent evidence adds, conditioning is reading off."""
+
+    potential: Array  # [D] precision times the mean
+    precision: Array  # [D, D] inverse covariance; positive semi-definite where it is evidence only
+
+    def __add__(self, other: "PrecisionForm") -> "PrecisionForm":
+        return PrecisionForm(self.potential + other.potential, self.precision + other.precision)
+
+    def to_moments(self) -> MultivariateNormal:
+        """The same by its mean and covariance; the precision must be positive definite."""
+        covariance = _inverse(self.precision)
+        return MultivariateNormal(_matmul(covariance, self.potential), covariance)
+
+    def log_prob(self, x: Array) -> Array:
+        """`[]` log-density of `x [D]`."""
+        root = jnp.linalg.cholesky(self.precision)
+        z = _matmul(root.T, x) - solve_triangular(root, self.potential, lower=True)
+        return -0.5 * jnp.square(z).sum() + jnp.log(jnp.diagonal(root)).sum() - len(x) * HALF_LOG_2PI
+
+    def conditional(self, index: Sequence[int], value: Array) -> "PrecisionForm":
+        """Of the other coordinates, where those in `index` are `value`: rows of the precision, and no inverse."""
+        known = np.asarray(index)
+        rest = np.setdiff1d(np.arange(len(self.potential)), known)
+        potential = self.potential[rest] - _matmul(self.precision[np.ix_(rest, known)], value)
+        return PrecisionForm(potential, self.precision[np.ix_(rest, rest)])
+
+    def marginal(self, index: Sequence[int]) -> "PrecisionForm":
+        """Of the coordinates in `index`, in that order, by the Schur complement of the others."""
+        kept = np.asarray(index)
+        rest = np.setdiff1d(np.arange(len(self.potential)), kept)
+        root = jnp.linalg.cholesky(self.precision[np.ix_(rest, rest)])
+        half = solve_triangular(root, self.precision[np.ix_(rest, kept)], lower=True)
+        shift = solve_triangular(root, self.potential[rest], lower=True)
+        precision = self.precision[np.ix_(kept, kept)] - _matmul(half.T, half)
+        return PrecisionForm(self.potential[kept] - _matmul(half.T, shift), _symmetric(precision))
+
+
+class LinearGaussian(NamedTuple):
+    """y | x ~ N(matrix x + offset, covariance)."""
+
+    matrix: Array  # [E, D]
+    offset: Array  # [E]
+    covariance: Array  # [E, E]
+
+    def joint(self, prior: MultivariateNormal) -> MultivariateNormal:
+        """Of (x, y), `[D + E]`."""
+        across = _matmul(self.matrix, prior.covariance)
+        y = _matmul(across, self.matrix.T) + self.covariance
+        loc = jnp.concatenate([prior.loc, _matmul(self.matrix, prior.loc) + self.offset])
+        return MultivariateNormal(loc, _symmetric(jnp.block([[prior.covariance, across.T], [across, y]])))
+
+    def marginal(self, prior: MultivariateNormal) -> MultivariateNormal:
+        """Of y: N(A m + b, A S A^T + L)."""
+        dim = len(prior.loc)
+        return self.joint(prior).marginal(range(dim, dim + len(self.offset)))
+
+    def posterior(self, prior: MultivariateNormal, y: Array) -> MultivariateNormal:
+        """Of x, by Bayes' rule, given `y [E]`; D >= E or not, only an [E, E] matrix is inverted."""
+        dim = len(prior.loc)
+        return self.joint(prior).conditional(range(dim, dim + len(self.offset)), y)
+
+
+def product(first: MultivariateNormal, second: MultivariateNormal) -> tuple[MultivariateNormal, Array]:
+    """The Gaussian that a product of two densities is in proportion to, and the log `[]` of the proportion.
+
+    N(x; a, A) N(x; b, B) = N(a; b, A + B) N(x; C (A^-1 a + B^-1 b), C),   C = (A^-1 + B^-1)^-1
+    """
+    seen = LinearGaussian(jnp.eye(len(first.loc)), jnp.zeros_like(first.loc), second.covariance)
+    return seen.posterior(first, second.loc), seen.marginal(first).log_prob(second.loc)
+
+
+def kl(p: MultivariateNormal, q: MultivariateNormal) -> Array:
+    """KL(p || q) `[]` >= 0 in nats.
+
+    (tr(S_q^-1 S_p) + |m_q - m_p|^2 in S_q^-1 - D + log det S_q / det S_p) / 2
+    """
+    root_p, root_q = jnp.linalg.cholesky(p.covariance), jnp.linalg.cholesky(q.covariance)
+    spread = jnp.square(solve_triangular(root_q, root_p, lower=True)).sum()
+    shift = jnp.square(solve_triangular(root_q, q.loc - p.loc, lower=True)).sum()
+    log_ratio = jnp.log(jnp.diagonal(root_q) / jnp.diagonal(root_p)).sum()
+    return 0.5 * (spread + shift - len(p.loc)) + log_ratio
+
+
+def mutual_information(gaussian: MultivariateNormal, index: Sequence[int]) -> Array:
+    """I(x_a; x_b) `[]` >= 0 in nats of the coordinates in `index` and the others.
+
+    log(det S_aa det S_bb / det S) / 2;   of two with correlation r, -log(1 - r^2) / 2
+    """
+    rest = np.setdiff1d(np.arange(len(gaussian.loc)), np.asarray(index))
+    parts = [_log_det(gaussian.marginal(part).covariance) for part in (index, rest)]
+    return 0.5 * (parts[0] + parts[1] - _log_det(gaussian.covariance))
+
+
+class NormalGamma(NamedTuple):
+    """A mean and a precision that are not known: x | precision ~ N(loc, 1 / (count precision)), precision ~ Gamma.
+
+    Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 2.154.
+    """
+
+    loc: Array  # []
+    count: Array  # [] > 0: observations that the mean is known from
+    concentration: Array  # [] > 0
+    rate: Array  # [] > 0, in squared units of x
+
+    def log_prob(self, mean: Array, precision: Array) -> Array:
+        """`[...]` log-density of a mean `[...]` and a precision `[...]` > 0."""
+        conditional = normal_log_prob(mean, self.loc, -0.5 * jnp.log(self.count * precision))
+        return conditional + self.precision().log_prob(precision)
+
+    def precision(self) -> Gamma:
+        """What is believed of the precision."""
+        return Gamma(self.concentration, self.rate)
+
+    def location(self) -> StudentT:
+        """What is believed of the mean, whatever the precision."""
+        return self._student(1 / self.count)
+
+    def predictive(self) -> StudentT:
+        """Of the next observation."""
+        return self._student(1 + 1 / self.count)
+
+    def _student(self, spread: Array) -> StudentT:
+        return StudentT(self.loc, jnp.sqrt(self.rate / self.concentration * spread), 2 * self.concentration)
+
+
+def _symmetric(matrix: Array) -> Array:
+    return (matrix + matrix.T) / 2
+
+
+def _inverse(matrix: Array) -> Array:
+    return _symmetric(cho_solve((jnp.linalg.cholesky(matrix), True), jnp.eye(len(matrix))))
+
+
+def _log_det(matrix: Array) -> Array:
+    return 2 * jnp.log(jnp.diagonal(jnp.linalg.cholesky(matrix))).sum()

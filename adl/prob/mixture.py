@@ -1,0 +1,57 @@
+"""Mixtures of any one kind of distribution: p(x) = sum_k pi_k p_k(x)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from adl.core import tree
+from adl.core.types import Array, Key, PyTree
+
+
+class Mixture(NamedTuple):
+    """K components, stacked along the first axis of each of their parameters."""
+
+    logits: Array  # [K] of the weights, up to a constant
+    components: PyTree  # a distribution whose parameters are [K, ...]
+
+    def log_prob(self, x: Array) -> Array:
+        """`[]`, or `[...]` elementwise where the components are of numbers."""
+        return jax.nn.logsumexp(self._log_joint(x), 0)
+
+    def cdf(self, x: Array) -> Array:
+        """`[...]` P(X <= x), where the components are of numbers."""
+        below = jax.vmap(lambda component: component.cdf(x))(self.components)
+        return jnp.tensordot(jax.nn.softmax(self.logits), below, 1)
+
+    def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
+        """`[*shape, ...]` draws; differentiable in the components, not in the weights."""
+        which_key, key = jax.random.split(key)
+        which = jax.random.categorical(which_key, self.logits, shape=shape)
+        keys = jax.random.split(key, which.size)
+        draws = jax.vmap(lambda key, k: tree.take(self.components, k).sample(key))(keys, which.ravel())
+        return draws.reshape(*shape, *draws.shape[1:])
+
+    def mean(self) -> Array:
+        """`[...]`: the mean of the components' means."""
+        return self._average(_each(self.components, "mean"))
+
+    def variance(self) -> Array:
+        """`[...]`: the mean of the components' variances, and the variance of their means."""
+        means = _each(self.components, "mean")
+        return self._average(_each(self.components, "variance") + jnp.square(means - self.mean()[None]))
+
+    def posterior(self, x: Array) -> Array:
+        """p(k | x) `[K]`, or `[K, ...]`: how much each component answers for x."""
+        return jax.nn.softmax(self._log_joint(x), 0)
+
+    def _log_joint(self, x: Array) -> Array:
+        log_p = jax.vmap(lambda component: component.log_prob(x))(self.components)
+        return log_p + jax.nn.log_softmax(self.logits).reshape(-1, *(1,) * (log_p.ndim - 1))
+
+    def _average(self, values: Array) -> Array:
+        return jnp.tensordot(jax.nn.softmax(self.logits), values, 1)
+
+
+def _each(components: PyTree, moment: str) -> Array:
+    return jax.vmap(lambda component: getattr(component, moment)())(components)

@@ -1,0 +1,84 @@
+"""Stirling's series in the form that densities need: what is left of large logarithms after they have cancelled.
+
+In float32 log Gamma(1e6) = 1.3e7 is known to a whole nat. Probabilities are ratios of such numbers, and are exact here
+because the large parts are taken out by hand. Source: Loader 2000, Fast and Accurate Computation of Binomial
+Probabilities.
+"""
+
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import digamma, gammaln
+
+from adl.core.types import Array
+
+LARGE = 10.0  # from here on the series are exact in float32
+HALF_LOG_2PI = 0.9189385332046727
+
+
+def stirling_error(a: Array) -> Array:
+    """log Gamma(a + 1) - log(sqrt(2 pi a) (a / e)^a), elementwise `[...]`; a > 0.  1 / (12 a) for large a."""
+    few = jnp.clip(a, jnp.finfo(jnp.float32).tiny, LARGE)
+    exact = gammaln(few + 1) - (few + 0.5) * jnp.log(few) + few - HALF_LOG_2PI
+    r = 1 / jnp.maximum(a, LARGE)
+    r2 = jnp.square(r)
+    return jnp.where(a < LARGE, exact, r * (1 / 12 - r2 * (1 / 360 - r2 / 1260)))
+
+
+def digamma_error(a: Array) -> Array:
+    """psi(a) - log a < 0, elementwise `[...]`; a > 0.  -1 / (2 a) for large a."""
+    few = jnp.clip(a, jnp.finfo(jnp.float32).tiny, LARGE)
+    r = 1 / jnp.maximum(a, LARGE)
+    r2 = jnp.square(r)
+    series = -r / 2 - r2 * (1 / 12 - r2 * (1 / 120 - r2 / 252))
+    return jnp.where(a < LARGE, digamma(few) - jnp.log(few), series)
+
+
+def deviance(x: Array, mean: Array) -> Array:
+    """x log(x / mean) + mean - x >= 0, elementwise `[...]`: exact also where x and mean nearly agree.
+
+    Half the deviance of a Poisson variable.
+
+    Args:
+      x: >= 0; at 0 the value is `mean`.
+      mean: > 0.
+    """
+    v = (x - mean) / (x + mean)
+    is_near = jnp.abs(v) < 0.1
+    v = jnp.where(is_near, v, 0)
+    v2 = jnp.square(v)
+    series = (x - mean) * v + 2 * x * v * v2 * (1 / 3 + v2 * (1 / 5 + v2 * (1 / 7 + v2 / 9)))
+    positive = jnp.where(x > 0, x, 1)
+    far = jnp.where(x > 0, x * (jnp.log(positive) - jnp.log(mean)), 0) + mean - x
+    return jnp.where(is_near, series, far)
+
+
+def log_poisson(x: Array, mean: Array) -> Array:
+    """log(mean^x e^-mean / Gamma(x + 1)), elementwise `[...]`, for real x >= 0 and mean > 0."""
+    positive = jnp.where(x > 0, x, 1)
+    rest = -stirling_error(positive) - deviance(positive, mean) - 0.5 * jnp.log(positive) - HALF_LOG_2PI
+    return jnp.where(x > 0, rest, -mean)
+
+
+def log_multinomial(x: Array, mean: Array) -> Array:
+    """log(Gamma(n + 1) prod_k (mean_k / n)^x_k / Gamma(x_k + 1)) `[...]`, with n = sum x = sum mean.
+
+    It is the Poisson probability of each x_k given their sum; x is real.
+
+    Args:
+      x: `[..., K]` >= 0, their sum > 0.
+      mean: `[..., K]` > 0, of the same sum.
+    """
+    n = x.sum(-1)
+    return log_poisson(x, mean).sum(-1) + stirling_error(n) + 0.5 * jnp.log(n) + HALF_LOG_2PI
+
+
+def gauss_legendre(num: int) -> tuple[Array, Array]:
+    """Gauss-Legendre nodes `[num]` in (0, 1) and weights `[num]` of sum 1."""
+    nodes, weights = np.polynomial.legendre.leggauss(num)
+    return jnp.asarray((nodes + 1) / 2, jnp.float32), jnp.asarray(weights / 2, jnp.float32)
+
+
+def safe_norm(x: Array) -> Array:
+    """`[]` Euclidean norm of `x`, whose gradient at 0 is 0."""
+    square = jnp.square(x).sum()
+    return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)

@@ -1,0 +1,203 @@
+"""Exponential families: the identities that the log-partition promises, SciPy's maximum likelihood, Bayes' rule."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import optimize, stats
+
+from adl.prob import exponential_family as ef
+from adl.prob import gaussian
+from adl.prob.continuous import Beta, Dirichlet, Gamma, Laplace, Normal, StudentT
+from adl.prob.directional import VonMises, VonMisesFisher
+from adl.prob.discrete import Bernoulli, Binomial, Categorical, Poisson
+from adl.prob.gaussian import MultivariateNormal
+
+RNG = np.random.default_rng(0)
+
+
+def floats(*values):
+    return tuple(jnp.asarray(v, "float32") for v in values)
+
+
+class Case(NamedTuple):
+    """A family, and two of its members."""
+
+    family: ef.Family
+    p: Any
+    q: Any
+
+
+COVARIANCE = np.array([[1.0, 0.6], [0.6, 0.9]])
+CASES = {
+    "bernoulli": Case(ef.bernoulli(), Bernoulli(*floats(1.2)), Bernoulli(*floats(-0.3))),
+    "binomial": Case(ef.binomial(7), Binomial(*floats(7, 0.3)), Binomial(*floats(7, -1))),
+    "categorical": Case(ef.categorical(3), Categorical(*floats([1, 0, -1])), Categorical(*floats([0, 0.5, 0]))),
+    "poisson": Case(ef.poisson(), Poisson(*floats(3.5)), Poisson(*floats(1.5))),
+    "normal": Case(ef.normal(), Normal(*floats(0.7, 0.5)), Normal(*floats(0, 1.5))),
+    "multivariate normal": Case(
+        ef.multivariate_normal(2),
+        MultivariateNormal(*floats([0.3, -1], COVARIANCE)),
+        MultivariateNormal(*floats([0, 0], np.eye(2))),
+    ),
+    "gamma": Case(ef.gamma(), Gamma(*floats(2.5, 0.7)), Gamma(*floats(0.6, 2))),
+    "beta": Case(ef.beta(), Beta(*floats(2, 5)), Beta(*floats(0.8, 0.9))),
+    "dirichlet": Case(ef.dirichlet(3), Dirichlet(*floats([2, 1, 4])), Dirichlet(*floats([0.7, 1.5, 1]))),
+    "von mises": Case(ef.von_mises(), VonMises(*floats(0.5, 2)), VonMises(*floats(-1, 0.5))),
+    "von mises-fisher": Case(
+        ef.von_mises_fisher(3),
+        VonMisesFisher(*floats([0.6, 0, 0.8], 4)),
+        VonMisesFisher(*floats([0, 1, 0], 0.5)),
+    ),
+}
+ALL = pytest.mark.parametrize("name", CASES)
+
+
+@ALL
+def test_family_is_the_distribution(name):
+    """Both write the same density; there and back are the same parameters; the mean of T is grad A."""
+    family, p, _ = CASES[name]
+    eta = family.natural(p)
+    x = p.sample(jax.random.key(0), (4000,))
+    np.testing.assert_allclose(
+        jax.vmap(family.log_prob, (0, None))(x[:5], eta), jax.vmap(p.log_prob)(x[:5]), rtol=1e-4, atol=1e-5
+    )
+    again = family.distribution(eta)
+    for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(p), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+    t = np.asarray(jax.vmap(family.statistics)(x))
+    mean, covariance = jax.jit(lambda eta: (family.mean(eta), family.fisher(eta)))(eta)
+    sd = np.sqrt(np.maximum(np.diag(covariance), 0))
+    assert (np.abs(t.mean(0) - mean) < 4 * sd / np.sqrt(len(t)) + 1e-5).all()
+    np.testing.assert_allclose(t.std(0), sd, rtol=0.12, atol=1e-4)
+
+
+@ALL
+def test_fit_inverts_the_mean(name):
+    family, p, q = CASES[name]
+
+    @jax.jit
+    def fitted(eta):
+        return family.mean(family.fit(family.mean(eta)))
+
+    for eta in (family.natural(p), family.natural(q)):
+        np.testing.assert_allclose(fitted(eta), family.mean(eta), rtol=3e-5, atol=3e-5)
+
+
+@ALL
+def test_kl_is_the_mean_log_ratio(name):
+    family, p, q = CASES[name]
+    etas = family.natural(p), family.natural(q)
+    x = p.sample(jax.random.key(1), (4000,))
+    ratio = np.asarray(jax.vmap(p.log_prob)(x) - jax.vmap(q.log_prob)(x))
+    got = family.kl(*etas)
+    assert got > 0 and abs(got - ratio.mean()) < 4 * ratio.std() / np.sqrt(len(ratio))
+    np.testing.assert_allclose(family.kl(etas[0], etas[0]), 0, atol=1e-5)
+
+
+def test_kl_of_gaussians_is_the_closed_form():
+    family, p, q = CASES["multivariate normal"]
+    np.testing.assert_allclose(family.kl(family.natural(p), family.natural(q)), gaussian.kl(p, q), rtol=1e-4)
+
+
+@pytest.mark.parametrize("a", [0.3, 2.0, 300.0])
+def test_fit_of_gamma_is_scipys(a):
+    x = stats.gamma(a, scale=0.5).rvs(400, random_state=1).astype("f")
+    family = ef.gamma()
+    got = family.distribution(family.fit(jax.vmap(family.statistics)(jnp.asarray(x)).mean(0)))
+    want = stats.gamma.fit(x.astype(float), floc=0)
+    # Of a sharp one, float32's mean logarithm and log mean nearly agree.
+    np.testing.assert_allclose((got.concentration, 1 / got.rate), (want[0], want[2]), rtol=1e-3 if a < 10 else 2e-2)
+
+
+def test_fit_of_beta_and_von_mises_are_scipys():
+    for family, theirs, fit in (
+        (ef.beta(), stats.beta(0.6, 3.0), lambda x: stats.beta.fit(x, floc=0, fscale=1)[:2]),
+        (ef.von_mises(), stats.vonmises(3.0, 0.5), lambda x: stats.vonmises.fit(x, fscale=1)[1::-1]),
+    ):
+        x = theirs.rvs(400, random_state=2)
+        eta = family.fit(jax.vmap(family.statistics)(jnp.asarray(x, "float32")).mean(0))
+        np.testing.assert_allclose(family.distribution(eta), fit(x), rtol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["gamma", "poisson", "von mises"])
+def test_fit_moves_with_the_mean(name):
+    """d eta / d mu is the inverse of d mu / d eta, the Fisher information."""
+    family, p, _ = CASES[name]
+    eta = family.natural(p)
+    slope = jax.jacobian(family.fit)(family.mean(eta))
+    np.testing.assert_allclose(slope @ family.fisher(eta), np.eye(len(eta)), atol=2e-3)
+
+
+def test_maximum_entropy_is_what_an_optimiser_finds():
+    """On eight states with a given mean and mean square; and nothing else of these means has more."""
+    values = np.linspace(-1, 1, 8)
+    features = np.stack([values, values**2], -1)
+    moments = np.array([0.2, 0.3])
+    family = ef.finite(jnp.asarray(features, "float32"))
+    ours = family.distribution(family.fit(jnp.asarray(moments, "float32")))
+    equal = [{"type": "eq", "fun": lambda p: features.T @ p - moments}, {"type": "eq", "fun": lambda p: p.sum() - 1}]
+    found = optimize.minimize(
+        lambda p: -stats.entropy(p), np.full(8, 1 / 8), bounds=[(1e-9, 1)] * 8, constraints=equal, tol=1e-12
+    )
+    np.testing.assert_allclose(ours.mean(), found.x, atol=1e-4)
+    np.testing.assert_allclose(ours.entropy(), stats.entropy(found.x), rtol=1e-5)
+    eta = family.natural(ours)
+    np.testing.assert_allclose(family.mean(eta), moments, atol=1e-5)
+
+
+def integrated(total, count, x):
+    """Posterior expectation of p(x | eta) by sums over (mean, log precision)."""
+    mean, log_precision = np.meshgrid(np.linspace(-6, 6, 1201), np.linspace(-8, 6, 1201))
+    precision = np.exp(log_precision)
+    log_p = total[0] * mean * precision - total[1] * precision / 2
+    log_p -= count * (mean**2 * precision / 2 - log_precision / 2)
+    log_p += 2 * log_precision  # d eta = precision / 2 d mean d precision, and d precision = precision d log precision
+    weight = np.exp(log_p - log_p.max())
+    likelihood = stats.norm(mean, 1 / np.sqrt(precision)).pdf(x)
+    return (weight * likelihood).sum() / weight.sum()
+
+
+def test_normal_posterior_is_bayes_rule():
+    total, count = np.array([2.0, 5.0]), 4.0
+    predictive = ef.normal().predictive(*floats(total, count))
+    for x in (-1.0, 0.5, 3.0):
+        np.testing.assert_allclose(np.exp(predictive.log_prob(x)), integrated(total, count, x), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "binomial", "poisson"])
+def test_posterior_is_prior_times_likelihood(name):
+    """Up to a constant, in eta: with the Jacobian of the usual parameter, which is the variance of one trial."""
+    family = CASES[name].family
+    total, count = floats([2.5], 4.0)
+    posterior = family.posterior(total, count)
+    etas = jnp.linspace(-2, 1, 7)[:, None]
+    if name == "poisson":
+        usual = jnp.exp(etas[:, 0])
+        jacobian = etas[:, 0]
+    else:
+        usual = jax.nn.sigmoid(etas[:, 0])
+        jacobian = jnp.log(usual * (1 - usual))
+    want = jax.vmap(family.prior_log_prob, (0, None, None))(etas, total, count)
+    difference = posterior.log_prob(usual) + jacobian - want
+    np.testing.assert_allclose(difference - difference[0], 0, atol=1e-4)
+
+
+def test_predictives_are_the_textbooks():
+    total, count = floats([2.5], 4.0)
+    np.testing.assert_allclose(ef.bernoulli().predictive(total, count).mean(), 2.5 / 4, rtol=1e-6)
+    x = np.arange(6)
+    want = stats.nbinom(2.5, 4 / 5).logpmf(x)
+    np.testing.assert_allclose(ef.poisson().predictive(total, count).log_prob(jnp.asarray(x)), want, rtol=1e-4)
+    shares = floats([1.0, 2.0, 5.0])[0]
+    np.testing.assert_allclose(ef.categorical(3).predictive(shares, 8.0).mean(), shares / 8, rtol=1e-6)
+    np.testing.assert_allclose(ef.categorical(3).posterior(shares, 8.0).mean(), shares / 8, rtol=1e-6)
+
+
+def test_entropy_of_the_gaussian_is_the_largest_of_its_variance():
+    others = [Laplace(*floats(0, np.sqrt(0.5))), StudentT(*floats(0, np.sqrt(0.6), 5)), Gamma(*floats(1, 1))]
+    for other in others:
+        np.testing.assert_allclose(other.variance(), 1, rtol=1e-5)
+        assert other.entropy() < Normal(*floats(0, 1)).entropy() - 0.02
