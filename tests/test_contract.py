@@ -37,7 +37,9 @@ from adl.core import (
     sharded,
     tree,
 )
-from adl.linear import bayes
+from adl.linear import bayes, glm
+from adl.linear.generative import gaussian_classes
+from adl.linear.perceptron import perceptron
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.transformer import GPT
 from adl.rl.cartpole import cartpole
@@ -113,6 +115,18 @@ def texts(step: int) -> dict[str, np.ndarray]:
 def line(step: int) -> dict[str, np.ndarray]:
     x = POINTS[step % 4]
     return {"x": x, "y": x @ np.array([1, -2], "f"), "mask": WEIGHTS[16:32] + 0.5}
+
+
+def sides(step: int) -> dict[str, np.ndarray]:
+    """Points, and the side of a line that they are on."""
+    x = POINTS[step % 4]
+    return {"x": x, "label": (x[:, 0] > 2 * x[:, 1]).astype(np.int32), "mask": WEIGHTS[16:32] + 0.5}
+
+
+def all_sides(step: int) -> dict[str, np.ndarray]:
+    """All points at every step."""
+    batch = {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
+    return {**batch, "y": (batch["x"][:, 0] > 2 * batch["x"][:, 1]).astype(np.int32)}
 
 
 def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm:
@@ -222,6 +236,15 @@ CASES = {
     "gaussian_mixture, diag": Case(functools.partial(mixture, "diag"), cloud, "loss"),
     "gaussian_mixture, spherical": Case(functools.partial(mixture, "spherical"), cloud, "loss"),
     "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
+    "irls, logistic": Case(lambda axis: glm.irls(glm.bernoulli, penalty=1.0, axis=axis), all_sides, "loss"),
+    "irls, probit": Case(lambda axis: glm.irls(glm.probit, penalty=1.0, axis=axis), all_sides, "loss"),
+    "irls, softmax": Case(lambda axis: glm.irls(glm.softmax(2), penalty=1.0, axis=axis), all_sides, "loss"),
+    "gaussian_classes": Case(lambda axis: gaussian_classes(2, reg_covar=0.1, axis=axis), sides, "loss"),
+    "gaussian_classes, tied": Case(
+        lambda axis: gaussian_classes(2, covariance="tied", reg_covar=0.1, axis=axis), sides, "loss"
+    ),
+    "naive Bayes": Case(lambda axis: gaussian_classes(2, covariance="diag", reg_covar=0.1, axis=axis), sides, "loss"),
+    "perceptron": Case(lambda axis: perceptron(axis=axis), sides, "loss"),
     "bayesian_regression": Case(functools.partial(regression, bayes.inverse_gamma_noise(1.0, 1.0)), line, "loss"),
 }
 
