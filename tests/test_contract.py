@@ -38,8 +38,11 @@ from adl.core import (
     tree,
 )
 from adl.linear import bayes, glm
+from adl.linear.bias_variance import decomposition
 from adl.linear.generative import gaussian_classes
 from adl.linear.perceptron import perceptron
+from adl.linear.regression import least_squares as normal_equations
+from adl.linear.regression import lms, ridge
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.transformer import GPT
 from adl.rl.cartpole import cartpole
@@ -115,6 +118,11 @@ def texts(step: int) -> dict[str, np.ndarray]:
 def line(step: int) -> dict[str, np.ndarray]:
     x = POINTS[step % 4]
     return {"x": x, "y": x @ np.array([1, -2], "f"), "mask": WEIGHTS[16:32] + 0.5}
+
+
+def shrinking(step: int) -> np.ndarray:
+    """Data sets, with less noise in the second half of the steps."""
+    return POINTS[step % 4] / (1 + step // 20)
 
 
 def sides(step: int) -> dict[str, np.ndarray]:
@@ -236,6 +244,14 @@ CASES = {
     "gaussian_mixture, diag": Case(functools.partial(mixture, "diag"), cloud, "loss"),
     "gaussian_mixture, spherical": Case(functools.partial(mixture, "spherical"), cloud, "loss"),
     "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
+    "ridge": Case(lambda axis: ridge(1.0, axis=axis), line, "loss"),
+    "least_squares": Case(lambda axis: normal_equations(axis=axis), line, "loss"),
+    "lms": Case(lambda axis: lms(0.1, axis=axis), line, "loss"),
+    "decomposition": Case(
+        lambda axis: decomposition(lambda x: x[None] * jnp.array([[0.5], [2.0]]), jnp.zeros(2), axis=axis),
+        shrinking,
+        "loss",
+    ),
     "irls, logistic": Case(lambda axis: glm.irls(glm.bernoulli, penalty=1.0, axis=axis), all_sides, "loss"),
     "irls, probit": Case(lambda axis: glm.irls(glm.probit, penalty=1.0, axis=axis), all_sides, "loss"),
     "irls, softmax": Case(lambda axis: glm.irls(glm.softmax(2), penalty=1.0, axis=axis), all_sides, "loss"),
