@@ -38,7 +38,12 @@ from adl.core import (
     tree,
 )
 from adl.energy.contrastive_divergence import Points, contrastive_divergence, persistent_contrastive_divergence
-from adl.linear import bayes
+from adl.linear import bayes, glm
+from adl.linear.bias_variance import decomposition
+from adl.linear.generative import gaussian_classes
+from adl.linear.perceptron import perceptron as rosenblatt
+from adl.linear.regression import least_squares as normal_equations
+from adl.linear.regression import lms, ridge
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.spectral import SpectralNorm
@@ -126,6 +131,23 @@ def line(step: int) -> dict[str, np.ndarray]:
 def numbers(step: int) -> dict[str, np.ndarray]:
     """Numbers about 3, some of which weigh less, or nothing."""
     return {"x": 3 + 0.5 * POINTS[step % 4, :, 0], "mask": WEIGHTS[16:32] + 0.5}
+
+
+def shrinking(step: int) -> np.ndarray:
+    """Data sets, with less noise in the second half of the steps."""
+    return POINTS[step % 4] / (1 + step // 20)
+
+
+def sides(step: int) -> dict[str, np.ndarray]:
+    """Points, and the side of a line that they are on."""
+    x = POINTS[step % 4]
+    return {"x": x, "label": (x[:, 0] > 2 * x[:, 1]).astype(np.int32), "mask": WEIGHTS[16:32] + 0.5}
+
+
+def all_sides(step: int) -> dict[str, np.ndarray]:
+    """All points at every step."""
+    batch = {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
+    return {**batch, "y": (batch["x"][:, 0] > 2 * batch["x"][:, 1]).astype(np.int32)}
 
 
 def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm:
@@ -315,6 +337,23 @@ CASES = {
     "robbins_monro": Case(
         lambda axis: estimation.robbins_monro(lambda theta, x: theta - x, 0.0, axis=axis), numbers, "loss"
     ),
+    "ridge": Case(lambda axis: ridge(1.0, axis=axis), line, "loss"),
+    "least_squares": Case(lambda axis: normal_equations(axis=axis), line, "loss"),
+    "lms": Case(lambda axis: lms(0.1, axis=axis), line, "loss"),
+    "decomposition": Case(
+        lambda axis: decomposition(lambda x: x[None] * jnp.array([[0.5], [2.0]]), jnp.zeros(2), axis=axis),
+        shrinking,
+        "loss",
+    ),
+    "irls, logistic": Case(lambda axis: glm.irls(glm.bernoulli, penalty=1.0, axis=axis), all_sides, "loss"),
+    "irls, probit": Case(lambda axis: glm.irls(glm.probit, penalty=1.0, axis=axis), all_sides, "loss"),
+    "irls, softmax": Case(lambda axis: glm.irls(glm.softmax(2), penalty=1.0, axis=axis), all_sides, "loss"),
+    "gaussian_classes": Case(lambda axis: gaussian_classes(2, reg_covar=0.1, axis=axis), sides, "loss"),
+    "gaussian_classes, tied": Case(
+        lambda axis: gaussian_classes(2, covariance="tied", reg_covar=0.1, axis=axis), sides, "loss"
+    ),
+    "naive Bayes": Case(lambda axis: gaussian_classes(2, covariance="diag", reg_covar=0.1, axis=axis), sides, "loss"),
+    "perceptron": Case(lambda axis: rosenblatt(axis=axis), sides, "loss"),
     "bayesian_regression": Case(functools.partial(regression, bayes.inverse_gamma_noise(1.0, 1.0)), line, "loss"),
 }
 

@@ -116,4 +116,39 @@ class BreastCancer(tfds.core.GeneratorBasedBuilder):
             yield index, {"features": row.astype(np.float32), "label": int(label)}
 
 
-BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer)}
+class Wine(tfds.core.GeneratorBasedBuilder):
+    """Three cultivars of 178 Italian wines from 13 chemical measurements.
+
+    Source: Aeberhard and Forina 1992, UCI Machine Learning Repository, as scikit-learn's `load_wine`.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+
+    @classmethod
+    def _get_pkg_dir_path(cls) -> epath.Path:
+        return epath.Path(Path(__file__).parent)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="scikit-learn's wine data, in its order (sorted by class) and units.",
+            features=tfds.features.FeaturesDict(
+                {
+                    "features": tfds.features.Tensor(shape=(13,), dtype=np.float32),
+                    "label": tfds.features.ClassLabel(num_classes=3),
+                }
+            ),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        from sklearn.datasets import load_wine
+
+        for index, (row, label) in enumerate(zip(*load_wine(return_X_y=True), strict=True)):
+            yield index, {"features": row.astype(np.float32), "label": int(label)}
+
+
+BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine)}

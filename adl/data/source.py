@@ -25,8 +25,8 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
     Args:
       name: TFDS name. `digits` is bundled: scikit-learn's 1,797 handwritten digits, `image` uint8 `[8, 8, 1]` and
         `label`; the first 1,437 are `train` and the last 360, by other writers, `test`. So is `diabetes`: its table of
-        442 patients, `features` `[10]` and `target`, the last 90 of whom are `test`; and `breast_cancer`: its 569
-        tumours, `features` `[30]` and `label`, all in `train`.
+        442 patients, `features` `[10]` and `target`, the last 90 of whom are `test`; and `breast_cancer` and `wine`:
+        its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`, all in `train`.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
 

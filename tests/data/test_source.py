@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 
 from adl import data
 from adl.core import BadInput
@@ -44,6 +44,13 @@ def test_breast_cancer_is_that_of_scikit_learn(tmp_path):
     np.testing.assert_array_equal(split.arrays["features"], bunch.data.astype(np.float32))
     np.testing.assert_array_equal(split.arrays["label"], bunch.target)
     assert split.info.features["label"].names == list(bunch.target_names)
+
+
+def test_wine_is_that_of_scikit_learn(tmp_path):
+    bunch, split = load_wine(), data.load("wine", "train", str(tmp_path))
+    np.testing.assert_array_equal(split.arrays["features"], bunch.data.astype(np.float32))
+    np.testing.assert_array_equal(split.arrays["label"], bunch.target)
+    assert split.num_classes == 3
 
 
 def test_a_split_is_read_once_and_shared():

@@ -1,0 +1,44 @@
+"""The parts of the error are what the closed form of a linear fit says they are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adl.core import jitted
+from adl.linear.bias_variance import decomposition, parts
+
+KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
+N, NOISE, PENALTIES = 20, 0.5, (0.1, 3.0)
+X = np.linspace(0, 1, N)
+PHI = np.vander(X, 5, increasing=True)
+TRUTH = np.sin(2 * np.pi * X)
+SMOOTHERS = np.stack([PHI @ np.linalg.solve(PHI.T @ PHI + p * np.eye(5), PHI.T) for p in PENALTIES])
+
+
+def learned(num_sets, batch_size):
+    y = (TRUTH + NOISE * RNG.normal(size=(num_sets, N))).astype("f")
+    alg = jitted(decomposition(lambda d: jnp.asarray(SMOOTHERS, "float32") @ d["y"], jnp.asarray(TRUTH, "float32")))
+    state, total = alg.init(KEY, {"y": y[:1]}), 0.0
+    for low in range(0, num_sets, batch_size):
+        state, metrics = alg.step(KEY, state, {"y": y[low : low + batch_size]})
+        total = total + metrics["loss"].total
+    return state, total / (num_sets * 2 * N), y
+
+
+def test_parts_are_those_of_the_closed_form():
+    got = parts(learned(4000, 1000)[0])
+    bias2 = (SMOOTHERS @ TRUTH - TRUTH) ** 2
+    variance = NOISE**2 * (SMOOTHERS**2).sum(-1)
+    np.testing.assert_allclose(got.variance, variance, rtol=0.12)
+    np.testing.assert_allclose(got.bias2.mean(-1), bias2.mean(-1), rtol=0.05)
+
+
+def test_parts_add_up_to_the_error():
+    state, error, y = learned(50, 10)
+    got = parts(state)
+    predictions = np.einsum("vtn,ln->lvt", SMOOTHERS, y)
+    np.testing.assert_allclose(got.variance, predictions.var(0, ddof=1), rtol=1e-3)
+    # E (f - h)^2 = (mean f - h)^2 + var of these, without the corrections of the two for finitely many data sets
+    np.testing.assert_allclose((got.bias2 + got.variance).mean(), error, rtol=1e-4)
+    np.testing.assert_allclose(error, ((predictions - TRUTH) ** 2).mean(), rtol=1e-4)
