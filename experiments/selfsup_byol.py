@@ -120,7 +120,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         final={"probe": probe(references=references), "views": views},
         figures={
             "loss": loss_figure,
-            "accuracy": accuracy_figure,
+            "accuracy": plot.linear_probe,
             "views": functools.partial(views_figure, image=shown),
             "features": functools.partial(features_figure, label=test.arrays["label"]),
         },
@@ -135,18 +135,6 @@ def loss_figure(outcome: run.Outcome) -> Figure:
         y_label="|q - z'|², both ways",
         title="Loss: 0 agrees, 4 knows nothing",
         y_scale="log",
-    )
-
-
-def accuracy_figure(outcome: run.Outcome) -> Figure:
-    """What a linear classifier reads from the features, and from what they are made of."""
-    references = {name: outcome.last(f"probe/{name}") for name in ("pixels", "untrained")}
-    return plot.curves(
-        outcome,
-        {"representation": "test/accuracy"},
-        y_label="accuracy on the test split",
-        title="Linear probe",
-        references={f"{name} {value:.1%}": value for name, value in references.items()},
     )
 
 

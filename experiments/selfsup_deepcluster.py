@@ -159,7 +159,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         final={"probe": probe(references=references), "pixels": clusters_of_pixels},
         figures={
             "loss": loss_figure,
-            "accuracy": accuracy_figure,
+            "accuracy": plot.linear_probe,
             "nmi": nmi_figure,
             "classes": classes_figure,
             "members": functools.partial(members_figure, image=data.image.unit(train.arrays["image"])),
@@ -175,18 +175,6 @@ def loss_figure(outcome: run.Outcome) -> Figure:
         {"random views, under the classes of the time": "train/loss"},
         y_label="cross-entropy (nats)",
         title="Loss",
-    )
-
-
-def accuracy_figure(outcome: run.Outcome) -> Figure:
-    """What a linear classifier reads from the features, and from what they are made of."""
-    references = {name: outcome.last(f"probe/{name}") for name in ("pixels", "untrained")}
-    return plot.curves(
-        outcome,
-        {"representation": "test/accuracy"},
-        y_label="accuracy on the test split",
-        title="Linear probe",
-        references={f"{name} {value:.1%}": value for name, value in references.items()},
     )
 
 

@@ -386,6 +386,11 @@ def reported(case: Case, seen: list) -> np.ndarray:
     return np.array([float(m[case.falls].value) for m in seen if float(m[case.falls].count) > 0])
 
 
+def assert_one_trace(alg: Algorithm) -> None:
+    """A second trace would be a second entry; in a long session JAX's cache, shared by all functions, may drop ours."""
+    assert alg.step._cache_size() <= 1
+
+
 def assert_agree(case: Case, a: Any, b: Any) -> None:
     """Same states and metrics; where devices draw their own noise, the same loss within its spread."""
     if case.is_deterministic:  # of metrics the values: what every device counts is counted eight times
@@ -424,7 +429,7 @@ def test_same_key_same_result_and_one_trace(case, reference):
     alg = jitted(case.make(None))
     again = run(alg, case)
     assert_same(again, reference, rtol=0, atol=0)
-    assert alg.step._cache_size() == 1
+    assert_one_trace(alg)
 
 
 def test_jit_is_raw(case, reference):
@@ -436,7 +441,7 @@ def test_jit_is_raw(case, reference):
 def test_sharded_is_jit(case, reference, layout):
     alg = sharded(case.make(None), data_mesh(), *([fsdp] if layout == "fsdp" else []))
     assert_same(run(alg, case), reference)
-    assert alg.step._cache_size() == 1
+    assert_one_trace(alg)
 
 
 def test_pmap_is_jit(case, reference):
@@ -444,7 +449,7 @@ def test_pmap_is_jit(case, reference):
     n = STEPS if case.is_deterministic else 12
     want = reference if case.is_deterministic else run(jitted(case.make(None)), case, n)
     assert_agree(case, run(alg, case, n), want)
-    assert alg.step._cache_size() == 1
+    assert_one_trace(alg)
 
 
 def test_slice_of_seeds_is_the_run_with_that_key(case, reference):

@@ -123,6 +123,18 @@ def _curve(ax: Axes, steps: np.ndarray, values: np.ndarray, color: Any, line: st
         ax.fill_between(steps, mean - error, mean + error, color=color, alpha=0.2, linewidth=0)
 
 
+def linear_probe(outcome: Outcome) -> Figure:
+    """Accuracy of `linear.probe` by the step, as the probe "test", and of its references, as the final "probe"."""
+    references = {name: outcome.last(f"probe/{name}") for name in ("pixels", "untrained")}
+    return curves(
+        outcome,
+        {"representation": "test/accuracy"},
+        y_label="accuracy on the test split",
+        title="Linear probe",
+        references={f"{name} {value:.1%}": value for name, value in references.items()},
+    )
+
+
 def embedding(points: np.ndarray, label: np.ndarray, *, title: str) -> Figure:
     """Features in the plane of their first two principal components, each class in its colour and under its number.
 

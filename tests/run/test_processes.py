@@ -208,6 +208,7 @@ def test_a_barrier_names_who_is_missing(tmp_path):
     ],
 )
 def test_variables_are_checked(monkeypatch, variables, line):
+    monkeypatch.setattr(processes.xla_bridge, "backends_are_initialized", lambda: False)  # as at the start of a run
     for name in (processes.ADDRESS, processes.COUNT, processes.INDEX):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
