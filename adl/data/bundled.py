@@ -1,7 +1,7 @@
 """Real data that the dependencies carry, as TFDS builders."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,21 @@ import tensorflow_datasets as tfds
 from etils import epath
 
 
-class Digits(tfds.core.GeneratorBasedBuilder):
-    """Handwritten digits, 8x8, by 43 people; the last 360 by other writers than the first 1,437.
-
-    Source: Alpaydin and Kaynak 1998, UCI Machine Learning Repository, as scikit-learn's `load_digits`.
-    """
+class _Bundled(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    """What all of them have."""
 
     VERSION = tfds.core.Version("1.0.0")
 
     @classmethod
     def _get_pkg_dir_path(cls) -> epath.Path:  # where TFDS looks for citations and checksums, of which there are none
         return epath.Path(Path(__file__).parent)
+
+
+class Digits(_Bundled):
+    """Handwritten digits, 8x8, by 43 people; the last 360 by other writers than the first 1,437.
+
+    Source: Alpaydin and Kaynak 1998, UCI Machine Learning Repository, as scikit-learn's `load_digits`.
+    """
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -46,109 +50,85 @@ class Digits(tfds.core.GeneratorBasedBuilder):
             yield index, {"image": io.BytesIO(png), "label": int(label)}
 
 
-class Diabetes(tfds.core.GeneratorBasedBuilder):
+class _Table(_Bundled, skip_registration=True):
+    """Rows "features" `[D]` float32, and one more column, in scikit-learn's order and units."""
+
+    description: str
+    num_features: int  # D
+    column: Mapping[str, Any]  # name and TFDS feature of the other column
+    splits: Mapping[str, slice] = {"train": slice(None)}
+
+    def _table(self) -> tuple[np.ndarray, np.ndarray]:
+        """`[N, D]` features and `[N]` values of the other column."""
+        raise NotImplementedError
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        features = {"features": tfds.features.Tensor(shape=(self.num_features,), dtype=np.float32), **self.column}
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.description,
+            features=tfds.features.FeaturesDict(features),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {name: self._generate_examples(rows) for name, rows in self.splits.items()}
+
+    def _generate_examples(self, rows: slice) -> Iterator[tuple[int, dict[str, Any]]]:
+        (name,), (features, column) = self.column, self._table()
+        for index, (row, value) in enumerate(zip(features[rows], column[rows], strict=True)):
+            yield index, {"features": row.astype(np.float32), name: value}
+
+
+class Diabetes(_Table):
     """Progression of diabetes in 442 patients a year after ten measurements; the last 90 rows are the test split.
 
     Source: Efron, Hastie, Johnstone & Tibshirani 2004, Annals of Statistics 32(2), as scikit-learn's `load_diabetes`.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    description = "age, sex, body mass index, blood pressure and six blood serum measurements, in raw units."
+    num_features = 10
+    column = {"target": np.float32}
+    splits = {"train": slice(0, 352), "test": slice(352, 442)}
 
-    @classmethod
-    def _get_pkg_dir_path(cls) -> epath.Path:
-        return epath.Path(Path(__file__).parent)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="age, sex, body mass index, blood pressure and six blood serum measurements, in raw units.",
-            features=tfds.features.FeaturesDict(
-                {"features": tfds.features.Tensor(shape=(10,), dtype=np.float32), "target": np.float32}
-            ),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
-        return {"train": self._generate_examples(slice(0, 352)), "test": self._generate_examples(slice(352, 442))}
-
-    def _generate_examples(self, rows: slice) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _table(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_diabetes
 
-        table = load_diabetes(scaled=False)
-        for index, (features, target) in enumerate(zip(table.data[rows], table.target[rows], strict=True)):
-            yield index, {"features": features.astype(np.float32), "target": np.float32(target)}
+        return load_diabetes(scaled=False, return_X_y=True)
 
 
-class BreastCancer(tfds.core.GeneratorBasedBuilder):
+class BreastCancer(_Table):
     """Diagnoses of 569 tumours from 30 measurements of the nuclei of their cells.
 
     Source: Street, Wolberg and Mangasarian 1993, UCI Machine Learning Repository, as scikit-learn's
     `load_breast_cancer`.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
     name = "breast_cancer"
+    description = "scikit-learn's Wisconsin breast cancer data, in its order and units."
+    num_features = 30
+    column = {"label": tfds.features.ClassLabel(names=["malignant", "benign"])}
 
-    @classmethod
-    def _get_pkg_dir_path(cls) -> epath.Path:
-        return epath.Path(Path(__file__).parent)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="scikit-learn's Wisconsin breast cancer data, in its order and units.",
-            features=tfds.features.FeaturesDict(
-                {
-                    "features": tfds.features.Tensor(shape=(30,), dtype=np.float32),
-                    "label": tfds.features.ClassLabel(names=["malignant", "benign"]),
-                }
-            ),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _table(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_breast_cancer
 
-        for index, (row, label) in enumerate(zip(*load_breast_cancer(return_X_y=True), strict=True)):
-            yield index, {"features": row.astype(np.float32), "label": int(label)}
+        return load_breast_cancer(return_X_y=True)
 
 
-class Wine(tfds.core.GeneratorBasedBuilder):
+class Wine(_Table):
     """Three cultivars of 178 Italian wines from 13 chemical measurements.
 
     Source: Aeberhard and Forina 1992, UCI Machine Learning Repository, as scikit-learn's `load_wine`.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    description = "scikit-learn's wine data, in its order (sorted by class) and units."
+    num_features = 13
+    column = {"label": tfds.features.ClassLabel(num_classes=3)}
 
-    @classmethod
-    def _get_pkg_dir_path(cls) -> epath.Path:
-        return epath.Path(Path(__file__).parent)
-
-    def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
-            description="scikit-learn's wine data, in its order (sorted by class) and units.",
-            features=tfds.features.FeaturesDict(
-                {
-                    "features": tfds.features.Tensor(shape=(13,), dtype=np.float32),
-                    "label": tfds.features.ClassLabel(num_classes=3),
-                }
-            ),
-            disable_shuffling=True,
-        )
-
-    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
-        return {"train": self._generate_examples()}
-
-    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _table(self) -> tuple[np.ndarray, np.ndarray]:
         from sklearn.datasets import load_wine
 
-        for index, (row, label) in enumerate(zip(*load_wine(return_X_y=True), strict=True)):
-            yield index, {"features": row.astype(np.float32), "label": int(label)}
+        return load_wine(return_X_y=True)
 
 
 BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine)}
