@@ -1,0 +1,63 @@
+"""NUTS on the breast-cancer posterior, warm-up included, beside BlackJAX's: milliseconds for an effective draw."""
+
+import itertools
+import time
+from collections.abc import Callable
+
+import blackjax
+import jax
+import numpy as np
+from jax import Array
+
+from adl.core import Key, trace
+from adl.sampling import diagnostics
+from experiments import sampling_nuts
+from experiments.benchmarks import Contenders
+
+
+def contenders(num_chains: int = 8, num_warmup: int = 500, num_draws: int = 1000) -> Contenders:
+    """NUTS with Stan's warm-up on the default of `sampling_nuts`, ours and BlackJAX's: chains as lanes of one program.
+
+    A run draws by a key of its own; its unit is one effective draw (bulk) of the parameter that has fewest. All means
+    must lie within 5 standard errors of the reference.
+    """
+    config = sampling_nuts.Config(num_chains=num_chains, num_steps=num_warmup, num_draws=num_draws)
+    target = sampling_nuts.logistic(config)
+    algorithm = sampling_nuts.algorithm(config, target)
+    warmup = blackjax.window_adaptation(blackjax.nuts, target.log_density)
+    dim = len(target.names)
+
+    def ours(key: Key) -> Array:
+        init_key, warmup_key, draw_key = jax.random.split(key, 3)
+        state, _ = trace(algorithm, num_warmup, lambda chain: ())(warmup_key, algorithm.init(init_key, ()))
+        return trace(algorithm, num_draws, lambda chain: chain.position)(draw_key, state)[1].swapaxes(0, 1)
+
+    def theirs(key: Key) -> Array:
+        def chain(key):
+            start_key, warmup_key, draw_key = jax.random.split(key, 3)
+            start = jax.random.uniform(start_key, (dim,), minval=-2.0, maxval=2.0)
+            (state, found), _ = warmup.run(warmup_key, start, num_warmup)
+            kernel = blackjax.nuts(target.log_density, **found).step
+
+            def body(state, key):
+                state, _ = kernel(key, state)
+                return state, state.position
+
+            return jax.lax.scan(body, state, jax.random.split(draw_key, num_draws))[1]
+
+        return jax.vmap(chain)(jax.random.split(key, num_chains))
+
+    def contender(sample: Callable[[Key], Array]) -> Callable[[], float]:
+        sample, keys = jax.jit(sample), map(jax.random.key, itertools.count())
+
+        def run() -> float:
+            started = time.perf_counter()
+            draws = jax.block_until_ready(sample(next(keys)))
+            seconds = time.perf_counter() - started
+            error = np.abs(draws.mean((0, 1)) - target.mean) / diagnostics.standard_error(draws)
+            assert error.max() < 5, f"the means are off by {error.max():.1f} standard errors"
+            return 1e3 * seconds / float(diagnostics.bulk_ess(draws).min())
+
+        return run
+
+    return {"BlackJAX": contender(theirs), "adl": contender(ours)}
