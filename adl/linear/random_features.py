@@ -21,7 +21,7 @@ Features = Callable[[Array], Array]  # rows [N, D] -> [N, H], already divided by
 def random_fourier(
     key: Key, x_dim: int, num_waves: int, *, length: Array | float = 1.0, dof: float = jnp.inf
 ) -> Features:
-    """Cosine and sine of `num_waves` random frequencies, H = 2 `num_waves`; phi(x) . phi(x) = 1 exactly.
+    """Cosine and sine of `num_waves` random frequencies in turn, H = 2 `num_waves`; phi(x) . phi(x) = 1 exactly.
 
     The frequencies are drawn from the kernel's spectrum: normal for `covariance.squared_exponential`, Student's t with
     2 nu degrees of freedom for `covariance.matern` of order nu.
@@ -41,7 +41,7 @@ def random_fourier(
 
     def features(x):
         angle = jnp.matmul(x, frequency, precision=lax.Precision.HIGHEST)
-        return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], 1) / jnp.sqrt(num_waves)
+        return jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1).reshape(len(x), -1) / jnp.sqrt(num_waves)
 
     return features
 
