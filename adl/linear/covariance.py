@@ -23,6 +23,7 @@ from adl.core.types import Array
 _matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 Kernel = Callable[[Array, Array], Array]  # (x [N, D], y [M, D]) -> [N, M]
 COSINE = 1 - 1e-6  # at most: the angle has no derivative at 1
+NEAR = 1e-4  # lengths within which two places are one to the derivative of `matern` of order 1/2
 
 
 def squared_exponential(length: Array | float) -> Kernel:
@@ -43,17 +44,26 @@ def matern(length: Array | float, order: Literal["1/2", "3/2", "5/2"]) -> Kernel
       length: as of `squared_exponential`.
       order: nu.
     """
-    scale, polynomial = {
-        "1/2": (1.0, lambda r: jnp.ones_like(r)),
-        "3/2": (math.sqrt(3), lambda r: 1 + r),
-        "5/2": (math.sqrt(5), lambda r: 1 + r + jnp.square(r) / 3),
+    scale, polynomial, slope = {
+        # The roughest has an infinite slope at 0, that no derivative of a distance reaches.
+        "1/2": (1.0, lambda r: jnp.ones_like(r), lambda r: jnp.where(r > NEAR, 0.5 / jnp.maximum(r, NEAR), 0)),
+        "3/2": (math.sqrt(3), lambda r: 1 + r, lambda r: jnp.full_like(r, 1.5)),
+        "5/2": (math.sqrt(5), lambda r: 1 + r + jnp.square(r) / 3, lambda r: (1 + r) * (5 / 6)),
     }[order]
 
-    def kernel(x, y):
-        r = scale * _root(_apart(x, y, length))
+    @jax.custom_jvp
+    def of_square(square):
+        r = scale * _root(square)
         return polynomial(r) * jnp.exp(-r)
 
-    return kernel
+    @of_square.defjvp
+    def of_square_jvp(primals, tangents):
+        # By the square, not by the distance, which would divide by it what rounding leaves.
+        (square,), (change,) = primals, tangents
+        r = scale * _root(square)
+        return of_square(square), -slope(r) * jnp.exp(-r) * change
+
+    return lambda x, y: of_square(_apart(x, y, length))
 
 
 def rational_quadratic(length: Array | float, mixture: Array | float) -> Kernel:
