@@ -8,7 +8,7 @@ its two maxima, moons are told apart by Laplace's approximation, and random netw
     python -m experiments.linear_gp
 
 Expected: root mean square error 52.83 and 5.389 nats a patient, both as scikit-learn's; a linear model has 54.35 and
-5.416. Networks come to the process as width to the power -0.5. A minute on 2 cores, once compiled.
+5.416. Networks come to the process as width to the power -0.5. 100 s of processor time.
 """
 
 import functools
