@@ -38,7 +38,7 @@ from adl.core import (
     tree,
 )
 from adl.energy.contrastive_divergence import Points, contrastive_divergence, persistent_contrastive_divergence
-from adl.linear import bayes, glm
+from adl.linear import bayes, covariance, gaussian_process, glm, latent_process
 from adl.linear.bias_variance import decomposition
 from adl.linear.generative import gaussian_classes
 from adl.linear.perceptron import perceptron as rosenblatt
@@ -216,6 +216,16 @@ def regression(noise: bayes.Noise, axis: str | None) -> Algorithm:
     return bayes.bayesian_regression(noise, axis=axis)
 
 
+def process(axis: str | None) -> Algorithm:
+    """Length and variance of a process, and the noise about it."""
+
+    def model(theta):
+        return covariance.scaled(covariance.squared_exponential(theta["length"]), theta["variance"]), theta["noise"]
+
+    start = {"length": jnp.ones(2), "variance": 1.0, "noise": 0.5}
+    return gaussian_process.evidence_ascent(model, start, optax.adam(0.05), axis=axis)
+
+
 def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), cartpole(), num_envs=16, horizon=32, axis=axis)
 
@@ -348,6 +358,12 @@ CASES = {
     "irls, logistic": Case(lambda axis: glm.irls(glm.bernoulli, penalty=1.0, axis=axis), all_sides, "loss"),
     "irls, probit": Case(lambda axis: glm.irls(glm.probit, penalty=1.0, axis=axis), all_sides, "loss"),
     "irls, softmax": Case(lambda axis: glm.irls(glm.softmax(2), penalty=1.0, axis=axis), all_sides, "loss"),
+    "evidence_ascent": Case(process, line, "loss"),
+    "latent process": Case(
+        lambda axis: latent_process.newton(glm.bernoulli, covariance.squared_exponential(1.0), axis=axis),
+        all_sides,
+        "loss",
+    ),
     "gaussian_classes": Case(lambda axis: gaussian_classes(2, reg_covar=0.1, axis=axis), sides, "loss"),
     "gaussian_classes, tied": Case(
         lambda axis: gaussian_classes(2, covariance="tied", reg_covar=0.1, axis=axis), sides, "loss"

@@ -1,4 +1,6 @@
-"""Integrals over the plane, by the midpoint rule: what a density of two variables integrates to, exactly enough."""
+"""Integrals by sums: over the plane by the midpoint rule, under a normal law by the trapezoidal; exactly enough."""
+
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -27,3 +29,21 @@ def log_integral(log_values: Array, area: float) -> Array:
       area: of a cell, > 0.
     """
     return jax.nn.logsumexp(log_values) + jnp.log(area)
+
+
+def normal_expectation(fn: Callable[[Array], Array], mean: Array, variance: Array, *, num: int = 129) -> Array:
+    """E fn(z) `[...]` of z ~ N(mean, variance), each entry by itself, by the trapezoidal rule within 8 deviations.
+
+    For a smooth `fn` the error falls exponentially in `num`: of the logistic function it is rounding's up to a standard
+    deviation of 10.
+
+    Args:
+      fn: elementwise, of `[..., num]`; it must not outgrow the normal density's fall.
+      mean: `[...]`.
+      variance: `[...]` >= 0.
+      num: points, >= 2.
+    """
+    z = jnp.linspace(-8.0, 8.0, num)
+    weights = jax.nn.softmax(-0.5 * jnp.square(z)).reshape((1,) * jnp.ndim(mean) + (-1,))
+    spread = jnp.sqrt(variance)[..., None] * z.reshape(weights.shape)
+    return (weights * fn(mean[..., None] + spread)).sum(-1)
