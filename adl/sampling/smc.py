@@ -41,7 +41,7 @@ def smc_sampler(
     num_moves: int = 1,
     step_size: float = 1.0,
     share: float = 0.5,
-    metric: Literal["diagonal", "dense"] = "diagonal",
+    metric: Literal["unit", "diagonal", "dense"] = "diagonal",
     scheme: Scheme = "systematic",
     axis: str | None = None,
 ) -> Algorithm:
@@ -58,9 +58,9 @@ def smc_sampler(
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
       num_particles: N >= 2.
       num_moves: transitions of a particle a step, >= 1.
-      step_size: of the transition, > 0, in standard deviations of the population.
+      step_size: of the transition, > 0, in standard deviations of the population, or in units of x.
       share: in (0, 1), of the particles that stay effective in a step; larger takes more steps.
-      metric: what of the population's spread scales the transitions: variances, or the covariance.
+      metric: what of the population's spread scales the transitions: nothing, variances, or the covariance.
       scheme: of resampling.
       axis: as in `core.descend`.
     """
@@ -127,7 +127,9 @@ def increment(gain: Array, largest: Array, *, share: float, num_steps: int = 30)
 
 
 def _spread(position: Array, weight: Array, metric: str) -> Array:
-    """Variances `[D]` or covariance `[D, D]` of weighted particles, and a little more, as some may be one."""
+    """Variances `[D]` or covariance `[D, D]` of weighted particles, and a little more, as some may be one; or ones."""
+    if metric == "unit":
+        return jnp.ones_like(position[0])
     centred = position - (weight[:, None] * position).sum(0)[None]
     if metric == "dense":
         return (weight[:, None] * centred).T @ centred + 1e-6 * jnp.eye(position.shape[1])

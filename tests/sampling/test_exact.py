@@ -59,9 +59,9 @@ def test_rejection_is_exact_and_tries_as_often_as_its_bound_says():
 
 
 def test_rejection_tells_of_a_bound_that_does_not_hold():
-    kept = jax.vmap(
-        lambda key: rejection(key, lambda x: 2 * x, jax.random.uniform, lambda x: 0.0 * x, log_bound=1.0)
-    )(jax.random.split(KEY, 100))
+    kept = jax.vmap(lambda key: rejection(key, lambda x: 2 * x, jax.random.uniform, lambda x: 0.0 * x, log_bound=1.0))(
+        jax.random.split(KEY, 100)
+    )
     assert kept.excess.max() > 0.5
 
 
