@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from adl.core import Algorithm, Mean, tree
 from adl.core.types import Array, Key, PyTree
@@ -50,16 +51,16 @@ def particle_filter(
       scheme: of resampling.
     """
 
+    even = -np.log(num_particles) * np.ones(num_particles, np.float32)
+
     def begin(key):
         x = jax.vmap(initial)(jax.random.split(key, num_particles))
-        even = jnp.full(num_particles, -jnp.log(num_particles))
-        return Filter(x, even, jnp.zeros(()), jnp.zeros((), jnp.int32))
+        return Filter(x, jnp.asarray(even), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
     def one(key, state, y):
         resample_key, move_key = jax.random.split(key)
         is_poor = effective_size(state.log_weight) < share * num_particles
         index = resample(resample_key, state.log_weight, num_particles, scheme=scheme)
-        even = jnp.full(num_particles, -jnp.log(num_particles))
         resampled = (jax.tree.map(lambda leaf: leaf[index], state.x), even)
         x, log_weight = tree.where(is_poor, resampled, (state.x, state.log_weight))
         moved = jax.vmap(transition)(jax.random.split(move_key, num_particles), x)
