@@ -50,7 +50,6 @@ def particle_filter(
       share: in [0, 1]; particles are resampled before a step if fewer are effective; 1: always, 0: never.
       scheme: of resampling.
     """
-
     even = -np.log(num_particles) * np.ones(num_particles, np.float32)
 
     def begin(key):
