@@ -8,7 +8,7 @@ Saksman & Tamminen 1999, Computational Statistics 14(3), and of Neal 2003, Annal
     python -m experiments.sampling_compare
     python -m experiments.sampling_compare --methods nuts slice_sampler --num_draws 20000
 
-Expected: z below 4 by tempering everywhere, by slices and a random walk, and log Z of annealing within 4 standard errors
+Expected: z below 4 by tempering everywhere, by slices and a random walk; log Z of annealing within 4 standard errors
 of 0. Two modes are found in their proportion by tempering alone (R-hat 1.002; HMC, NUTS and MALA 1.6 and more). At the
 step that the warm-up finds, HMC and NUTS do not enter the far arms of the banana, and R-hat hardly says so: z 4.1 and
 7.1 at 1.008 and 1.006; of the funnel's neck NUTS has z 5.3. Minutes on two cores, half of them for compilation and the
@@ -489,7 +489,7 @@ def moments_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
 
 
 def speed_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
-    """Effective draws a second, ours and BlackJAX's with the same settings; only tempering's time has its warm-up in."""
+    """Effective draws a second, ours and BlackJAX's with the same settings; of tempering with its warm-up."""
     found = timed(cfg, outcome)
     names = list(dict.fromkeys(name for name, _ in found))
     figure, axes = plot.panel(1, len(TARGETS), size=(2.9, 0.9 + 0.33 * len(names)))
