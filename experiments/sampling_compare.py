@@ -342,8 +342,9 @@ def timed(cfg: Config, outcome: run.Outcome) -> dict[tuple[str, str], np.ndarray
         programs = {"adl": jax.jit(functools.partial(ours, cfg, name))}
         if name in theirs:
             programs["BlackJAX"] = jax.jit(functools.partial(beside, cfg, name, theirs[name]))
-        for whose, program in programs.items():
-            found[name, whose] = np.stack([measured(cfg, name, program, outcome, i) for i in range(len(TARGETS))])
+        rows = [measured(cfg, name, programs, outcome, i) for i in range(len(TARGETS))]
+        for whose in programs:
+            found[name, whose] = np.stack([row[whose] for row in rows])
     return found
 
 
@@ -380,19 +381,23 @@ def beside(cfg: Config, name: str, make: Callable, key: Key, position: Array, kn
     return jax.vmap(chain)(jax.random.split(key, len(position)), position, known)
 
 
-def measured(cfg: Config, name: str, program: Callable, outcome: run.Outcome, which: int) -> np.ndarray:
-    """Effective draws a second of the fastest run, and its z."""
+def measured(
+    cfg: Config, name: str, programs: Mapping[str, Callable], outcome: run.Outcome, which: int
+) -> dict[str, np.ndarray]:
+    """Effective draws a second of each program's fastest run, and its last run's z; the programs take turns."""
     position = jnp.asarray(outcome.arrays[f"draws/{name}"][which, :, -1])
-    known = jnp.asarray(
-        outcome.arrays.get(f"draws/known_{name}", np.ones((len(TARGETS), len(position), 3), "f"))[which]
-    )
-    best = np.inf
+    unknown = np.ones((len(TARGETS), len(position), 3), np.float32)
+    known = jnp.asarray(outcome.arrays.get(f"draws/known_{name}", unknown)[which])
+    best, found = dict.fromkeys(programs, np.inf), {}
     for repeat in range(cfg.num_timed + 1):  # the first compiles
-        started = time.perf_counter()
-        draws = jax.block_until_ready(program(jax.random.key(repeat), position, known, jnp.asarray(which)))
-        best = min(best, time.perf_counter() - started) if repeat else best
-    z, _, ess = judged(draws, jnp.asarray(MOMENTS[which]))
-    return np.array([ess / best, z], float)
+        for whose, program in programs.items():
+            started = time.perf_counter()
+            draws = jax.block_until_ready(program(jax.random.key(repeat), position, known, jnp.asarray(which)))
+            if repeat:
+                best[whose] = min(best[whose], time.perf_counter() - started)
+            z, _, ess = judged(draws, jnp.asarray(MOMENTS[which]))
+            found[whose] = np.array([ess / best[whose], z], float)
+    return found
 
 
 TITLES = {
