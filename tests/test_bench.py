@@ -23,7 +23,9 @@ bench.main(sys.argv[2:])
 """
 
 
-@pytest.mark.parametrize(("name", "peer"), [("ppo", "torch"), ("ppo", "gymnasium"), ("nuts", "blackjax")])
+@pytest.mark.parametrize(
+    ("name", "peer"), [("ppo", "torch"), ("ppo", "gymnasium"), ("nuts", "blackjax"), ("smc", "blackjax")]
+)
 def test_missing_peer_is_one_line_that_names_the_extra(name, peer):
     """In a process of its own, in which nobody finds the peer."""
     command = [sys.executable, "-c", WITHOUT, peer, name]

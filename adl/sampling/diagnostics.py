@@ -58,6 +58,19 @@ def split_rhat(draws: Array) -> Array:
     return jnp.maximum(scale_reduction(rank_normalised(halves)), scale_reduction(rank_normalised(folded)))
 
 
+def autocovariance(draws: Array) -> Array:
+    """`[C, N, ...]` covariance of each chain with itself k = 0 ... N - 1 draws later, sums over N: biased to 0."""
+    n = draws.shape[1]
+    spectrum = jnp.fft.rfft(draws - draws.mean(1, keepdims=True), 2 * n, axis=1)
+    return jnp.fft.irfft(jnp.abs(spectrum) ** 2, 2 * n, axis=1)[:, :n] / n
+
+
+def autocorrelation(draws: Array) -> Array:
+    """`[C, N, ...]` correlation of each chain with itself k = 0 ... N - 1 draws later; of 1 at k = 0."""
+    covariance = autocovariance(draws)
+    return covariance / covariance[:, :1]
+
+
 def effective_sample_size(draws: Array) -> Array:
     """`[...]` number of independent draws whose mean would be as sure as the mean of these.
 
@@ -72,8 +85,7 @@ def effective_sample_size(draws: Array) -> Array:
     """
     c, n = draws.shape[:2]
     means = draws.mean(1, keepdims=True)
-    spectrum = jnp.fft.rfft(draws - means, 2 * n, axis=1)
-    covariance = jnp.fft.irfft(jnp.abs(spectrum) ** 2, 2 * n, axis=1)[:, :n].mean(0) / n
+    covariance = autocovariance(draws).mean(0)
     between = means.var(0, ddof=1) if c > 1 else jnp.zeros_like(means[0])
     within = covariance[:1] * n / (n - 1)
     rho = 1 - (within - covariance) / (covariance[:1] + between)
@@ -95,6 +107,19 @@ def bulk_ess(draws: Array) -> Array:
     Source: Vehtari et al. 2021, arXiv:1903.08008, sec. 4.
     """
     return effective_sample_size(rank_normalised(split(draws)))
+
+
+def tail_ess(draws: Array) -> Array:
+    """`[...]` effective sample size in the tails: of the share below the 5 % and the 95 % quantile, the smaller.
+
+    Source: Vehtari et al. 2021, arXiv:1903.08008, sec. 4.
+    """
+
+    def below(q):
+        quantile = jnp.quantile(draws, q, (0, 1), keepdims=True)
+        return effective_sample_size(split((draws <= quantile).astype(draws.dtype)))
+
+    return jnp.minimum(below(0.05), below(0.95))
 
 
 def standard_error(draws: Array) -> Array:

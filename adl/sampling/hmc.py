@@ -17,10 +17,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Mean, tree
+from adl.core import Algorithm, tree
 from adl.core.types import Array, Key
 from adl.sampling import adaptation
 from adl.sampling.adaptation import Adaptation
+from adl.sampling.chains import side_by_side
 
 LogDensity = Callable[[Array], Array]  # x [D] -> log p(x) [], up to a constant; -inf outside the support
 MAX_ENERGY_ERROR = 1000.0  # a trajectory that is off by more has left the true one (Stan's bound)
@@ -175,6 +176,23 @@ def hmc(
     )
 
 
+def warmed(
+    key: Key,
+    move: Transition,
+    log_density: LogDensity,
+    point: Point,
+    known: Adaptation,
+    *,
+    num_warmup: int,
+    target_acceptance: float,
+) -> tuple[Point, Info, Adaptation]:
+    """One transition with what is known of the target, and what is known after it; arguments as in `hmc`."""
+    size = adaptation.step_size(known, num_warmup)
+    point, info = move(key, log_density, point, size, known.inverse_mass)
+    known = adaptation.adapted(known, point.position, info.acceptance, num_warmup=num_warmup, target=target_acceptance)
+    return point, info, known
+
+
 def chains(
     move: Transition,
     log_density: LogDensity,
@@ -185,42 +203,38 @@ def chains(
     step_size: float,
     target_acceptance: float,
     metric: Literal["diagonal", "dense"],
+    place: Callable[[LogDensity, Array, Array], Point] = at,
 ) -> Algorithm:
-    """Chains that move by any Hamiltonian transition and warm themselves up; arguments as in `hmc`.
+    """Chains that move by any transition and warm themselves up; arguments as in `hmc`.
 
     Metrics, over the chains: "potential" -log p in nats, "acceptance", "divergent" (fraction), "gradients" a
-    transition, "step_size".
+    transition, "step_size". `place` makes the first point; a transition without gradients has another than `at`.
     """
 
     def begin(key):
         position = start(key)
-        point = at(log_density, position, jnp.zeros_like(position))
+        point = place(log_density, position, jnp.zeros_like(position))
         unit = jnp.eye(len(position)) if metric == "dense" else jnp.ones_like(position)
         return Chain(position, point.log_density, point.gradient, adaptation.begun(unit, step_size))
 
-    def one(key, chain):
-        known = chain.adaptation
-        size = adaptation.step_size(known, num_warmup)
+    def one(key, chain, batch):
         point = Point(chain.position, jnp.zeros_like(chain.position), chain.log_density, chain.gradient)
-        point, info = move(key, log_density, point, size, known.inverse_mass)
-        known = adaptation.adapted(
-            known, point.position, info.acceptance, num_warmup=num_warmup, target=target_acceptance
+        point, info, known = warmed(
+            key,
+            move,
+            log_density,
+            point,
+            chain.adaptation,
+            num_warmup=num_warmup,
+            target_acceptance=target_acceptance,
         )
         metrics = {
             "potential": -point.log_density,
             "acceptance": info.acceptance,
             "divergent": info.is_divergent.astype(float),
             "gradients": info.num_gradients.astype(float),
-            "step_size": size,
+            "step_size": adaptation.step_size(chain.adaptation, num_warmup),
         }
         return Chain(point.position, point.log_density, point.gradient, known), metrics
 
-    def init(key, batch):
-        return jax.vmap(begin)(jax.random.split(key, num_chains))
-
-    def step(key, state, batch):
-        # As many as are here: a device holds its share of the chains.
-        state, metrics = jax.vmap(one)(jax.random.split(key, len(state.position)), state)
-        return state, {name: Mean.of(values) for name, values in metrics.items()}
-
-    return Algorithm(init, step, axes=0)
+    return side_by_side(begin, one, num_chains=num_chains)

@@ -19,6 +19,7 @@ from jax import lax
 
 from adl.core import Algorithm
 from adl.core.types import Array, Key
+from adl.sampling.chains import Walker, side_by_side
 from adl.sampling.hmc import LogDensity, chains, transition
 
 Score = Callable[[Array], Array]  # x [...] -> grad log p(x) [...]
@@ -50,6 +51,32 @@ def langevin(
         return x + 0.5 * step_size**2 * score(x) + step_size * jnp.sqrt(temperature) * noise, None
 
     return lax.scan(move, x, jax.random.split(key, num_steps))[0]
+
+
+def ula(
+    log_density: LogDensity, start: Callable[[Key], Array], *, num_chains: int, step_size: Array | float
+) -> Algorithm:
+    """The unadjusted Langevin algorithm: steps of `langevin`; state is a `Walker`, batches are empty.
+
+    Metrics, over the chains: "potential" -log p in nats.
+
+    Args:
+      log_density: of the target.
+      start: as in `hmc.hmc`.
+      num_chains: C >= 1.
+      step_size: `[]` eps > 0, in units of `x`: with it grows the bias.
+    """
+
+    def begin(key):
+        position = start(key)
+        return Walker(position, log_density(position))
+
+    def move(key, walker, batch):
+        position = langevin(key, walker.position, jax.grad(log_density), step_size=step_size, num_steps=1)
+        walker = Walker(position, log_density(position))
+        return walker, {"potential": -walker.log_density}
+
+    return side_by_side(begin, move, num_chains=num_chains)
 
 
 def mala(

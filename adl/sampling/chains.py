@@ -1,0 +1,57 @@
+"""Chains side by side: what one chain does, for many along a leading axis that devices split."""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from adl.core import Algorithm, Mean, tree
+from adl.core.types import Array, Key, PyTree, State
+
+
+class Walker(NamedTuple):
+    """State of C chains that need no more than where they are."""
+
+    position: PyTree  # leaves [C, ...]
+    log_density: Array  # [C]
+
+
+def side_by_side(
+    begin: Callable[[Key], State],
+    move: Callable[[Key, State, PyTree], tuple[State, Mapping[str, Array]]],
+    *,
+    num_chains: int,
+) -> Algorithm:
+    """C chains that know nothing of each other; each reported value becomes a mean over them.
+
+    Args:
+      begin: `begin(key) -> state` of one chain.
+      move: `move(key, state, batch) -> (state, {name: []})` of one chain; all see the same batch.
+      num_chains: C >= 1.
+    """
+
+    def init(key, batch):
+        return jax.vmap(begin)(jax.random.split(key, num_chains))
+
+    def step(key, state, batch):
+        # As many as are here: a device holds its share of the chains.
+        keys = jax.random.split(key, jax.tree.leaves(state)[0].shape[0])
+        state, metrics = jax.vmap(move, (0, 0, None))(keys, state, batch)
+        return state, {name: Mean.of(values) for name, values in metrics.items()}
+
+    return Algorithm(init, step, axes=0)
+
+
+def acceptance(log_ratio: Array) -> Array:
+    """`[...]` min(1, exp(log_ratio)), 0 where it is not a number.
+
+    Source: Metropolis et al. 1953, Journal of Chemical Physics 21(6); Hastings 1970, Biometrika 57(1).
+    """
+    return jnp.exp(jnp.minimum(jnp.where(jnp.isnan(log_ratio), -jnp.inf, log_ratio), 0))
+
+
+def accepted(key: Key, log_ratio: Array, new: State, old: State) -> tuple[State, Array]:
+    """`new` with the probability `acceptance(log_ratio)`, else `old`; and that probability `[]`."""
+    probability = acceptance(log_ratio)
+    return tree.where(jax.random.uniform(key) < probability, new, old), probability

@@ -1,0 +1,55 @@
+"""Rejection sampling: draws from another density, kept in proportion to how far the target fills it.
+
+    x ~ q,   keep with probability p(x) / (M q(x)),   p <= M q
+
+What is kept has the density p exactly; it takes M / Z tries a draw, Z the integral of p.
+Source: von Neumann 1951, National Bureau of Standards Applied Mathematics Series 12.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from adl.core.types import Array, Key, PyTree
+
+
+class Kept(NamedTuple):
+    """A draw, and what it took."""
+
+    x: PyTree
+    num_tries: Array  # []
+    excess: Array  # [] largest log p - log q - log M of all tries; above 0 the bound does not hold
+
+
+def rejection(
+    key: Key,
+    log_density: Callable[[PyTree], Array],
+    draw: Callable[[Key], PyTree],
+    log_proposal: Callable[[PyTree], Array],
+    *,
+    log_bound: Array | float,
+) -> Kept:
+    """One exact draw; `jax.vmap` over keys for many.
+
+    Args:
+      key: consumed.
+      log_density: log p(x) `[]` of the target, up to a constant.
+      draw: `draw(key) -> x` from the proposal.
+      log_proposal: log q(x) `[]`.
+      log_bound: `[]` log M >= log p(x) - log q(x) everywhere; it never returns where that is inf.
+    """
+
+    def attempt(state):
+        kept, _ = state
+        draw_key, keep_key = jax.random.split(jax.random.fold_in(key, kept.num_tries))
+        x = draw(draw_key)
+        excess = log_density(x) - log_proposal(x) - log_bound
+        is_kept = -jax.random.exponential(keep_key) < excess
+        return Kept(x, kept.num_tries + 1, jnp.maximum(kept.excess, excess)), is_kept
+
+    first = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(draw, key))
+    start = Kept(first, jnp.zeros((), jnp.int32), jnp.full((), -jnp.inf))
+    return lax.while_loop(lambda state: ~state[1], attempt, (start, jnp.zeros((), bool)))[0]
