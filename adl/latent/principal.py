@@ -81,6 +81,27 @@ def decode(components: Components, z: Array) -> Array:
     return components.mean[None] + matmul(z, components.basis.T)
 
 
+def log_probs(components: Components, x: Array) -> Array:
+    """log p(x) `[B, D - 1]` in nats under probabilistic PCA of 1 ... D - 1 components, at once.
+
+    Args:
+      components: all D, the last of some variance; the likelihood of each number is largest at `factors.ppca`.
+      x: `[B, D]` points.
+    """
+    dim = len(components.variance)
+    left_out = dim - jnp.arange(1, dim)
+
+    def beyond(values):
+        """Sums over what is left out, from the end: a difference would lose the smallest."""
+        return jnp.cumsum(values[..., ::-1], -1)[..., ::-1][..., 1:]
+
+    square, variance = jnp.square(encode(components, x)), components.variance
+    noise = beyond(variance) / left_out
+    inside = jnp.cumsum(square / variance[None] + jnp.log(variance)[None], -1)[:, :-1]
+    outside = beyond(square) / noise[None] + (left_out * jnp.log(noise))[None]
+    return -0.5 * (inside + outside + dim * jnp.log(2 * jnp.pi))
+
+
 def log_evidence(spectrum: Array, count: Array) -> Array:
     """Log-evidence of each number of components in 1 ... D - 1, `[D - 1]` nats: Laplace's approximation.
 
@@ -96,9 +117,7 @@ def log_evidence(spectrum: Array, count: Array) -> Array:
     dim = len(spectrum)
     rank = jnp.arange(1, dim)
     index = jnp.arange(dim)
-    rest = (spectrum.sum() - jnp.cumsum(spectrum)[:-1]) / (dim - rank)
-    # Sums of what is left out, from the end: the difference above loses the smallest.
-    rest = jnp.cumsum(spectrum[::-1])[::-1][1:] / (dim - rank) if dim > 1 else rest
+    rest = jnp.cumsum(spectrum[::-1])[::-1][1:] / (dim - rank)
     half = (dim - index[:-1]) / 2
     prior = -rank * jnp.log(2.0) + jnp.cumsum(gammaln(half) - half * jnp.log(jnp.pi))
     fit = -count / 2 * (jnp.cumsum(jnp.log(spectrum))[:-1] + jnp.log(rest) * (dim - rank))

@@ -91,6 +91,13 @@ def test_loss_is_the_squared_distance_to_the_plane(whole):
     np.testing.assert_allclose(left.var(0).sum() * N / (N - 1), whole.total - whole.variance.sum(), rtol=1e-4)
 
 
+def test_likelihoods_by_dimension_are_scikit_learns():
+    seen = moments.of(X, jnp.ones(N))
+    got = jax.jit(lambda seen: principal.log_probs(principal.components(seen, D), X).mean(0))(seen)
+    want = [decomposition.PCA(z, svd_solver="full").fit(X.astype(float)).score(X.astype(float)) for z in range(1, D)]
+    np.testing.assert_allclose(got, want, atol=1e-4)
+
+
 def test_evidence_is_scikit_learns():
     """Minka's, by their own function for one number of components; and the number that they infer."""
     evidence = jax.jit(principal.log_evidence)

@@ -62,7 +62,9 @@ def alg():
 def constant(model: BayesianGaussianMixture) -> float:
     """What their bound leaves out: it does not change. The constants of the prior's densities, and of Gaussians."""
     scatter, alpha, dof = model.covariance_prior_, model.weight_concentration_prior_, model.degrees_of_freedom_prior_
-    wishart = dof / 2 * (np.linalg.slogdet(scatter)[1] - D * np.log(2)) - special.gammaln((dof - np.arange(D)) / 2).sum()
+    wishart = (
+        dof / 2 * (np.linalg.slogdet(scatter)[1] - D * np.log(2)) - special.gammaln((dof - np.arange(D)) / 2).sum()
+    )
     dirichlet = special.gammaln(K * alpha) - K * special.gammaln(alpha)
     return dirichlet + K * (wishart + D / 2 * np.log(model.mean_precision_prior_)) - len(X) * D / 2 * np.log(2 * np.pi)
 
