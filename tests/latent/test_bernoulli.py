@@ -86,3 +86,19 @@ def test_gap_of_the_bound_is_the_divergence_from_the_posterior():
     assert np.median(gap) > 0.05
     np.testing.assert_allclose(log_p - bound, gap, atol=1e-5)
     np.testing.assert_allclose(tight, log_p, atol=1e-5)
+
+
+def test_quoted_references_are_scikit_learns():
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import normalized_mutual_info_score
+
+    from experiments import latent_bernoulli as experiment
+
+    view = experiment.pictures(experiment.Config())
+    loss, nmi = experiment.CLAIMS
+    joint = BernoulliNB(alpha=1.0).fit(view.train, view.train_label).predict_joint_log_proba(view.test)
+    told = -special.logsumexp(joint, axis=1).mean()
+    assert f"{told:.2f}" in loss.reference and loss.at_most <= told
+    found = [KMeans(10, n_init=1, random_state=seed).fit(view.train).predict(view.test) for seed in range(5)]
+    agreement = np.mean([normalized_mutual_info_score(view.label, cluster) for cluster in found])
+    assert f"{agreement:.3f}" in nmi.reference and nmi.at_least >= agreement - 1e-3

@@ -108,3 +108,18 @@ def test_evidence_is_scikit_learns():
     seen = moments.of(X, jnp.ones(N))
     found = 1 + int(evidence(principal.components(seen, D).variance, float(N)).argmax())
     assert found == decomposition.PCA("mle", svd_solver="full").fit(X.astype(float)).n_components_
+
+
+def test_quoted_references_are_scikit_learns():
+    from experiments import latent_pca as experiment
+
+    view = experiment.pictures(experiment.Config())
+    train, test = view.train.astype(float), view.test.astype(float)
+    theirs = decomposition.PCA(16, svd_solver="full").fit(train)
+    error = np.square(test - theirs.inverse_transform(theirs.transform(test))).sum(1).mean()
+    exact, likelihood, evident, randomised, online = experiment.CLAIMS
+    assert all(f"{error:.4f}" in claim.reference for claim in (exact, randomised, online))
+    assert exact.at_most == randomised.at_most <= error + 1.5e-4 and online.at_most <= 1.01 * error
+    assert f"{theirs.score(test):.3f}" in likelihood.reference and likelihood.at_least >= theirs.score(test) - 2e-3
+    number = decomposition.PCA("mle", svd_solver="full").fit(train).n_components_
+    assert f"{number};" in evident.reference and (evident.at_least, evident.at_most) == (number - 1, number + 1)
