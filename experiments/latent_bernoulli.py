@@ -147,17 +147,7 @@ def means_figure(outcome: run.Outcome, *, view: View) -> Figure:
 
 def classes_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """How much of each class each component answers for."""
-    r = outcome.arrays["test/responsibility"]
-    share = np.stack([r[view.label == label].mean(0) for label in range(view.label.max() + 1)])
-    order = np.lexsort((-share.max(0), share.argmax(0)))
-    return plot.heat_map(
-        share[:, order],
-        x_label="component",
-        y_label="class",
-        title="Who answers for whom",
-        bar_label="mean responsibility, test",
-        col_labels=order if len(order) <= 30 else [""] * len(order),
-    )
+    return plot.responsibilities(outcome.arrays["test/responsibility"], view.label)
 
 
 def samples_figure(outcome: run.Outcome, *, view: View) -> Figure:

@@ -342,9 +342,6 @@ CASES = {
     "randomised_pca": Case(lambda axis: latent.randomised_pca(1, num_oversamples=0, axis=axis), cloud, "loss"),
     "hebbian": Case(lambda axis: latent.hebbian(1, lambda step: 0.1 / (1 + 0.1 * step), axis=axis), cloud, "loss"),
     "factor_analysis": Case(lambda axis: latent.factor_analysis(1, axis=axis), cloud, "loss"),
-    "factor_analysis, isotropic": Case(
-        lambda axis: latent.factor_analysis(1, noise="isotropic", axis=axis), cloud, "loss"
-    ),
     "factor_mixture": Case(lambda axis: latent.factor_mixture(2, 1, axis=axis), cloud, "loss"),
     "fast_ica": Case(lambda axis: latent.fast_ica(2, axis=axis), signals, "loss"),
     "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),

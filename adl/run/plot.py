@@ -203,6 +203,25 @@ def heat_map(
     return figure
 
 
+def responsibilities(r: np.ndarray, label: np.ndarray) -> Figure:
+    """How much of each class each component of a mixture answers for, components beside the class that they serve most.
+
+    Args:
+      r: `[N, K]` p(component | example).
+      label: `[N]` integers >= 0.
+    """
+    share = np.stack([r[label == k].mean(0) for k in range(label.max() + 1)])
+    order = np.lexsort((-share.max(0), share.argmax(0)))
+    return heat_map(
+        share[:, order],
+        x_label="component",
+        y_label="class",
+        title="Who answers for whom",
+        bar_label="mean responsibility, test",
+        col_labels=order if len(order) <= 30 else [""] * len(order),
+    )
+
+
 def image_grid(
     images: np.ndarray,
     *,
