@@ -77,6 +77,7 @@ IMAGES = RNG.integers(0, 256, size=(4, 16, 8, 8, 1), dtype=np.uint8)
 LABELS = (IMAGES.mean((2, 3, 4)) > 127).astype(np.int32)
 POINTS = RNG.normal(size=(4, 16, 2)).astype("f")
 WEIGHTS = np.linspace(-0.5, 1, 64).clip(0).astype("f")
+SIGNALS = (np.random.default_rng(1).laplace(size=(64, 2)) @ np.array([[1.0, 0.6], [0.2, 1.0]])).astype("f")
 
 
 class Flat(nn.Module):
@@ -126,6 +127,16 @@ def points(step: int) -> np.ndarray:
 def cloud(step: int) -> dict[str, np.ndarray]:
     """All points at every step, some of which weigh less, or nothing."""
     return {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
+
+
+def signals(step: int) -> dict[str, np.ndarray]:
+    """Two heavy-tailed sources, mixed."""
+    return {"x": SIGNALS, "mask": WEIGHTS}
+
+
+def bits(step: int) -> dict[str, np.ndarray]:
+    """64 binary pictures at every step."""
+    return {"x": (IMAGES.reshape(64, 64) > 127).astype("f"), "mask": WEIGHTS}
 
 
 def texts(step: int) -> dict[str, np.ndarray]:
@@ -430,6 +441,14 @@ CASES = {
     "gaussian_mixture, tied": Case(functools.partial(mixture, "tied"), cloud, "loss"),
     "gaussian_mixture, diag": Case(functools.partial(mixture, "diag"), cloud, "loss"),
     "gaussian_mixture, spherical": Case(functools.partial(mixture, "spherical"), cloud, "loss"),
+    "variational_mixture": Case(lambda axis: latent.variational_mixture(3, axis=axis), cloud, "loss"),
+    "bernoulli_mixture": Case(lambda axis: latent.bernoulli_mixture(2, axis=axis), bits, "loss"),
+    "pca": Case(lambda axis: latent.pca(1, axis=axis), cloud, "loss"),
+    "randomised_pca": Case(lambda axis: latent.randomised_pca(1, num_oversamples=0, axis=axis), cloud, "loss"),
+    "hebbian": Case(lambda axis: latent.hebbian(1, lambda step: 0.1 / (1 + 0.1 * step), axis=axis), cloud, "loss"),
+    "factor_analysis": Case(lambda axis: latent.factor_analysis(1, axis=axis), cloud, "loss"),
+    "factor_mixture": Case(lambda axis: latent.factor_mixture(2, 1, axis=axis), cloud, "loss"),
+    "fast_ica": Case(lambda axis: latent.fast_ica(2, axis=axis), signals, "loss"),
     "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
     "maximum_likelihood": Case(
         lambda axis: estimation.maximum_likelihood(exponential_family.gamma(), axis=axis), numbers, "loss"

@@ -38,6 +38,7 @@ STYLE = {
     "image.cmap": "gray",
 }
 DPI = 144  # an image grid is exact at this resolution: a pixel of the image is a square of whole dots
+COMPONENTS = ("first principal component", "second")
 CELL = 84  # dots an image of a grid takes, about
 
 
@@ -146,17 +147,28 @@ def embedding(points: np.ndarray, label: np.ndarray, *, title: str) -> Figure:
     centred = np.asarray(points, float) - np.mean(points, 0)
     values, directions = np.linalg.eigh(centred.T @ centred)
     plane = centred @ directions[:, :-3:-1]
-    figure, axes = panel(size=(4.6, 4.4))
-    ax = axes[0, 0]
+    share = values[-2:].sum() / max(values.sum(), 1e-12)
+    return classes(plane, label, title=f"{title}\n({share:.0%} of the variance)", axes=COMPONENTS)
+
+
+def classes(plane: np.ndarray, label: np.ndarray, *, title: str, axes: tuple[str, str]) -> Figure:
+    """Points of a plane, each class in its colour and under its number.
+
+    Args:
+      plane: `[N, 2]`.
+      label: `[N]` integers >= 0.
+      title: of the figure.
+      axes: what the coordinates are.
+    """
+    figure, panels = panel(size=(4.6, 4.4))
+    ax = panels[0, 0]
     shades = matplotlib.colormaps["tab20"].colors
     for k in np.unique(label):
         own, shade = plane[label == k], shades[(2 * k + k // 10) % 20]
         ax.scatter(*own.T, s=8, color=shade, linewidths=0, alpha=0.8)
         frame = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": shade, "linewidth": 1}
         ax.text(*np.median(own, 0), str(k), ha="center", va="center", fontsize=8, bbox=frame)
-    share = values[-2:].sum() / max(values.sum(), 1e-12)
-    ax.set(xlabel="first principal component", ylabel="second", title=f"{title}\n({share:.0%} of the variance)")
-    ax.set(xticks=[], yticks=[], aspect="equal")
+    ax.set(xlabel=axes[0], ylabel=axes[1], title=title, xticks=[], yticks=[], aspect="equal")
     return figure
 
 
@@ -189,6 +201,25 @@ def heat_map(
     ax.set(xlabel=x_label, ylabel=y_label, title=title)
     figure.colorbar(image, ax=axes, shrink=0.8, label=bar_label).ax.tick_params(labelsize=8)
     return figure
+
+
+def responsibilities(r: np.ndarray, label: np.ndarray) -> Figure:
+    """How much of each class each component of a mixture answers for, components beside the class that they serve most.
+
+    Args:
+      r: `[N, K]` p(component | example).
+      label: `[N]` integers >= 0.
+    """
+    share = np.stack([r[label == k].mean(0) for k in range(label.max() + 1)])
+    order = np.lexsort((-share.max(0), share.argmax(0)))
+    return heat_map(
+        share[:, order],
+        x_label="component",
+        y_label="class",
+        title="Who answers for whom",
+        bar_label="mean responsibility, test",
+        col_labels=order if len(order) <= 30 else [""] * len(order),
+    )
 
 
 def image_grid(

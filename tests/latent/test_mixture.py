@@ -181,7 +181,7 @@ def test_quoted_references_are_scikit_learns():
                 seen.append([-fitted.score(view.test), nmi])
         return np.reshape(seen, (num_seeds, 2, 2)).mean(0)
 
-    plane, loss, nmi = experiment.CLAIMS
+    plane, loss, nmi = experiment.CLAIMS[:3]
     same, own = figures("eruptions", 1)
     assert f"{same[0]:.4f}" == f"{own[0]:.4f}" and f"{same[0]:.4f}" in plane.reference
     assert plane.at_most <= same[0] + 1e-4

@@ -1,0 +1,59 @@
+"""Count, mean and scatter of points: all that linear-Gaussian models want to know of them.
+
+Sums have no order: any split of the points into batches, on any number of devices, leads to the same moments.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+
+from adl.core.types import Array
+
+matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+
+
+class Moments(NamedTuple):
+    """Of weighted points in D dimensions; or, before `merged`, sums about a place that is not their mean."""
+
+    count: Array  # [] sum of the weights
+    mean: Array  # [D]; of sums: the sum of x - place
+    scatter: Array  # [D, D] sum of (x - mean) (x - mean)^T; of sums: about the place
+
+    def covariance(self, *, correction: float = 0.0) -> Array:
+        """`[D, D]` scatter / (count - correction): maximum likelihood with 0, without bias with 1."""
+        return self.scatter / (self.count - correction)
+
+
+def nothing(x: Array, weight: Array) -> Moments:
+    """Moments of no points, to count from: near the points `x [B, D]`, of weights `[B]`, nothing cancels."""
+    mean = jnp.where(weight[:, None] > 0, weight[:, None] * x, 0).sum(0) / weight.sum()
+    return Moments(jnp.zeros_like(mean, shape=()), mean, jnp.zeros_like(mean, shape=(x.shape[1],) * 2))
+
+
+def sums(x: Array, weight: Array, place: Array) -> Moments:
+    """Sums about a place.
+
+    Args:
+      x: `[B, D]` points.
+      weight: `[B]` of the points, >= 0.
+      place: `[D]`.
+    """
+    away = x - place[None]
+    weighted = away * weight[:, None]
+    return Moments(weight.sum(), weighted.sum(0), matmul(weighted.T, away))
+
+
+def merged(moments: Moments, more: Moments) -> Moments:
+    """Moments of the points so far and of those that the sums `more` are about, taken about the mean so far."""
+    count = moments.count + more.count
+    shift = more.mean / jnp.where(count > 0, count, 1)
+    scatter = moments.scatter + more.scatter - more.mean[:, None] * shift[None]
+    return Moments(count, moments.mean + shift, scatter)
+
+
+def of(x: Array, weight: Array) -> Moments:
+    """Moments of points `x [B, D]` of weights `[B]`, at once."""
+    empty = nothing(x, weight)
+    return merged(empty, sums(x, weight, empty.mean))
