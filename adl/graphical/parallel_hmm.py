@@ -165,7 +165,8 @@ def _smooth_tree(chain: Chain, seen: Filtered) -> Smoothed:
         return jnp.matmul(earlier, later, precision=lax.Precision.HIGHEST)
 
     products = lax.associative_scan(then, jnp.concatenate([back, last[None]]), reverse=True)
-    return Smoothed(products[:, :, 0], seen)
+    # Each product loses a rounding of its sum, and there are many.
+    return Smoothed(products[:, :, 0] / products[:, :, 0].sum(1, keepdims=True), seen)
 
 
 def _every(chain: Chain, num_blocks: int) -> Array:

@@ -81,7 +81,7 @@ def test_scans_agree_on_a_long_sequence():
     assert -np.inf < want.filtered.log_evidence.sum() < -1000
     for num_blocks in (16, 10**9):
         got = jax.jit(lambda *a, n=num_blocks: parallel_hmm.smooth(*a, num_blocks=n))(chain, log_p)
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5, rtol=1e-5), got, want)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=5e-5, rtol=2e-5), got, want)
     path, value = jax.jit(hmm.viterbi)(chain, log_p)
     other, other_value = jax.jit(lambda *a: parallel_hmm.viterbi(*a, num_blocks=16))(chain, log_p)
     np.testing.assert_array_equal(path, other)
