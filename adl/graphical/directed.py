@@ -49,7 +49,7 @@ class Directed(NamedTuple):
         return found
 
     def moral(self) -> np.ndarray:
-        """`[N, N]` the undirected graph of the same factors: arrows become edges, and parents of one child are joined."""
+        """`[N, N]` the undirected graph of the same factors: arrows become edges, parents of one child are joined."""
         with_child = (self.adjacency | np.eye(len(self.adjacency), dtype=bool)).astype(int)
         return ((with_child @ with_child.T) > 0) & ~np.eye(len(with_child), dtype=bool)
 

@@ -70,7 +70,7 @@ def grid(height: int, width: int) -> FactorGraph:
 
 
 def of_directed(graph: Directed, tables: Sequence[Array]) -> tuple[FactorGraph, Potentials]:
-    """A factor for each conditional table `[K, ..., K]` (`directed.joint`): Z is 1, or with evidence its probability."""
+    """A factor for each table `[K, ..., K]` of `directed.joint`; Z is 1, and with evidence its probability."""
     scopes = [[*graph.parents(node), node] for node in range(len(tables))]
     arities = sorted({len(scope) for scope in scopes})
     groups = [[n for n, scope in enumerate(scopes) if len(scope) == arity] for arity in arities]
@@ -173,10 +173,12 @@ def belief_propagation(
     """Messages that move once a step, for many problems on one graph; the state is `[B, ...]` of `Messages`.
 
     A batch is `{"potentials": (for each group [B, F, K, ..., K], ...)}`, the same at every step. Reports the `loss`,
-    the mean absolute change of a message's probabilities, which is 0 at a fixed point. With loops there need not be
-    one that messages come to: damping helps, and may not. Nor need it be right. On a 3 x 3 grid of pixels that attract
-    each other with beta = 1, and of which one leans to 1 with log-odds 0.2, the marginals of the others are 0.55; after
-    200 steps messages say 0.65 (`tests/graphical`), as each pixel hears its own opinion as its neighbours'.
+    the mean absolute change of a message's probabilities, which is 0 at a fixed point.
+
+    With loops there need not be one that messages come to: three pixels that repel each other with beta = -4 under a
+    bias of 1 still move by 0.18 after 300 steps, and with damping 0.5 by 0 after 100. Nor need it be right. On a grid
+    of 3 x 3 pixels that attract each other with beta = 1, of which one corner leans to 1 with eta = 0.1, the true
+    marginal of the opposite corner is 0.544; messages say 0.969: each pixel hears its own opinion as its neighbours'.
 
     Args:
       graph: of G groups.

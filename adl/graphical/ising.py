@@ -123,8 +123,8 @@ def _swept(rule: Callable, model: Ising, key: Key, x: Array, y: Array) -> Array:
     """One sweep over images `[B, H, W]`: `rule(key, f, x)` on the squares of one colour, then on the others."""
     colour = np.indices(x.shape[1:]).sum(0) % 2
     fields = jax.vmap(field, (None, 0, 0))
-    for turn, key in enumerate(jax.random.split(key)):
-        x = jnp.where((colour == turn)[None], rule(key, fields(model, x, y), x), x)
+    for turn, own in enumerate(jax.random.split(key)):
+        x = jnp.where((colour == turn)[None], rule(own, fields(model, x, y), x), x)
     return x
 
 

@@ -121,20 +121,21 @@ def test_with_loops_marginals_are_too_sure():
 
 
 def test_with_loops_messages_may_circle():
-    """A frustrated triangle of repelling pixels with a field: without damping no rest, with it a fixed point."""
+    """A frustrated triangle of repelling pixels with a field: without damping no rest in 300 steps, with it a fixed point."""
     triangle = FactorGraph(3, 2, (np.arange(3)[:, None], np.array([[0, 1], [1, 2], [0, 2]])))
     sign = np.array([-1.0, 1.0])
-    own = np.tile(0.1 * sign, (3, 1)).astype("f")
+    own = np.tile(sign, (3, 1)).astype("f")
     pair = np.tile(-4 * np.outer(sign, sign), (3, 1, 1)).astype("f")
     batch = {"potentials": (own[None], pair[None])}
     losses = {}
     for damping in (0.0, 0.5):
         alg = jitted(belief_propagation(triangle, damping=damping))
         state = alg.init(KEY, batch)
-        for _ in range(200):
+        for _ in range(300):
             state, metrics = alg.step(KEY, state, batch)
         losses[damping] = float(metrics["loss"].value)
-    assert losses[0.0] > 0.05 and losses[0.5] < 1e-3
+    assert f"{losses[0.0]:.2f} after 300 steps" in belief_propagation.__doc__ and losses[0.0] > 0.1
+    assert losses[0.5] < 1e-6
 
 
 def test_score_is_the_product_of_factors():
