@@ -72,7 +72,7 @@ def baum_welch(
         flat = statistics.reshape(-1, statistics.shape[-1])
         one = flat[jax.random.choice(key, len(flat), (num_states,), replace=False, p=weight.ravel())]
         chain = Chain(
-            jnp.full(num_states, 1 / num_states),
+            jnp.full(num_states, 1 / num_states, jnp.float32),
             jax.random.dirichlet(transition_key, jnp.ones(num_states), (num_states,)),
         )
         return HMM(chain, fitted(pooled[None] + one, jnp.full(num_states, 2.0)))

@@ -81,7 +81,9 @@ def of_directed(graph: Directed, tables: Sequence[Array]) -> tuple[FactorGraph, 
 
 def start(graph: FactorGraph) -> Messages:
     """Messages that say nothing."""
-    return tuple(jnp.full((*scope.shape, graph.num_states), -np.log(graph.num_states)) for scope in graph.scopes)
+    return tuple(
+        jnp.full((*scope.shape, graph.num_states), -np.log(graph.num_states), jnp.float32) for scope in graph.scopes
+    )
 
 
 def passed(

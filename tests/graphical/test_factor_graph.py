@@ -121,7 +121,7 @@ def test_with_loops_marginals_are_too_sure():
 
 
 def test_with_loops_messages_may_circle():
-    """A frustrated triangle of repelling pixels with a field: without damping no rest in 300 steps, with it a fixed point."""
+    """A triangle whose pixels repel each other: without damping no rest in 300 steps, with it a fixed point."""
     triangle = FactorGraph(3, 2, (np.arange(3)[:, None], np.array([[0, 1], [1, 2], [0, 2]])))
     sign = np.array([-1.0, 1.0])
     own = np.tile(sign, (3, 1)).astype("f")
