@@ -8,9 +8,11 @@ one method; beside it are all, and the exact minimum of the energy, by SciPy's m
     python -m experiments.graphical_denoise
     python -m experiments.graphical_denoise --method gibbs --num_steps 200 --sweep beta=0.5,1,2
 
-Expected: of 10 % wrong pixels 1.9 % stay with ICM and 1.3 % with mean field. A minute.
+Expected: of 10.2 % wrong pixels 2.2 % stay with ICM, 1.8 % with the exact minimum and 1.5 % with mean field. A minute.
 """
 
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -20,7 +22,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adl import data, run
-from adl.core import Mean
+from adl.core import Mean, PyTree
 from adl.core import trace as traced
 from adl.graphical import Ising, belief_propagation, gibbs, icm, ising, mean_field
 from adl.graphical.factor_graph import beliefs, grid
@@ -49,14 +51,28 @@ class Config(run.Config):
     method: Literal["icm", "mean_field", "gibbs"] = "icm"
     dataset: str = "digits"  # TFDS name, with "image"
     num_steps: run.Count = 12  # sweeps
-    batch_size: run.Count = NUM_IMAGES  # all images: the state is theirs
     log_every: run.Count = 1
     eval_every: run.Count = 1
     beta: run.NonNegative = BETA  # of neighbours, in nats
     eta: run.NonNegative = ETA  # of a pixel and what is seen of it, in nats
 
 
-CLAIMS = ()
+PROTOCOL = "digits: the first 64 test digits at 32 x 32, 10 % of the pixels flipped; 60 sweeps"
+CLAIMS = (
+    run.Claim(
+        metric="compare/mean_field_error",
+        at_most=0.0175,
+        protocol=f"{PROTOCOL} of mean field; share of wrong pixels",
+        reference="1.76 % by the exact minimum of the same energy (SciPy's maximum flow), 10.2 % before",
+    ),
+    run.Claim(
+        metric="compare/max_product_excess",
+        at_least=-0.01,
+        at_most=1.0,
+        protocol=f"{PROTOCOL} of loopy max-product with damping 0.5; energy above the exact minimum, nats an image",
+        reference="0 by SciPy's maximum flow, below which nothing can be; ICM 10.4 above it",
+    ),
+)
 SMOKE = {"num_steps": 2}
 SWEEP = "beta=0.5,1"  # of the tests
 
@@ -92,7 +108,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
 
     return run.Experiment(
         make(model),
-        data.shuffled(data.Split({"image": noisy}), NUM_IMAGES),
+        Always({"image": noisy}),
         probes={"test": look},
         final={"compare": compare},
         figures={
@@ -101,6 +117,19 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
             "error": error_figure,
         },
     )
+
+
+class Always(Sequence):
+    """The same batch at every step, in the same order: the state has a row for each of its rows."""
+
+    def __init__(self, batch: PyTree):
+        self.batch = batch
+
+    def __getitem__(self, step: int) -> PyTree:
+        return self.batch
+
+    def __len__(self) -> int:
+        return sys.maxsize
 
 
 def images(cfg: Config) -> tuple[np.ndarray, np.ndarray]:

@@ -88,7 +88,7 @@ def baum_welch(
         x, mask = observed(batch)
         seen = jax.vmap(lambda x, mask: smoother(model.chain, log_likelihood(family, model.emission, x, mask)))(x, mask)
         # What comes after the last observation is no part of the data: it would only slow the steps.
-        alive = lax.cummax(mask, axis=1, reverse=True)
+        alive = lax.cummax(mask, axis=1, reverse=True) if "mask" in batch else mask
         r = seen.smoothed * mask[..., None]
         counts = Counts(
             (seen.smoothed[:, 0] * alive[:, :1]).sum(0),
