@@ -11,6 +11,7 @@ one method; beside it are all, and the exact minimum of the energy, by SciPy's m
 Expected: of 10.2 % wrong pixels 2.2 % stay with ICM, 1.8 % with the exact minimum and 1.5 % with mean field. A minute.
 """
 
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -215,7 +216,13 @@ def wrong(seen: jax.Array, clean: np.ndarray) -> Mean:
 def images_figure(outcome: run.Outcome, clean: np.ndarray) -> Figure:
     """Some digits, and what each way makes of them."""
     columns = [clean[:DRAWN], *(outcome.arrays[f"compare/image {name}"] for name in TITLES)]
-    labels = ["truth", *(f"{title}\n{outcome.last(f'compare/{name}_error'):.1%}" for name, title in TITLES.items())]
+    labels = [
+        "truth",
+        *(
+            f"{re.sub('[ -]', chr(10), title)}\n{outcome.last(f'compare/{name}_error'):.1%}"
+            for name, title in TITLES.items()
+        ),
+    ]
     pictures = (1 - np.stack(columns, 1)[..., None]) / 2
     return plot.image_grid(pictures, col_labels=labels, x_label=f"wrong pixels, of {NUM_IMAGES} digits")
 
