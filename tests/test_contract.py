@@ -17,7 +17,7 @@ import numpy as np
 import optax
 import pytest
 
-from adl import data, diffusion, gan, latent, supervised
+from adl import data, diffusion, gan, graphical, latent, supervised
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
 from adl.core import (
@@ -38,6 +38,8 @@ from adl.core import (
     tree,
 )
 from adl.energy.contrastive_divergence import Points, contrastive_divergence, persistent_contrastive_divergence
+from adl.graphical import kalman
+from adl.graphical.factor_graph import grid
 from adl.linear import bayes, covariance, gaussian_process, glm, latent_process
 from adl.linear.bias_variance import decomposition
 from adl.linear.generative import gaussian_classes
@@ -49,6 +51,7 @@ from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.spectral import SpectralNorm
 from adl.nn.transformer import GPT
 from adl.prob import estimation, exponential_family
+from adl.prob.gaussian import LinearGaussian, MultivariateNormal
 from adl.rl.cartpole import cartpole
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
@@ -76,6 +79,7 @@ RNG = np.random.default_rng(0)
 IMAGES = RNG.integers(0, 256, size=(4, 16, 8, 8, 1), dtype=np.uint8)
 LABELS = (IMAGES.mean((2, 3, 4)) > 127).astype(np.int32)
 POINTS = RNG.normal(size=(4, 16, 2)).astype("f")
+LENGTHS = np.arange(16) % 8 + 1
 WEIGHTS = np.linspace(-0.5, 1, 64).clip(0).astype("f")
 SIGNALS = (np.random.default_rng(1).laplace(size=(64, 2)) @ np.array([[1.0, 0.6], [0.2, 1.0]])).astype("f")
 
@@ -230,6 +234,40 @@ def game(make: Callable, axis: str | None, *, wrap: Callable = gan.networks.bare
 
 def mixture(covariance: str, axis: str | None) -> Algorithm:
     return latent.gaussian_mixture(3, covariance=covariance, reg_covar=1e-3, axis=axis)
+
+
+def speech(step: int) -> dict[str, np.ndarray]:
+    """Sequences of symbols, some shorter than others, the same at every step."""
+    return {
+        "x": (IMAGES[0, :, 0] // 64).astype(np.int32)[..., 0],
+        "mask": (np.arange(8)[None] < LENGTHS[:, None]) * 1.0,
+    }
+
+
+def tracks(step: int) -> dict[str, np.ndarray]:
+    """Sequences of points, some of them not seen, the same at every step."""
+    return {"x": POINTS.transpose(1, 0, 2), "mask": (np.arange(4)[None] != LENGTHS[:, None]) * 1.0}
+
+
+def drift(axis: str | None) -> Algorithm:
+    """From noise that is far too large."""
+    system = kalman.LDS(
+        MultivariateNormal(jnp.zeros(2), 4 * jnp.eye(2)),
+        LinearGaussian(0.9 * jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2)),
+        LinearGaussian(jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2)),
+    )
+    return graphical.lds_em(lambda key, batch: jax.tree.map(jnp.copy, system), axis=axis)
+
+
+def speckles(step: int) -> dict[str, np.ndarray]:
+    """Binary images, the same at every step."""
+    return {"image": np.where(IMAGES[0, ..., 0] > 127, 1, -1).astype("f")}
+
+
+def problems(step: int) -> dict[str, tuple[np.ndarray, ...]]:
+    """Four pixels that are told what to be, and to be alike, the same at every step."""
+    own, pair = POINTS.transpose(1, 0, 2), np.array([[0.5, -0.5], [-0.5, 0.5]], "f")
+    return {"potentials": (own, np.broadcast_to(pair, (16, 4, 2, 2)))}
 
 
 def regression(noise: bayes.Noise, axis: str | None) -> Algorithm:
@@ -449,6 +487,16 @@ CASES = {
     "factor_analysis": Case(lambda axis: latent.factor_analysis(1, axis=axis), cloud, "loss"),
     "factor_mixture": Case(lambda axis: latent.factor_mixture(2, 1, axis=axis), cloud, "loss"),
     "fast_ica": Case(lambda axis: latent.fast_ica(2, axis=axis), signals, "loss"),
+    "baum_welch": Case(
+        lambda axis: graphical.baum_welch(2, exponential_family.categorical(4), axis=axis), speech, "loss"
+    ),
+    "lds_em": Case(drift, tracks, "loss"),
+    "icm": Case(lambda axis: graphical.icm(graphical.Ising(0.6, 0.7)), speckles, "loss"),
+    "mean_field": Case(lambda axis: graphical.mean_field(graphical.Ising(0.6, 0.7)), speckles, "loss"),
+    "gibbs, images": Case(
+        lambda axis: graphical.gibbs(graphical.Ising(0.6, 0.7), num_warmup=2), speckles, "loss", is_deterministic=False
+    ),
+    "belief_propagation": Case(lambda axis: graphical.belief_propagation(grid(2, 2), damping=0.3), problems, "loss"),
     "bayesian_regression, known noise": Case(functools.partial(regression, bayes.known_noise(0.3)), line, "loss"),
     "maximum_likelihood": Case(
         lambda axis: estimation.maximum_likelihood(exponential_family.gamma(), axis=axis), numbers, "loss"

@@ -136,6 +136,15 @@ class LinearGaussian(NamedTuple):
         dim = len(prior.loc)
         return self.joint(prior).marginal(range(dim, dim + len(self.offset)))
 
+    def reverse(self, prior: MultivariateNormal) -> "LinearGaussian":
+        """x | y, of which `posterior` is the value at one y: gain S A^T (A S A^T + L)^-1."""
+        across = _matmul(self.matrix, prior.covariance)
+        root = jnp.linalg.cholesky(_symmetric(_matmul(across, self.matrix.T) + self.covariance))
+        half = solve_triangular(root, across, lower=True)
+        gain = solve_triangular(root, half, lower=True, trans=1).T
+        offset = prior.loc - _matmul(gain, _matmul(self.matrix, prior.loc) + self.offset)
+        return LinearGaussian(gain, offset, _symmetric(prior.covariance - _matmul(half.T, half)))
+
     def posterior(self, prior: MultivariateNormal, y: Array) -> MultivariateNormal:
         """Of x, by Bayes' rule, given `y [E]`; D >= E or not, only an [E, E] matrix is inverted."""
         dim = len(prior.loc)

@@ -82,3 +82,13 @@ def safe_norm(x: Array) -> Array:
     """`[]` Euclidean norm of `x`, whose gradient at 0 is 0."""
     square = jnp.square(x).sum()
     return jnp.where(square > 0, jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
+
+
+def safe_log(x: Array) -> Array:
+    """log x, elementwise `[...]`, x >= 0; at 0 it is -inf, and its gradient 0."""
+    return jnp.where(x > 0, jnp.log(jnp.where(x > 0, x, 1)), -jnp.inf)
+
+
+def safe_ratio(a: Array, b: Array) -> Array:
+    """a / b, elementwise `[...]`, b >= 0; where b is 0 it is 0, and so are its gradients."""
+    return jnp.where(b > 0, a / jnp.where(b > 0, b, 1), 0)

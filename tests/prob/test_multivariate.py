@@ -87,6 +87,8 @@ def test_linear_gaussian_is_bayes_rule():
     model = LinearGaussian(a, b, noise.covariance)
     y = jnp.array([0.5, -1.0])
     posterior = model.posterior(prior, y)
+    back = model.reverse(prior)
+    close(MultivariateNormal(back.matrix @ y + back.offset, back.covariance), *posterior)
     for x in jnp.asarray(RNG.normal(size=(3, 3)), "f"):
         likelihood = MultivariateNormal(a @ x + b, noise.covariance).log_prob(y)
         want = model.marginal(prior).log_prob(y) + posterior.log_prob(x)
