@@ -59,7 +59,7 @@ from adl.sampling.nuts import nuts
 from adl.selfsup.byol import byol
 from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import perceptron
-from adl.sequence.language import language_model
+from adl.sequence.language import language_model, truncated_bptt
 
 KEY = jax.random.key(7)
 STEPS = 3
@@ -226,6 +226,16 @@ def predict_next(axis: str | None) -> Algorithm:
     return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis)
 
 
+class Recall(nn.Module):
+    """Reads on from what it remembers."""
+
+    @nn.compact
+    def __call__(self, token, carry):
+        h = nn.Embed(5, 8)(token)
+        carry, h = nn.RNN(nn.GRUCell(8), return_carry=True)(h, initial_carry=carry)
+        return nn.Dense(5)(h), carry
+
+
 def speckled(key: jax.Array, image: jax.Array) -> jax.Array:
     return data.views.random_noise(key, image, std=0.1)
 
@@ -294,6 +304,7 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "language_model": Case(predict_next, texts, "loss"),
+    "truncated_bptt": Case(lambda axis: truncated_bptt(Recall(), optax.adam(0.01), axis=axis), texts, "loss"),
     "byol": Case(bootstrap, images, "loss", is_deterministic=False),
     "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),
     "ppo": Case(balance, lambda step: (), "return", is_deterministic=False, rises=True),

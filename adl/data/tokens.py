@@ -52,7 +52,7 @@ def characters(text: str) -> Tokens:
 
 
 def words(text: str, vocab_size: int, *, pattern: str = r"\S+") -> Tokens:
-    """The most frequent words, a token for all others, `<unk>`, and one for the end of a line, `<eos>`.
+    r"""The most frequent words, a token for all others, `<unk>`, and one for the end of a line, `<eos>`.
 
     As the Penn Treebank is read by language models, whose text has its words apart already. The spaces between words
     are lost.
@@ -60,7 +60,7 @@ def words(text: str, vocab_size: int, *, pattern: str = r"\S+") -> Tokens:
     Args:
       text: training text, not empty.
       vocab_size: V >= 2, at most; of words that are equally frequent those stay that come first in the text.
-      pattern: regular expression of a word; `\\w+|[^\\w\\s]` takes punctuation off.
+      pattern: regular expression of a word; `\w+|[^\w\s]` takes punctuation off.
 
     Raises:
       BadInput: if the vocabulary has no room.
