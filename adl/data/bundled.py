@@ -137,13 +137,13 @@ class Wine(_Table):
 class PythonLibrary(_Bundled):
     """Source text of the running Python's standard library: the modules that lie at its top, a file an example.
 
-    They come in the order of the SHA-256 digests of their names, up to 3 MiB; a digest that is 0 modulo 20 sends its
+    They come in the order of the SHA-256 digests of their names, up to 2 MiB; a digest that is 0 modulo 20 sends its
     file to the validation split, 1 to the test split, all else to train. The version is that of Python.
     """
 
     name = "python_library"
     VERSION = tfds.core.Version("{}.{}.{}".format(*sys.version_info))
-    LIMIT = 3 * 2**20  # bytes of all splits
+    LIMIT = 2 * 2**20  # bytes of all splits
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(

@@ -85,6 +85,31 @@ def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
     return Algorithm(init, step, Reader(None, 0))
 
 
+class RecurrentLM(nn.Module):
+    """Log-odds of each next token from what is remembered: embeddings, layers that read on, and the embeddings again.
+
+    The embedding's transpose is the head. Dropout acts on what enters and leaves the layers when a `dropout` key is
+    given to `apply`, and only then.
+
+    Source: Zaremba et al. 2014, arXiv:1409.2329; one matrix at both ends: Press & Wolf 2017, arXiv:1608.05859.
+    """
+
+    vocab_size: int  # V
+    width: int  # D
+    layers: nn.Module  # `([B, T, D], carry or None) -> ([B, T, D], carry)`
+    dropout: float = 0.0  # in [0, 1)
+    dtype: jnp.dtype = jnp.float32  # of the head's products; parameters and logits are float32
+
+    @nn.compact
+    def __call__(self, token: Array, carry: PyTree = None) -> tuple[Array, PyTree]:
+        """(`[B, T, V]` logits, carry) from `token` `[B, T]`, integers in 0 ... V - 1, and the carry before them."""
+        drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
+        spread = nn.initializers.normal(self.width**-0.5)
+        tokens = nn.Embed(self.vocab_size, self.width, dtype=self.dtype, embedding_init=spread, name="tokens")
+        h, carry = self.layers(drop(tokens(token)), carry)
+        return tokens.attend(drop(h).astype(self.dtype)).astype(jnp.float32), carry
+
+
 def blank(model: nn.Module, variables: PyTree, size: int) -> PyTree:
     """Memory `[B, ...]` of a model that has read nothing, of B = `size` texts."""
     _, carry = jax.eval_shape(model.apply, variables, jax.ShapeDtypeStruct((size, 1), jnp.int32), None)
