@@ -135,6 +135,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         return {"token": sample(key, read, carry, prompt, cfg.num_sampled, temperature=cfg.temperature)}
 
     passage = texts.test[: COLUMNS * LINES]
+    shown = passage[: min(SHOWN, cfg.length)]
 
     def surprise(key, state):
         """Nats at each token of a passage, read as in the evaluation."""
@@ -146,7 +147,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         return {"nats": nats.reshape(-1)[: len(passage)]}
 
     def attention(key, state):
-        return {"weight": attention_weights(model, variables(state), jnp.asarray(passage[:SHOWN]))}
+        return {"weight": attention_weights(model, variables(state), jnp.asarray(shown))}
 
     per = UNITS[cfg.tokens]
     figures = {
@@ -155,7 +156,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         "surprise": functools.partial(surprise_figure, tokens=tokens, passage=passage),
     }
     if not remembers:
-        figures["attention"] = functools.partial(attention_figure, tokens=tokens, passage=passage[:SHOWN])
+        figures["attention"] = functools.partial(attention_figure, tokens=tokens, passage=shown)
     return run.Experiment(
         algorithm,
         batches,
@@ -219,7 +220,7 @@ def attention_weights(model: GPT, variables: PyTree, token: Array) -> Array:
         return module.name in ("query", "key")
 
     _, seen = model.apply(variables, token[None], capture_intermediates=asks_or_answers)
-    blocks = [block["MultiHeadAttention_0"] for _, block in sorted(seen["intermediates"].items())]
+    blocks = [seen["intermediates"][f"Block_{layer}"]["MultiHeadAttention_0"] for layer in range(model.num_layers)]
 
     def heads(block: PyTree, name: str) -> Array:
         return block[name]["__call__"][0].reshape(len(token), model.num_heads, -1).swapaxes(0, 1).astype(jnp.float32)
