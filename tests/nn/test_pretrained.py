@@ -1,5 +1,7 @@
 """Checkpoints of Hugging Face's libraries give the outputs that they give there."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +12,7 @@ import transformers
 from adl.core import BadInput
 from adl.data.checkpoint import weights
 from adl.nn import pretrained
+from adl.nn.transformer import GPT, rms_norm, swiglu
 
 RNG = np.random.default_rng(0)
 TOKEN = RNG.integers(0, 31, (2, 9))
@@ -141,6 +144,33 @@ def test_t5(options, tmp_path):
         for t in range(3, 7):
             logits, cache = decode(target[:, t : t + 1], None, None, cache)
             np.testing.assert_allclose(logits[:, 0], want[:, t], **NEAR)
+
+
+def test_gpt_with_rotary_positions_groups_and_gates_is_llama():
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes |= {"vocab_size": 31, "num_key_value_heads": 2, "tie_word_embeddings": True, "rms_norm_eps": 1e-6}
+    peer = randomly(transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)))
+    theirs = {name: np.asarray(value.detach()) for name, value in peer.model.named_parameters()}
+
+    def dense(name):
+        return {"kernel": theirs[f"{name}.weight"].T}
+
+    params = {"tokens": {"embedding": theirs["embed_tokens.weight"]}, "RMSNorm_0": {"scale": theirs["norm.weight"]}}
+    for i in range(2):
+        name = f"layers.{i}"
+        attention = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "o_proj"}
+        params[f"Block_{i}"] = {
+            "MultiHeadAttention_0": {ours: dense(f"{name}.self_attn.{its}") for ours, its in attention.items()},
+            "GatedMLP_0": {part: dense(f"{name}.mlp.{part}_proj") for part in ("gate", "up", "down")},
+            "RMSNorm_0": {"scale": theirs[f"{name}.input_layernorm.weight"]},
+            "RMSNorm_1": {"scale": theirs[f"{name}.post_attention_layernorm.weight"]},
+        }
+    feedforward = functools.partial(swiglu, hidden=24)
+    of = {"position": "rotary", "num_kv_heads": 2, "use_bias": False, "feedforward": feedforward, "norm": rms_norm}
+    model = GPT(31, 16, 2, 4, 16, **of)
+    with torch.no_grad():
+        want = peer(torch.tensor(TOKEN)).logits
+    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, TOKEN), want, **NEAR)
 
 
 def test_relative_buckets_are_t5_s():

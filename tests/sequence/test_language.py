@@ -1,5 +1,7 @@
 """A language model's loss is the surprise at each next token, and it learns a text that has a rule."""
 
+import functools
+
 import jax
 import numpy as np
 import optax
@@ -7,6 +9,7 @@ import pytest
 from scipy.special import log_softmax
 
 from adl.core import jitted
+from adl.nn.experts import Experts
 from adl.nn.transformer import GPT
 from adl.sequence.language import language_model
 
@@ -25,6 +28,19 @@ def test_the_loss_is_the_surprise_at_the_next_token():
     assert metrics["loss"].count == 48
     np.testing.assert_allclose(metrics["loss"].value, want.mean(), rtol=1e-5)
     np.testing.assert_allclose(metrics["accuracy"].value, (logits.argmax(-1) == following).mean())
+
+
+def test_the_loss_of_experts_holds_their_balance():
+    model = MODEL.clone(num_layers=2, feedforward=functools.partial(Experts, 3))
+    batch = {"token": np.random.default_rng(0).integers(0, 7, (4, 13))}
+    learner, seen = None, {}
+    for weight in (0.0, 0.5):
+        algorithm = language_model(model, optax.sgd(0.0), balance=weight)
+        learner = learner or algorithm.init(jax.random.key(0), batch)
+        seen[weight] = algorithm.step(jax.random.key(1), learner, batch)[1]
+    of_layers = 2 * seen[0.0]["balance"].value
+    assert abs(of_layers - 2) < 0.2  # at the start all are liked nearly as much
+    np.testing.assert_allclose(seen[0.5]["loss"].value - seen[0.0]["loss"].value, 0.5 * of_layers, rtol=1e-4)
 
 
 def test_it_learns_to_count():
