@@ -1,9 +1,10 @@
-r"""Language models of source text or of Shakespeare: a GPT or an LSTM, in characters, byte pairs or words.
+r"""Language models of source text or of Shakespeare: GPT, LSTM or Mamba; characters, byte pairs or words.
 
-GPT: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"; LSTM by truncated backpropagation:
-Zaremba et al. 2014, arXiv:1409.2329. The default is nanoGPT's configuration for a CPU (4 layers, 128 wide, 64
-characters, 12 pieces a step, 2,000 steps) on the running Python's own standard library. Every character of the
-held-out files is predicted once, from up to 64 before it: windows of 64 that do not overlap, as nanoGPT's are.
+GPT: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners"; by truncated backpropagation, LSTM:
+Zaremba et al. 2014, arXiv:1409.2329; and Mamba: Gu & Dao 2023, arXiv:2312.00752. The default is nanoGPT's configuration
+for a CPU (4 layers, 128 wide, 64 characters, 12 pieces a step, 2,000 steps) on the running Python's own standard
+library. Every character of the held-out files is predicted once, from up to 64 before it: windows of 64 that do not
+overlap, as nanoGPT's are; models that remember read on.
 
     python -m experiments.sequence_language
     python -m experiments.sequence_language --model lstm --tokens bpe
@@ -40,10 +41,12 @@ from adl import data, run
 from adl.core import PyTree
 from adl.core.types import Array
 from adl.data.tokens import Tokens
+from adl.nn.recurrence import Layers, Mamba
 from adl.nn.recurrent import Recurrents, lstm
+from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
 from adl.run import plot
-from adl.sequence.language import RecurrentLM, blank, language_model, sample, sliding, truncated_bptt, whole_text
+from adl.sequence.language import language_model, sample, sliding, truncated_bptt, whole_text
 
 AT_ONCE = 4096  # tokens of an evaluation's batch
 MOST_COUNTED = 6  # tokens of the longest context whose followers are counted, for comparison
@@ -67,7 +70,7 @@ class Config(run.Config):
     tokens: Literal["char", "bpe", "word"] = "char"  # what a text is read in
     vocab_size: run.Natural = 0  # of byte pairs or words, at most; 0: 1024 or 10000. Characters: all there are
     word_pattern: Literal["spaces", "punctuation"] = "punctuation"  # what parts words: spaces alone, as in PTB, or both
-    model: Literal["gpt", "lstm"] = "gpt"
+    model: Literal["gpt", "lstm", "ssm"] = "gpt"  # ssm: layers of Mamba
     num_layers: run.Count = 4
     num_heads: run.Count = 4  # of the GPT
     width: run.Count = 128  # of the model
@@ -125,7 +128,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     def reader(state: PyTree, size: int = rows) -> tuple[Callable, PyTree]:
         of = variables(state)
         if remembers:
-            return functools.partial(model.apply, of), blank(model, of, size)
+            return lambda token, carry: model.apply(of, token, cache=carry), model.empty_cache(size)
         return lambda token, carry: (model.apply(of, token), carry), ()
 
     def samples(key, state):
@@ -193,12 +196,16 @@ def _read_texts(train: str, test: str, kind: str, vocab_size: int, pattern: str)
 
 
 def network(cfg: Config, vocab_size: int) -> nn.Module:
-    """`[B, T] -> [B, T, V]` logits, or of a model that remembers `([B, T], carry) -> ([B, T, V], carry)`."""
+    """`[B, T] -> [B, T, V]` logits, or of a model that remembers `([B, T], cache=carry) -> ([B, T, V], carry)`."""
     dtype = jnp.dtype(cfg.precision)
     if cfg.model == "gpt":
         return GPT(vocab_size, cfg.length, cfg.num_layers, cfg.num_heads, cfg.width, cfg.dropout, dtype)
-    layers = Recurrents(lstm, (cfg.width,) * cfg.num_layers, dropout=cfg.dropout, dtype=dtype)
-    return RecurrentLM(vocab_size, cfg.width, layers, cfg.dropout, dtype)
+    if cfg.model == "lstm":
+        layers = Recurrents(lstm, (cfg.width,) * cfg.num_layers, dropout=cfg.dropout, dtype=dtype)
+    else:
+        mamba = functools.partial(Mamba, dtype=dtype)
+        layers = Layers(mamba, cfg.num_layers, dropout=cfg.dropout, dtype=dtype)
+    return TokenModel(vocab_size, cfg.width, layers, cfg.dropout, dtype)
 
 
 def optimizer(cfg: Config) -> optax.GradientTransformation:

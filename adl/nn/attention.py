@@ -1,7 +1,7 @@
 """Attention: each position asks, all positions answer, and the answers that fit best weigh most."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +50,39 @@ def visible(query: Array, key: Array, window: int | None = None) -> Array:
     """
     behind = query[..., :, None] - key[..., None, :]
     return behind >= 0 if window is None else (behind >= 0) & (behind < window)
+
+
+class Places(NamedTuple):
+    """Where the tokens of a call are in their texts, what of it they see, and where a cache puts them."""
+
+    query: Array  # [B or 1, T] places of the tokens, 0 at each text's first
+    key: Array  # [B or 1, S] places of those that they may see: of the tokens themselves, or of the cache's slots
+    seen: Array  # [B or 1, 1, T, S] whether t sees s
+    slot: Array | None  # [B, T] where the cache puts them; None: there is no cache
+    length: Array | None  # [B] tokens of each text that the cache then holds
+
+    @classmethod
+    def of(cls, time: int, mask: Array | None, cache: Any = None, window: int | None = None) -> "Places":
+        """Places of T = `time` tokens a row.
+
+        Args:
+          time: T.
+          mask: `[B, T]` boolean, False at padding, left or right; None: there is none.
+          cache: with `layers`, slots by layer and attention, and `length` `[B]`, tokens so far; None: there is none.
+          window: as in `visible`.
+        """
+        place = jnp.arange(time)[None] if mask is None else jnp.maximum(jnp.cumsum(mask, -1) - 1, 0)
+        if cache is None:
+            seen = visible(place, place, window)[:, None]
+            return cls(place, place, seen if mask is None else seen & mask[:, None, None, :], None, None)
+        place = place + cache.length[:, None]
+        slots = cache.layers[0][0].key.shape[2]
+        key = jnp.arange(slots)[
+            None
+        ]  # slots beyond a text's length are after all of its places, so that none sees them
+        count = time if mask is None else mask.sum(-1, dtype=cache.length.dtype)
+        slot = place if mask is None else jnp.where(mask, place, slots)
+        return cls(place, key, visible(place, key, window)[:, None], slot, cache.length + count)
 
 
 class MultiHeadAttention(nn.Module):

@@ -95,12 +95,12 @@ class Recurrent(nn.Module):
             return new, jnp.where(is_real[:, None], new[0], 0)
 
         real = None if length is None else jnp.arange(time)[:, None] < length[None]
-        state = self.empty(size) if state is None else state
+        state = self.empty(size, x.shape[-1]) if state is None else state
         state, out = lax.scan(step, state, (of_input, real), reverse=self.direction == "backward")
         return out.swapaxes(0, 1), state
 
-    def empty(self, size: int) -> State:
-        """State of B = `size` rows before the first input."""
+    def empty(self, size: int, dim: int) -> State:
+        """State of B = `size` rows before the first input, whatever its size `dim`."""
         return tuple(jnp.zeros((size, self.features)) for _ in range(self.cell.num_states))
 
 
@@ -125,7 +125,7 @@ class Recurrents(nn.Module):
 
         `x`, `length` as in `Recurrent`; `state` of each layer and, of both directions, forward and backward.
         """
-        states = iter(self.empty(len(x)) if state is None else state)
+        states = iter(self.empty(*x.shape[::2]) if state is None else state)
         after = []
         for layer, width in enumerate(self.features):
             if layer > 0:
@@ -138,10 +138,10 @@ class Recurrents(nn.Module):
             x = jnp.concatenate(outputs, -1)
         return x, tuple(after)
 
-    def empty(self, size: int) -> tuple[State, ...]:
-        """States of B = `size` rows before the first input."""
+    def empty(self, size: int, dim: int) -> tuple[State, ...]:
+        """States of B = `size` rows before the first input, whatever its size `dim`."""
         layers = [Recurrent(self.cell, width, parent=None) for width in self.features for _ in self._directions()]
-        return tuple(layer.empty(size) for layer in layers)
+        return tuple(layer.empty(size, dim) for layer in layers)
 
     def _directions(self) -> tuple[str, ...]:
         return ("forward",) if self.direction == "forward" else ("forward", "backward")

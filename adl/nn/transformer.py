@@ -10,7 +10,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn import embed
-from adl.nn.attention import KeyValue, MultiHeadAttention, visible
+from adl.nn.attention import KeyValue, MultiHeadAttention, Places
 from adl.nn.mlp import MLP, GatedMLP
 
 gelu = functools.partial(nn.gelu, approximate=True)  # as in GPT-2
@@ -18,14 +18,14 @@ layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
 rms_norm = functools.partial(nn.RMSNorm, epsilon=1e-6)
 
 
-def perceptron(dim: int, **options) -> nn.Module:
-    """What GPT-2 has at each position: one hidden layer of 4 D; `options` as of `MLP`."""
-    return MLP((4 * dim, dim), gelu, **options)
+def perceptron(dim: int, hidden: int | None = None, activation: Callable = gelu, **options) -> nn.Module:
+    """What GPT-2 has at each position: one hidden layer, of 4 D; `options` as of `MLP`."""
+    return MLP((hidden or 4 * dim, dim), activation, **options)
 
 
-def swiglu(dim: int, **options) -> nn.Module:
+def swiglu(dim: int, hidden: int | None = None, activation: Callable = nn.silu, **options) -> nn.Module:
     """What LLaMA has at each position: SwiGLU of 8/3 D hidden units, as many parameters as `perceptron`."""
-    return GatedMLP(8 * dim // 3, dim, **options)
+    return GatedMLP(hidden or 8 * dim // 3, dim, activation, **options)
 
 
 class Block(nn.Module):
@@ -141,38 +141,26 @@ class GPT(nn.Module):
         """
         chex.assert_rank(token, 2)
         chex.assert_axis_dimension_lteq(token, 1, self.max_length)
-        length = token.shape[1]
-        place = jnp.arange(length)[None] if mask is None else jnp.maximum(jnp.cumsum(mask, -1) - 1, 0)
-        key_place, slot = place, None
-        if cache is not None:
-            slots = cache.layers[0][0].key.shape[2]
-            place = place + cache.length[:, None]
-            key_place, slot = jnp.arange(slots)[None], place if mask is None else jnp.where(mask, place, slots)
-        seen = visible(place, key_place, self.window)[:, None]
-        if cache is None and mask is not None:
-            seen = seen & mask[:, None, None, :]
-        bias = embed.alibi(place, key_place, self.num_heads) if self.position == "alibi" else None
-        rotate = functools.partial(embed.rotary, position=place[:, None]) if self.position == "rotary" else None
+        at = Places.of(token.shape[1], mask, cache, self.window)
+        bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
+        rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
 
         tokens = nn.Embed(
             self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
         )
-        h = self._placed(tokens(token), place, mask is None and cache is None)
+        h = self._placed(tokens(token), at.query, mask is None and cache is None)
         h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
         kept = []
         for layer in range(self.num_layers):
             known = None if cache is None else cache.layers[layer]
-            h = self._block()(h, mask=seen, bias=bias, rotate=rotate, cache=known, slot=slot)
+            h = self._block()(h, mask=at.seen, bias=bias, rotate=rotate, cache=known, slot=at.slot)
             if cache is not None:
                 h, known = h
                 kept.append(known)
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
         logits = tokens.attend(h).astype(jnp.float32)
-        if cache is None:
-            return logits
-        count = length if mask is None else mask.sum(-1, dtype=cache.length.dtype)
-        return logits, Cache(tuple(kept), cache.length + count)
+        return logits if cache is None else (logits, Cache(tuple(kept), at.length))
 
     def empty_cache(self, size: int, length: int | None = None) -> Cache:
         """The cache of B = `size` rows without a token, with room for S = `length` each (the longest, if None)."""

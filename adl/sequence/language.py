@@ -1,8 +1,8 @@
 """Language models: the probability of a text is the product of the probabilities of each next token.
 
-A model either sees a piece of text at once, `[B, T] -> [B, T, V]`, or reads on from what it remembers,
-`([B, T], carry) -> ([B, T, V], carry)`. What looks at a model takes `read(token, carry) -> (logits, carry)`, which is
-both: where nothing is remembered the carry is `()`.
+A model either sees a piece of text at once, `[B, T] -> [B, T, V]`, or reads on from a cache of what came before. What
+looks at a model takes `read(token, carry) -> (logits, carry)`, which is both: where nothing is remembered the carry is
+`()`.
 """
 
 from collections.abc import Callable
@@ -14,19 +14,23 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Probe, PyTree, descend, layout, tree
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, layout
 
 
-def language_model(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
+def language_model(
+    model: nn.Module, tx: optax.GradientTransformation, *, balance: float = 0.01, axis: str | None = None
+) -> Algorithm:
     """Maximum likelihood of texts, token by token.
 
     The state is a `Learner`; a batch is `{"token": [B, T + 1] int}`, of which the model sees the first T and predicts
     the last T. A step reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The
-    model may drop units (it gets a `dropout` key).
+    model may drop units (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1
+    where all are equally liked.
 
     Args:
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
       tx: optax transformation.
+      balance: >= 0, weight in the loss of each layer's `balance`, as `nn.experts.Experts` sow it: nats.
       axis: as in `core.descend`.
 
     Source: Bengio et al. 2003, JMLR 3, section 2.
@@ -37,10 +41,23 @@ def language_model(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
 
     def loss(key: Key, params, extras, batch):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
-        logits = model.apply({"params": params, **extras}, seen, rngs={"dropout": key})
-        return surprise(logits, following), extras
+        logits, sown = model.apply({"params": params, **extras}, seen, rngs={"dropout": key}, mutable=["losses"])
+        return balanced(surprise(logits, following), sown, balance), extras
 
     return Algorithm(init, descend(loss, tx, axis))
+
+
+def balanced(metrics: Metrics, sown: PyTree, weight: float) -> Metrics:
+    """Metrics of a model that sowed "losses": their mean as `balance`, their sum added to the `loss` with a weight.
+
+    Source: Fedus et al. 2022, arXiv:2101.03961, eq. 4.
+    """
+    sown = jax.tree.leaves(sown)
+    if not sown:
+        return metrics
+    total, count = metrics["loss"]
+    loss = Mean(total + weight * sum(sown) * count, count)
+    return {**metrics, "loss": loss, "balance": Mean.of(jnp.stack(sown))}
 
 
 class Reader(NamedTuple):
@@ -57,8 +74,7 @@ def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
     the state is a `Reader`, whose memory splits over devices with the rows.
 
     Args:
-      model: `([B, T], carry or None) -> ([B, T, V], carry)`, leaves of the carry `[B, ...]`; None, as zeros, is a
-        reader who has read nothing.
+      model: `([B, T], cache=carry) -> ([B, T, V], carry)`, with `empty_cache(B)`, as `nn.token.TokenModel`.
       tx: optax transformation.
       axis: as in `core.descend`.
 
@@ -67,12 +83,11 @@ def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
 
     def init(key: Key, batch) -> Reader:
         seen = batch["token"][:, :-1]
-        variables = model.init(key, seen, None)
-        return Reader(Learner.create(variables, tx), blank(model, variables, len(seen)))
+        return Reader(Learner.create(model.init(key, seen), tx), model.empty_cache(len(seen)))
 
     def loss(key: Key, params, extras, batch, carry):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
-        logits, carry = model.apply({"params": params, **extras}, seen, carry, rngs={"dropout": key})
+        logits, carry = model.apply({"params": params, **extras}, seen, cache=carry, rngs={"dropout": key})
         return {**surprise(logits, following), "carry": carry}, extras
 
     update = descend(loss, tx, axis)
@@ -83,37 +98,6 @@ def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
         return Reader(learner, carry), seen
 
     return Algorithm(init, step, Reader(None, 0))
-
-
-class RecurrentLM(nn.Module):
-    """Log-odds of each next token from what is remembered: embeddings, layers that read on, and the embeddings again.
-
-    The embedding's transpose is the head. Dropout acts on what enters and leaves the layers when a `dropout` key is
-    given to `apply`, and only then.
-
-    Source: Zaremba et al. 2014, arXiv:1409.2329; one matrix at both ends: Press & Wolf 2017, arXiv:1608.05859.
-    """
-
-    vocab_size: int  # V
-    width: int  # D
-    layers: nn.Module  # `([B, T, D], carry or None) -> ([B, T, D], carry)`
-    dropout: float = 0.0  # in [0, 1)
-    dtype: jnp.dtype = jnp.float32  # of the head's products; parameters and logits are float32
-
-    @nn.compact
-    def __call__(self, token: Array, carry: PyTree = None) -> tuple[Array, PyTree]:
-        """(`[B, T, V]` logits, carry) from `token` `[B, T]`, integers in 0 ... V - 1, and the carry before them."""
-        drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
-        spread = nn.initializers.normal(self.width**-0.5)
-        tokens = nn.Embed(self.vocab_size, self.width, dtype=self.dtype, embedding_init=spread, name="tokens")
-        h, carry = self.layers(drop(tokens(token)), carry)
-        return tokens.attend(drop(h).astype(self.dtype)).astype(jnp.float32), carry
-
-
-def blank(model: nn.Module, variables: PyTree, size: int) -> PyTree:
-    """Memory `[B, ...]` of a model that has read nothing, of B = `size` texts."""
-    _, carry = jax.eval_shape(model.apply, variables, jax.ShapeDtypeStruct((size, 1), jnp.int32), None)
-    return tree.zeros(carry)
 
 
 def surprise(logits: Array, following: Array, weight: Array | None = None, size: Array | None = None) -> dict:

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
 from adl.nn import embed
 from adl.nn.attention import MultiHeadAttention, causal, visible
@@ -54,6 +55,15 @@ def test_rotary_products_depend_on_the_distance_alone():
         np.testing.assert_allclose(np.diag(products, distance), products.diagonal(distance)[0], rtol=1e-4, atol=1e-5)
     assert np.ptp(products[0]) > 0.1  # and they do depend on it
     np.testing.assert_allclose(np.linalg.norm(turned[0], axis=-1), np.linalg.norm(query), rtol=1e-5)
+
+
+def test_biases_by_distance_are_bloom_s():
+    """For each of its numbers of heads; BLOOM's differ by a constant in each row, which softmax does not see."""
+    for num_heads in (1, 4, 6, 12):
+        bias = build_alibi_tensor(torch.ones(1, 7), num_heads, torch.float32).reshape(num_heads, 1, 7)
+        mine = embed.alibi(jnp.arange(7), jnp.arange(7), num_heads)
+        shifted = mine - mine[..., :1]
+        np.testing.assert_allclose(shifted, np.broadcast_to(bias, shifted.shape), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("activation", ["silu", "sigmoid"])

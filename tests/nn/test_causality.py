@@ -1,5 +1,7 @@
 """Causal models look only back: proved by the gradient of each position's logits in each token's embedding."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,6 +9,10 @@ import pytest
 from flax import linen as nn
 
 from adl.nn.attention import causal
+from adl.nn.recurrence import LRU, Layers, Mamba
+from adl.nn.recurrent import Recurrents, lstm
+from adl.nn.tcn import TCN
+from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT, rms_norm, swiglu
 
 LENGTH, KEY = 9, jax.random.key(0)
@@ -18,6 +24,10 @@ MODELS = {  # and how far back the model reaches
         GPT(11, 12, 2, 2, 8, position="rotary", window=3, feedforward=swiglu, norm=rms_norm),
         2 * 2 + 1,  # two layers, each two tokens back
     ),
+    "lstm": (TokenModel(11, 8, Recurrents(lstm, (8, 8))), None),
+    "lru": (TokenModel(11, 8, Layers(functools.partial(LRU, 8), 2)), None),
+    "mamba": (TokenModel(11, 8, Layers(functools.partial(Mamba, 4), 2)), None),
+    "tcn": (TokenModel(11, 8, TCN((16, 16), 2)), 1 + 2 * 3),
 }
 
 

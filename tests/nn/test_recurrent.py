@@ -77,7 +77,7 @@ def test_one_at_a_time_is_all_at_once():
     model = Recurrents(recurrent.lstm, (5, 6))
     variables = model.init(KEY, X)
     want, last = model.apply(variables, X)
-    state, found = model.empty(3), []
+    state, found = model.empty(3, 4), []
     step = jax.jit(model.apply)
     for t in range(7):
         out, state = step(variables, X[:, t : t + 1], state)

@@ -2,7 +2,6 @@
 
 import functools
 
-import flax.linen as nn
 import jax
 import numpy as np
 import optax
@@ -12,8 +11,11 @@ from scipy.stats import chisquare
 
 from adl import data
 from adl.core import jitted
+from adl.nn.experts import Experts
+from adl.nn.recurrent import Recurrents, gru
+from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
-from adl.sequence.language import blank, language_model, sample, sliding, truncated_bptt, whole_text
+from adl.sequence.language import language_model, sample, sliding, truncated_bptt, whole_text
 
 MODEL = GPT(vocab_size=7, max_length=12, num_layers=1, num_heads=2, width=16)
 COUNTING = (np.arange(13)[None] + np.arange(16)[:, None]) % 7  # each token is the last one's successor
@@ -32,6 +34,19 @@ def test_the_loss_is_the_surprise_at_the_next_token():
     np.testing.assert_allclose(metrics["accuracy"].value, (logits.argmax(-1) == following).mean())
 
 
+def test_the_loss_of_experts_holds_their_balance():
+    model = MODEL.clone(num_layers=2, feedforward=functools.partial(Experts, 3))
+    batch = {"token": np.random.default_rng(0).integers(0, 7, (4, 13))}
+    learner, seen = None, {}
+    for weight in (0.0, 0.5):
+        algorithm = language_model(model, optax.sgd(0.0), balance=weight)
+        learner = learner or algorithm.init(jax.random.key(0), batch)
+        seen[weight] = algorithm.step(jax.random.key(1), learner, batch)[1]
+    of_layers = 2 * seen[0.0]["balance"].value
+    assert abs(of_layers - 2) < 0.2  # at the start all are liked nearly as much
+    np.testing.assert_allclose(seen[0.5]["loss"].value - seen[0.0]["loss"].value, 0.5 * of_layers, rtol=1e-4)
+
+
 def test_it_learns_to_count():
     algorithm = jitted(language_model(MODEL, optax.adam(1e-2)))
     state = algorithm.init(jax.random.key(0), {"token": COUNTING})
@@ -45,18 +60,9 @@ def test_a_text_longer_than_its_positions_is_refused():
         MODEL.init(jax.random.key(0), np.zeros((1, 13), np.int32))
 
 
-class Gru(nn.Module):
-    """Reads on from what it remembers."""
-
-    @nn.compact
-    def __call__(self, token, carry):
-        h = nn.Embed(7, 8)(token)
-        carry, h = nn.RNN(nn.GRUCell(8), return_carry=True)(h, initial_carry=carry)
-        return nn.Dense(7)(h), carry
-
-
 TEXT = np.random.default_rng(1).integers(0, 7, 101)
-MEMORY = jax.jit(Gru().init_with_output)(jax.random.key(2), TEXT[None], None)[1]
+REMEMBERS = TokenModel(7, 8, Recurrents(gru, (8,)))
+MEMORY = jax.jit(REMEMBERS.init)(jax.random.key(2), TEXT[None])
 
 
 def unigram(token, carry):
@@ -77,40 +83,43 @@ def test_a_whole_text_counts_every_token_once_in_nats_a_character():
 
 @pytest.mark.parametrize("num_streams", [1, 4])
 def test_a_model_that_remembers_reads_a_text_in_pieces_as_in_one(num_streams):
-    model = Gru()
+    model = REMEMBERS
     texts = data.text.parallel_streams(TEXT, num_streams, 5, start=0)
-    read, carry = functools.partial(model.apply, MEMORY), blank(model, MEMORY, num_streams)
-    seen = whole_text(lambda state: (read, carry), texts)(jax.random.key(0), ())
+
+    def reader(state):
+        return lambda token, carry: model.apply(MEMORY, token, cache=carry), model.empty_cache(num_streams)
+
+    seen = whole_text(reader, texts)(jax.random.key(0), ())
     row = np.concatenate([[0], TEXT])
     length = 5 * -(-101 // (5 * num_streams))  # of a stream
     want = 0
     for begin in range(0, 101, length):
         part = row[begin : begin + length + 1]
-        logits, _ = model.apply(MEMORY, part[None, :-1], None)
+        logits = model.apply(MEMORY, part[None, :-1])
         want -= np.take_along_axis(log_softmax(np.asarray(logits[0]), -1), part[1:, None], -1).sum()
     np.testing.assert_allclose(seen["loss"].total, want, rtol=1e-5)
 
 
 def test_truncated_backpropagation_remembers_but_its_gradient_forgets():
     """The step of a second piece is that of the piece alone, from the memory that the first one left."""
-    model, batches = Gru(), data.text.streams(TEXT, 3, 6)
+    model, batches = REMEMBERS, data.text.streams(TEXT, 3, 6)
     algorithm = jitted(truncated_bptt(model, optax.sgd(0.5)))
     reader = algorithm.init(jax.random.key(0), batches[0])
-    np.testing.assert_array_equal(reader.carry, np.zeros((3, 8)))
+    np.testing.assert_array_equal(reader.carry[0][0], np.zeros((3, 8)))
     reader, _ = algorithm.step(jax.random.key(1), reader, batches[0])
     params, carry = jax.tree.map(np.array, (reader.learner.params, reader.carry))
-    assert np.abs(carry).max() > 0.01
+    assert np.abs(carry[0][0]).max() > 0.01
 
     def loss(params):
         token = batches[1]["token"]
-        logits, carried = model.apply({"params": params}, token[:, :-1], carry)
+        logits, carried = model.apply({"params": params}, token[:, :-1], cache=carry)
         return optax.losses.softmax_cross_entropy_with_integer_labels(logits, token[:, 1:]).mean(), carried
 
     (value, carried), grads = jax.value_and_grad(loss, has_aux=True)(params)
     reader, metrics = algorithm.step(jax.random.key(2), reader, batches[1])
     assert set(metrics) == {"loss", "accuracy"}
     np.testing.assert_allclose(metrics["loss"].value, value, rtol=1e-5)
-    np.testing.assert_allclose(reader.carry, carried, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(reader.carry[0][0], carried[0][0], rtol=1e-4, atol=1e-6)
     want = jax.tree.map(lambda p, g: p - 0.5 * g, params, grads)
     jax.tree.map(functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-6), reader.learner.params, want)
 
