@@ -65,7 +65,7 @@ from adl.sampling.nuts import nuts
 from adl.selfsup.byol import byol
 from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import perceptron
-from adl.sequence.language import language_model
+from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
 
 KEY = jax.random.key(7)
@@ -244,6 +244,16 @@ def translate(axis: str | None) -> Algorithm:
     return translation(EncoderDecoder(5, 1, 2, 8), optax.adam(0.01, eps=1e-3), axis=axis)
 
 
+class Recall(nn.Module):
+    """Reads on from what it remembers."""
+
+    @nn.compact
+    def __call__(self, token, carry):
+        h = nn.Embed(5, 8)(token)
+        carry, h = nn.RNN(nn.GRUCell(8), return_carry=True)(h, initial_carry=carry)
+        return nn.Dense(5)(h), carry
+
+
 def speckled(key: jax.Array, image: jax.Array) -> jax.Array:
     return data.views.random_noise(key, image, std=0.1)
 
@@ -325,6 +335,7 @@ CASES = {
         functools.partial(predict_next, TokenModel(5, 8, Layers(functools.partial(Mamba, 2), 1))), texts, "loss"
     ),
     "language_model, convolutions": Case(functools.partial(predict_next, TokenModel(5, 8, TCN((8,)))), texts, "loss"),
+    "truncated_bptt": Case(lambda axis: truncated_bptt(Recall(), optax.adam(0.01), axis=axis), texts, "loss"),
     "translation": Case(translate, reversed_texts, "loss"),
     "byol": Case(bootstrap, images, "loss", is_deterministic=False),
     "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),

@@ -1,11 +1,20 @@
-"""Language models: the probability of a text is the product of the probabilities of each next token."""
+"""Language models: the probability of a text is the product of the probabilities of each next token.
+
+A model either sees a piece of text at once, `[B, T] -> [B, T, V]`, or reads on from what it remembers,
+`([B, T], carry) -> ([B, T, V], carry)`. What looks at a model takes `read(token, carry) -> (logits, carry)`, which is
+both: where nothing is remembered the carry is `()`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, PyTree, descend
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, layout, tree
 
 
 def language_model(
@@ -33,11 +42,184 @@ def language_model(
     def loss(key: Key, params, extras, batch):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
         logits, sown = model.apply({"params": params, **extras}, seen, rngs={"dropout": key}, mutable=["losses"])
-        correct = (logits.argmax(-1) == following).astype(logits.dtype)
-        losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, following)
-        return balanced({"loss": Mean.of(losses), "accuracy": Mean.of(correct)}, sown, balance), extras
+        return balanced(surprise(logits, following), sown, balance), extras
 
     return Algorithm(init, descend(loss, tx, axis))
+
+
+class Reader(NamedTuple):
+    """State of `truncated_bptt`: a learner that is in the middle of B texts."""
+
+    learner: Learner
+    carry: PyTree  # [B, ...] what it remembers of each
+
+
+def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
+    """Maximum likelihood by a model that reads on: it remembers, but gradients end where a batch begins.
+
+    As `language_model`, but row b of a batch goes on where row b of the last batch stopped (`data.text.streams`), and
+    the state is a `Reader`, whose memory splits over devices with the rows.
+
+    Args:
+      model: `([B, T], carry or None) -> ([B, T, V], carry)`, leaves of the carry `[B, ...]`; None, as zeros, is a
+        reader who has read nothing.
+      tx: optax transformation.
+      axis: as in `core.descend`.
+
+    Source: Williams & Peng 1990, Neural Computation 2(4), there BPTT(h; h').
+    """
+
+    def init(key: Key, batch) -> Reader:
+        seen = batch["token"][:, :-1]
+        variables = model.init(key, seen, None)
+        return Reader(Learner.create(variables, tx), blank(model, variables, len(seen)))
+
+    def loss(key: Key, params, extras, batch, carry):
+        seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
+        logits, carry = model.apply({"params": params, **extras}, seen, carry, rngs={"dropout": key})
+        return {**surprise(logits, following), "carry": carry}, extras
+
+    update = descend(loss, tx, axis)
+
+    def step(key: Key, reader: Reader, batch):
+        learner, seen = update(key, reader.learner, batch, reader.carry)
+        carry = seen.pop("carry")  # of this device's rows: no metric
+        return Reader(learner, carry), seen
+
+    return Algorithm(init, step, Reader(None, 0))
+
+
+class RecurrentLM(nn.Module):
+    """Log-odds of each next token from what is remembered: embeddings, layers that read on, and the embeddings again.
+
+    The embedding's transpose is the head. Dropout acts on what enters and leaves the layers when a `dropout` key is
+    given to `apply`, and only then.
+
+    Source: Zaremba et al. 2014, arXiv:1409.2329; one matrix at both ends: Press & Wolf 2017, arXiv:1608.05859.
+    """
+
+    vocab_size: int  # V
+    width: int  # D
+    layers: nn.Module  # `([B, T, D], carry or None) -> ([B, T, D], carry)`
+    dropout: float = 0.0  # in [0, 1)
+    dtype: jnp.dtype = jnp.float32  # of the head's products; parameters and logits are float32
+
+    @nn.compact
+    def __call__(self, token: Array, carry: PyTree = None) -> tuple[Array, PyTree]:
+        """(`[B, T, V]` logits, carry) from `token` `[B, T]`, integers in 0 ... V - 1, and the carry before them."""
+        drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
+        spread = nn.initializers.normal(self.width**-0.5)
+        tokens = nn.Embed(self.vocab_size, self.width, dtype=self.dtype, embedding_init=spread, name="tokens")
+        h, carry = self.layers(drop(tokens(token)), carry)
+        return tokens.attend(drop(h).astype(self.dtype)).astype(jnp.float32), carry
+
+
+def blank(model: nn.Module, variables: PyTree, size: int) -> PyTree:
+    """Memory `[B, ...]` of a model that has read nothing, of B = `size` texts."""
+    _, carry = jax.eval_shape(model.apply, variables, jax.ShapeDtypeStruct((size, 1), jnp.int32), None)
+    return tree.zeros(carry)
+
+
+def surprise(logits: Array, following: Array, weight: Array | None = None, size: Array | None = None) -> dict:
+    """`loss`: nats at each next token; `accuracy`: how often the likeliest is it.
+
+    Args:
+      logits: `[B, T, V]`.
+      following: `[B, T]` integers.
+      weight: `[B, T]` of each, >= 0; None: 1.
+      size: `[V]` characters that a token counts for in the loss, which is then in nats a character; None: 1.
+    """
+    losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, following)
+    weight = jnp.ones_like(losses) if weight is None else weight
+    counts = weight if size is None else weight * jnp.asarray(size)[following]
+    correct = (logits.argmax(-1) == following).astype(losses.dtype)
+    return {"loss": Mean((losses * weight).sum(), counts.sum()), "accuracy": Mean.of(correct, weight)}
+
+
+Read = Callable[[Array, PyTree], tuple[Array, PyTree]]  # (token [B, T], carry) -> (logits [B, T, V], carry)
+
+
+def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *, size: Array | None = None) -> Probe:
+    """Probe of the surprise at a whole text, each token of which is predicted exactly once.
+
+    Args:
+      reader: `reader(state) -> (read, carry)`, the carry of B rows that have read nothing.
+      texts: "token" `[W, B, T + 1]` and "weight" `[W, B, T]`: `data.padded(data.text.windows(...), B)`, or
+        `data.text.parallel_streams` for a model that remembers.
+      size: as in `surprise`: nats a character, also where a token is several.
+    Returns:
+      A probe of `loss` and `accuracy`.
+    """
+    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "weight")})
+
+    def probe(key, state):
+        read, carry = reader(state)
+
+        def one(carry, text):
+            token, weight = layout.spread(text["token"]), layout.spread(text["weight"])
+            logits, carry = read(token[:, :-1], carry)
+            return carry, surprise(logits, token[:, 1:], weight, size)
+
+        _, seen = lax.scan(one, carry, texts)
+        return jax.tree.map(lambda sums: sums.sum(0), seen)
+
+    return probe
+
+
+def sample(key: Key, read: Read, carry: PyTree, prompt: Array, num_tokens: int, *, temperature: float = 1.0) -> Array:
+    """Texts that the model makes up, token by token, each drawn from softmax(logits / temperature).
+
+    Args:
+      key: consumed.
+      read: of one token at a time.
+      carry: of B rows.
+      prompt: `[B, P]` integers that come before, P >= 1.
+      num_tokens: N >= 0.
+      temperature: > 0; 1 is the model itself, less is surer.
+    Returns:
+      `[B, N]` integers.
+    """
+
+    def consume(carry, token):
+        logits, carry = read(token[:, None], carry)
+        return carry, logits[:, 0]
+
+    def draw(state, key):
+        carry, logits = state
+        token = jax.random.categorical(key, logits / temperature)
+        return consume(carry, token), token
+
+    carry, logits = lax.scan(consume, carry, prompt.T)
+    _, tokens = lax.scan(draw, (carry, logits[-1]), jax.random.split(key, num_tokens))
+    return tokens.T
+
+
+class Window(NamedTuple):
+    """Carry of `sliding`: the last tokens."""
+
+    token: Array  # [B, T], those that count first
+    count: Array  # [] how many count
+
+
+def sliding(logits: Callable[[Array], Array], size: int, length: int) -> tuple[Read, Window]:
+    """A model that remembers nothing as one that reads token by token: it sees the last T again each time.
+
+    Args:
+      logits: `[B, T] -> [B, T, V]`, causal.
+      size: rows B.
+      length: T >= 1.
+    Returns:
+      `(read, carry)`, where `read` takes a single token `[B, 1]`.
+    """
+
+    def read(token, window):
+        is_full = window.count == length
+        last = jnp.where(is_full, jnp.roll(window.token, -1, 1), window.token)
+        place = jnp.where(is_full, length - 1, window.count)
+        last = lax.dynamic_update_slice_in_dim(last, token.astype(last.dtype), place, 1)
+        return lax.dynamic_slice_in_dim(logits(last), place, 1, 1), Window(last, place + 1)
+
+    return read, Window(jnp.zeros((size, length), jnp.int32), jnp.zeros((), jnp.int32))
 
 
 def balanced(metrics: Metrics, sown: PyTree, weight: float) -> Metrics:
