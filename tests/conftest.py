@@ -1,18 +1,12 @@
 """Eight virtual devices for every test, a persistent compilation cache, and nothing written outside the checkout."""
 
+import gc
 import os
 from pathlib import Path
 
+import pytest
+
 _CACHE = Path(__file__).parent.parent / ".pytest_cache" / "adl"
-os.environ["XLA_FLAGS"] = " ".join(
-    [
-        "--xla_force_host_platform_device_count=8",
-        # The suite compiles far more than it runs: without LLVM's optimisation.
-        "--xla_backend_optimization_level=0",
-        # In one order on every device: collectives that may run at once can starve each other on few cores.
-        "--xla_cpu_enable_concurrency_optimized_scheduler=false",
-    ]
-)
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["XDG_CACHE_HOME"] = str(_CACHE)
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_CACHE / "xla")
@@ -21,4 +15,29 @@ os.environ.setdefault("TFDS_DATA_DIR", str(_CACHE / "tfds"))
 
 import jax  # noqa: E402 - it reads these when it starts
 
+from adl.run.launch import jaxlib_knows  # noqa: E402
+
+_FLAGS = [
+    "--xla_force_host_platform_device_count=8",
+    # In one order on every device: collectives that may run at once can starve each other on few cores.
+    "--xla_cpu_enable_concurrency_optimized_scheduler=false",
+    # The suite compiles far more than it runs: without LLVM's optimisation, by the older emitters, in one piece.
+    "--xla_backend_optimization_level=0",
+    "--xla_cpu_use_fusion_emitters=false",
+    "--xla_cpu_parallel_codegen_split_count=1",
+]
+os.environ["XLA_FLAGS"] = " ".join(flag for flag in _FLAGS if jaxlib_knows(flag.partition("=")[0].lstrip("-")))
+
+_MAPS = Path("/proc/self/maps")
+_MOST_MAPS = 8_000  # of 65,530 that Linux allows a process; every compiled kernel takes three
+
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(autouse=True)
+def room_for_code():
+    """Drops what JAX has compiled before Linux refuses to map more, which would end the process."""
+    yield
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+        jax.clear_caches()
+        gc.collect()

@@ -92,6 +92,7 @@ class MultiHeadAttention(nn.Module):
     Q = x W_q,   K = y W_k,   V = y W_v,   j = floor(i H_kv / H)
 
     With fewer keys and values than heads, groups of neighbouring heads share them (H_kv = 1: multi-query attention).
+    Apply with `mutable=["intermediates"]` for the `weights` `[B, H, T, S]`, the softmax.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2; groups: Ainslie et al. 2023,
     arXiv:2305.13245, section 2.2.
@@ -156,7 +157,9 @@ class MultiHeadAttention(nn.Module):
             scores = scores + bias
         if mask is not None:
             scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)
-        weights = jax.nn.softmax(scores).astype(self.dtype).reshape(*grouped, scores.shape[-1])
+        weights = jax.nn.softmax(scores)
+        self.sow("intermediates", "weights", weights)
+        weights = weights.astype(self.dtype).reshape(*grouped, scores.shape[-1])
         gathered = (weights @ known.value.astype(self.dtype)).reshape(size, self.num_heads, length, head_dim)
 
         gathered = gathered.swapaxes(1, 2).reshape(size * length, -1)

@@ -33,8 +33,8 @@ class Experts(nn.Module):
     """
 
     num_experts: int  # E
-    top_k: int = 1  # k, in 1 ... E
     features: int | None = None  # size of the output; None: that of the input
+    top_k: int = 1  # k, in 1 ... E
     capacity: float | None = None  # > 0, of an expert, in units of an equal share; None: no limit
     expert: Callable[..., nn.Module] = perceptron  # `expert(D, dtype=..., output_init=...)`
     dtype: jnp.dtype = jnp.float32  # of the experts; parameters and router are float32

@@ -1,6 +1,7 @@
 """Linear recurrences: a state that each input adds to, and that fades by factors; along time all at once.
 
-h_t = a_t h_{t-1} + b_t is a product of affine maps, which may be bracketed in any way: T steps take log T rounds.
+h_t = a_t h_{t-1} + b_t is a product of affine maps, which may be bracketed in any way: T steps take log T rounds
+where there are cores enough.
 Layers map `(x [B, T, D], state, length [B])` to `(outputs [B, T, D], state)`, as the recurrent layers do.
 """
 
@@ -23,16 +24,31 @@ def linear_scan(a: Array, b: Array, start: Array) -> Array:
       a: `[B, T, ...]` factors, real or complex.
       b: `[B, T, ...]` what is added.
       start: `[B, ...]` h_0, before the first.
+    On a CPU, whose few cores are busy with one step already, in turn (three times as fast), elsewhere by association.
+    """
+    return lax.platform_dependent(a, b, start, cpu=in_turn, default=by_association)
+
+
+def in_turn(a: Array, b: Array, start: Array) -> Array:
+    """`linear_scan`, one step after the other."""
+
+    def step(h, now):
+        h = now[0] * h + now[1]
+        return h, h
+
+    return lax.scan(step, start.astype(b.dtype), (a.swapaxes(0, 1), b.swapaxes(0, 1)))[1].swapaxes(0, 1)
+
+
+def by_association(a: Array, b: Array, start: Array) -> Array:
+    """`linear_scan` in log T rounds.
+
     Source: Blelloch 1990, "Prefix Sums and Their Applications", section 1.4.
     """
-    b = b.at[:, 0].add(a[:, 0] * start)
-    if b.shape[1] == 1:
-        return b
 
     def then(first, second):
         return first[0] * second[0], second[0] * first[1] + second[1]
 
-    return lax.associative_scan(then, (a, b), axis=1)[1]
+    return lax.associative_scan(then, (a, b.at[:, 0].add(a[:, 0] * start)), axis=1)[1]
 
 
 class LRU(nn.Module):

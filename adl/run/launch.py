@@ -130,7 +130,7 @@ def prepare() -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     wanted = [ORDER_FLAG] if "xla_force_host_platform_device_count" in flags else [] if flags else [CPU_FLAG]
     names = {flag: flag.partition("=")[0].lstrip("-") for flag in wanted}
-    added = [flag for flag, name in names.items() if name not in flags and _jaxlib_knows(name)]
+    added = [flag for flag, name in names.items() if name not in flags and jaxlib_knows(name)]
     if added:
         os.environ["XLA_FLAGS"] = " ".join(filter(None, [flags, *added]))
     if not jax.config.jax_compilation_cache_dir:
@@ -139,7 +139,7 @@ def prepare() -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-def _jaxlib_knows(flag: str) -> bool:
+def jaxlib_knows(flag: str) -> bool:
     """Whether this jaxlib has the flag: XLA ends the process on one that it does not know, so ask its text."""
     import jaxlib
 

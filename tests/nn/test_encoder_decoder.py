@@ -34,6 +34,7 @@ def fitted(request):
     return model, variables, apply, apply(SOURCE, TARGET, source_mask=SOURCE_MASK)
 
 
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor:UserWarning")  # a faster path, which other activations have
 def test_layers_are_pytorch_s():
     """The original order of norms, without embeddings: what the layers make of them, by hooks of both."""
     model = MODELS["sinusoidal, post"]

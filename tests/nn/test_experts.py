@@ -16,7 +16,7 @@ from adl.nn.transformer import GPT, swiglu
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(2, 5, 6)).astype("f")
 E, HIDDEN = 4, 7
-MODEL = Experts(E, 2, expert=functools.partial(swiglu, hidden=HIDDEN))
+MODEL = Experts(E, top_k=2, expert=functools.partial(swiglu, hidden=HIDDEN))
 
 
 def drawn():
@@ -80,7 +80,7 @@ def test_experts_serve_first_choices_first_and_then_in_order(top_k):
 
 
 def test_blocks_take_experts_for_their_perceptron():
-    model = GPT(11, 8, 1, 2, 8, feedforward=functools.partial(Experts, 3, 1))
+    model = GPT(11, 8, 1, 2, 8, feedforward=functools.partial(Experts, 3))
     token = np.arange(6)[None]
     variables = model.init(KEY, token)
     assert variables["params"]["Block_0"]["Experts_0"]["MLP_0"]["Dense_0"]["kernel"].shape == (3, 8, 32)

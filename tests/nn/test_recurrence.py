@@ -6,24 +6,32 @@ import numpy as np
 import pytest
 import torch
 
-from adl.nn.recurrence import LRU, Mamba, Selective, linear_scan
+from adl.nn.recurrence import LRU, Mamba, Selective, by_association, in_turn, linear_scan
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(2, 9, 6)).astype("f")
 
 
-@pytest.mark.parametrize("time", [1, 7, 8])
-def test_the_scan_is_the_loop(time):
-    a, b = np.random.default_rng(1).normal(size=(2, 3, time, 4)) + 1j * np.random.default_rng(2).normal(
-        size=(2, 3, time, 4)
-    )
-    h = start = np.random.default_rng(3).normal(size=(3, 4))
+@pytest.mark.parametrize("scan", [by_association, in_turn, linear_scan])
+@pytest.mark.parametrize("time", [1, 7])
+def test_the_scan_is_the_loop(scan, time):
+    """With its gradients, which depend on nothing but what comes after."""
+    rng = np.random.default_rng(1)
+    a, b, weight = rng.normal(size=(3, 2, time, 4)) + 1j * rng.normal(size=(3, 2, time, 4))
+    h = start = rng.normal(size=(2, 4)) + 1j * rng.normal(size=(2, 4))
     want = []
     for t in range(time):
         h = a[:, t] * h + b[:, t]
         want.append(h)
-    got = linear_scan(*(jnp.asarray(z, jnp.complex64) for z in (a, b)), jnp.asarray(start, jnp.complex64))
-    np.testing.assert_allclose(got, np.stack(want, 1), rtol=1e-3, atol=1e-4)  # products of up to 8 numbers about 1.4
+    a, b, start, weight = (jnp.asarray(z, jnp.complex64) for z in (a, b, start, weight))
+    got, back = jax.vjp(lambda b, start: (scan(a, b, start) * weight).real.sum(), b, start)
+    np.testing.assert_allclose(got, (np.stack(want, 1) * weight).real.sum(), rtol=1e-3)
+    np.testing.assert_allclose(scan(a, b, start), np.stack(want, 1), rtol=1e-3, atol=1e-3)  # products up to about 100
+    slope = np.zeros((2, 4), complex)
+    for t in reversed(range(time)):  # h_t counts for itself and through h_{t+1}
+        slope = np.asarray(weight)[:, t] + (np.asarray(a)[:, t + 1] * slope if t + 1 < time else 0)
+        np.testing.assert_allclose(back(1.0)[0][:, t], slope, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(back(1.0)[1], np.asarray(a)[:, 0] * slope, rtol=1e-3, atol=1e-3)
 
 
 def test_the_linear_recurrent_unit_is_its_loop():

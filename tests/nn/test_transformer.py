@@ -27,7 +27,10 @@ def test_attention_is_the_definition():
             for head in (slice(0, 8), slice(8, 16)):
                 weights = np.exp(X[b, t, head] @ X[b, : t + 1, head].T / np.sqrt(8))
                 want[b, t, head] = weights @ X[b, : t + 1, head] / weights.sum()
-    np.testing.assert_allclose(model.apply({"params": eye}, X, mask=causal(7)), want, rtol=1e-5, atol=1e-5)
+    got, seen = model.apply({"params": eye}, X, mask=causal(7), mutable=["intermediates"])
+    np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
+    weights = seen["intermediates"]["weights"][0]
+    np.testing.assert_allclose(weights[1, 1] @ X[1, :, 8:], want[1, :, 8:], rtol=1e-5, atol=1e-5)
 
 
 def randomly(model, *arguments):
