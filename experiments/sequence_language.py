@@ -222,22 +222,9 @@ def optimizer(cfg: Config) -> optax.GradientTransformation:
 
 def attention_weights(model: GPT, variables: PyTree, token: Array) -> Array:
     """`[layers, H, T, T]` weights by which each position of `token` `[T]` sees those before it."""
-
-    def asks_or_answers(module: nn.Module, method: str) -> bool:
-        return module.name in ("query", "key")
-
-    _, seen = model.apply(variables, token[None], capture_intermediates=asks_or_answers)
-    blocks = [seen["intermediates"][f"Block_{layer}"]["MultiHeadAttention_0"] for layer in range(model.num_layers)]
-
-    def heads(block: PyTree, name: str) -> Array:
-        return block[name]["__call__"][0].reshape(len(token), model.num_heads, -1).swapaxes(0, 1).astype(jnp.float32)
-
-    def weights(block: PyTree) -> Array:
-        query, key = heads(block, "query"), heads(block, "key")
-        scores = query @ key.mT / query.shape[-1] ** 0.5
-        return jax.nn.softmax(jnp.where(jnp.tril(jnp.ones(scores.shape[1:], bool))[None], scores, -jnp.inf))
-
-    return jnp.stack([weights(block) for block in blocks])
+    _, seen = model.apply(variables, token[None], mutable=["intermediates"])
+    blocks = [seen["intermediates"][f"Block_{layer}"] for layer in range(model.num_layers)]
+    return jnp.stack([block["MultiHeadAttention_0"]["weights"][0][0] for block in blocks])
 
 
 def counted_losses(texts: Texts) -> list[float]:
