@@ -52,7 +52,7 @@ AT_ONCE = 4096  # tokens of an evaluation's batch
 MOST_COUNTED = 6  # tokens of the longest context whose followers are counted, for comparison
 SHOWN = 24  # tokens whose attention is drawn
 COLUMNS, LINES = 80, 24  # of a drawn text
-CENTRED = {"ha": "center", "va": "center", "family": "monospace"}
+TYPED = {"family": "monospace", "in_layout": False}  # a text keeps its size, and its axes theirs
 PATTERNS = {"spaces": r"\S+", "punctuation": r"\w+|[^\w\s]"}
 UNITS = {"char": "character", "bpe": "character", "word": "word"}
 
@@ -278,7 +278,7 @@ def samples_figure(outcome: run.Outcome, *, tokens: Tokens, temperature: float) 
     for ax, row in zip(axes.flat, outcome.arrays["samples/token"], strict=True):
         lines = [part for line in tokens.decode(row).split("\n") for part in _wrapped(line)]
         shown = "\n".join(lines[:LINES]).replace("$", r"\$")
-        ax.text(0, 1, shown, family="monospace", fontsize=6.2, va="top", transform=ax.transAxes, linespacing=1.35)
+        ax.text(0, 1, shown, fontsize=6.2, va="top", linespacing=1.35, transform=ax.transAxes, **TYPED)
         ax.axis("off")
     figure.suptitle(f"Drawn from the model at temperature {temperature:g}", fontsize=10)
     return figure
@@ -301,7 +301,8 @@ def surprise_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray
             if character != "\n" and row < LINES:
                 place = {"width": 1, "height": 1, "facecolor": shade(min(value / top, 1) * 0.9), "linewidth": 0}
                 ax.add_patch(Rectangle((col, row), **place))
-                ax.text(col + 0.5, row + 0.55, character.replace("$", r"\$"), **CENTRED, fontsize=6.5)
+                shown = character.replace("$", r"\$")
+                ax.text(col + 0.5, row + 0.55, shown, ha="center", va="center", fontsize=6.5, **TYPED)
                 col += 1
     ax.set(xlim=(0, COLUMNS), ylim=(min(row + 1, LINES), 0), title="Surprise at the first lines of the held-out text")
     ax.axis("off")
