@@ -263,13 +263,17 @@ def loss_figure(outcome: run.Outcome, *, texts: Texts, unit: str) -> Figure:
         {**row, "train/loss": np.array(row["train/loss"]) / of_token} if "train/loss" in row else row
         for row in outcome.history
     ]
-    return plot.curves(
+    figure = plot.curves(
         outcome._replace(history=history),
         {"training pieces": "train/loss", "held-out text": "test/loss"},
         y_label=f"−log p (nats a {unit})",
-        title="Surprise at the next " + unit,
-        references={f"counts of what followed {best} tokens {losses[best]:.2f}": losses[best]},
+        title=f"Surprise at the next {unit}",
     )
+    ax = figure.axes[0]
+    ax.axhline(losses[best], color="0.6", linewidth=0.8, linestyle=":")
+    label = f"counts of what followed {best} tokens: {losses[best]:.2f}"
+    ax.text(0.01, losses[best], label, transform=ax.get_yaxis_transform(), va="top", color="0.4", fontsize=7)
+    return figure
 
 
 def samples_figure(outcome: run.Outcome, *, tokens: Tokens, temperature: float) -> Figure:
