@@ -313,7 +313,9 @@ CASES = {
     ),
     "language_model": Case(functools.partial(predict_next, GPT(5, 8, 1, 2, 8)), texts, "loss"),
     "language_model, experts": Case(
-        functools.partial(predict_next, GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2))), texts, "loss"
+        lambda axis: predict_next(GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2, axis=axis)), axis),
+        texts,
+        "loss",
     ),
     "language_model, lstm": Case(
         functools.partial(predict_next, TokenModel(5, 8, Recurrents(lstm, (8,)))), texts, "loss"

@@ -39,6 +39,7 @@ class Experts(nn.Module):
     expert: Callable[..., nn.Module] = perceptron  # `expert(D, dtype=..., output_init=...)`
     dtype: jnp.dtype = jnp.float32  # of the experts; parameters and router are float32
     output_init: Initializer = nn.initializers.lecun_normal()  # of the last layer of each expert
+    axis: str | None = None  # mapped axis (pmap) whose devices share one balance; None: one device, or the compiler
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -50,8 +51,10 @@ class Experts(nn.Module):
         if self.top_k > 1:
             gate = gate / gate.sum(-1, keepdims=True)
         if not self.is_initializing():
-            busy = jax.nn.one_hot(chosen[:, 0], self.num_experts).mean(0)
-            self.sow(LOSSES, "balance", self.num_experts * jnp.vdot(busy, share.mean(0)))
+            busy, liked = jax.nn.one_hot(chosen[:, 0], self.num_experts).mean(0), share.mean(0)
+            if self.axis is not None:
+                busy, liked = jax.lax.pmean((busy, liked), self.axis)
+            self.sow(LOSSES, "balance", self.num_experts * jnp.vdot(busy, liked))
         expert = self.expert(self.features or x.shape[-1], dtype=self.dtype, output_init=self.output_init)
         out = (
             self._everywhere(expert, h, gate, chosen)

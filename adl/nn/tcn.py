@@ -30,7 +30,7 @@ class TCN(nn.Module):
     ) -> tuple[Array, tuple[Array, ...]]:
         """(`[B, T, features[-1]]`, state) of inputs `x` `[B, T, D]`; `length` as in `Recurrent`.
 
-        The state is what each convolution still sees of its inputs, of the call before.
+        The state, float32, is what each convolution still sees of its inputs, of the call before.
         """
         states = iter(self.empty(*x.shape[::2]) if state is None else state)
         after = []
@@ -38,7 +38,7 @@ class TCN(nn.Module):
             h = x
             for _ in range(2):
                 seen, last = remembered(next(states).astype(h.dtype), h, length)
-                after.append(last)
+                after.append(last.astype(jnp.float32))
                 convolution = nn.Conv(
                     width, (self.kernel_size,), kernel_dilation=2**block, padding="VALID", dtype=self.dtype
                 )

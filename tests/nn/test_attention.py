@@ -139,6 +139,17 @@ def test_tokens_are_taken_back_by_the_length(fitted):
     np.testing.assert_allclose(logits[:, 0], want[:, 4], **NEAR)
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_a_cache_keeps_its_shapes_in_few_bits(name):
+    """So that it can be carried through a loop; parameters and logits keep all bits."""
+    model = MODELS[name].clone(dtype=jnp.bfloat16)
+    variables, before = jax.eval_shape(model.init, KEY, TOKEN), jax.eval_shape(lambda: model.empty_cache(3, 12))
+    mask = np.ones(TOKEN.shape, bool)
+    logits, after = jax.eval_shape(lambda v, c: model.apply(v, TOKEN, mask=mask, cache=c), variables, before)
+    assert {leaf.dtype for leaf in jax.tree.leaves((variables, logits))} == {jnp.dtype("float32")}
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), before) == jax.tree.map(lambda x: (x.shape, x.dtype), after)
+
+
 def test_a_cache_longer_than_the_longest_text_is_refused():
     with pytest.raises(AssertionError, match="13 tokens"):
         SMALL().empty_cache(1, 13)

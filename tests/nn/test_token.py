@@ -3,6 +3,7 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -12,12 +13,17 @@ from adl.nn.tcn import TCN
 from adl.nn.token import TokenModel
 from adl.nn.transformer import swiglu
 
-LAYERS = {
-    "gru": Recurrents(gru, (8, 8)),
-    "lru": Layers(functools.partial(LRU, 8), 2, swiglu),
-    "mamba": Layers(functools.partial(Mamba, 4), 2),
-    "tcn": TCN((8, 8, 8), 3),
-}
+
+def layers(dtype: jnp.dtype = jnp.float32) -> dict:
+    return {
+        "gru": Recurrents(gru, (8, 8), dtype=dtype),
+        "lru": Layers(functools.partial(LRU, 8), 2, swiglu, dtype=dtype),
+        "mamba": Layers(functools.partial(Mamba, 4, dtype=dtype), 2, dtype=dtype),
+        "tcn": TCN((8, 8, 8), 3, dtype=dtype),
+    }
+
+
+LAYERS = layers()
 TOKEN = np.random.default_rng(0).integers(0, 11, (3, 10))
 NEAR = {"rtol": 1e-5, "atol": 1e-5}
 
@@ -54,3 +60,15 @@ def test_ragged_rows_are_as_if_alone(fitted, side):
     for t in range(3):
         logits, cache = apply(TOKEN[rows, lengths + t][:, None], cache=cache)
         np.testing.assert_allclose(logits[:, 0], want[rows, lengths + t], **NEAR)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_cache_keeps_its_shapes_in_few_bits(name):
+    """So that it can be carried through a loop; parameters and logits keep all bits."""
+    model = TokenModel(11, 8, layers(jnp.bfloat16)[name], dtype=jnp.bfloat16)
+    variables = jax.eval_shape(model.init, jax.random.key(0), TOKEN)
+    before = jax.eval_shape(lambda: model.empty_cache(3, 12))
+    mask = np.ones(TOKEN.shape, bool)
+    logits, after = jax.eval_shape(lambda v, c: model.apply(v, TOKEN, mask=mask, cache=c), variables, before)
+    assert {leaf.dtype for leaf in jax.tree.leaves((variables, logits))} == {jnp.dtype("float32")}
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), before) == jax.tree.map(lambda x: (x.shape, x.dtype), after)
