@@ -46,9 +46,15 @@ from adl.linear.generative import gaussian_classes
 from adl.linear.perceptron import perceptron as rosenblatt
 from adl.linear.regression import least_squares as normal_equations
 from adl.linear.regression import lms, ridge
+from adl.nn.encoder_decoder import EncoderDecoder
+from adl.nn.experts import Experts
 from adl.nn.mlp import MLP
+from adl.nn.recurrence import LRU, Layers, Mamba
+from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.spectral import SpectralNorm
+from adl.nn.tcn import TCN
+from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
 from adl.prob import estimation, exponential_family
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
@@ -71,7 +77,8 @@ from adl.sampling.tempering import parallel_tempering
 from adl.selfsup.byol import byol
 from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import perceptron
-from adl.sequence.language import language_model
+from adl.sequence.language import language_model, truncated_bptt
+from adl.sequence.translation import translation
 
 KEY = jax.random.key(7)
 STEPS = 3
@@ -145,6 +152,14 @@ def bits(step: int) -> dict[str, np.ndarray]:
 
 def texts(step: int) -> dict[str, np.ndarray]:
     return {"token": (np.arange(9)[None] + np.arange(16)[:, None] + step) % 5}
+
+
+def reversed_texts(step: int) -> dict[str, np.ndarray]:
+    """What `texts` says, backwards, half of it shorter."""
+    source = texts(step)["token"][:, :4]
+    mask = (np.arange(5)[None] < 5 - np.arange(16)[:, None] % 2).astype(bool)
+    target = np.concatenate([np.zeros((16, 1), int), source[:, ::-1]], 1)
+    return {"source": source, "source_mask": mask[:, 1:], "target": target, "target_mask": mask}
 
 
 def line(step: int) -> dict[str, np.ndarray]:
@@ -288,10 +303,13 @@ def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), cartpole(), num_envs=16, horizon=32, axis=axis)
 
 
-def predict_next(axis: str | None) -> Algorithm:
-    model = GPT(vocab_size=5, max_length=8, num_layers=1, num_heads=2, width=8)
+def predict_next(model: nn.Module, axis: str | None) -> Algorithm:
     # Softmax does not see the keys' bias: its gradient is rounding, which a small epsilon would blow up to full steps.
     return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis)
+
+
+def translate(axis: str | None) -> Algorithm:
+    return translation(EncoderDecoder(5, 1, 2, 8), optax.adam(0.01, eps=1e-3), axis=axis)
 
 
 def speckled(key: jax.Array, image: jax.Array) -> jax.Array:
@@ -422,7 +440,28 @@ CASES = {
     "dreg": Case(
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
-    "language_model": Case(predict_next, texts, "loss"),
+    "language_model": Case(functools.partial(predict_next, GPT(5, 8, 1, 2, 8)), texts, "loss"),
+    "language_model, experts": Case(
+        lambda axis: predict_next(GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2, axis=axis)), axis),
+        texts,
+        "loss",
+    ),
+    "language_model, lstm": Case(
+        functools.partial(predict_next, TokenModel(5, 8, Recurrents(lstm, (8,)))), texts, "loss"
+    ),
+    "language_model, linear recurrence": Case(
+        functools.partial(predict_next, TokenModel(5, 8, Layers(functools.partial(LRU, 8), 1))), texts, "loss"
+    ),
+    "language_model, selective": Case(
+        functools.partial(predict_next, TokenModel(5, 8, Layers(functools.partial(Mamba, 2), 1))), texts, "loss"
+    ),
+    "language_model, convolutions": Case(functools.partial(predict_next, TokenModel(5, 8, TCN((8,)))), texts, "loss"),
+    "truncated_bptt": Case(
+        lambda axis: truncated_bptt(TokenModel(5, 8, Recurrents(lstm, (8,))), optax.adam(0.01), axis=axis),
+        texts,
+        "loss",
+    ),
+    "translation": Case(translate, reversed_texts, "loss"),
     "byol": Case(bootstrap, images, "loss", is_deterministic=False),
     "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),
     "ppo": Case(balance, lambda step: (), "return", is_deterministic=False, rises=True),

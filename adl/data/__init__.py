@@ -1,6 +1,6 @@
 """Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow."""
 
-from adl.data import image, toys, views
+from adl.data import image, text, tokens, toys, views
 from adl.data.batches import Batches, filled, padded, shuffled, streamed
 from adl.data.source import load
 from adl.data.split import Split, StoredSplit
@@ -15,6 +15,8 @@ __all__ = [
     "padded",
     "shuffled",
     "streamed",
+    "text",
+    "tokens",
     "toys",
     "views",
 ]

@@ -26,7 +26,9 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
       name: TFDS name. `digits` is bundled: scikit-learn's 1,797 handwritten digits, `image` uint8 `[8, 8, 1]` and
         `label`; the first 1,437 are `train` and the last 360, by other writers, `test`. So is `diabetes`: its table of
         442 patients, `features` `[10]` and `target`, the last 90 of whom are `test`; and `breast_cancer` and `wine`:
-        its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`, all in `train`.
+        its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`, all in `train`. And so is
+        `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
+        into `train`, and about a twentieth each `validation` and `test`.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
 
@@ -43,7 +45,7 @@ def _load(name: str, split: str, folder: Path) -> Split:
 
     stem = re.split("[/:]", name)[0]
     if stem in BUNDLED:
-        folder = prepared(stem, folder)
+        folder, name = prepared(stem, folder), f"{stem}:{BUNDLED[stem].VERSION}"
         how = f"remove {folder / stem}, and it is prepared anew"
     else:
         how = _how(name, folder)

@@ -21,3 +21,45 @@ def sinusoidal(x: Array, dim: int, *, slowest: float = 1e-4, fastest: float = 1.
     frequencies = jnp.geomspace(fastest, slowest, dim // 2)
     angles = jnp.multiply.outer(jnp.asarray(x, jnp.float32), frequencies)
     return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], -1)
+
+
+def rotary(x: Array, position: Array, *, slowest: float = 1e-4) -> Array:
+    """`x`, its pairs of coordinates turned by angles in proportion to the position.
+
+    (x_i, x_{i + d/2}) turns by position * slowest^(2 i / d),   i = 0 ... d/2 - 1
+
+    The product of two turned vectors depends on the difference of their positions alone.
+
+    Args:
+      x: `[..., T, d]` queries or keys, d even.
+      position: `[..., T]` of each, broadcastable to the leading axes of `x`; of its rank less one.
+      slowest: in (0, 1), of the frequencies, in radians a position; 1 over what others call the base.
+    Source: Su et al. 2021, arXiv:2104.09864, eq. 34; with halves in place of neighbours, as in LLaMA: the same up to
+      a permutation of the coordinates.
+    """
+    half = x.shape[-1] // 2
+    frequency = slowest ** (jnp.arange(half, dtype=jnp.float32) / half)
+    angle = jnp.multiply.outer(position.astype(jnp.float32), frequency)
+    first, second = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x.dtype)
+
+
+def alibi(query: Array, key: Array, num_heads: int) -> Array:
+    """`[..., H, T, S]` biases of attention: each head's scores fall linearly with the distance back.
+
+    bias = -m_h (t - s),   m_h = 2^(-8 h / H),   h = 1 ... H
+
+    If H is not a power of two, the slopes are those of the next lower power, then every other of twice that.
+
+    Args:
+      query: `[..., T]` integer positions that ask.
+      key: `[..., S]` integer positions that answer.
+      num_heads: H >= 1.
+    Source: Press et al. 2022, arXiv:2108.12409, section 3 and its code for other numbers of heads.
+    """
+    power = 2 ** (num_heads.bit_length() - 1)
+    slopes = [2 ** (-8 * (h + 1) / power) for h in range(power)]
+    slopes += [2 ** (-8 * (h + 0.5) / power) for h in range(num_heads - power)]
+    behind = (query[..., :, None] - key[..., None, :]).astype(jnp.float32)
+    return -jnp.einsum("h,...ts->...hts", jnp.asarray(slopes, jnp.float32), behind)

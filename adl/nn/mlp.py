@@ -1,5 +1,6 @@
 """The multilayer perceptron: affine maps with a pointwise nonlinearity between them."""
 
+import functools
 from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ class MLP(nn.Module):
     kernel_init: Initializer = nn.initializers.lecun_normal()
     output_init: Initializer | None = None  # of the last layer's kernel; None: as the others'
     norm: Callable[..., nn.Module] | None = None  # of the hidden layers, `norm(dtype=...)`; None: none
+    use_bias: bool = True  # of the affine maps; a hidden layer with a norm has that of the norm
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -34,10 +36,40 @@ class MLP(nn.Module):
         h = x.reshape(-1, x.shape[-1])
         for width in self.features[:-1]:
             # A bias would be taken away by the norm, which has one of its own.
-            h = nn.Dense(width, use_bias=self.norm is None, dtype=self.dtype, kernel_init=self.kernel_init)(h)
+            h = nn.Dense(
+                width, use_bias=self.use_bias and self.norm is None, dtype=self.dtype, kernel_init=self.kernel_init
+            )(h)
             if self.norm is not None:
                 h = self.norm(dtype=self.dtype)(h)
             h = self.activation(h)
             h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
-        h = nn.Dense(self.features[-1], dtype=self.dtype, kernel_init=self.output_init or self.kernel_init)(h)
+        output_init = self.output_init or self.kernel_init
+        h = nn.Dense(self.features[-1], use_bias=self.use_bias, dtype=self.dtype, kernel_init=output_init)(h)
         return h.reshape(*x.shape[:-1], self.features[-1])
+
+
+class GatedMLP(nn.Module):
+    """A perceptron of one hidden layer whose units are products: one affine map lets through what another says.
+
+    output = W_down (activation(W_gate x) * W_up x)
+
+    With the default activation, SwiGLU; with `nn.gelu`, GEGLU; with `nn.sigmoid`, GLU.
+
+    Source: Shazeer 2020, arXiv:2002.05202, eq. 6.
+    """
+
+    hidden: int  # width of the hidden layer
+    features: int  # size of the output
+    activation: Callable[[Array], Array] = nn.silu  # of the gate
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+    output_init: Initializer = nn.initializers.lecun_normal()  # of the last layer's kernel
+    use_bias: bool = False  # of the three maps
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        """`[..., features]` from `x` `[..., D]`."""
+        dense = functools.partial(nn.Dense, use_bias=self.use_bias, dtype=self.dtype)
+        h = x.reshape(-1, x.shape[-1])  # rows of one matrix, as above
+        h = self.activation(dense(self.hidden, name="gate")(h)) * dense(self.hidden, name="up")(h)
+        out = dense(self.features, kernel_init=self.output_init, name="down")(h)
+        return out.reshape(*x.shape[:-1], self.features)

@@ -1,47 +1,111 @@
 """The transformer: attention between positions and a perceptron at each, around a stream that both add to."""
 
 import functools
+from collections.abc import Callable
+from typing import Literal, NamedTuple
 
 import chex
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.nn.attention import MultiHeadAttention, causal
-from adl.nn.mlp import MLP
+from adl.nn import embed
+from adl.nn.attention import KeyValue, MultiHeadAttention, Places
+from adl.nn.mlp import MLP, GatedMLP
 
 gelu = functools.partial(nn.gelu, approximate=True)  # as in GPT-2
+layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
+rms_norm = functools.partial(nn.RMSNorm, epsilon=1e-6)
+
+
+def perceptron(dim: int, hidden: int | None = None, activation: Callable = gelu, **options) -> nn.Module:
+    """What GPT-2 has at each position: one hidden layer, of 4 D; `options` as of `MLP`."""
+    return MLP((hidden or 4 * dim, dim), activation, **options)
+
+
+def swiglu(dim: int, hidden: int | None = None, activation: Callable = nn.silu, **options) -> nn.Module:
+    """What LLaMA has at each position: SwiGLU of 8/3 D hidden units, as many parameters as `perceptron`."""
+    return GatedMLP(hidden or 8 * dim // 3, dim, activation, **options)
 
 
 class Block(nn.Module):
     """h = x + attention(norm(x)); h + perceptron(norm(h)), the perceptron four times as wide.
 
-    Dropout acts on what is added when a `dropout` key is given to `apply`, and only then.
+    With a memory h = h + attention(norm(h), memory) comes between the two. In the order "post" norms act on the sums
+    instead: h = norm(x + attention(x)); norm(h + perceptron(h)). Dropout acts on what is added when a `dropout` key is
+    given to `apply`, and only then.
 
-    Source: pre-normalisation: Xiong et al. 2020, arXiv:2002.04745, figure 1(b).
+    Source: pre-normalisation: Xiong et al. 2020, arXiv:2002.04745, figure 1(b); post: Vaswani et al. 2017,
+    arXiv:1706.03762, section 3.1.
     """
 
     num_heads: int
     dropout: float = 0.0  # in [0, 1)
     dtype: jnp.dtype = jnp.float32
     output_std: float = 0.02  # standard deviation of the weights that add to the stream, at the start
+    attention: Callable[..., nn.Module] = MultiHeadAttention  # `attention(num_heads, dtype, output_init)`
+    feedforward: Callable[..., nn.Module] = perceptron  # `feedforward(D, dtype=..., output_init=...)`
+    norm: Callable[..., nn.Module] = layer_norm  # `norm(dtype=...)`
+    order: Literal["pre", "post"] = "pre"
 
     @nn.compact
-    def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
-        """`[B, T, D]` from `x` `[B, T, D]`; `mask` as in `MultiHeadAttention`."""
-        dim, output_init = x.shape[-1], nn.initializers.normal(self.output_std)
+    def __call__(
+        self,
+        x: Array,
+        memory: Array | None = None,
+        *,
+        mask: Array | None = None,
+        bias: Array | None = None,
+        rotate: Callable[[Array], Array] | None = None,
+        memory_mask: Array | None = None,
+        cache: tuple[KeyValue, ...] | None = None,
+        slot: Array | None = None,
+        memory_slot: Array | None = None,
+    ) -> Array | tuple[Array, tuple[KeyValue, ...]]:
+        """`[B, T, D]` from `x` `[B, T, D]` and perhaps a memory `[B, U, E]`; with a cache also the cache.
+
+        `mask`, `bias`, `rotate`, `cache` and `slot` as in `MultiHeadAttention`, `memory_mask` and `memory_slot` of the
+        memory; the cache holds slots for each attention, those of the memory second.
+        """
+        output_init, kept = nn.initializers.normal(self.output_std), []
         drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
-        h = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)(x)
-        x = x + drop(MultiHeadAttention(self.num_heads, self.dtype, output_init)(h, mask=mask))
-        h = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)(x)
-        return x + drop(MLP((4 * dim, dim), gelu, dtype=self.dtype, output_init=output_init)(h))
+
+        def add(x: Array, change: Callable[[Array], Array]) -> Array:
+            if self.order == "pre":
+                return x + drop(change(self.norm(dtype=self.dtype)(x)))
+            return self.norm(dtype=self.dtype)(x + drop(change(x)))
+
+        def attend(h: Array, y: Array | None, **given) -> Array:
+            known = None if cache is None else cache[len(kept)]
+            out = self.attention(self.num_heads, self.dtype, output_init)(h, y, cache=known, **given)
+            if cache is None:
+                return out
+            kept.append(out[1])
+            return out[0]
+
+        x = add(x, lambda h: attend(h, None, mask=mask, bias=bias, rotate=rotate, slot=slot))
+        if memory is not None:
+            x = add(x, lambda h: attend(h, memory, mask=memory_mask, slot=memory_slot))
+        x = add(x, self.feedforward(x.shape[-1], dtype=self.dtype, output_init=output_init))
+        return x if cache is None else (x, tuple(kept))
+
+
+class Cache(NamedTuple):
+    """What the blocks of a decoder know of the tokens so far. The first axis of every leaf is the row.
+
+    Rows that change places, as in a beam search, take every leaf along; a smaller length takes tokens back.
+    """
+
+    layers: tuple[tuple[KeyValue, ...], ...]  # [layers][1] slots of [B, H_kv, S, d]; slot s holds token s
+    length: Array  # [B] integers, tokens so far
 
 
 class GPT(nn.Module):
     """Decoder-only transformer: log-odds of each next token, given those up to it.
 
-    Token and learned position embeddings, `Block`s, and a last normalisation; the embedding's transpose is the head.
-    The default is GPT-2's smallest: 124M parameters.
+    Token and position embeddings, `Block`s, and a last normalisation (in the order "post" none); the embedding's
+    transpose is the head. The default is GPT-2's smallest: 124M parameters. LLaMA's kind has rotary positions,
+    `rms_norm`, `GatedMLP` and no biases.
 
     Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
     """
@@ -53,25 +117,74 @@ class GPT(nn.Module):
     width: int = 768  # D, a multiple of the number of heads
     dropout: float = 0.0  # in [0, 1), of embeddings and of what blocks add, when a `dropout` key is given
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
+    position: Literal["learned", "sinusoidal", "rotary", "alibi", "none"] = "learned"  # how a token knows its place
+    num_kv_heads: int | None = None  # H_kv, as in `MultiHeadAttention`
+    window: int | None = None  # >= 1, tokens that a token sees, itself the last; None: all before it
+    use_bias: bool = True  # of attention's projections
+    feedforward: Callable[..., nn.Module] = perceptron  # as in `Block`
+    norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
+    order: Literal["pre", "post"] = "pre"  # as in `Block`
 
     @nn.compact
-    def __call__(self, token: Array) -> Array:
-        """`[B, T, V]` logits of the token after each of `token` `[B, T]`, integers in 0 ... V - 1.
+    def __call__(
+        self, token: Array, *, mask: Array | None = None, cache: Cache | None = None
+    ) -> Array | tuple[Array, Cache]:
+        """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
 
+        Args:
+          token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
+          mask: `[B, T]` boolean, False at padding, left or right, which nothing sees and which the cache does not keep;
+            None: there is none. Logits at padding mean nothing.
+          cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost: make it long enough.
         Raises:
-          AssertionError: at trace time, if T exceeds the longest.
+          AssertionError: at trace time, if T, or the cache's length, exceeds the longest.
         """
         chex.assert_rank(token, 2)
         chex.assert_axis_dimension_lteq(token, 1, self.max_length)
-        length = token.shape[1]
-        normal = nn.initializers.normal(0.02)
-        tokens = nn.Embed(self.vocab_size, self.width, dtype=self.dtype, embedding_init=normal, name="tokens")
-        places = self.param("positions", normal, (self.max_length, self.width))[:length].astype(self.dtype)
-        h = tokens(token) + places[None]
+        at = Places.of(token.shape[1], mask, cache, self.window)
+        bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
+        rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
+
+        tokens = nn.Embed(
+            self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
+        )
+        h = self._placed(tokens(token), at.query, mask is None and cache is None)
         h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+        kept = []
+        for layer in range(self.num_layers):
+            known = None if cache is None else cache.layers[layer]
+            h = self._block()(h, mask=at.seen, bias=bias, rotate=rotate, cache=known, slot=at.slot)
+            if cache is not None:
+                h, known = h
+                kept.append(known)
+        if self.order == "pre":
+            h = self.norm(dtype=self.dtype)(h)
+        logits = tokens.attend(h).astype(jnp.float32)
+        return logits if cache is None else (logits, Cache(tuple(kept), at.length))
+
+    def empty_cache(self, size: int, length: int | None = None) -> Cache:
+        """The cache of B = `size` rows without a token, with room for S = `length` each (the longest, if None)."""
+        length = self.max_length if length is None else length
+        if length > self.max_length:
+            raise AssertionError(f"a cache of {length} tokens, where the longest text has {self.max_length}")
+        of = (size, self.num_kv_heads or self.num_heads, length, self.width // self.num_heads, self.dtype)
+        layers = tuple((KeyValue.empty(*of),) for _ in range(self.num_layers))
+        return Cache(layers, jnp.zeros(size, jnp.int32))
+
+    def _placed(self, h: Array, place: Array, is_plain: bool) -> Array:
+        """Embeddings `[B, T, D]` that say where they are, at the border or in the blocks."""
+        if self.position == "learned":
+            table = self.param("positions", nn.initializers.normal(0.02), (self.max_length, self.width))
+            # A slice where it will do: its gradient is no scatter.
+            places = table[: h.shape[1]][None] if is_plain else table.take(place, 0, mode="clip")
+            return h + places.astype(self.dtype)
+        if self.position == "sinusoidal":
+            return h * self.width**0.5 + embed.sinusoidal(place, self.width).astype(self.dtype)
+        return h
+
+    def _block(self) -> nn.Module:
         # The variance of the stream grows with every sum: weights that add to it start smaller.
         std = 0.02 / (2 * self.num_layers) ** 0.5
-        for _ in range(self.num_layers):
-            h = Block(self.num_heads, self.dropout, self.dtype, std)(h, mask=causal(length))
-        h = nn.LayerNorm(epsilon=1e-5, dtype=self.dtype)(h)
-        return tokens.attend(h).astype(jnp.float32)
+        attention = functools.partial(MultiHeadAttention, num_kv_heads=self.num_kv_heads, use_bias=self.use_bias)
+        of = (attention, self.feedforward, self.norm, self.order)
+        return Block(self.num_heads, self.dropout, self.dtype, std, *of)

@@ -1,21 +1,36 @@
-"""Language models: the probability of a text is the product of the probabilities of each next token."""
+"""Language models: the probability of a text is the product of the probabilities of each next token.
 
+A model either sees a piece of text at once, `[B, T] -> [B, T, V]`, or reads on from a cache of what came before. What
+looks at a model takes `read(token, carry) -> (logits, carry)`, which is both: where nothing is remembered the carry is
+`()`.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, descend
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, layout
 
 
-def language_model(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
+def language_model(
+    model: nn.Module, tx: optax.GradientTransformation, *, balance: float = 0.01, axis: str | None = None
+) -> Algorithm:
     """Maximum likelihood of texts, token by token.
 
     The state is a `Learner`; a batch is `{"token": [B, T + 1] int}`, of which the model sees the first T and predicts
     the last T. A step reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The
-    model may drop units (it gets a `dropout` key).
+    model may drop units (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1
+    where all are equally liked.
 
     Args:
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
       tx: optax transformation.
+      balance: >= 0, weight in the loss of each layer's `balance`, as `nn.experts.Experts` sow it: nats.
       axis: as in `core.descend`.
 
     Source: Bengio et al. 2003, JMLR 3, section 2.
@@ -26,9 +41,162 @@ def language_model(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
 
     def loss(key: Key, params, extras, batch):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
-        logits = model.apply({"params": params, **extras}, seen, rngs={"dropout": key})
-        correct = (logits.argmax(-1) == following).astype(logits.dtype)
-        losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, following)
-        return {"loss": Mean.of(losses), "accuracy": Mean.of(correct)}, extras
+        logits, sown = model.apply({"params": params, **extras}, seen, rngs={"dropout": key}, mutable=["losses"])
+        return balanced(surprise(logits, following), sown, balance), extras
 
     return Algorithm(init, descend(loss, tx, axis))
+
+
+def balanced(metrics: Metrics, sown: PyTree, weight: float) -> Metrics:
+    """Metrics of a model that sowed "losses": their mean as `balance`, their sum added to the `loss` with a weight.
+
+    Source: Fedus et al. 2022, arXiv:2101.03961, eq. 4.
+    """
+    sown = jax.tree.leaves(sown)
+    if not sown:
+        return metrics
+    total, count = metrics["loss"]
+    loss = Mean(total + weight * sum(sown) * count, count)
+    return {**metrics, "loss": loss, "balance": Mean.of(jnp.stack(sown))}
+
+
+class Reader(NamedTuple):
+    """State of `truncated_bptt`: a learner that is in the middle of B texts."""
+
+    learner: Learner
+    carry: PyTree  # [B, ...] what it remembers of each
+
+
+def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
+    """Maximum likelihood by a model that reads on: it remembers, but gradients end where a batch begins.
+
+    As `language_model`, but row b of a batch goes on where row b of the last batch stopped (`data.text.streams`), and
+    the state is a `Reader`, whose memory splits over devices with the rows.
+
+    Args:
+      model: `([B, T], cache=carry) -> ([B, T, V], carry)`, with `empty_cache(B)`, as `nn.token.TokenModel`.
+      tx: optax transformation.
+      axis: as in `core.descend`.
+
+    Source: Williams & Peng 1990, Neural Computation 2(4), there BPTT(h; h').
+    """
+
+    def init(key: Key, batch) -> Reader:
+        seen = batch["token"][:, :-1]
+        return Reader(Learner.create(model.init(key, seen), tx), model.empty_cache(len(seen)))
+
+    def loss(key: Key, params, extras, batch, carry):
+        seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
+        logits, carry = model.apply({"params": params, **extras}, seen, cache=carry, rngs={"dropout": key})
+        return {**surprise(logits, following), "carry": carry}, extras
+
+    update = descend(loss, tx, axis)
+
+    def step(key: Key, reader: Reader, batch):
+        learner, seen = update(key, reader.learner, batch, reader.carry)
+        carry = seen.pop("carry")  # of this device's rows: no metric
+        return Reader(learner, carry), seen
+
+    return Algorithm(init, step, Reader(None, 0))
+
+
+def surprise(logits: Array, following: Array, weight: Array | None = None, size: Array | None = None) -> dict:
+    """`loss`: nats at each next token; `accuracy`: how often the likeliest is it.
+
+    Args:
+      logits: `[B, T, V]`.
+      following: `[B, T]` integers.
+      weight: `[B, T]` of each, >= 0; None: 1.
+      size: `[V]` characters that a token counts for in the loss, which is then in nats a character; None: 1.
+    """
+    losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, following)
+    weight = jnp.ones_like(losses) if weight is None else weight
+    counts = weight if size is None else weight * jnp.asarray(size)[following]
+    correct = (logits.argmax(-1) == following).astype(losses.dtype)
+    return {"loss": Mean((losses * weight).sum(), counts.sum()), "accuracy": Mean.of(correct, weight)}
+
+
+Read = Callable[[Array, PyTree], tuple[Array, PyTree]]  # (token [B, T], carry) -> (logits [B, T, V], carry)
+
+
+def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *, size: Array | None = None) -> Probe:
+    """Probe of the surprise at a whole text, each token of which is predicted exactly once.
+
+    Args:
+      reader: `reader(state) -> (read, carry)`, the carry of B rows that have read nothing.
+      texts: "token" `[W, B, T + 1]` and "weight" `[W, B, T]`: `data.padded(data.text.windows(...), B)`, or
+        `data.text.parallel_streams` for a model that remembers.
+      size: as in `surprise`: nats a character, also where a token is several.
+    Returns:
+      A probe of `loss` and `accuracy`.
+    """
+    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "weight")})
+
+    def probe(key, state):
+        read, carry = reader(state)
+
+        def one(carry, text):
+            token, weight = layout.spread(text["token"]), layout.spread(text["weight"])
+            logits, carry = read(token[:, :-1], carry)
+            return carry, surprise(logits, token[:, 1:], weight, size)
+
+        _, seen = lax.scan(one, carry, texts)
+        return jax.tree.map(lambda sums: sums.sum(0), seen)
+
+    return probe
+
+
+def sample(key: Key, read: Read, carry: PyTree, prompt: Array, num_tokens: int, *, temperature: float = 1.0) -> Array:
+    """Texts that the model makes up, token by token, each drawn from softmax(logits / temperature).
+
+    Args:
+      key: consumed.
+      read: of one token at a time.
+      carry: of B rows.
+      prompt: `[B, P]` integers that come before, P >= 1.
+      num_tokens: N >= 0.
+      temperature: > 0; 1 is the model itself, less is surer.
+    Returns:
+      `[B, N]` integers.
+    """
+
+    def consume(carry, token):
+        logits, carry = read(token[:, None], carry)
+        return carry, logits[:, 0]
+
+    def draw(state, key):
+        carry, logits = state
+        token = jax.random.categorical(key, logits / temperature)
+        return consume(carry, token), token
+
+    carry, logits = lax.scan(consume, carry, prompt.T)
+    _, tokens = lax.scan(draw, (carry, logits[-1]), jax.random.split(key, num_tokens))
+    return tokens.T
+
+
+class Window(NamedTuple):
+    """Carry of `sliding`: the last tokens."""
+
+    token: Array  # [B, T], those that count first
+    count: Array  # [] how many count
+
+
+def sliding(logits: Callable[[Array], Array], size: int, length: int) -> tuple[Read, Window]:
+    """A model that remembers nothing as one that reads token by token: it sees the last T again each time.
+
+    Args:
+      logits: `[B, T] -> [B, T, V]`, causal.
+      size: rows B.
+      length: T >= 1.
+    Returns:
+      `(read, carry)`, where `read` takes a single token `[B, 1]`.
+    """
+
+    def read(token, window):
+        is_full = window.count == length
+        last = jnp.where(is_full, jnp.roll(window.token, -1, 1), window.token)
+        place = jnp.where(is_full, length - 1, window.count)
+        last = lax.dynamic_update_slice_in_dim(last, token.astype(last.dtype), place, 1)
+        return lax.dynamic_slice_in_dim(logits(last), place, 1, 1), Window(last, place + 1)
+
+    return read, Window(jnp.zeros((size, length), jnp.int32), jnp.zeros((), jnp.int32))

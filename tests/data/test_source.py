@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
 
@@ -51,6 +52,18 @@ def test_wine_is_that_of_scikit_learn(tmp_path):
     np.testing.assert_array_equal(split.arrays["features"], bunch.data.astype(np.float32))
     np.testing.assert_array_equal(split.arrays["label"], bunch.target)
     assert split.num_classes == 3
+
+
+def test_the_python_library_is_that_of_this_python(tmp_path):
+    splits = [data.load("python_library", name, str(tmp_path)).arrays for name in ("train", "validation", "test")]
+    library = {path.name: path for path in Path(sysconfig.get_path("stdlib")).glob("*.py")}
+    names = [name.decode() for split in splits for name in split["name"]]
+    assert len(set(names)) == len(names) and set(names) <= set(library)
+    for split in splits:
+        for name, text in zip(split["name"], split["text"], strict=True):
+            assert text.decode() == library[name.decode()].read_text("utf-8")
+    sizes = np.array([sum(map(len, split["text"])) for split in splits])
+    assert 2**20 < sizes.sum() <= 2**21 and sizes.argmax() == 0 and sizes.min() > 2**15
 
 
 def test_a_split_is_read_once_and_shared():

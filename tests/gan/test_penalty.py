@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 from adl.gan import penalty
 
@@ -19,7 +20,6 @@ def critic(weights, x):
 
 def torch_penalty(function, x: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """`function` of the input gradients' norms `[B]` in PyTorch, and the gradients of its mean by the weights."""
-    torch = pytest.importorskip("torch")
     weights = [torch.tensor(w, requires_grad=True) for w in (W1, W2)]
     x = torch.tensor(x, requires_grad=True)
     logits = torch.tanh(x.reshape(len(x), -1) @ weights[0]) @ weights[1]

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 from flax import linen as nn
 
 from adl.nn.spectral import COLLECTION, SpectralNorm
@@ -42,7 +43,6 @@ def test_kernel_is_divided_by_its_largest_singular_value(layer):
 
 
 def test_output_and_gradient_are_pytorch_s():
-    torch = pytest.importorskip("torch")
     model = SpectralNorm(nn.Dense(4, use_bias=False))
     x = RNG.normal(size=(3, 6)).astype("f")
     variables = settled(model, x)

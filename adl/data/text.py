@@ -1,0 +1,169 @@
+"""Texts: a corpus is one long row of tokens, and a batch is pieces of it."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from adl.core import BadInput
+from adl.data.batches import _checked, _counted
+from adl.data.source import load
+from adl.data.split import Split, read_only
+
+
+def corpus(name: str, split: str, data_dir: str = "") -> str:
+    """The texts of a split, one after the other as they are.
+
+    Args:
+      name: TFDS name of a data set with the feature `text`: `python_library` (bundled), `tiny_shakespeare`, ...
+      split: "train", "validation+test" (where nanoGPT validates on tiny_shakespeare), ...
+      data_dir: as in `load`.
+
+    Raises:
+      BadInput: as `load`; or if the split holds no text.
+    """
+    text = "".join(example.decode() for example in load(name, split, data_dir).require("text").arrays["text"])
+    if not text:
+        raise BadInput(f"data set {name} has no text in {split}")
+    return text
+
+
+class Pieces:
+    """`batches[step]`: B pieces of T + 1 successive tokens, whatever was asked for before.
+
+    Beyond the last token comes the first again.
+
+    Args:
+      tokens: `[N]` integers.
+      length: T >= 1, tokens that a piece has after its first.
+      starts: `starts(step)` `[B]`, where the pieces of a step begin.
+      process: (index, count): of the B pieces the index-th share is read.
+    """
+
+    def __init__(
+        self,
+        tokens: np.ndarray,
+        length: int,
+        starts: Callable[[int], np.ndarray],
+        process: tuple[int, int] = (0, 1),
+    ):
+        self.tokens, self.length, self.starts, self.process = read_only(tokens), length, starts, process
+
+    def share(self, index: int, count: int) -> "Pieces":
+        """The same batches, of which this process reads B / count pieces: the index-th share of each.
+
+        Raises:
+          BadInput: if the batch does not divide by `count`.
+        """
+        if len(self.starts(0)) % count:
+            raise BadInput(
+                f"--batch_size {len(self.starts(0))}: it must be a multiple of {count}, the number of shares"
+            )
+        return Pieces(self.tokens, self.length, self.starts, (index, count))
+
+    def __getitem__(self, step: int) -> dict[str, np.ndarray]:
+        """{"token": `[B, T + 1]`}."""
+        index, count = self.process
+        starts = self.starts(_counted(step))
+        share = len(starts) // count
+        places = starts[index * share : (index + 1) * share, None] + np.arange(self.length + 1)
+        return {"token": self.tokens.take(places, mode="wrap")}
+
+
+def random_pieces(tokens: np.ndarray, batch_size: int, length: int, *, seed: int = 0) -> Pieces:
+    """Training batches from anywhere in a text, each place as likely as any other.
+
+    Args:
+      tokens: `[N]`, N > length.
+      batch_size: pieces of the global batch B, >= 1.
+      length: T >= 1.
+      seed: >= 0, of the places alone.
+
+    Raises:
+      BadInput: if the text is shorter than a piece, or the batch size is not positive.
+    """
+    batch_size, seed = _checked(batch_size, seed)
+    if len(tokens) <= length:
+        raise BadInput(f"a text of {len(tokens)} tokens has no piece of {length + 1}")
+
+    def starts(step: int) -> np.ndarray:
+        generator = np.random.Generator(np.random.Philox(key=[seed, step]))
+        return generator.integers(len(tokens) - length, size=batch_size)
+
+    return Pieces(tokens, length, starts)
+
+
+def streams(tokens: np.ndarray, batch_size: int, length: int) -> Pieces:
+    """Training batches that read on: row b of a step goes on where row b of the last step stopped.
+
+    For models that remember. The rows start at B equally spaced places, and each reads the whole text, round and
+    round.
+
+    Args:
+      tokens: `[N]`.
+      batch_size: rows B, >= 1.
+      length: T >= 1, tokens by which a step moves.
+
+    Raises:
+      BadInput: if the text has fewer tokens than rows, or the batch size is not positive.
+    """
+    batch_size, _ = _checked(batch_size, 0)
+    if len(tokens) < batch_size:
+        raise BadInput(f"--batch_size {batch_size}: a text of {len(tokens)} tokens has not as many rows")
+    first = np.arange(batch_size) * len(tokens) // batch_size
+    return Pieces(tokens, length, lambda step: (first + step * length) % len(tokens))
+
+
+def windows(tokens: np.ndarray, length: int, *, start: int, stride: int = 0) -> Split:
+    """A whole text cut for evaluation, so that each token is predicted exactly once.
+
+    A window is T + 1 tokens, of which each but the first is predicted from those before it. Windows begin `stride`
+    tokens apart, and predict what no window before did: with a stride below T each token but the first T is predicted
+    from T - stride + 1 others at least, and from T at most.
+
+    Args:
+      tokens: `[N]`, N >= 1.
+      length: T >= 1.
+      start: the token that stands before the text, so that its first one is predicted, too.
+      stride: 1 ... T; 0: T, windows that do not overlap.
+
+    Returns:
+      "token" `[W, T + 1]` and "weight" `[W, T]` float32: 1 where the following token is predicted, 0 elsewhere.
+
+    Raises:
+      BadInput: if the stride is not within its range.
+    """
+    stride = stride or length
+    if not 0 < stride <= length:
+        raise BadInput(f"a stride of {stride}: it must be in [1, {length}], or 0")
+    row = np.concatenate([[start], tokens]).astype(np.int32)
+    begins = np.arange(0, max(len(tokens) - length, 0) + stride, stride)[:, None]
+    predicted = begins + np.arange(length)  # places in `tokens`
+    is_new = (predicted >= begins + length - stride) | (begins == 0)
+    token = row[np.minimum(begins + np.arange(length + 1), len(tokens))]
+    return Split({"token": token, "weight": (is_new & (predicted < len(tokens))).astype(np.float32)})
+
+
+def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start: int) -> dict[str, np.ndarray]:
+    """A whole text in B streams, for models that remember: each token is predicted exactly once.
+
+    Row b of a piece goes on where row b of the last piece stopped; a stream knows nothing of the one before it but the
+    last token.
+
+    Args:
+      tokens: `[N]`, N >= 1.
+      batch_size: streams B, >= 1.
+      length: T >= 1, tokens of a piece.
+      start: the token that stands before the text.
+
+    Returns:
+      "token" `[W, B, T + 1]` and "weight" `[W, B, T]`, as in `windows`.
+    """
+    num_pieces = -(-len(tokens) // (batch_size * length))
+    cut = windows(tokens, length, start=start).arrays
+    beyond = num_pieces * batch_size - len(cut["token"])
+
+    def arranged(array: np.ndarray) -> np.ndarray:
+        array = np.concatenate([array, np.zeros((beyond, *array.shape[1:]), array.dtype)])
+        return array.reshape(batch_size, num_pieces, *array.shape[1:]).swapaxes(0, 1)
+
+    return {name: arranged(array) for name, array in cut.items()}

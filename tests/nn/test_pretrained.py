@@ -1,0 +1,207 @@
+"""Checkpoints of Hugging Face's libraries give the outputs that they give there."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+import transformers
+
+from adl.core import BadInput
+from adl.data.checkpoint import weights
+from adl.nn import pretrained
+from adl.nn.transformer import GPT, rms_norm, swiglu
+
+RNG = np.random.default_rng(0)
+TOKEN = RNG.integers(0, 31, (2, 9))
+MASK = np.arange(9)[None] < np.array([[9], [6]])
+NEAR = {"rtol": 1e-4, "atol": 1e-4}
+
+
+def randomly(peer):
+    """The network with weights large enough that every part of it matters."""
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for parameter in peer.parameters():
+            parameter.copy_(0.2 * torch.randn(parameter.shape) + (parameter.ndim == 1))
+    return peer.eval()
+
+
+def loaded(peer, folder, **options):
+    peer.save_pretrained(folder, **options)
+    return pretrained.load(*weights(folder))
+
+
+@pytest.fixture(scope="module")
+def gpt2():
+    sizes = {"vocab_size": 31, "n_positions": 16, "n_embd": 12, "n_layer": 2, "n_head": 3}
+    return randomly(transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes)))
+
+
+def test_gpt_2(gpt2, tmp_path):
+    model, params, unused = loaded(gpt2, tmp_path)
+    got = jax.jit(model.apply)({"params": params}, TOKEN)
+    with torch.no_grad():
+        want = gpt2(torch.tensor(TOKEN)).logits
+    np.testing.assert_allclose(got, want, **NEAR)
+    assert not unused
+
+
+@pytest.mark.parametrize("how", ["without a head", "in parts", "in half precision"])
+def test_a_checkpoint_may_be_stored_otherwise(how, gpt2, tmp_path):
+    """As older libraries did, in parts, in fewer bits."""
+    _, want, _ = loaded(gpt2, tmp_path / "as it is")
+    if how == "without a head":
+        _, params, unused = loaded(gpt2.transformer, tmp_path)
+        assert not unused
+    elif how == "in parts":
+        _, params, _ = loaded(gpt2, tmp_path, max_shard_size="4KB")
+        assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    else:
+        config, tensors = weights(tmp_path / "as it is")
+        _, params, _ = pretrained.load(config, {name: jnp.bfloat16(x) for name, x in tensors.items()})
+        want = jax.tree.map(lambda x: x.astype(jnp.bfloat16).astype(jnp.float32), want)
+    jax.tree.map(np.testing.assert_array_equal, params, want)
+
+
+BERT = {
+    "vocab_size": 31,
+    "hidden_size": 12,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "max_position_embeddings": 16,
+}
+
+
+def test_bert(tmp_path):
+    """Words in their places, of padded texts in two parts."""
+    peer = randomly(transformers.BertForMaskedLM(transformers.BertConfig(**BERT)))
+    model, params, unused = loaded(peer, tmp_path)
+    segment = (np.arange(9)[None] > 3).repeat(2, 0).astype(np.int32)
+    got = jax.jit(model.apply)({"params": params}, TOKEN, mask=MASK, segment=segment)
+    with torch.no_grad():
+        want = peer(torch.tensor(TOKEN), torch.tensor(MASK), torch.tensor(segment)).logits.numpy()
+    np.testing.assert_allclose(got[MASK], want[MASK], **NEAR)
+    assert not unused and "pooler" not in params
+
+
+def test_bert_of_whole_texts(tmp_path):
+    """Without a head for words, with the names of norms that the published files have."""
+    peer = randomly(transformers.BertModel(transformers.BertConfig(**BERT)))
+    peer.save_pretrained(tmp_path)
+    config, tensors = weights(tmp_path)
+    old = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
+    for new, name in old.items():
+        tensors = {"bert." + k.removeprefix("bert.").replace(new, name): v for k, v in tensors.items()}
+    extra = {"cls.seq_relationship.bias": np.zeros(2)}
+    model, params, unused = pretrained.load(config, {**tensors, **extra})
+    h = model.apply({"params": params}, TOKEN, method="encode")
+    with torch.no_grad():
+        want = peer(torch.tensor(TOKEN))
+    np.testing.assert_allclose(h, want.last_hidden_state, **NEAR)
+    np.testing.assert_allclose(model.apply({"params": params}, h, method="pool"), want.pooler_output, **NEAR)
+    assert unused == ("cls.seq_relationship.bias",) and "head" not in params
+
+
+T5 = {
+    "vocab_size": 31,
+    "d_model": 12,
+    "d_kv": 5,
+    "d_ff": 20,
+    "num_layers": 2,
+    "num_decoder_layers": 1,
+    "num_heads": 3,
+    "relative_attention_num_buckets": 8,
+    "relative_attention_max_distance": 6,
+}
+SECOND = {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+
+
+@pytest.mark.parametrize("options", [{}, SECOND], ids=["first", "1.1"])
+def test_t5(options, tmp_path):
+    """Its logits at once, and from a cache that holds what it read."""
+    peer = randomly(transformers.T5ForConditionalGeneration(transformers.T5Config(**T5, **options)))
+    model, params, unused = loaded(peer, tmp_path)
+    assert not unused
+    target = RNG.integers(0, 31, (2, 7))
+    with torch.no_grad():
+        want = peer(torch.tensor(TOKEN), torch.tensor(MASK), decoder_input_ids=torch.tensor(target)).logits
+    got = jax.jit(model.apply)({"params": params}, TOKEN, target, source_mask=MASK)
+    np.testing.assert_allclose(got, want, **NEAR)
+    if not options:
+        memory = model.apply({"params": params}, TOKEN, mask=MASK, method="encode")
+
+        @jax.jit
+        def decode(token, memory, memory_mask, cache):
+            given = {"memory_mask": memory_mask, "cache": cache, "method": "decode"}
+            return model.apply({"params": params}, token, memory, **given)
+
+        logits, cache = decode(target[:, :3], memory, MASK, model.empty_cache(2, 8, 9))
+        np.testing.assert_allclose(logits, want[:, :3], **NEAR)
+        for t in range(3, 7):
+            logits, cache = decode(target[:, t : t + 1], None, None, cache)
+            np.testing.assert_allclose(logits[:, 0], want[:, t], **NEAR)
+
+
+def test_gpt_with_rotary_positions_groups_and_gates_is_llama():
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes |= {"vocab_size": 31, "num_key_value_heads": 2, "tie_word_embeddings": True, "rms_norm_eps": 1e-6}
+    peer = randomly(transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)))
+    theirs = {name: np.asarray(value.detach()) for name, value in peer.model.named_parameters()}
+
+    def dense(name):
+        return {"kernel": theirs[f"{name}.weight"].T}
+
+    params = {"tokens": {"embedding": theirs["embed_tokens.weight"]}, "RMSNorm_0": {"scale": theirs["norm.weight"]}}
+    for i in range(2):
+        name = f"layers.{i}"
+        attention = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "o_proj"}
+        params[f"Block_{i}"] = {
+            "MultiHeadAttention_0": {ours: dense(f"{name}.self_attn.{its}") for ours, its in attention.items()},
+            "GatedMLP_0": {part: dense(f"{name}.mlp.{part}_proj") for part in ("gate", "up", "down")},
+            "RMSNorm_0": {"scale": theirs[f"{name}.input_layernorm.weight"]},
+            "RMSNorm_1": {"scale": theirs[f"{name}.post_attention_layernorm.weight"]},
+        }
+    feedforward = functools.partial(swiglu, hidden=24)
+    of = {"position": "rotary", "num_kv_heads": 2, "use_bias": False, "feedforward": feedforward, "norm": rms_norm}
+    model = GPT(31, 16, 2, 4, 16, **of)
+    with torch.no_grad():
+        want = peer(torch.tensor(TOKEN)).logits
+    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, TOKEN), want, **NEAR)
+
+
+def test_relative_buckets_are_t5_s():
+    from transformers.models.t5.modeling_t5 import T5Attention
+
+    from adl.nn.encoder_decoder import RelativeBias
+
+    behind = np.arange(-300, 301)
+    for direction in ("back", "both"):
+        want = T5Attention._relative_position_bucket(torch.tensor(-behind), direction == "both", 32, 128)
+        np.testing.assert_array_equal(RelativeBias(1, direction=direction).bucket(jnp.asarray(behind)), want)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda config, tensors: config.update(model_type="rwkv"), "model_type rwkv: no such architecture here"),
+        (lambda config, tensors: config.pop("n_embd"), "config.json of gpt2 has no n_embd"),
+        (lambda config, tensors: config.update(activation_function="tan"), "activation_function tan: it must be one"),
+        (lambda config, tensors: config.update(tie_word_embeddings=False), "tie_word_embeddings false"),
+        (lambda config, tensors: tensors.pop("transformer.h.1.ln_2.bias"), "no tensor h.1.ln_2.bias, which gpt2 wants"),
+        (
+            lambda config, tensors: config.update(n_embd=24),
+            r"tensor h.0.ln_1.bias does not fit .*LayerNorm_0/bias: .*\(24,\)",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_told_in_one_line(change, message, gpt2, tmp_path):
+    gpt2.save_pretrained(tmp_path)
+    config, tensors = weights(tmp_path)
+    change(config, tensors)
+    with pytest.raises(BadInput, match=message) as error:
+        pretrained.load(config, tensors)
+    assert "\n" not in str(error.value)
