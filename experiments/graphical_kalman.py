@@ -8,7 +8,8 @@ the true system are held to the truth of 1,024 other tracks.
     python -m experiments.graphical_kalman
     python -m experiments.graphical_kalman --sweep wrong_by=1,2,4,8
 
-Expected: normalised squared errors of 1 in the mean, in the gap too; noises found within 5 %. A minute.
+Expected: normalised squared errors of 1 in the mean, in the gap too; the measurement's noise found within 1 %, while
+after 100 steps EM is still on its way to the process's, at 0.54 of it. A minute.
 """
 
 from dataclasses import dataclass
