@@ -8,7 +8,8 @@ the true system are held to the truth of 1,024 other tracks.
     python -m experiments.graphical_kalman
     python -m experiments.graphical_kalman --sweep wrong_by=1,2,4,8
 
-Expected: normalised squared errors of 1 in the mean, in the gap too; noises found within 5 %. A minute.
+Expected: normalised squared errors of 1 in the mean, in the gap too; the measurement's noise within 1 %, but 0.54 of
+the process's (0.60 after 600 steps), by the trace against the true covariance. A minute.
 """
 
 from dataclasses import dataclass
