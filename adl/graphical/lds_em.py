@@ -1,10 +1,11 @@
 """Linear dynamical systems by expectation maximisation: smooth, then two linear regressions on what is expected.
 
-    S_zz = sum_t E[z_t z_t^T],   S_yz = sum_t E[y_t z_t^T],   S_yy = sum_t E[y_t y_t^T]
-    A = S_yz S_zz^-1,   covariance = (S_yy - A S_yz^T - S_yz A^T + A S_zz A^T) / N
+    e_t = y_t - A z_t,   S_zz = sum_t E[z_t z_t^T],   S_ez = sum_t E[e_t z_t^T],   S_ee = sum_t E[e_t e_t^T]
+    dA = S_ez S_zz^-1,   covariance = (S_ee - dA S_ez^T - S_ez dA^T + dA S_zz dA^T) / N
 
-with y_t = z_{t+1} for the dynamics and y_t = x_t for the emission; a 1 behind z gives the offsets. What is not to be
-learned stays, and the rest is the best given that: no step lowers the likelihood.
+with y_t = z_{t+1} for the dynamics and y_t = x_t for the emission; a 1 behind z gives the offsets. Errors are those of
+the system that a step came with, so that far from the origin nothing cancels. What is not to be learned stays, and the
+rest is the best given that: no step lowers the likelihood.
 Source: Shumway & Stoffer 1982, Journal of Time Series Analysis 3(4); Bishop 2006, Pattern Recognition and Machine
 Learning, section 13.3.2.
 """
@@ -24,18 +25,20 @@ from adl.graphical.baum_welch import observed
 from adl.graphical.kalman import LDS
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
 
-Part = Literal["initial", "dynamics", "dynamics_noise", "emission", "emission_noise"]
+Part = Literal[
+    "initial", "dynamics", "dynamics_noise", "dynamics_scale", "emission", "emission_noise", "emission_scale"
+]
 PARTS: tuple[Part, ...] = ("initial", "dynamics", "dynamics_noise", "emission", "emission_noise")
 _matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 
 
 class Moments(NamedTuple):
-    """Expected second moments of a regression of y on z, behind which is a 1; of disjoint pairs they add."""
+    """Expected second moments of z, behind which is a 1, and the error e of y; of disjoint pairs they add."""
 
     count: Array  # [] N
     zz: Array  # [D + 1, D + 1]
-    yz: Array  # [E, D + 1]
-    yy: Array  # [E, E]
+    ez: Array  # [E, D + 1]
+    ee: Array  # [E, E]
 
 
 class Counts(NamedTuple):
@@ -56,7 +59,8 @@ def lds_em(
 
     Args:
       start: `start(key, batch) -> LDS`, the first system, and what stays of it.
-      learn: parts that move; the states' basis is determined only where the emission or the dynamics stay.
+      learn: parts that move; the states' basis is determined only where the emission or the dynamics stay. Of a noise
+        the whole covariance moves, or its "scale": one factor, while the shape stays.
       axis: as in `core.accumulate`.
     """
 
@@ -64,55 +68,69 @@ def lds_em(
         x, mask = observed(batch)
         x = jnp.where(mask[..., None] > 0, x, 0)
         seen = jax.vmap(kalman.smooth, (None, 0, 0))(system, x, mask)
-        counts = jax.tree.map(lambda leaf: leaf.sum(0), jax.vmap(_counts)(seen, x, mask))
+        counts = jax.vmap(_counts, (None, 0, 0, 0))(system, seen, x, mask)
+        counts = jax.tree.map(lambda leaf: leaf.sum(0), counts)
         return counts, {"loss": Mean(-seen.filtered.log_evidence.sum(), mask.sum())}
 
+    def moving(name):
+        kinds = {name: "mean", f"{name}_noise": "noise", f"{name}_scale": "scale"}
+        return {kinds[part] for part in learn if part in kinds}
+
     def move(system, counts):
-        first = LinearGaussian(jnp.zeros((len(system.initial.loc), 0)), *system.initial)
-        first = _fitted(first, counts.initial, learn, "initial", "initial")
+        first = _fitted(_first(system), counts.initial, {"mean", "noise"} if "initial" in learn else ())
         return LDS(
             MultivariateNormal(first.offset, first.covariance),
-            _fitted(system.dynamics, counts.dynamics, learn, "dynamics", "dynamics_noise"),
-            _fitted(system.emission, counts.emission, learn, "emission", "emission_noise"),
+            _fitted(system.dynamics, counts.dynamics, moving("dynamics")),
+            _fitted(system.emission, counts.emission, moving("emission")),
         )
 
     return Algorithm(start, accumulate(measure, move, axis))
 
 
-def _counts(seen: kalman.Smoothed, x: Array, mask: Array) -> Counts:
+def _first(system: LDS) -> LinearGaussian:
+    """The initial state as a regression on nothing but the 1."""
+    return LinearGaussian(jnp.zeros((len(system.initial.loc), 0)), *system.initial)
+
+
+def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> Counts:
     """Of one sequence; what comes after the last observation is no part of the data."""
     z, covariance = seen.smoothed
     alive = lax.cummax(mask, reverse=True)
     one = jnp.ones((len(z), 1))
     nothing = jnp.zeros((len(z), 0, 0))
 
-    def moments(weight, z, zz, y, yz, yy):
+    def moments(now, weight, z, zz, y, yz, yy):
+        """Of means z and y, with covariances zz, yz and yy, each `[T, ...]`."""
+        matrix = now.matrix
+        error = y - _matmul(z, matrix.T) - now.offset[None]
+        ez = yz - _matmul(matrix, zz)
+        ee = yy - _matmul(matrix, yz.mT) - _matmul(ez, matrix.T)
         augmented = jnp.concatenate([z, one[: len(z)]], -1)
-        weighted = augmented * weight[:, None]
-        zz, yz, yy = ((covariance * weight[:, None, None]).sum(0) for covariance in (zz, yz, yy))
+        zz, ez, ee = ((covariance * weight[:, None, None]).sum(0) for covariance in (zz, ez, ee))
         return Moments(
             weight.sum(),
-            _matmul(weighted.T, augmented) + jnp.pad(zz, ((0, 1), (0, 1))),
-            _matmul(y.T, weighted) + jnp.pad(yz, ((0, 0), (0, 1))),
-            _matmul((y * weight[:, None]).T, y) + yy,
+            _matmul((augmented * weight[:, None]).T, augmented) + jnp.pad(zz, ((0, 1), (0, 1))),
+            _matmul((error * weight[:, None]).T, augmented) + jnp.pad(ez, ((0, 0), (0, 1))),
+            _matmul((error * weight[:, None]).T, error) + ee,
         )
 
     none = jnp.zeros((len(x), x.shape[-1], z.shape[-1])), jnp.zeros((len(x), x.shape[-1], x.shape[-1]))
     first = z[:1], jnp.zeros((1, z.shape[-1], 0)), covariance[:1]
     return Counts(
-        moments(alive[:1], z[:1, :0], nothing[:1], *first),
-        moments(alive[1:], z[:-1], covariance[:-1], z[1:], seen.across, covariance[1:]),
-        moments(mask, z, covariance, x, *none),
+        moments(_first(system), alive[:1], z[:1, :0], nothing[:1], *first),
+        moments(system.dynamics, alive[1:], z[:-1], covariance[:-1], z[1:], seen.across, covariance[1:]),
+        moments(system.emission, mask, z, covariance, x, *none),
     )
 
 
-def _fitted(now: LinearGaussian, sums: Moments, learn: Collection[Part], mean: Part, noise: Part) -> LinearGaussian:
-    """The regression that maximises the expected likelihood, of what is to be learned."""
-    weights = jnp.concatenate([now.matrix, now.offset[:, None]], -1)
-    if mean in learn:
-        weights = jnp.linalg.solve(sums.zz, sums.yz.T).T
+def _fitted(now: LinearGaussian, sums: Moments, moving: Collection[str]) -> LinearGaussian:
+    """The regression that maximises the expected likelihood, of what is to be learned: "mean", "noise" or "scale"."""
+    change = jnp.linalg.solve(sums.zz, sums.ez.T).T if "mean" in moving else jnp.zeros_like(sums.ez)
+    explained = _matmul(change, sums.ez.T)
+    residual = (sums.ee - explained - explained.T + _matmul(_matmul(change, sums.zz), change.T)) / sums.count
     covariance = now.covariance
-    if noise in learn:
-        explained = _matmul(weights, sums.yz.T)
-        covariance = (sums.yy - explained - explained.T + _matmul(_matmul(weights, sums.zz), weights.T)) / sums.count
-    return LinearGaussian(weights[:, :-1], weights[:, -1], (covariance + covariance.T) / 2)
+    if "noise" in moving:
+        covariance = (residual + residual.T) / 2
+    elif "scale" in moving:
+        covariance *= jnp.trace(jnp.linalg.solve(covariance, residual)) / len(covariance)
+    return LinearGaussian(now.matrix + change[:, :-1], now.offset + change[:, -1], covariance)

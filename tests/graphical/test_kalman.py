@@ -96,7 +96,12 @@ def test_gradient_is_finite_where_nothing_is_seen():
 
 
 @pytest.mark.parametrize(
-    "learn", [("dynamics_noise", "emission_noise"), ("initial", "dynamics", "dynamics_noise", "emission_noise")]
+    "learn",
+    [
+        ("dynamics_noise", "emission_noise"),
+        ("dynamics_scale", "emission_scale"),
+        ("initial", "dynamics", "dynamics_noise", "emission_noise"),
+    ],
 )
 def test_likelihood_never_falls(learn):
     keys = jax.random.split(KEY, 8)
@@ -116,6 +121,25 @@ def test_likelihood_never_falls(learn):
     stays = "dynamics" not in learn
     assert stays == np.array_equal(system.dynamics.matrix, SYSTEM.dynamics.matrix)
     np.testing.assert_array_equal(system.emission.matrix, SYSTEM.emission.matrix)
+
+
+def test_noise_is_learned_far_from_the_origin():
+    """Random walks a thousand metres away, whose steps are of centimetres."""
+    step, places = 0.05, jnp.array([0.0, 1000.0])
+
+    def walk(place):
+        system = LDS(
+            MultivariateNormal(place[None], jnp.eye(1)),
+            LinearGaussian(jnp.eye(1), jnp.zeros(1), 2 * step**2 * jnp.eye(1)),
+            LinearGaussian(jnp.eye(1), jnp.zeros(1), step**2 * jnp.eye(1)),
+        )
+        alg = lds_em(lambda key, batch: system, learn=("dynamics_noise",))
+        return alg.step(KEY, system, {"x": place + steps})[0].dynamics.covariance[0, 0]
+
+    rng = np.random.default_rng(0)
+    steps = jnp.asarray(np.cumsum(step * rng.normal(size=(4, 50, 1)), 1), jnp.float32)
+    near, far = jax.jit(jax.vmap(walk))(places)
+    np.testing.assert_allclose(far, near, rtol=0.01)  # x itself is rounded to 6e-5 there
 
 
 def test_states_that_are_seen_exactly_are_regressed():
