@@ -74,7 +74,9 @@ def _source(name: str, split: str, folder: Path, how: str) -> tuple[Any, Any]:
         raise BadInput(f"data set {name} in {folder} is not in array_record format; {how}") from None
     except Exception as error:  # nor has it a class for splits that are not there, or empty
         splits = ", ".join(builder.info.splits) or "none"
-        raise BadInput(f"data set {builder.name} has no split {split} ({first_line(error)}); it has {splits}") from error
+        raise BadInput(
+            f"data set {builder.name} has no split {split} ({first_line(error)}); it has {splits}"
+        ) from error
 
 
 def _num_bytes(source: Any) -> float:
