@@ -89,7 +89,8 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
         information = jax.vmap(
             lambda m: jax.vmap(lambda n: _matmul((x * (weight * curvature[:, m, n])[:, None]).T, x))(outputs)
         )(outputs)
-        sums = Curvature(_matmul(x.T, weight[:, None] * score), information.swapaxes(1, 2))
+        gradient = _matmul((weight[:, None] * score).T, x).T  # of one output, on CPU, four times as fast as x.T first
+        sums = Curvature(gradient, information.swapaxes(1, 2))
         return sums, {"loss": Mean.of(-jax.vmap(link.log_prob)(y, eta), weight)}
 
     def move(weights, sums):

@@ -15,13 +15,14 @@ from experiments.benchmarks import Contenders
 
 def contenders(num_rows: int = 100_000, num_columns: int = 100) -> Contenders:
     """To convergence, with a penalty of 1; no constant. Scikit-learn's two solvers that suit so many rows, in both
-    precisions; of `newton-cholesky` no more digits are asked than float32 has.
+    precisions; of `newton-cholesky` no more digits are asked than float32 has. Newton's steps square the error: after
+    one that moves the weights by less than a hundredth, they are right to a ten-thousandth.
     """
     rng = np.random.default_rng(0)
     x = rng.normal(size=(num_rows, num_columns)) @ (np.eye(num_columns) + 0.03 * rng.normal(size=(num_columns,) * 2))
     label = (rng.uniform(size=num_rows) < 1 / (1 + np.exp(-x @ rng.normal(size=num_columns) / 5))).astype(np.int32)
     batch = {"x": jax.device_put(x.astype("f")), "y": jax.device_put(label)}
-    solve = jax.jit(functools.partial(fixed_point, glm.irls(glm.bernoulli, penalty=1.0), tolerance=1e-4))
+    solve = jax.jit(functools.partial(fixed_point, glm.irls(glm.bernoulli, penalty=1.0), tolerance=1e-2))
     key, found = jax.random.key(0), {}
 
     def theirs(solver: str, dtype: str) -> Callable[[], float]:
