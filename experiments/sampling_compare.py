@@ -26,6 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from adl import run
 from adl.core import Algorithm, Key, Mean, PyTree, trace
@@ -485,6 +486,9 @@ def moments_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     ):
         ax.axvline(bound, color="0.4", linewidth=0.8, linestyle=":")
         ax.set(xscale="log", xlabel=label)
+        ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_yticks(range(len(names)), [TITLES[name].replace("\n", " ") for name in names])
         ax.invert_yaxis()
     axes[0, 1].set_yticklabels([])
