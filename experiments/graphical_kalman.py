@@ -93,9 +93,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     """Tracks, EM on their noises, and what the exact smoother knows."""
     truth = tracking(PROCESS, MEASUREMENT)
     simulate = jax.vmap(lambda key: kalman.sample(key, truth, LENGTH))
-    with jax.ensure_compile_time_eval():  # the experiment is built within the program of a sweep, too
-        _, train = simulate(jax.random.split(jax.random.key(0), NUM_TRAIN))
-        train = np.asarray(train)
+    train = tracks(NUM_TRAIN)
     mask = np.broadcast_to(SEEN, train.shape[:2])
     algorithm = lds_em(
         lambda key, batch: tracking(PROCESS / cfg.wrong_by, MEASUREMENT * cfg.wrong_by),
@@ -152,6 +150,20 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         final={"errors": errors},
         figures={"track": track_figure, "errors": errors_figure, "noises": noises_figure},
     )
+
+
+def tracks(num_tracks: int) -> np.ndarray:
+    """Measurements `[num_tracks, T, 2]` of the true system, by NumPy: within the program of a sweep JAX would trace."""
+    rng = np.random.default_rng(0)
+    step, place, noise = np.eye(4), np.zeros((4, 2)), PROCESS**2 * np.array([[1 / 3, 1 / 2], [1 / 2, 1.0]])
+    step[0, 1] = step[2, 3] = 1.0
+    place[[0, 2], [0, 1]] = 1.0
+    root = np.kron(np.eye(2), np.linalg.cholesky(noise))
+    states = [rng.normal(size=(num_tracks, 4)) * [5.0, 1.0, 5.0, 1.0]]
+    for _ in range(LENGTH - 1):
+        states.append(states[-1] @ step.T + rng.normal(size=(num_tracks, 4)) @ root.T)
+    measured = np.stack(states, 1) @ place
+    return (measured + MEASUREMENT * rng.normal(size=measured.shape)).astype(np.float32)
 
 
 def tracking(process: float, measurement: float) -> LDS:

@@ -40,11 +40,6 @@ from adl.sampling.slice import slice_sampler
 from adl.sampling.smc import smc_sampler
 from adl.sampling.tempering import parallel_tempering
 
-try:  # of the extra `bench`
-    import blackjax
-except ModuleNotFoundError:
-    blackjax = None
-
 WIDE = 6.0  # standard deviation of the reference that tempering and annealing begin from, and of where chains do / 2
 LADDER = (0.0, 0.05, 0.15, 0.4, 1.0)  # inverse temperatures of the replicas
 LEAPFROG = 8  # steps of HMC's trajectories
@@ -315,7 +310,9 @@ def adapted(cfg: Config, state: Mapping[str, PyTree]) -> dict[str, Array]:
 
 def peers(cfg: Config) -> dict[str, Callable]:
     """BlackJAX's samplers, `kernel(log_density, known [3]) -> (init, step)`, with the step and the mass of ours."""
-    if blackjax is None:
+    try:  # of the extra `bench`; its import starts JAX, which must wait for the devices
+        import blackjax
+    except ModuleNotFoundError:
         return {}
 
     def walk(target, known):

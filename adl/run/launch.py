@@ -23,6 +23,8 @@ from adl.run.program import Program
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type=reduce"
 # Virtual devices share one pool of threads: collectives that may run at once can starve, and then wait for ever.
 ORDER_FLAG = "--xla_cpu_enable_concurrency_optimized_scheduler=false"
+# Factorisations of many matrices wait in a thread of that pool for others of it: with one a device all wait for ever.
+POOL = {"NPROC": "32", "PJRT_NPROC": "32"}
 
 # Raised where Python wants the number behind a traced value.
 TRACED = (
@@ -128,7 +130,10 @@ def _require_same(folder: Path, config: Config, name: str) -> None:
 def prepare() -> None:
     """Settings that must be made before JAX starts: flags for the CPU, and the persistent compilation cache."""
     flags = os.environ.get("XLA_FLAGS", "")
-    wanted = [ORDER_FLAG] if "xla_force_host_platform_device_count" in flags else [] if flags else [CPU_FLAG]
+    has_virtual = "xla_force_host_platform_device_count" in flags
+    wanted = [ORDER_FLAG] if has_virtual else [] if flags else [CPU_FLAG]
+    if has_virtual:
+        os.environ.update({name: os.environ.get(name, size) for name, size in POOL.items()})
     names = {flag: flag.partition("=")[0].lstrip("-") for flag in wanted}
     added = [flag for flag, name in names.items() if name not in flags and jaxlib_knows(name)]
     if added:
