@@ -15,12 +15,11 @@ os.environ.setdefault("TFDS_DATA_DIR", str(_CACHE / "tfds"))
 
 import jax  # noqa: E402 - it reads these when it starts
 
-from adl.run.launch import POOL, jaxlib_knows  # noqa: E402
+from adl.run.launch import POOL, VIRTUAL_FLAGS, jaxlib_knows  # noqa: E402
 
 _FLAGS = [
     "--xla_force_host_platform_device_count=8",
-    # In one order on every device: collectives that may run at once can starve each other on few cores.
-    "--xla_cpu_enable_concurrency_optimized_scheduler=false",
+    *VIRTUAL_FLAGS,
     # The suite compiles far more than it runs: without LLVM's optimisation, by the older emitters, in one piece.
     "--xla_backend_optimization_level=0",
     "--xla_cpu_use_fusion_emitters=false",

@@ -21,8 +21,12 @@ from adl.run.program import Program
 
 # Kernel gradients of convolutions run up to 2.5 times faster on CPU with it (jaxlib 0.10).
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type=reduce"
-# Virtual devices share one pool of threads: collectives that may run at once can starve, and then wait for ever.
-ORDER_FLAG = "--xla_cpu_enable_concurrency_optimized_scheduler=false"
+# Of virtual devices, which share one pool of threads: collectives that may run at once can starve, and then wait for
+# ever; and fusions by the YNN library, run on several at once, end the process (jaxlib 0.10).
+VIRTUAL_FLAGS = [
+    "--xla_cpu_enable_concurrency_optimized_scheduler=false",
+    "--xla_cpu_experimental_ynn_fusion_type=",
+]
 # Factorisations of many matrices wait in a thread of that pool for others of it: with one a device all wait for ever.
 POOL = {"NPROC": "32", "PJRT_NPROC": "32"}
 
@@ -131,7 +135,7 @@ def prepare() -> None:
     """Settings that must be made before JAX starts: flags for the CPU, and the persistent compilation cache."""
     flags = os.environ.get("XLA_FLAGS", "")
     has_virtual = "xla_force_host_platform_device_count" in flags
-    wanted = [ORDER_FLAG] if has_virtual else [] if flags else [CPU_FLAG]
+    wanted = VIRTUAL_FLAGS if has_virtual else [] if flags else [CPU_FLAG]
     if has_virtual:
         os.environ.update({name: os.environ.get(name, size) for name, size in POOL.items()})
     names = {flag: flag.partition("=")[0].lstrip("-") for flag in wanted}
