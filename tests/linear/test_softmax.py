@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -29,8 +30,17 @@ def test_weights_are_scikit_learns(c):
     fit = jax.jit(functools.partial(softmax_regression, num_classes=10, l2=1 / (c * len(x))))
     weights = fit(jnp.asarray(x), jnp.asarray(TRAIN["label"]))
     theirs = LogisticRegression(C=c, max_iter=10000, tol=1e-8).fit(x.astype(float), TRAIN["label"])
-    np.testing.assert_allclose(weights.kernel.T, theirs.coef_, atol=1e-3)
-    np.testing.assert_allclose(weights.bias, theirs.intercept_, atol=1e-3)
+
+    def loss(kernel, bias):  # in float64
+        log_prob = log_softmax(x.astype(float) @ np.asarray(kernel, float) + np.asarray(bias, float), axis=1)
+        return -np.take_along_axis(log_prob, TRAIN["label"][:, None], 1).mean() + np.square(kernel).sum() / (
+            2 * c * len(x)
+        )
+
+    # the loss is flat along some biases: a gradient of 1e-6 leaves a few thousandths there, and 1e-9 of the loss
+    assert loss(*weights) - loss(theirs.coef_.T, theirs.intercept_) < 1e-7
+    np.testing.assert_allclose(weights.kernel.T, theirs.coef_, atol=5e-3)
+    np.testing.assert_allclose(weights.bias, theirs.intercept_, atol=5e-3)
     np.testing.assert_array_equal(log_odds(weights, y).argmax(1), theirs.predict(y))
 
 
