@@ -48,7 +48,8 @@ from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
 from adl.run import plot
-from adl.sequence.language import language_model, sample, sliding, truncated_bptt, whole_text
+from adl.sequence.decode import drawn, generate, temperature
+from adl.sequence.language import language_model, sliding, truncated_bptt, whole_text
 
 AT_ONCE = 4096  # tokens of an evaluation's batch
 MOST_COUNTED = 6  # tokens of the longest context whose followers are counted, for comparison
@@ -138,7 +139,8 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         see = sliding(functools.partial(model.apply, variables(state)), 2, cfg.length)
         read, carry = reader(state, 2) if remembers else see
         prompt = jnp.full((2, 1), tokens.start)
-        return {"token": sample(key, read, carry, prompt, cfg.num_sampled, temperature=cfg.temperature)}
+        choose = drawn(temperature(cfg.temperature))
+        return {"token": generate(key, read, carry, prompt, cfg.num_sampled, choose=choose).token}
 
     passage = texts.test[: COLUMNS * LINES]
     shown = passage[: min(SHOWN, cfg.length)]
