@@ -9,6 +9,10 @@ Leviathan et al. 2023, arXiv:2211.17192, whose eq. 1 says how many tokens a pass
 
     python -m experiments.sequence_decode
     python -m experiments.sequence_decode --num_beams 16 --nucleus 0.8 --num_drafted 8
+
+Expected: nats a character 1.74 of people's text, 0.49 greedily, 0.25 by beams, 1.37 of the nucleus, 1.62 as drawn; of
+the 8-grams 10 %, 82 %, 90 %, 12 % and 8 % are repeated. A pass gives 2.97 characters where eq. 1 says 3.00; on a CPU, a
+text of this small model is nonetheless slower with drafts. About five minutes on two idle cores.
 """
 
 import functools
@@ -316,6 +320,8 @@ def quality_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
             marks = {"marker": "*" if star else "os^"[i // 6], "markersize": 12 if star else 6}
             ax.plot(x, 100 * y, color=color, linestyle="none", label=label(name), **marks)
         ax.set(xlabel=f"surprise of {title} (nats a character)", title=f"Judged by {title}", yscale="symlog")
+        ax.set_yticks([0, 1, 3, 10, 30, 100], ["0", "1", "3", "10", "30", "100"])
+        ax.set_ylim(max(0, 80 * min(outcome.last(f"decoded/{name}_repeated") for name in names)), 110)
         ax.grid(linewidth=0.3)
     axes[0, 0].set_ylabel(f"{GRAM}-grams that the text has had before (%)")
     handles = axes[0, 0].get_legend_handles_labels()
@@ -327,20 +333,19 @@ def quality_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
 def texts_figure(outcome: run.Outcome, *, cfg: Config, tokens: Tokens, held: Held) -> Figure:
     """What three prompts became."""
     rows = [len(held.prompt) * i // 8 for i in (1, 4, 6)]
-    figure, axes = plot.panel(len(SHOWN) + 1, len(rows), size=(3.9, 0.95))
+    figure, axes = plot.panel(len(SHOWN) + 1, len(rows), size=(3.9, 0.8))
     for i, name in enumerate(("prompt", *SHOWN)):
         for ax, row in zip(axes[i], rows, strict=True):
             text = held.prompt[row] if name == "prompt" else outcome.arrays[f"decoded/made_{name}"][row]
-            lines = [
-                line[at : at + 48] for line in tokens.decode(text).split("\n") for at in range(0, len(line) + 1, 48)
-            ]
-            shown = "\n".join(map(drawable, lines[:6]))
+            lines = tokens.decode(text).replace(" ", "·").replace("\n", "↵\n").split("\n")
+            lines = [line[at : at + 48] for line in lines for at in range(0, max(len(line), 1), 48)]
+            shown = "\n".join(map(drawable, lines[:5]))
             ax.text(0, 0.98, shown, fontsize=6.5, va="top", linespacing=1.3, transform=ax.transAxes, **TYPED)
             ax.set(xticks=[], yticks=[])
             for side in ("left", "bottom"):
                 ax.spines[side].set_visible(False)
         axes[i, 0].set_ylabel(label(name), fontsize=8, rotation=0, ha="right", y=0.97, va="top")
-    figure.suptitle("Three prompts, and how they go on", fontsize=10)
+    figure.suptitle("Three prompts, and how they go on; · a space, ↵ the end of a line", fontsize=10)
     return figure
 
 
