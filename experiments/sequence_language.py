@@ -49,7 +49,8 @@ from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
 from adl.run import plot
-from adl.sequence.language import language_model, sample, sliding, truncated_bptt, whole_text
+from adl.sequence.decode import drawn, generate, temperature
+from adl.sequence.language import language_model, sliding, truncated_bptt, whole_text
 
 AT_ONCE = 4096  # tokens of an evaluation's batch
 MOST_COUNTED = 6  # tokens of the longest context whose followers are counted, for comparison
@@ -139,7 +140,8 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         see = sliding(functools.partial(model.apply, variables(state)), 2, cfg.length)
         read, carry = reader(state, 2) if remembers else see
         prompt = jnp.full((2, 1), tokens.start)
-        return {"token": sample(key, read, carry, prompt, cfg.num_sampled, temperature=cfg.temperature)}
+        choose = drawn(temperature(cfg.temperature))
+        return {"token": generate(key, read, carry, prompt, cfg.num_sampled, choose=choose).token}
 
     passage = texts.test[: COLUMNS * LINES]
     shown = passage[: min(SHOWN, cfg.length)]
@@ -285,7 +287,7 @@ def samples_figure(outcome: run.Outcome, *, tokens: Tokens, temperature: float) 
     figure, axes = plot.panel(1, 2, size=(4.5, 3.2))
     for ax, row in zip(axes.flat, outcome.arrays["samples/token"], strict=True):
         lines = [part for line in tokens.decode(row).split("\n") for part in _wrapped(line)]
-        shown = "\n".join(map(_drawable, lines[:LINES]))
+        shown = "\n".join(map(drawable, lines[:LINES]))
         ax.text(0, 1, shown, fontsize=6.2, va="top", linespacing=1.35, transform=ax.transAxes, **TYPED)
         ax.axis("off")
     figure.suptitle(f"Drawn from the model at temperature {temperature:g}", fontsize=10)
@@ -296,7 +298,7 @@ def _wrapped(line: str) -> list[str]:
     return [line[at : at + COLUMNS] for at in range(0, max(len(line), 1), COLUMNS)]
 
 
-def _drawable(text: str) -> str:
+def drawable(text: str) -> str:
     """The text without formulas, and with ¤ for what fonts may lack: control characters and most scripts."""
     kept = (c if c.isprintable() and (ord(c) < 0x250 or c in "↵␣") else "¤" for c in text)
     return "".join(kept).replace("$", r"\$")
@@ -315,7 +317,7 @@ def surprise_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray
             if character != "\n" and row < LINES:
                 place = {"width": 1, "height": 1, "facecolor": shade(min(value / top, 1) * 0.9), "linewidth": 0}
                 ax.add_patch(Rectangle((col, row), **place))
-                ax.text(col + 0.5, row + 0.55, _drawable(character), ha="center", va="center", fontsize=6.5, **TYPED)
+                ax.text(col + 0.5, row + 0.55, drawable(character), ha="center", va="center", fontsize=6.5, **TYPED)
                 col += 1
     ax.set(xlim=(0, COLUMNS), ylim=(min(row + 1, LINES), 0), title="Surprise at the first lines of the held-out text")
     ax.axis("off")
@@ -328,7 +330,7 @@ def surprise_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray
 def attention_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray) -> Figure:
     """Where each head of each layer looks, while it reads the first tokens of the held-out text."""
     weights = outcome.arrays["attention/weight"]
-    names = [_drawable(tokens.decode([token]).replace("\n", "↵").replace(" ", "␣")) for token in passage]
+    names = [drawable(tokens.decode([token]).replace("\n", "↵").replace(" ", "␣")) for token in passage]
     num_layers, num_heads, length = weights.shape[:3]
     figure, axes = plot.panel(num_layers, num_heads, size=(2.0, 2.1))
     for (layer, head), ax in np.ndenumerate(axes):
