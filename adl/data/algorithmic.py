@@ -87,10 +87,10 @@ TASKS = {
 """Questions of length n, and their answers.
 
 `addition`: two numbers of n digits, with leading zeros; their sum of n + 1, the least significant digit first, the
-order in which it can be computed (Lee et al. 2023, arXiv:2307.03381, section 3); neither order of the summands is in
-another part. `addition_forward`: the same, as it is written. `reverse`, `sort`: n digits; backwards, or in order.
+order in which it can be computed (Lee et al. 2023, arXiv:2307.03381, there "reverse"); the summands in the other order
+are in the same part. `addition_forward`: the same, as it is written. `reverse`, `sort`: n digits; backwards, or in order.
 `modular`: n numbers below 5 with +, - or * between; the value modulo 5, products first (Delétang et al. 2023,
-arXiv:2207.02098, table 1, there "modular arithmetic (simple)").
+arXiv:2207.02098, there "modular arithmetic (simple)").
 """
 
 
@@ -154,8 +154,8 @@ def drawn(task: Task, generator: np.random.Generator, count: int, length: int, p
 def tenth(question: np.ndarray) -> np.ndarray:
     """`[C]` integers in 0 ... 9, as if at random, of questions `[C, Q]`.
 
-    Source: the mixing of bits: Steele, Lea & Flood 2014, "Fast Splittable Pseudorandom Number Generators", figure 17
-    (there mix64variant13).
+    Source: the mixing of bits: Steele, Lea & Flood 2014, "Fast Splittable Pseudorandom Number Generators", there
+    mix64variant13.
     """
     code = np.zeros(len(question), np.uint64)
     for token in question.T:
