@@ -88,8 +88,8 @@ TASKS = {
 
 `addition`: two numbers of n digits, with leading zeros; their sum of n + 1, the least significant digit first, the
 order in which it can be computed (Lee et al. 2023, arXiv:2307.03381, there "reverse"); the summands in the other order
-are in the same part. `addition_forward`: the same, as it is written. `reverse`, `sort`: n digits; backwards, or in order.
-`modular`: n numbers below 5 with +, - or * between; the value modulo 5, products first (Delétang et al. 2023,
+are in the same part. `addition_forward`: the same, as it is written. `reverse`, `sort`: n digits; backwards, or in
+order. `modular`: n numbers below 5 with +, - or * between; the value modulo 5, products first (Delétang et al. 2023,
 arXiv:2207.02098, there "modular arithmetic (simple)").
 """
 
