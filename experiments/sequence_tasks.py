@@ -64,6 +64,8 @@ class Config(run.Config):
     position: Literal["rotary", "alibi", "none", "sinusoidal", "learned"] = "rotary"  # how the transformer counts
     learning_rate: run.Positive = 5e-3  # at its height, after 100 steps; a cosine takes it to a tenth
     weight_decay: run.NonNegative = 0.01  # times the learning rate
+    gpt_rate: run.Positive = 3e-3  # the transformer's learning rate instead
+    gpt_decay: run.NonNegative = 0.1  # and its weight decay, without which it learns short sums by heart
 
 
 PROTOCOL = (
@@ -168,7 +170,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
             outcome.arrays["attention/weight"], list(algorithmic.text(seen))
         )
     return run.Experiment(
-        beside({kind: language_model(model, optimizer(cfg), axis=axis) for kind, model in models.items()}),
+        beside({kind: language_model(model, optimizer(cfg, kind), axis=axis) for kind, model in models.items()}),
         algorithmic.Questions(cfg.task, cfg.batch_size, length),
         probes={"validation": validation},
         final=final,
@@ -204,10 +206,11 @@ def answers(models: Mapping[str, nn.Module], length: int, split: data.Split) -> 
     return full_pass(measure, data.padded(split, AT_ONCE), len(split))
 
 
-def optimizer(cfg: Config) -> optax.GradientTransformation:
+def optimizer(cfg: Config, kind: Kind) -> optax.GradientTransformation:
     """AdamW, on a warm-up and a cosine."""
+    rate, decay = (cfg.gpt_rate, cfg.gpt_decay) if kind == "gpt" else (cfg.learning_rate, cfg.weight_decay)
     shape = optax.warmup_cosine_decay_schedule(0.0, 1.0, min(100, cfg.num_steps - 1), max(cfg.num_steps, 2), 0.1)
-    adamw = optax.adamw(lambda step: cfg.learning_rate * shape(step), b2=0.99, weight_decay=cfg.weight_decay)
+    adamw = optax.adamw(lambda step: rate * shape(step), b2=0.99, weight_decay=decay)
     return optax.chain(optax.clip_by_global_norm(1.0), adamw)
 
 

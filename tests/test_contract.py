@@ -448,7 +448,7 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "language_model": Case(functools.partial(predict_next, GPT(5, 8, 1, 2, 8)), texts, "loss"),
-    "language_model, weights": Case(functools.partial(predict_next, GPT(5, 8, 1, 2, 8)), answers, "loss"),
+    "language_model, weights": Case(functools.partial(predict_next, TokenModel(5, 8, TCN((8,)))), answers, "loss"),
     "language_model, experts": Case(
         lambda axis: predict_next(GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2, axis=axis)), axis),
         texts,
