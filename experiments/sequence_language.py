@@ -67,7 +67,7 @@ class Config(run.Config):
     tokens: Literal["char", "bpe", "word"] = "char"  # what a text is read in
     vocab_size: run.Natural = 0  # of byte pairs or words, at most; 0: 1024 or 10000. Characters: all there are
     word_pattern: Literal["spaces", "punctuation"] = "punctuation"  # what parts words: spaces alone, as in PTB, or both
-    model: Kind = "gpt"  # ssm: layers of Mamba
+    model: Kind = "gpt"  # ssm: layers of Mamba; lru: linear recurrent units and perceptrons
     num_layers: run.Count = 4
     num_heads: run.Count = 4  # of the GPT
     width: run.Count = 128  # of the model

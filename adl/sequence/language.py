@@ -24,9 +24,9 @@ def language_model(
 
     The state is a `Learner`; a batch is `{"token": [B, T + 1] int}`, of which the model sees the first T and predicts
     the last T, and may hold a "weight" `[B, T]` >= 0 of each, such as 0 where a prompt or padding follows. A step
-    reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The
-    model may drop units (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1
-    where all are equally liked.
+    reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The model may drop units
+    (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1 where all are equally
+    liked.
 
     Args:
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
