@@ -1,6 +1,19 @@
 """Algorithms from examples: addition, reverse, sort, modular arithmetic; and what is left of them at greater lengths.
 
-python -m experiments.sequence_tasks
+A transformer with rotary positions (Vaswani et al. 2017, arXiv:1706.03762; Su et al. 2021, arXiv:2104.09864), an LSTM
+(Hochreiter & Schmidhuber 1997) and a linear recurrence (LRU: Orvieto et al. 2023, arXiv:2303.06349), of 101,000,
+136,000 and 101,000 parameters, learn side by side of the same questions, which are made anew each step. A tenth of all
+questions is for validation, by which sizes and rates were chosen, and a tenth for the test; none of these is trained
+on. An answer counts if every token of it is right, and its end. What is asked: `data.algorithmic`.
+
+    python -m experiments.sequence_tasks
+    python -m experiments.sequence_tasks --task reverse
+    python -m experiments.sequence_tasks --task sort --models ssm lstm
+    python -m experiments.sequence_tasks --task modular --num_seeds 3
+
+Expected: test questions answered wholly right, of the lengths in training | of lengths beyond, up to four times that:
+
+    TABLE
 """
 
 import functools
@@ -14,6 +27,7 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from adl import data, run
 from adl.core import BadInput, Learner, Mean, Probe, beside, full_pass
@@ -59,7 +73,7 @@ class Config(run.Config):
     num_layers: run.Count = 2  # of all but the LSTM
     width: run.Count = 64  # of their embeddings and layers
     lstm_layers: run.Count = 1
-    lstm_width: run.Count = 128  # which gives it about as many parameters as the others, 100,000
+    lstm_width: run.Count = 128  # one such layer is about as large as the others' two
     num_heads: run.Count = 4  # of the transformer
     position: Literal["rotary", "alibi", "none", "sinusoidal", "learned"] = "rotary"  # how the transformer counts
     learning_rate: run.Positive = 5e-3  # at its height, after 100 steps; a cosine takes it to a tenth
@@ -249,9 +263,10 @@ def lengths_figure(outcome: run.Outcome, *, cfg: Config, lengths: np.ndarray, lo
             mean = [values[lengths == n].mean() for n in places]
             (named[NAMES[kind]],) = ax.plot(places, mean, color=color, marker=mark, markersize=3)
         ax.set(xlim=(0.5, places[-1] + 0.5), ylim=(-0.03, 1.12), yticks=np.linspace(0, 1, 6), xlabel=UNITS[cfg.task])
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes[0, 0].set_ylabel("share of test questions")
-    axes[0, 0].set_title("the whole answer is right")
-    axes[0, 1].set_title("a token is, after a right beginning")
+    axes[0, 0].set_title("the whole answer is right", fontsize=9)
+    axes[0, 1].set_title("a token is, after a right beginning", fontsize=9)
     figure.suptitle(TITLES[cfg.task], fontsize=10)
     figure.legend(named.values(), named, loc="outside lower center", ncols=len(named), fontsize=8, frameon=False)
     return figure
@@ -290,7 +305,8 @@ def examples_figure(outcome: run.Outcome, *, cfg: Config, examples: Mapping[str,
             for place, (token, wanted) in enumerate(zip(told, right, strict=True)):
                 color = "0.1" if token == wanted else plot.COLORS[1]
                 write(start + place + 0.5, line, algorithmic.ALPHABET[token], color=color)
-    ax.set(xlim=(-1, starts[-1]), ylim=(rows + 0.6, -2), title="Greedy answers to test questions")
+    ax.set(xlim=(-1, starts[-1]), ylim=(rows + 0.6, -2))
+    ax.set_title("Greedy answers to test questions", fontsize=10)
     ax.axis("off")
     return figure
 
