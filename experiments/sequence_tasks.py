@@ -94,8 +94,8 @@ CLAIMS = (
             metric=f"test/{kind}_exact",
             at_least=0.999,
             overrides={} if task == "addition" else {"task": task},
-            protocol=f"{task}, {NAMES[kind]}: whole answers, greedily decoded, to up to 200 test questions of each of the "
-            f"lengths in training, {lengths}; 3,000 steps of 64, one seed",
+            protocol=f"{task}, {NAMES[kind]}: whole answers, greedily decoded, to up to 200 test questions of each "
+            f"length in training, {lengths}; 3,000 steps of 64, one seed",
             reference="100 %, but for one answer in a thousand",
         )
         for task, (kind, lengths) in LEARNT.items()
