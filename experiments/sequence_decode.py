@@ -29,7 +29,7 @@ from jax import Array
 from matplotlib.figure import Figure
 
 from adl import data, run
-from adl.core import Algorithm, BadInput, Key, Mean, PyTree
+from adl.core import BadInput, Key, Mean, PyTree, beside
 from adl.data.tokens import Tokens
 from adl.nn.transformer import GPT
 from adl.run import plot
@@ -169,7 +169,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
         **({"speed": functools.partial(speed_figure, cfg=cfg, models=models, held=held)} if cfg.num_timed else {}),
     }
     return run.Experiment(
-        side_by_side({name: language_model(model, optimizer(cfg), axis=axis) for name, model in models.items()}),
+        beside({name: language_model(model, optimizer(cfg), axis=axis) for name, model in models.items()}),
         data.text.random_pieces(train, cfg.batch_size, length),
         probes={"test": probes["model"]},
         final=final,
@@ -185,25 +185,6 @@ def networks(cfg: Config, vocab_size: int) -> dict[str, nn.Module]:
         "judge": gpt(cfg.judge_layers, cfg.num_heads, cfg.width),
         "draft": gpt(cfg.draft_layers, cfg.num_heads, cfg.draft_width),
     }
-
-
-def side_by_side(algorithms: Mapping[str, Algorithm]) -> Algorithm:
-    """Algorithms that see the same batches; metrics of the first, and the others' with their names."""
-    first = next(iter(algorithms))
-
-    def init(key, batch):
-        keys = jax.random.split(key, len(algorithms))
-        return {name: alg.init(own, batch) for own, (name, alg) in zip(keys, algorithms.items(), strict=True)}
-
-    def step(key, state, batch):
-        moved, told = {}, {}
-        keys = jax.random.split(key, len(algorithms))
-        for own, (name, alg) in zip(keys, algorithms.items(), strict=True):
-            moved[name], metrics = alg.step(own, state[name], batch)
-            told |= {what if name == first else f"{name}_{what}": value for what, value in metrics.items()}
-        return moved, told
-
-    return Algorithm(init, step, {name: alg.axes for name, alg in algorithms.items()})
 
 
 def strategies(cfg: Config, models: Mapping[str, nn.Module]) -> dict[str, Callable]:
@@ -299,7 +280,7 @@ def label(name: str) -> str:
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """Surprise of the three networks at training pieces, and of the model at the held-out text."""
-    curves = {"model": "train/loss", "judge": "train/judge_loss", "draft": "train/draft_loss"}
+    curves = {"model": "train/model_loss", "judge": "train/judge_loss", "draft": "train/draft_loss"}
     title = "Surprise at the next character"
     return plot.curves(
         outcome, {**curves, "model, held-out": "test/loss"}, y_label="−log p (nats a character)", title=title

@@ -26,6 +26,7 @@ from adl.core import (
     Mean,
     alternate,
     average_params,
+    beside,
     data_mesh,
     descend,
     ensemble,
@@ -152,6 +153,11 @@ def bits(step: int) -> dict[str, np.ndarray]:
 
 def texts(step: int) -> dict[str, np.ndarray]:
     return {"token": (np.arange(9)[None] + np.arange(16)[:, None] + step) % 5}
+
+
+def answers(step: int) -> dict[str, np.ndarray]:
+    """The same, of which the second half counts, and of some rows less."""
+    return {**texts(step), "weight": (np.arange(8)[None] >= 4 + np.arange(16)[:, None] % 3).astype("f")}
 
 
 def reversed_texts(step: int) -> dict[str, np.ndarray]:
@@ -426,6 +432,7 @@ CASES = {
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
     "alternate": Case(phases, points, "loss"),
     "ensemble": Case(lambda axis: ensemble(least_squares(axis), 3), points, "loss"),
+    "beside": Case(lambda axis: beside({"one": least_squares(axis), "other": phases(axis)}), points, "loss"),
     "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
     "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),
     "classifier, views": Case(
@@ -441,6 +448,7 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "language_model": Case(functools.partial(predict_next, GPT(5, 8, 1, 2, 8)), texts, "loss"),
+    "language_model, weights": Case(functools.partial(predict_next, TokenModel(5, 8, TCN((8,)))), answers, "loss"),
     "language_model, experts": Case(
         lambda axis: predict_next(GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2, axis=axis)), axis),
         texts,

@@ -5,6 +5,7 @@ from adl.core.gradient import average_params, averaged, descend, scale_gradient
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import (
     alternate,
+    beside,
     ensemble,
     jitted,
     over_devices,
@@ -33,6 +34,7 @@ __all__ = [
     "alternate",
     "average_params",
     "averaged",
+    "beside",
     "data_mesh",
     "descend",
     "ensemble",

@@ -8,7 +8,7 @@ Keys follow the lifts. A lift that makes n runs or n steps takes n keys along th
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -66,6 +66,34 @@ def ensemble(alg: Algorithm, n: int) -> Algorithm:
         return state, jax.tree.map(lambda x: x.sum(0), metrics)
 
     return members._replace(step=step)
+
+
+def beside(algs: Mapping[str, Algorithm]) -> Algorithm:
+    """Different algorithms on the same batches as one: the state is `{name: state}`, each with keys of its own.
+
+    Each metric is told of each as "name_metric", and as "metric" merged over all that have it.
+
+    Args:
+      algs: algorithms by name.
+    """
+
+    def keys(key):
+        return dict(zip(algs, jax.random.split(key, len(algs)), strict=True))
+
+    def init(key, batch):
+        own = keys(key)
+        return {name: alg.init(own[name], batch) for name, alg in algs.items()}
+
+    def step(key, state, batch):
+        own, new, metrics = keys(key), {}, {}
+        for name, alg in algs.items():
+            new[name], told = alg.step(own[name], state[name], batch)
+            for metric, mean in told.items():
+                metrics[metric] = metrics[metric] + mean if metric in metrics else mean
+                metrics[f"{name}_{metric}"] = mean
+        return new, metrics
+
+    return Algorithm(init, step, {name: alg.axes for name, alg in algs.items()})
 
 
 def over_values(make: Callable[[PyTree], Algorithm], values: PyTree) -> Algorithm:

@@ -222,6 +222,28 @@ def responsibilities(r: np.ndarray, label: np.ndarray) -> Figure:
     )
 
 
+def attention(weights: np.ndarray, names: Sequence[str]) -> Figure:
+    """Where each head of each layer looks.
+
+    Args:
+      weights: `[layers, H, T, T]` in [0, 1], of the token in each column for the one in each row.
+      names: T tokens, as text.
+    """
+    num_layers, num_heads, length = weights.shape[:3]
+    figure, axes = panel(num_layers, num_heads, size=(2.0, 2.1))
+    rotation = 0 if len(max(names, key=len)) == 1 else 90
+    for (layer, head), ax in np.ndenumerate(axes):
+        image = ax.imshow(weights[layer, head], cmap="Blues", vmin=0, vmax=1)
+        ax.set_xticks(range(length), names, fontsize=4.5, family="monospace", rotation=rotation)
+        ax.set_yticks(range(length), names, fontsize=4.5, family="monospace")
+        ax.tick_params(length=0, pad=1)
+        ax.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8)
+    figure.supxlabel("token that is seen", fontsize=9)
+    figure.supylabel("token that asks", fontsize=9)
+    figure.colorbar(image, ax=axes, shrink=0.5, label="weight").ax.tick_params(labelsize=8)
+    return figure
+
+
 def image_grid(
     images: np.ndarray,
     *,

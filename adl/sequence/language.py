@@ -23,9 +23,10 @@ def language_model(
     """Maximum likelihood of texts, token by token.
 
     The state is a `Learner`; a batch is `{"token": [B, T + 1] int}`, of which the model sees the first T and predicts
-    the last T. A step reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The
-    model may drop units (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1
-    where all are equally liked.
+    the last T, and may hold a "weight" `[B, T]` >= 0 of each, such as 0 where a prompt or padding follows. A step
+    reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The model may drop units
+    (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1 where all are equally
+    liked.
 
     Args:
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
@@ -42,7 +43,7 @@ def language_model(
     def loss(key: Key, params, extras, batch):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
         logits, sown = model.apply({"params": params, **extras}, seen, rngs={"dropout": key}, mutable=["losses"])
-        return balanced(surprise(logits, following), sown, balance), extras
+        return balanced(surprise(logits, following, batch.get("weight")), sown, balance), extras
 
     return Algorithm(init, descend(loss, tx, axis))
 
@@ -114,6 +115,15 @@ def surprise(logits: Array, following: Array, weight: Array | None = None, size:
     counts = weight if size is None else weight * jnp.asarray(size)[following]
     correct = (logits.argmax(-1) == following).astype(losses.dtype)
     return {"loss": Mean((losses * weight).sum(), counts.sum()), "accuracy": Mean.of(correct, weight)}
+
+
+def exact_match(logits: Array, following: Array, weight: Array) -> Array:
+    """`[B]` whether the likeliest token is right wherever one counts, in a batch as of `surprise`.
+
+    Each is judged after a right beginning; all are right if and only if greedy decoding, which goes on from what it
+    said itself, says the same: it leaves the right way nowhere first.
+    """
+    return ((logits.argmax(-1) == following) | (weight == 0)).all(-1)
 
 
 # (token [B, T], carry) -> (logits [B, T, V], carry); of texts with padding also mask=[B, T], False there

@@ -12,6 +12,7 @@ from adl.core import (
     Learner,
     Mean,
     alternate,
+    beside,
     data_mesh,
     descend,
     ensemble,
@@ -119,6 +120,24 @@ def test_members_are_the_runs_of_their_keys_with_one_result():
     np.testing.assert_allclose(together.params["w"], alone.params["w"], rtol=1e-5)
     assert len(np.unique(each["loss"].value)) == 3
     np.testing.assert_allclose(merged["loss"].value, each["loss"].value.mean(), rtol=1e-5)
+
+
+def test_algorithms_beside_each_other_are_each_alone():
+    """Each with its keys, its split state and its metrics; those that several have are merged."""
+    alg = beside({"slow": regression(0.01), "fast": regression(0.1), "chains": chains()})
+    assert alg.axes == {"slow": None, "fast": None, "chains": {"scale": None, "chains": 1}}
+    state, metrics = run(jitted(alg))
+    loss = []
+    for index, (name, own) in enumerate({"slow": regression(0.01), "fast": regression(0.1)}.items()):
+        learner = own.init(jax.random.split(KEY, 3)[index], BATCH)
+        for _ in range(3):
+            learner, alone = own.step(KEY, learner, BATCH)
+        np.testing.assert_allclose(state[name].params["w"], learner.params["w"], rtol=1e-5)
+        np.testing.assert_allclose(metrics[f"{name}_loss"].value, alone["loss"].value, rtol=1e-5)
+        loss.append(alone["loss"].value)
+    np.testing.assert_allclose(metrics["loss"].value, np.mean(loss), rtol=1e-5)
+    np.testing.assert_allclose(metrics["chains_mean"].value, metrics["mean"].value)
+    assert metrics["loss"].count == 32
 
 
 def test_lifts_compose():

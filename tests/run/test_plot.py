@@ -126,3 +126,12 @@ def test_heat_map_has_a_cell_for_each_entry():
     ax = figure.axes[0]
     np.testing.assert_array_equal(ax.images[0].get_array(), counts)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["7", "8", "9"] and ax.images[0].get_clim() == (0, 5)
+
+
+def test_attention_has_a_panel_for_each_head_of_each_layer():
+    weights = np.random.default_rng(0).random((2, 3, 4, 4))
+    figure = plot.attention(weights, ["a", "b", "the", "."])
+    for (layer, head), ax in zip(np.ndindex(2, 3), figure.axes, strict=False):
+        np.testing.assert_array_equal(ax.images[0].get_array(), weights[layer, head])
+        assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "the", "."]
+        assert ax.get_xticklabels()[0].get_rotation() == 90  # a name is longer than a character

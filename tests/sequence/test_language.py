@@ -14,7 +14,7 @@ from adl.nn.experts import Experts
 from adl.nn.recurrent import Recurrents, gru
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
-from adl.sequence.language import language_model, sliding, truncated_bptt, whole_text
+from adl.sequence.language import exact_match, language_model, sliding, truncated_bptt, whole_text
 
 MODEL = GPT(vocab_size=7, max_length=12, num_layers=1, num_heads=2, width=16)
 COUNTING = (np.arange(13)[None] + np.arange(16)[:, None]) % 7  # each token is the last one's successor
@@ -31,6 +31,43 @@ def test_the_loss_is_the_surprise_at_the_next_token():
     assert metrics["loss"].count == 48
     np.testing.assert_allclose(metrics["loss"].value, want.mean(), rtol=1e-5)
     np.testing.assert_allclose(metrics["accuracy"].value, (logits.argmax(-1) == following).mean())
+
+
+def test_what_weighs_nothing_does_not_count():
+    """A step on rows that are right up to padding is the same, whatever the padding is."""
+    algorithm = jitted(language_model(MODEL, optax.sgd(0.1)))
+    token, weight = np.random.default_rng(0).integers(0, 7, (4, 13)), np.ones((4, 12), np.float32)
+    weight[:, 8:], weight[:2, :3] = 0, 0
+    other = np.where(np.arange(13)[None] < 9, token, 0)
+    steps = []
+    for tokens in (token, other):
+        learner = algorithm.init(jax.random.key(0), {"token": tokens})
+        steps.append(algorithm.step(jax.random.key(1), learner, {"token": tokens, "weight": weight}))
+    (first, metrics), (second, _) = steps
+    jax.tree.map(functools.partial(np.testing.assert_allclose, atol=1e-7), first.params, second.params)
+    learner = algorithm.init(jax.random.key(0), {"token": token})
+    logits = np.asarray(MODEL.apply(learner.variables, token[:, :-1]), np.float64)
+    nats = -np.take_along_axis(log_softmax(logits, -1), token[:, 1:, None], -1)[..., 0]
+    assert metrics["loss"].count == weight.sum() == 26
+    np.testing.assert_allclose(metrics["loss"].total, nats[weight > 0].sum(), rtol=1e-5)
+
+
+def test_a_match_is_exact_where_greedy_decoding_says_the_same():
+    learner = language_model(MODEL, optax.sgd(0.0)).init(jax.random.key(4), {"token": COUNTING})
+    logits = jax.jit(functools.partial(MODEL.apply, learner.variables))
+    generator = np.random.default_rng(2)
+    greedy = generator.integers(0, 7, (64, 13))
+    for place in range(4, 9):  # the answer, which goes on from what it said
+        greedy[:, place] = logits(greedy[:, :-1])[:, place - 1].argmax(-1)
+    told = greedy.copy()
+    wrong = generator.random((64, 13)) < 0.1
+    told[wrong] = (told[wrong] + 1) % 7
+    told[:, :4] = greedy[:, :4]
+    weight = np.zeros((64, 12), np.float32)
+    weight[:, 3:8] = 1
+    want = (told[:, 4:9] == greedy[:, 4:9]).all(1)
+    assert 10 < want.sum() < 60
+    np.testing.assert_array_equal(exact_match(logits(told[:, :-1]), told[:, 1:], weight), want)
 
 
 def test_the_loss_of_experts_holds_their_balance():

@@ -1,0 +1,50 @@
+"""Networks by name: every one reads a text at once as it does token by token."""
+
+import typing
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from adl.core import tree
+from adl.sequence.networks import Kind, attention_weights, network
+
+SIZE = {"num_layers": 2, "width": 8, "length": 9, "num_heads": 2}
+TOKEN = np.random.default_rng(0).integers(0, 5, (3, 9))
+
+
+@pytest.mark.parametrize("kind", typing.get_args(Kind))
+def test_a_text_in_pieces_is_the_text(kind):
+    model = network(kind, 5, position="rotary", **SIZE)
+    variables = jax.jit(model.init)(jax.random.key(0), TOKEN)
+    whole = model.apply(variables, TOKEN)
+    assert whole.shape == (3, 9, 5) and whole.dtype == jnp.float32
+    first, cache = model.apply(variables, TOKEN[:, :4], cache=model.empty_cache(3))
+    second, _ = model.apply(variables, TOKEN[:, 4:], cache=cache)
+    np.testing.assert_allclose(whole, jnp.concatenate([first, second], 1), atol=1e-5)
+
+
+def test_options_are_those_of_the_network():
+    """Layers, dropout and precision reach every kind."""
+    for kind in typing.get_args(Kind):
+        count = [
+            tree.count(jax.eval_shape(network(kind, 5, **{**SIZE, "num_layers": n}).init, jax.random.key(0), TOKEN))
+            for n in (1, 2, 3)
+        ]
+        assert count[2] - count[1] == count[1] - count[0] > 100
+        model = network(kind, 5, dropout=0.5, dtype=jnp.bfloat16, **SIZE)
+        variables = jax.jit(model.init)(jax.random.key(0), TOKEN)
+        exact = network(kind, 5, **SIZE).apply(variables, TOKEN)
+        kept, dropped = (model.apply(variables, TOKEN, rngs=rngs) for rngs in ({}, {"dropout": jax.random.key(1)}))
+        assert 0 < np.abs(kept - exact).max() < 0.1 * np.abs(exact).max()
+        assert np.abs(dropped - kept).max() > 0.1 * np.abs(exact).max()
+
+
+def test_weights_of_attention_are_shares_of_what_came_before():
+    model = network("gpt", 5, position="rotary", **SIZE)
+    variables = jax.jit(model.init)(jax.random.key(0), TOKEN)
+    weights = attention_weights(model, variables, jnp.asarray(TOKEN[0]))
+    assert weights.shape == (2, 2, 9, 9)
+    np.testing.assert_allclose(weights.sum(-1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(np.triu(weights, 1), 0)
