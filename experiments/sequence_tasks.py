@@ -11,9 +11,12 @@ on. An answer counts if every token of it is right, and its end. What is asked: 
     python -m experiments.sequence_tasks --task sort --models ssm lstm
     python -m experiments.sequence_tasks --task modular --num_seeds 3
 
-Expected: test questions answered wholly right, of the lengths in training | of lengths beyond, up to four times that:
+Expected: per cent of the test questions answered wholly right, of the lengths in training | of those beyond, up to
+four times as long; one seed, 3.5 to 5 minutes a task on 2 busy cores:
 
-    TABLE
+                         transformer    LSTM           linear recurrence
+    addition (3 digits)  100.0 | 0.0    90.4 | 0.0     100.0 | 0.0
+    modular (5 numbers)  61.7 | 22.0    100.0 | 87.6   82.3 | 23.7
 """
 
 import functools
