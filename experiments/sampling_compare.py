@@ -19,7 +19,7 @@ import functools
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,7 @@ WIDE = 6.0  # standard deviation of the reference that tempering and annealing b
 LADDER = (0.0, 0.05, 0.15, 0.4, 1.0)  # inverse temperatures of the replicas
 LEAPFROG = 8  # steps of HMC's trajectories
 POPULATIONS = ("annealed", "smc")  # one draw a particle, and the normaliser
+Method = Literal["ula", "random_walk", "slice_sampler", "mala", "hmc", "nuts", "tempering", "annealed", "smc"]
 
 
 class Target(NamedTuple):
@@ -87,10 +88,7 @@ class Config(run.Config):
     num_steps: run.Count = 500  # warm-up transitions of a chain, and steps of the annealing
     steps_per_call: run.Count = 50
     log_every: run.Count = 50
-    methods: tuple[str, ...] = (
-        *("ula", "random_walk", "slice_sampler", "mala", "hmc", "nuts", "tempering"),
-        *POPULATIONS,
-    )  # which samplers, of these
+    methods: tuple[Method, ...] = get_args(Method)  # which samplers
     num_chains: run.Count = 16  # split over devices
     num_particles: run.Count = 1024  # of the populations, split over devices
     num_draws: run.Count = 2000  # of a chain, after the warm-up; all are kept

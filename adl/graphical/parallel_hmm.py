@@ -20,7 +20,7 @@ from adl.core.types import Array
 from adl.graphical.hmm import Chain, Filtered, Smoothed, advance, lanes, retreat
 from adl.prob.special import safe_log, safe_ratio
 
-BLOCKS = 128  # on CPU about the best of 64 ... 512 for T = 4,096
+BLOCKS = 256  # on CPU the best of 64 ... 512 for T = 4,096
 
 
 def forward(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> Filtered:

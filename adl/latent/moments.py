@@ -28,7 +28,7 @@ class Moments(NamedTuple):
 
 def nothing(x: Array, weight: Array) -> Moments:
     """Moments of no points, to count from: near the points `x [B, D]`, of weights `[B]`, nothing cancels."""
-    mean = jnp.where(weight[:, None] > 0, weight[:, None] * x, 0).sum(0) / weight.sum()
+    mean = matmul(weight, x) / weight.sum()
     return Moments(jnp.zeros_like(mean, shape=()), mean, jnp.zeros_like(mean, shape=(x.shape[1],) * 2))
 
 

@@ -118,7 +118,7 @@ def _in_one_line(box: str) -> str:
 
 
 def check(config: Config) -> None:
-    """Every field within the range that its annotation names.
+    """Every field within the range that its annotation names, and no data set where none is read.
 
     Raises:
       BadInput: naming the field, its value and its range.
@@ -127,6 +127,8 @@ def check(config: Config) -> None:
         value = getattr(config, name)
         if value not in wanted:
             raise BadInput(f"--{name} {value}: it must be {wanted}")
+    if config.dataset and not type(config)().dataset:
+        raise BadInput(f"--dataset {config.dataset}: this experiment makes its own data, and has none to choose")
     mesh_axes(config)
     for point in grid(config):
         check(dataclasses.replace(config, sweep=(), **point))

@@ -126,7 +126,8 @@ def exact_match(logits: Array, following: Array, weight: Array) -> Array:
     return ((logits.argmax(-1) == following) | (weight == 0)).all(-1)
 
 
-Read = Callable[[Array, PyTree], tuple[Array, PyTree]]  # (token [B, T], carry) -> (logits [B, T, V], carry)
+# (token [B, T], carry) -> (logits [B, T, V], carry); of texts with padding also mask=[B, T], False there
+Read = Callable[..., tuple[Array, PyTree]]
 
 
 def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *, size: Array | None = None) -> Probe:
@@ -156,39 +157,11 @@ def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *
     return probe
 
 
-def sample(key: Key, read: Read, carry: PyTree, prompt: Array, num_tokens: int, *, temperature: float = 1.0) -> Array:
-    """Texts that the model makes up, token by token, each drawn from softmax(logits / temperature).
-
-    Args:
-      key: consumed.
-      read: of one token at a time.
-      carry: of B rows.
-      prompt: `[B, P]` integers that come before, P >= 1.
-      num_tokens: N >= 0.
-      temperature: > 0; 1 is the model itself, less is surer.
-    Returns:
-      `[B, N]` integers.
-    """
-
-    def consume(carry, token):
-        logits, carry = read(token[:, None], carry)
-        return carry, logits[:, 0]
-
-    def draw(state, key):
-        carry, logits = state
-        token = jax.random.categorical(key, logits / temperature)
-        return consume(carry, token), token
-
-    carry, logits = lax.scan(consume, carry, prompt.T)
-    _, tokens = lax.scan(draw, (carry, logits[-1]), jax.random.split(key, num_tokens))
-    return tokens.T
-
-
 class Window(NamedTuple):
     """Carry of `sliding`: the last tokens."""
 
     token: Array  # [B, T], those that count first
-    count: Array  # [] how many count
+    count: Array  # [B] how many count
 
 
 def sliding(logits: Callable[[Array], Array], size: int, length: int) -> tuple[Read, Window]:
@@ -199,14 +172,20 @@ def sliding(logits: Callable[[Array], Array], size: int, length: int) -> tuple[R
       size: rows B.
       length: T >= 1.
     Returns:
-      `(read, carry)`, where `read` takes a single token `[B, 1]`.
+      `(read, carry)`. Many tokens at once are read one after the other.
     """
 
-    def read(token, window):
-        is_full = window.count == length
-        last = jnp.where(is_full, jnp.roll(window.token, -1, 1), window.token)
-        place = jnp.where(is_full, length - 1, window.count)
-        last = lax.dynamic_update_slice_in_dim(last, token.astype(last.dtype), place, 1)
-        return lax.dynamic_slice_in_dim(logits(last), place, 1, 1), Window(last, place + 1)
+    def one(window: Window, given: tuple[Array, Array]) -> tuple[Window, Array]:
+        token, is_real = given
+        last = jnp.where((window.count == length)[:, None], jnp.roll(window.token, -1, 1), window.token)
+        place = jnp.minimum(window.count, length - 1)[:, None]
+        last = jnp.where(jnp.arange(length)[None] == place, token[:, None].astype(last.dtype), last)
+        new = Window(jnp.where(is_real[:, None], last, window.token), jnp.where(is_real, place[:, 0] + 1, window.count))
+        return new, jnp.take_along_axis(logits(last), place[..., None], 1)[:, 0]
 
-    return read, Window(jnp.zeros((size, length), jnp.int32), jnp.zeros((), jnp.int32))
+    def read(token: Array, window: Window, mask: Array | None = None) -> tuple[Array, Window]:
+        mask = jnp.ones_like(token, bool) if mask is None else mask
+        window, seen = lax.scan(one, window, (token.T, mask.T))
+        return seen.swapaxes(0, 1), window
+
+    return read, Window(jnp.zeros((size, length), jnp.int32), jnp.zeros(size, jnp.int32))

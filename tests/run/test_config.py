@@ -56,6 +56,7 @@ def test_unknown_words_are_told_in_one_line(words, message):
     [
         ({"num_steps": 0}, "--num_steps 0: it must be >= 1"),
         ({"seed": -1}, "--seed -1: it must be >= 0"),
+        ({"dataset": "digits"}, "--dataset digits: this experiment makes its own data"),
         ({"learning_rate": 0.0}, "--learning_rate 0.0: it must be > 0"),
         ({"learning_rate": float("nan")}, "--learning_rate nan: it must be > 0"),
         ({"decay": 1.0}, r"--decay 1.0: it must be in \[0, 1\)"),
