@@ -11,9 +11,14 @@ on. An answer counts if every token of it is right, and its end. What is asked: 
     python -m experiments.sequence_tasks --task sort --models ssm lstm
     python -m experiments.sequence_tasks --task modular --num_seeds 3
 
-Expected: test questions answered wholly right, of the lengths in training | of lengths beyond, up to four times that:
+Expected: per cent of the test questions answered wholly right, of the lengths in training | of those beyond, up to
+four times as long; one seed, 3.5 to 9 minutes a task on two cores that others used, too:
 
-    TABLE
+                         transformer    LSTM           linear recurrence
+    addition (3 digits)  100.0 | 0.0    90.4 | 0.0     100.0 | 0.0
+    reverse (8 digits)   100.0 | 0.0    100.0 | 9.3    100.0 | 0.2
+    sort (8 digits)      99.7 | 15.4    100.0 | 22.8   100.0 | 3.8
+    modular (5 numbers)  61.7 | 22.0    100.0 | 87.6   82.3 | 23.7
 """
 
 import functools
