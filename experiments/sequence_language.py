@@ -43,9 +43,9 @@ from adl import data, run
 from adl.core import PyTree
 from adl.data.tokens import Tokens
 from adl.run import plot
+from adl.sequence.causal import Kind, attention_weights, network
 from adl.sequence.decode import drawn, generate, temperature
 from adl.sequence.language import language_model, sliding, truncated_bptt, whole_text
-from adl.sequence.networks import Kind, attention_weights, network
 
 AT_ONCE = 4096  # tokens of an evaluation's batch
 MOST_COUNTED = 6  # tokens of the longest context whose followers are counted, for comparison

@@ -38,8 +38,8 @@ from adl import data, run
 from adl.core import BadInput, Learner, Mean, Probe, beside, full_pass
 from adl.data import algorithmic
 from adl.run import plot
+from adl.sequence.causal import Kind, attention_weights, network
 from adl.sequence.language import exact_match, language_model, surprise
-from adl.sequence.networks import Kind, attention_weights, network
 
 LONGEST = {"addition": 3, "addition_forward": 3, "reverse": 8, "sort": 8, "modular": 5}  # in training
 AT_ONCE = 100  # questions of an evaluation's batch

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adl.core import tree
-from adl.sequence.networks import Kind, attention_weights, network
+from adl.sequence.causal import Kind, attention_weights, network
 
 SIZE = {"num_layers": 2, "width": 8, "length": 9, "num_heads": 2}
 TOKEN = np.random.default_rng(0).integers(0, 5, (3, 9))
