@@ -1,6 +1,7 @@
 """From the command line to a run: what every `python -m experiments.NAME` does."""
 
 import contextlib
+import ctypes
 import dataclasses
 import json
 import mmap
@@ -19,6 +20,9 @@ from adl.run.experiment import Experiment
 from adl.run.fit import Interrupted, RunFailed, fit
 from adl.run.program import Program
 
+# Of glibc's mallopt: M_ARENA_MAX, without which threads' heaps map whatever is large; M_MMAP_THRESHOLD, which is the
+# size from which memory is mapped anew; M_TRIM_THRESHOLD, free memory from which the heap is given back.
+MALLOC = {-8: 1, -3: 2**29, -1: 2**31 - 1}
 # Kernel gradients of convolutions run up to 2.5 times faster on CPU with it (jaxlib 0.10).
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type=reduce"
 # Of virtual devices, which share one pool of threads: collectives that may run at once can starve, and then wait for
@@ -132,7 +136,8 @@ def _require_same(folder: Path, config: Config, name: str) -> None:
 
 
 def prepare() -> None:
-    """Settings that must be made before JAX starts: flags for the CPU, and the persistent compilation cache."""
+    """Settings that must be made before JAX starts: memory, flags for the CPU, and the persistent compilation cache."""
+    _keep_memory()
     flags = os.environ.get("XLA_FLAGS", "")
     has_virtual = "xla_force_host_platform_device_count" in flags
     wanted = VIRTUAL_FLAGS if has_virtual else [] if flags else [CPU_FLAG]
@@ -146,6 +151,18 @@ def prepare() -> None:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "adl" / "xla"
         jax.config.update("jax_compilation_cache_dir", str(cache))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+def _keep_memory() -> None:
+    """Has the C library of Linux keep what is freed, up to 512 MiB at a time, in one heap for all threads.
+
+    XLA on CPU asks for its temporaries anew in each step, and the library would map fresh pages for them: 90,000 page
+    faults, and 1.4 times the time, in a step of a transformer of 10M parameters.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:  # glibc, not musl
+        for parameter, value in MALLOC.items():
+            mallopt(parameter, value)
 
 
 def jaxlib_knows(flag: str) -> bool:
