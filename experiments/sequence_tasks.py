@@ -22,23 +22,25 @@ four times as long; one seed, 3.5 to 9 minutes a task on two cores that others u
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
-from jax import Array, lax
+from jax import Array
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from adl import data, run
-from adl.core import BadInput, Learner, Mean, Probe, beside, full_pass
+from adl.core import BadInput, Learner, Mean, Probe, PyTree, beside, full_pass
 from adl.data import algorithmic
 from adl.run import plot
 from adl.sequence.causal import Kind, attention_weights, network
+from adl.sequence.decode import generate, reading
 from adl.sequence.language import exact_match, language_model, surprise
 
 LONGEST = {"addition": 3, "addition_forward": 3, "reverse": 8, "sort": 8, "modular": 5}  # in training
@@ -151,10 +153,7 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     def decoded(key, state):
         """What each network answers by itself, token by token, to some questions."""
         token, is_answer = jnp.asarray(examples["token"]), examples["weight"] > 0
-        return {
-            kind: greedy(functools.partial(model.apply, state[kind].variables), token, is_answer)
-            for kind, model in models.items()
-        }
+        return {kind: answered(model, state[kind].variables, token, is_answer) for kind, model in models.items()}
 
     final = {"test": judge(test), "examples": decoded}
     figures = {
@@ -228,17 +227,15 @@ def shown(task: str, farthest: int, length: int) -> dict[str, np.ndarray]:
     return found.take(np.concatenate(rows))
 
 
-def greedy(read: Callable[[Array], Array], token: Array, is_answer: np.ndarray) -> Array:
-    """`token` `[N, T + 1]` with what a model says where `is_answer` `[N, T]`, each after what it said before.
-
-    All places at once, as often as there are places: what follows a beginning that stays as it is will stay, too.
-    """
-
-    def better(_, said):
-        return said.at[:, 1:].set(jnp.where(is_answer, read(said[:, :-1]).argmax(-1), said[:, 1:]))
-
-    blank = token.at[:, 1:].set(jnp.where(is_answer, algorithmic.END, token[:, 1:]))
-    return lax.fori_loop(0, int(is_answer.sum(1).max()), better, blank)
+def answered(model: nn.Module, variables: PyTree, token: Array, is_answer: np.ndarray) -> Array:
+    """`token` `[N, T + 1]` with what a model says greedily where `is_answer` `[N, T]`, after what it said before."""
+    is_asked = np.arange(is_answer.shape[1])[None] <= is_answer.argmax(1)[:, None]  # up to "="
+    length, count = int(is_asked.sum(1).max()), int(is_answer.sum(1).max())
+    cache = model.empty_cache(len(token), length + count - 1)
+    prompt, mask = token[:, :length], is_asked[:, :length]
+    said = generate(jax.random.key(0), reading(model, variables), cache, prompt, count, mask=mask).token
+    place = np.maximum(np.cumsum(is_answer, 1) - 1, 0).clip(max=count - 1)
+    return token.at[:, 1:].set(jnp.where(is_answer, jnp.take_along_axis(said, place, 1), token[:, 1:]))
 
 
 def lengths_figure(outcome: run.Outcome, *, cfg: Config, lengths: np.ndarray, longest: int) -> Figure:
