@@ -309,9 +309,9 @@ def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), cartpole(), num_envs=16, horizon=32, axis=axis)
 
 
-def predict_next(model: nn.Module, axis: str | None) -> Algorithm:
+def predict_next(model: nn.Module, axis: str | None, **options) -> Algorithm:
     # Softmax does not see the keys' bias: its gradient is rounding, which a small epsilon would blow up to full steps.
-    return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis)
+    return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis, **options)
 
 
 def translate(axis: str | None) -> Algorithm:
@@ -448,6 +448,9 @@ CASES = {
         functools.partial(autoencode, dreg, num_samples=3, num_backward=2), images, "loss", is_deterministic=False
     ),
     "language_model": Case(functools.partial(predict_next, GPT(5, 8, 1, 2, 8)), texts, "loss"),
+    "language_model, microbatches": Case(
+        functools.partial(predict_next, GPT(5, 8, 1, 2, 8), microbatches=2), texts, "loss"
+    ),
     "language_model, weights": Case(functools.partial(predict_next, TokenModel(5, 8, TCN((8,)))), answers, "loss"),
     "language_model, experts": Case(
         lambda axis: predict_next(GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2, axis=axis)), axis),

@@ -18,7 +18,12 @@ from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, desc
 
 
 def language_model(
-    model: nn.Module, tx: optax.GradientTransformation, *, balance: float = 0.01, axis: str | None = None
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    balance: float = 0.01,
+    microbatches: int = 1,
+    axis: str | None = None,
 ) -> Algorithm:
     """Maximum likelihood of texts, token by token.
 
@@ -32,6 +37,7 @@ def language_model(
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
       tx: optax transformation.
       balance: >= 0, weight in the loss of each layer's `balance`, as `nn.experts.Experts` sow it: nats.
+      microbatches: as in `core.descend`.
       axis: as in `core.descend`.
 
     Source: Bengio et al. 2003, JMLR 3, section 2.
@@ -45,7 +51,7 @@ def language_model(
         logits, sown = model.apply({"params": params, **extras}, seen, rngs={"dropout": key}, mutable=["losses"])
         return balanced(surprise(logits, following, batch.get("weight")), sown, balance), extras
 
-    return Algorithm(init, descend(loss, tx, axis))
+    return Algorithm(init, descend(loss, tx, axis, microbatches=microbatches))
 
 
 def balanced(metrics: Metrics, sown: PyTree, weight: float) -> Metrics:

@@ -20,7 +20,12 @@ LARGE = {"num_layers": 6, "num_heads": 6, "width": 384, "max_length": 256}
 
 
 def contenders(
-    model: dict[str, int] = SMALL, *, batch_size: int = 12, num_steps: int = 10, vocab_size: int = 66
+    model: dict[str, int] = SMALL,
+    *,
+    batch_size: int = 12,
+    num_steps: int = 10,
+    vocab_size: int = 66,
+    microbatches: int = 1,
 ) -> Contenders:
     """Steps of AdamW with clipped gradients on random tokens, from the same weights; in milliseconds a step.
 
@@ -34,7 +39,8 @@ def contenders(
         optax.clip_by_global_norm(1.0),
         optax.adamw(1e-3, b2=0.99, weight_decay=0.1, mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params)),
     )
-    algorithm, key = jitted(repeated(language_model(network, tx), num_steps)), jax.random.key(0)
+    algorithm = jitted(repeated(language_model(network, tx, microbatches=microbatches), num_steps))
+    key = jax.random.key(0)
     batches = jax.device_put({"token": token})
     state = [algorithm.init(key, batches)]
     params = jax.tree.map(np.array, state[0].params)

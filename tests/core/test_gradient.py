@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from adl.core import Learner, Mean, average_params, averaged, descend, scale_gradient, tree
+from adl.core import BadInput, Learner, Mean, average_params, averaged, descend, scale_gradient, tree
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3)), "float32")
 Y = X @ jnp.array([1.0, -2.0, 0.5])
@@ -54,6 +54,56 @@ def test_accumulated_gradients_are_those_of_the_large_batch():
         part = slice(start, start + 2)
         got, _ = descend(loss, small)(None, got, (X[part], Y[part], ones[part]))
     np.testing.assert_allclose(got.params["w"], want.params["w"], rtol=1e-5)
+
+
+def test_microbatches_that_count_differently_give_the_exact_gradient():
+    """Parts of 0, 1, 2 and 3 counted examples, where a mean of means would be another gradient."""
+    weight = jnp.array([0.0, 1, 2, 3, 0, 0, 0, 0])
+    learner = Learner.create({"params": PARAMS}, optax.adam(0.1))
+    want, told = descend(loss, optax.adam(0.1))(jax.random.key(0), learner, (X, Y, weight))
+    update = descend(loss, optax.adam(0.1), microbatches=4)
+    got, of_parts = jax.jit(update)(jax.random.key(0), learner, (X, Y, weight))
+    np.testing.assert_allclose(got.params["w"], want.params["w"], rtol=1e-5)
+    np.testing.assert_allclose(of_parts["loss"], told["loss"], rtol=1e-5)
+
+
+def test_microbatches_hand_on_their_extras_and_have_keys_of_their_own():
+    def noisy(key, params, extras, x):
+        noise = jax.random.normal(key, ())
+        extras = {"seen": extras["seen"] * 10 + x[0], "noise": extras["noise"] + noise}
+        return {"loss": Mean.of(params["w"].sum() * noise * jnp.ones(len(x)))}, extras
+
+    variables = {"params": PARAMS, "seen": jnp.array(0.0), "noise": jnp.array(0.0)}
+    learner = Learner.create(variables, optax.sgd(1.0))
+    got, _ = descend(noisy, optax.sgd(1.0), microbatches=3)(jax.random.key(1), learner, jnp.array([1.0, 2, 3, 1, 2, 3]))
+    assert got.extras["seen"] == 123
+    noise = [float(jax.random.normal(key)) for key in jax.random.split(jax.random.key(1), 3)]
+    np.testing.assert_allclose(got.extras["noise"], sum(noise), rtol=1e-5)
+    np.testing.assert_allclose(got.params["w"], -np.mean(noise), rtol=1e-5)
+
+
+def test_microbatches_take_less_memory():
+    def deep(key, params, extras, x):
+        for _ in range(8):
+            x = jnp.tanh(x @ params["w"])
+        return {"loss": Mean.of(x)}, extras
+
+    learner = Learner.create({"params": {"w": jnp.eye(16)}}, optax.sgd(0.1))
+    whole, parts = (
+        jax.jit(descend(deep, optax.sgd(0.1), microbatches=n))
+        .lower(jax.random.key(0), learner, jnp.ones((1024, 16)))
+        .compile()
+        .memory_analysis()
+        .temp_size_in_bytes
+        for n in (1, 16)
+    )
+    assert parts < whole / 3
+
+
+def test_microbatches_must_divide_the_batch():
+    learner = Learner.create({"params": PARAMS}, optax.sgd(0.1))
+    with pytest.raises(BadInput, match="a batch of 8 does not divide by 3 microbatches"):
+        descend(loss, optax.sgd(0.1), microbatches=3)(jax.random.key(0), learner, (X, Y, jnp.ones(8)))
 
 
 def test_average_of_parameters_is_the_loop():
