@@ -32,8 +32,8 @@ def descend(
       axis: name of the mapped axis that the step will run under (pmap), or None: one device, or the compiler
         inserts the reduction.
       microbatches: equal parts of the batch whose gradients are computed one after the other and summed: the same
-        gradient in less memory, which on CPU is also faster where one part stays in the cache. Each part has a key of
-        its own, and finds the extras that the part before left.
+        gradient in less memory, which on CPU can also be faster, as the parts use it again. Each part has a key of its
+        own, and finds the extras that the part before left.
     Returns:
       `update(key, learner, *batch) -> (learner, metrics)`; metrics are of this device: `over_devices` sums them.
     Raises:
