@@ -1,5 +1,7 @@
 """A benchmark that cannot run says so in one line, and what to install."""
 
+import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from experiments import bench
+from experiments.benchmarks import apart
 
 ROOT = Path(__file__).parent.parent
 WITHOUT = """
@@ -41,3 +44,16 @@ def test_unknown_benchmark_is_one_line(capsys):
     printed = capsys.readouterr().err
     assert printed.startswith("error: no benchmark mixtur; there are ")
     assert printed.endswith("; did you mean mixture?\n") and printed.count("\n") == 1
+
+
+def counting(start):
+    counter = itertools.count(start)
+    return lambda: (os.getpid(), next(counter))
+
+
+def test_contenders_apart_have_a_process_each_and_keep_their_state():
+    first, second = apart(counting, 5), apart(counting, 7)
+    (one, five), (other, seven) = first(), second()
+    assert len({one, other, os.getpid()}) == 3
+    assert (five, seven) == (5, 7)
+    assert first() == (one, 6)

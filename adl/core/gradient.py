@@ -31,9 +31,9 @@ def descend(
       tx: optax transformation; it also receives the extra argument `value` (the loss) if it takes any.
       axis: name of the mapped axis that the step will run under (pmap), or None: one device, or the compiler
         inserts the reduction.
-      microbatches: equal parts of the batch whose gradients are computed one after the other and summed: the same
-        gradient in less memory, which on CPU can also be faster, as the parts use it again. Each part has a key of its
-        own, and finds the extras that the part before left.
+      microbatches: equal parts of the batch whose gradients are computed one after the other and summed, in less
+        memory. The gradient is the same where the total is a sum over examples; not where these meet, as in batch
+        statistics. Each part has a key of its own, and finds the extras that the part before left.
     Returns:
       `update(key, learner, *batch) -> (learner, metrics)`; metrics are of this device: `over_devices` sums them.
     Raises:

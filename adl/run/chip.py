@@ -55,7 +55,9 @@ def tpu(topology: str) -> tuple[Chip, Sequence[Any]]:
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_ACCELERATOR_TYPE", "v5litepod-16")
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
-    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")  # it describes chips and takes none: two plans may at once
+    os.environ.setdefault(
+        "ALLOW_MULTIPLE_LIBTPU_LOAD", "1"
+    )  # chips are described, not taken: two plans may run at once
     from jax.experimental import topologies
 
     host = [min(side, 2) for side in sides[:2]] + [1]

@@ -57,7 +57,7 @@ def test_accumulated_gradients_are_those_of_the_large_batch():
 
 
 def test_microbatches_that_count_differently_give_the_exact_gradient():
-    """Parts of 0, 1, 2 and 3 counted examples, where a mean of means would be another gradient."""
+    """Parts of weight 0, 1, 2 and 3, where a mean of means would be another gradient."""
     weight = jnp.array([0.0, 1, 2, 3, 0, 0, 0, 0])
     learner = Learner.create({"params": PARAMS}, optax.adam(0.1))
     want, told = descend(loss, optax.adam(0.1))(jax.random.key(0), learner, (X, Y, weight))
