@@ -1,6 +1,6 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import layout, lift, tree
+from adl.core import buffer, layout, lift, tree
 from adl.core.gradient import average_params, averaged, descend, scale_gradient
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import (
@@ -35,6 +35,7 @@ __all__ = [
     "average_params",
     "averaged",
     "beside",
+    "buffer",
     "data_mesh",
     "descend",
     "ensemble",
