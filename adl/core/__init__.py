@@ -16,12 +16,28 @@ from adl.core.lift import (
     trace,
 )
 from adl.core.statistics import accumulate, full_pass, gathered, standardise
-from adl.core.types import Algorithm, BadInput, Batch, Key, Learner, Lift, Mean, Metrics, Probe, PyTree, State
+from adl.core.types import (
+    Algorithm,
+    BadInput,
+    Batch,
+    Batches,
+    Key,
+    Learner,
+    Lift,
+    Mean,
+    Metrics,
+    Probe,
+    PyTree,
+    SharedBatches,
+    State,
+    World,
+)
 
 __all__ = [
     "Algorithm",
     "BadInput",
     "Batch",
+    "Batches",
     "Key",
     "Learner",
     "Lift",
@@ -29,7 +45,9 @@ __all__ = [
     "Metrics",
     "Probe",
     "PyTree",
+    "SharedBatches",
     "State",
+    "World",
     "accumulate",
     "alternate",
     "average_params",

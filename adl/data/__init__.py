@@ -2,11 +2,13 @@
 
 from adl.data import image, text, tokens, toys, views
 from adl.data.batches import Batches, filled, padded, shuffled, streamed
+from adl.data.outside import Outside
 from adl.data.source import load
 from adl.data.split import Split, StoredSplit
 
 __all__ = [
     "Batches",
+    "Outside",
     "Split",
     "StoredSplit",
     "filled",

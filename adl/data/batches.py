@@ -46,7 +46,7 @@ class Batches:
         Raises:
           IndexError: if the step is negative.
         """
-        step = _counted(step)
+        step = counted(step)
         epoch, place = divmod(step * self.batch_size, len(self.split))
         if place + self.batch_size <= len(self.split):
             return self._permutation(epoch)[place : place + self.batch_size]
@@ -73,7 +73,7 @@ class StreamedBatches(Batches):
         self._step, self._batch, self._ahead = -2, {}, None
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
-        step = _counted(step)
+        step = counted(step)
         if step == self._step:
             return self._batch
         ahead, self._ahead = self._ahead, None  # an error leaves no iterator behind that is out of step
@@ -109,7 +109,7 @@ def shuffled(split: Split, batch_size: int, *, seed: int = 0) -> Batches:
       BadInput: if the batch size is not positive.
     """
     kind = StreamedBatches if isinstance(split, StoredSplit) else Batches
-    return kind(split, *_checked(batch_size, seed))
+    return kind(split, *checked(batch_size, seed))
 
 
 def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches:
@@ -125,7 +125,7 @@ def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches
     Raises:
       BadInput: if the batch size is not positive.
     """
-    return StreamedBatches(split, *_checked(batch_size, seed))
+    return StreamedBatches(split, *checked(batch_size, seed))
 
 
 def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
@@ -167,14 +167,25 @@ def filled(split: Split, multiple: int) -> Split:
     return Split({name: fill(array) for name, array in columns.items()}, split.info)
 
 
-def _counted(step: int) -> int:
+def counted(step: int) -> int:
+    """A step, once it is known to be one.
+
+    Raises:
+      IndexError: if it is negative.
+      TypeError: if it is no integer.
+    """
     step = operator.index(step)
     if step < 0:
         raise IndexError(f"there is no step {step}: steps count from 0")
     return step
 
 
-def _checked(batch_size: int, seed: int) -> tuple[int, int]:
+def checked(batch_size: int, seed: int) -> tuple[int, int]:
+    """A batch size and the seed of an order, once they are known to be in their ranges.
+
+    Raises:
+      BadInput: if one is not.
+    """
     if batch_size < 1:
         raise BadInput(f"--batch_size {batch_size}: it must be >= 1")
     if seed < 0:

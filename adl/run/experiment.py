@@ -1,12 +1,11 @@
 """What an experiment is, to the runner: objects, and the claims that are measured on them."""
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from adl.core import Algorithm, Probe, PyTree
+from adl.core import Algorithm, Batches, Probe
 
 
 class Outcome(NamedTuple):
@@ -26,25 +25,23 @@ class Outcome(NamedTuple):
         return float(np.mean(self.curve(name)[1][-1]))
 
 
-class NoData(Sequence):
+class NoData(Batches):
     """The batches `()` of an algorithm that brings its own: chains of a density, players of a game."""
 
     def __getitem__(self, step: int) -> tuple[()]:
         return ()
 
-    def __len__(self) -> int:
-        return sys.maxsize
-
 
 class Experiment(NamedTuple):
     """The objects of one experiment.
 
-    The algorithm moves on `batches[step]`. `probes` look every `eval_every` steps and at the end, `final` only at
-    the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays go to the figures.
+    The algorithm moves on `batches[step]`, or on what a `World` shows. `probes` look every `eval_every` steps and at
+    the end, `final` only at the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays
+    go to the figures.
     """
 
     algorithm: Algorithm
-    batches: Sequence[PyTree] = NoData()  # batches[step]: a pure function of the step
+    batches: Batches = NoData()  # batches[step]: a pure function of the step
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure

@@ -101,7 +101,8 @@ class _Run:
 
     def train(self, signals: "_Signals") -> None:
         config, previous = self.config, self.step
-        clock = _Clock()
+        segment, clock = self.program.segment, _Clock()
+        checkpoint_every = -(-config.checkpoint_every // segment) * segment
         while True:
             last = self.step == config.num_steps
 
@@ -110,21 +111,25 @@ class _Run:
 
             stopped = signals.reached()
             if self.step != self.resumed:
-                if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or stopped:
+                if due(config.log_every) or due(config.eval_every) or due(checkpoint_every) or stopped:
                     row = self.write_row(probe=due(config.eval_every))
-                if (due(config.checkpoint_every) and self.step > 0) or stopped:
+                if (due(checkpoint_every) and self.step > 0) or (stopped and self.step % segment == 0):
                     self.save(row)
             if stopped:
                 self.checkpoints.wait()
                 self.records.finish(self.step)
+                saved = self.checkpoints.latest() or 0
+                where = (
+                    "saved" if saved == self.step else f"where no world begins; the last that did is at step {saved}"
+                )
                 raise signals.interruption(
-                    f"stopped at step {self.step}, saved; the same command resumes {self.folder}"
+                    f"stopped at step {self.step}, {where}; the same command resumes {self.folder}"
                 )
             if last:
                 break
             n = min(config.steps_per_call, config.num_steps - self.step)
             started = time.perf_counter()
-            batch = self.program.batch(self.step, n)
+            batch = self.program.batch(self.step, n, self.state)
             waited = time.perf_counter() - started
             key = lift.step_keys(self.step_root, self.step, n if n > 1 else None)
             self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
