@@ -15,6 +15,7 @@ from adl.core.lift import (
     sharded,
     trace,
 )
+from adl.core.rebuildable import Rebuildable
 from adl.core.statistics import accumulate, full_pass, gathered, standardise
 from adl.core.types import (
     Algorithm,
@@ -45,6 +46,7 @@ __all__ = [
     "Metrics",
     "Probe",
     "PyTree",
+    "Rebuildable",
     "SharedBatches",
     "State",
     "World",

@@ -67,6 +67,7 @@ class Config:
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes
     checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
+    leave_out: tuple[str, ...] = ()  # parts of the state, such as replay, too large for checkpoints: anew on resuming
     best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; test/accuracy:max: the highest
     lift: Literal["auto", "jit", "pmap", "shard"] = (
         "auto"  # where steps run: one device (jit), all by pmap, all by one sharded program; auto: shard if several

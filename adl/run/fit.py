@@ -76,7 +76,7 @@ class _Run:
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
         processes.from_first("damage", lambda: say(set_aside_damaged(folder / "checkpoints")))
-        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best)
+        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
@@ -151,9 +151,14 @@ class _Run:
                 row |= self.look(name, looked)
             self.require_known_best(row)
         if row:
-            self.records.write(self.step, row)
+            self.records.write(self.step, row | self.anew(row))
             self.require_finite(self.step, {k: v for k, v in row.items() if not k.startswith("train/")})
         return row
+
+    def anew(self, row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Of a run that was resumed without parts of its state: the step at which these began anew."""
+        shape = np.shape(next(iter(row.values())))
+        return {f"anew/{name}": np.full(shape, self.resumed) for name in self.config.leave_out if self.resumed}
 
     def require_known_best(self, row: Mapping[str, np.ndarray]) -> None:
         """Refuses a metric of `--best` that no probe measures; the default may be absent."""
@@ -218,7 +223,7 @@ class _Run:
             for name, looked in self.probes.items():
                 self.look(name, looked)
         if row and not set(row) <= set().union(*(r for r in self.records.history if r["step"] == self.step)):
-            self.records.write(self.step, row)
+            self.records.write(self.step, row | self.anew(row))
         if not self.is_first:
             return
         outcome = self.outcome()

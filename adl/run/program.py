@@ -22,9 +22,10 @@ from adl.core import (
     make_mesh,
     replicated,
     tensor,
+    tree,
 )
 from adl.run import processes
-from adl.run.config import Config, mesh_axes, swept_values
+from adl.run.config import Config, did_you_mean, mesh_axes, swept_values
 from adl.run.experiment import Experiment
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
@@ -62,6 +63,8 @@ class Program:
         self._rows = functools.partial(_part, index, count)
         self.segment = _segment(self.batches, config)
         self._view = self.compiled(self.batches.view) if isinstance(self.batches, World) else None
+        if config.leave_out:
+            _require_parts(config.leave_out, jax.eval_shape(self.algorithm().init, self.keys()[0], self.batch(0)))
 
     @functools.cache  # noqa: B019 - a program lives as long as the process
     def algorithm(self, steps: int = 1) -> Algorithm:
@@ -126,6 +129,14 @@ class Program:
 
     def _configured(self, value) -> Config:
         return dataclasses.replace(self.config, sweep=(), **value)
+
+
+def _require_parts(names: Sequence[str], state: PyTree) -> None:
+    """Refuses what no part of the state is called."""
+    parts = sorted({part for path, _ in jax.tree.leaves_with_path(state) for part in tree.name(path).split("/")})
+    for name in names:
+        if name not in parts:
+            raise BadInput(f"--leave_out {name}: the state has no such part{did_you_mean(name, parts)}")
 
 
 def _part(index: int, count: int, leaf: np.ndarray) -> np.ndarray:
