@@ -143,6 +143,42 @@ def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches
     return StreamedBatches(split, *checked(batch_size, seed))
 
 
+class WholeBatches(SharedBatches):
+    """`batches[step]`: all examples, the same at every step."""
+
+    def __init__(self, split: Split):
+        self.split = split
+
+    def share(self, index: int, count: int) -> "WholeBatches":
+        """The same batch, of which this process holds the index-th of `count` parts.
+
+        Raises:
+          BadInput: if it does not divide by `count`.
+        """
+        size = len(self.split)
+        if size % count:
+            raise BadInput(f"a batch of all {size} examples does not divide by {count}, the number of shares")
+        part = slice(index * size // count, (index + 1) * size // count)
+        return WholeBatches(Split({name: array[part] for name, array in self.split.arrays.items()}, self.split.info))
+
+    def __getitem__(self, step: int) -> dict[str, np.ndarray]:
+        counted(step)
+        return dict(self.split.arrays)
+
+
+def whole(split: Split, multiple: int = 64) -> WholeBatches:
+    """All examples as one batch, the same at every step: exact EM, normal equations, Newton's steps.
+
+    Args:
+      split: N examples; a stored one is read into memory.
+      multiple: >= 1, as in `filled`: among so many devices, or a divisor of it, the batch divides.
+
+    Returns:
+      Batches of the columns and "mask", as in `filled`.
+    """
+    return WholeBatches(filled(split, multiple))
+
+
 class AlternatingBatches(SharedBatches):
     """Batches of phases in turn; each phase reads on where it stopped."""
 
@@ -181,7 +217,7 @@ def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
 
     Returns:
       Leaves `[ceil(N / B), B, ...]`, zeros beyond the split; "mask" `[ceil(N / B), B]` float32 is 1 for examples, 0
-      for padding.
+      for padding; one that the split has goes on with zeros.
 
     Raises:
       BadInput: if the batch size is not positive.
@@ -200,14 +236,14 @@ def filled(split: Split, multiple: int) -> Split:
       multiple: of which the length becomes the next one, >= 1.
 
     Returns:
-      The columns of the split, and "mask" float32: 1 for examples, 0 for padding.
+      The columns of the split, and "mask" float32: 1 for examples, 0 for padding; one that it has goes on with zeros.
     """
     beyond = -len(split) % multiple
 
     def fill(array: np.ndarray) -> np.ndarray:
         return np.concatenate([array, np.zeros((beyond, *array.shape[1:]), array.dtype)])
 
-    columns = {**split.arrays, "mask": np.ones(len(split), np.float32)}
+    columns = {"mask": np.ones(len(split), np.float32), **split.arrays}
     return Split({name: fill(array) for name, array in columns.items()}, split.info)
 
 

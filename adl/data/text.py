@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.batches import checked, counted
+from adl.data.batches import checked, counted, filled
 from adl.data.source import load
 from adl.data.split import Split, read_only
 
@@ -159,11 +159,9 @@ def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start:
       "token" `[W, B, T + 1]` and "weight" `[W, B, T]`, as in `windows`.
     """
     num_pieces = -(-len(tokens) // (batch_size * length))
-    cut = windows(tokens, length, start=start).arrays
-    beyond = num_pieces * batch_size - len(cut["token"])
+    cut = filled(windows(tokens, length, start=start), num_pieces * batch_size).arrays
 
     def arranged(array: np.ndarray) -> np.ndarray:
-        array = np.concatenate([array, np.zeros((beyond, *array.shape[1:]), array.dtype)])
         return array.reshape(batch_size, num_pieces, *array.shape[1:]).swapaxes(0, 1)
 
-    return {name: arranged(array) for name, array in cut.items()}
+    return {name: arranged(cut[name]) for name in ("token", "weight")}

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chisquare
 
 from adl.core import BadInput
-from adl.data import Split, StoredSplit, alternating, filled, ordered, padded, shuffled, streamed
+from adl.data import Split, StoredSplit, alternating, filled, ordered, padded, shuffled, streamed, whole
 
 N = 23
 
@@ -177,3 +177,26 @@ def test_filled_is_the_split_and_zeros(multiple):
         np.testing.assert_array_equal(whole.arrays[name][:n], want)
         assert not whole.arrays[name][n:].any() and whole.arrays[name].dtype == want.dtype
     np.testing.assert_array_equal(whole.arrays["mask"], np.arange(len(whole)) < n)
+
+
+@pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])
+def test_the_whole_is_one_batch_at_every_step(split):
+    batches = whole(split, 8)
+    for step in (0, 7):
+        np.testing.assert_array_equal(batches[step]["x"][batches[step]["mask"] > 0], np.arange(N))
+        assert len(batches[step]["y"]) == 24 and batches[step]["mask"].sum() == N
+    shares = [batches.share(index, 4)[3] for index in range(4)]
+    for name, want in batches[3].items():
+        np.testing.assert_array_equal(np.concatenate([share[name] for share in shares]), want)
+    assert len(whole(split)[0]["x"]) == 64
+    with pytest.raises(BadInput, match="all 24 examples does not divide by 5"):
+        batches.share(0, 5)
+    with pytest.raises(ValueError):
+        batches[0]["x"][0] = 7
+    with pytest.raises(IndexError):
+        batches[-1]
+
+
+def test_a_mask_that_a_split_has_goes_on_with_zeros():
+    mask = np.arange(3.0) + 1
+    assert filled(Split({"x": mask, "mask": mask}), 4).arrays["mask"].tolist() == [1, 2, 3, 0]
