@@ -7,7 +7,7 @@ import json
 import mmap
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -15,8 +15,8 @@ import jax
 
 from adl.core import BadInput
 from adl.run import processes, record
-from adl.run.config import Config, default_workdir, differences, experiment_name, parse
-from adl.run.experiment import Experiment
+from adl.run.config import Study, default_workdir, differences, parse
+from adl.run.experiment import Definition
 from adl.run.fit import Interrupted, RunFailed, fit
 from adl.run.program import Program
 
@@ -42,45 +42,40 @@ TRACED = (
 )
 
 
-def main(
-    build: Callable[[Config, str | None], Experiment], config_type: type[Config], argv: Sequence[str] | None = None
-) -> None:
+def main(module: str, argv: Sequence[str] | None = None) -> None:
     """Runs, resumes or plans an experiment as the command line says; ends the process on errors.
 
     Exit codes: 0 done, 1 the run failed, 2 bad input, 75 stopped by SIGTERM after a checkpoint, for a launcher to start
     again, 130 stopped by Ctrl-C.
 
     Args:
-      build: `build(config, axis) -> Experiment`, with the name of the mapped axis under pmap.
-      config_type: its configuration, a frozen dataclass that extends `Config`.
+      module: `__name__` of the module that defines the experiment (`Definition`).
       argv: the command line's words; those of the process by default.
     """
-    name, module = experiment_name(build.__module__)
+    definition = Definition.of(module)
     try:
-        config = parse(
-            config_type,
-            sys.argv[1:] if argv is None else argv,
-            prog=f"python -m experiments.{name}",
-            description=module.__doc__ or "",
-        )
+        words = sys.argv[1:] if argv is None else argv
+        config = parse(definition.config, words, prog=definition.command, description=definition.text)
         prepare()
         if config.plan:
             from adl.run.plan import plan, show
 
             jax.config.update("jax_platforms", "cpu")  # devices are only described: this machine's are not wanted
-            show(plan(build, config, config.plan))
+            show(plan(definition, config, config.plan))
             return
         processes.connect()
         record.console.quiet = processes.index() > 0
-        program = Program(build, config)  # before the folder: bad input must leave no trace
-        folder = Path(config.workdir) if config.workdir else default_workdir(config, name)
+        program = Program(definition, config)  # before the folder: bad input must leave no trace
+        folder = Path(config.workdir) if config.workdir else default_workdir(config, definition.name)
         with contextlib.ExitStack() as stack:
-            processes.from_first("folder", lambda: stack.enter_context(open_folder(folder, config, name)).name)
+            processes.from_first(
+                "folder", lambda: stack.enter_context(open_folder(folder, config, definition.name)).name
+            )
             if not (folder / "config.json").exists():
                 who = f"process {processes.index()} of {processes.count()}"
                 raise BadInput(f"--workdir {folder}: {who} does not see it; all processes need one shared folder")
             processes.barrier("start")
-            fit(program, folder, name)
+            fit(program, folder, definition.name)
             processes.barrier("end")  # the first still draws figures, and the others must not count as lost
     except TRACED as error:
         if not config.sweep:
@@ -98,7 +93,7 @@ def main(
         _leave(str(stop), stop.exit_code)
 
 
-def open_folder(folder: Path, config: Config, name: str) -> TextIO:
+def open_folder(folder: Path, config: Study, name: str) -> TextIO:
     """The folder of this very run, locked, with `config.json` and `environment.json`.
 
     Raises:
@@ -121,7 +116,7 @@ def open_folder(folder: Path, config: Config, name: str) -> TextIO:
     return held
 
 
-def _require_same(folder: Path, config: Config, name: str) -> None:
+def _require_same(folder: Path, config: Study, name: str) -> None:
     """Refuses a folder whose rows are those of another experiment or configuration."""
     if not (folder / "metrics.jsonl").exists():
         return

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -10,10 +10,11 @@ import numpy as np
 
 from adl.core import Algorithm, BadInput, Key, Probe, PyTree, fsdp, lift, make_mesh, replicated, tensor
 from adl.run import processes
-from adl.run.config import Config, mesh_axes, swept_values
-from adl.run.experiment import Experiment
+from adl.run.config import Study, mesh_axes, swept_values
+from adl.run.experiment import Definition, Experiment
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
+NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
 class Program:
@@ -23,13 +24,8 @@ class Program:
     Run s of seed `seed` is, number for number, the single run of seed `seed + s`.
     """
 
-    def __init__(
-        self,
-        build: Callable[[Config, str | None], Experiment],
-        config: Config,
-        devices: Sequence[Any] | None = None,
-    ):
-        """Builds the experiment for `devices`: those of all processes by default.
+    def __init__(self, definition: Definition, config: Study, devices: Sequence[Any] | None = None):
+        """Loads and builds the experiment for `devices`: those of all processes by default.
 
         Raises:
           BadInput: where the configuration does not fit the devices, or itself.
@@ -38,9 +34,9 @@ class Program:
         self.config = config
         self.lift = config.lift if config.lift != "auto" else "shard" if len(devices) > 1 else "jit"
         self.mesh = _mesh(config, self.lift, devices)
-        self.experiment = build(config, None)
-        self._build = build
-        self._values = swept_values(config)
+        self._definition, self._values = definition, swept_values(config)
+        self._loaded = definition.load(_plain(config, self._values or ()))
+        self.experiment = self._built({}, None)
         self._batches = self._shared(self.experiment.batches)
 
     @functools.cache  # noqa: B019 - a program lives as long as the process
@@ -74,7 +70,7 @@ class Program:
         """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
         def at(value) -> Probe:
-            experiment = self._build(self._configured(value), None) if value else self.experiment
+            experiment = self._built(value, None) if value else self.experiment
             probe = (experiment.final if final else experiment.probes)[name]
             return lift.probe_over_seeds(probe) if self.config.num_seeds > 1 else probe
 
@@ -106,14 +102,30 @@ class Program:
         return lambda step: jax.tree.map(rows, batches[step])
 
     def _at(self, value) -> Algorithm:
-        axis = "data" if self.lift == "pmap" else None
-        return self._build(self._configured(value), axis).algorithm
+        return self._built(value, "data" if self.lift == "pmap" else None).algorithm or NOTHING
 
-    def _configured(self, value) -> Config:
-        return dataclasses.replace(self.config, sweep=(), **value)
+    def _built(self, value: Mapping[str, Any], axis: str | None) -> Experiment:
+        """With values of a sweep in place of the configuration's; of what was loaded once."""
+        return self._definition.build(dataclasses.replace(self.config, sweep=(), **value), self._loaded, axis)
 
 
-def _mesh(config: Config, lifted: str, devices: Sequence[Any]) -> Any:
+def _plain(config: Study, swept: Iterable[str]) -> Study:
+    """The configuration without its sweep, whose fields must not be read: what is loaded serves all values."""
+    names = frozenset(swept)
+
+    class Plain(type(config)):
+        def __getattribute__(self, name):
+            if name in names:
+                raise BadInput(f"--sweep {name}: it decides what is loaded, once for all; run its values one by one")
+            return super().__getattribute__(name)
+
+    plain = dataclasses.replace(config, sweep=())
+    if names:
+        object.__setattr__(plain, "__class__", Plain)
+    return plain
+
+
+def _mesh(config: Study, lifted: str, devices: Sequence[Any]) -> Any:
     """Mesh of the program's devices; None for one device."""
     if lifted != "shard" and processes.count() > 1:
         raise BadInput(f"--lift {lifted}: {processes.count()} processes run together under --lift shard only")

@@ -21,7 +21,7 @@ from rich.table import Table
 
 from adl.core import BadInput
 from adl.run import processes
-from adl.run.config import Config, grid
+from adl.run.config import Study, grid
 
 console = Console(stderr=True)
 
@@ -114,7 +114,7 @@ class Onlooker:
         """Nothing to let go of."""
 
 
-def sweep_table(config: Config, history: Sequence[Mapping[str, Any]]) -> Table:
+def sweep_table(config: Study, history: Sequence[Mapping[str, Any]]) -> Table:
     """A line for each point of the sweep with its last metrics, mean and standard error over seeds where there are."""
     points = grid(config)
     last: dict[str, Any] = {}
@@ -168,7 +168,7 @@ def environment() -> dict[str, Any]:
         "processes": processes.count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "git_revision": _git_revision(),
-        "command": ["python", "-m", sys.modules["__main__"].__spec__.name, *sys.argv[1:]]
+        "command": ["python", "-m", sys.modules["__main__"].__spec__.name.removesuffix(".__main__"), *sys.argv[1:]]
         if getattr(sys.modules["__main__"], "__spec__", None)
         else sys.argv,
     }
