@@ -22,9 +22,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 from adl.run.claim import bound, command, described, discover, key, listing, read_measured, words, write_measured
-from adl.run.config import did_you_mean
 from adl.run.experiment import Claim
 from adl.run.record import read_rows
 
