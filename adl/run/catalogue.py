@@ -24,9 +24,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
-from adl.run.config import did_you_mean
 from adl.run.experiment import Claim, Definition
 from adl.run.record import read_rows
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import hashlib
 import io
 import itertools
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import tyro
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 
 
 class Range(NamedTuple):
@@ -215,9 +214,3 @@ def differences(config: Study, saved: Mapping[str, Any]) -> list[str]:
     gone = "(no such field)"
     pairs = [(name, saved.get(name, gone), now.get(name, gone)) for name in fields]
     return [f"{name}: {old} -> {new}" for name, old, new in pairs if old != new]
-
-
-def did_you_mean(word: str, words: Sequence[str]) -> str:
-    """`; did you mean X?`, or nothing where no word is close."""
-    close = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {close[0]}?" if close else ""

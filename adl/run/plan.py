@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import PyTree, lift
+from adl.core import PyTree, step_keys
 from adl.run.chip import Chip, cpu, tpu
 from adl.run.collective import Collective, collectives
 from adl.run.config import Config
@@ -191,7 +191,7 @@ def _compiled(program: Program, steps: int) -> Any:
     alg = program.algorithm(steps)
     init_key, step_root, _ = program.keys()
     batch = jax.tree.map(np.asarray, program.experiment.batches[0])
-    keys = lift.step_keys(step_root, 0, n=steps)
+    keys = step_keys(step_root, 0, n=steps)
     if steps > 1:
         batch = jax.tree.map(lambda x: np.broadcast_to(x, (steps, *x.shape)), batch)
     state = jax.eval_shape(alg.init, init_key, batch)

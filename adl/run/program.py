@@ -8,7 +8,21 @@ from typing import Any
 import jax
 import numpy as np
 
-from adl.core import Algorithm, BadInput, Key, Probe, PyTree, fsdp, lift, make_mesh, replicated, tensor
+from adl.core import (
+    Algorithm,
+    BadInput,
+    Key,
+    Probe,
+    PyTree,
+    fold_in,
+    fsdp,
+    lift,
+    make_mesh,
+    place,
+    probe,
+    replicated,
+    tensor,
+)
 from adl.run import processes
 from adl.run.config import Study, mesh_axes, swept_values
 from adl.run.experiment import Definition, Experiment
@@ -55,40 +69,40 @@ class Program:
         alg = one({}) if self._values is None else lift.over_values(one, self._values)
         match self.lift:
             case "pmap":
-                alg = lift.over_devices(alg, "data", list(self.mesh.devices.flat))
+                alg = place.over_devices(alg, "data", list(self.mesh.devices.flat))
             case "shard":
-                alg = lift.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
-        return lift.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
+                alg = place.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
+        return place.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
 
     def batch(self, step: int, n: int = 1) -> PyTree:
         """What the n steps from `step` on see: of several, with a leading axis `[n]`; where the devices want it."""
         batches = [self._batches(step + i) for i in range(n)]
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
-        return lift.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
+        return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
     def probe(self, name: str, *, final: bool = False) -> Probe:
         """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
         def at(value) -> Probe:
             experiment = self._built(value, None) if value else self.experiment
-            probe = (experiment.final if final else experiment.probes)[name]
-            return lift.probe_over_seeds(probe) if self.config.num_seeds > 1 else probe
+            one = (experiment.final if final else experiment.probes)[name]
+            return probe.over_seeds(one) if self.config.num_seeds > 1 else one
 
-        return self.compiled(at({}) if self._values is None else lift.probe_over_values(at, self._values))
+        return self.compiled(at({}) if self._values is None else probe.over_values(at, self._values))
 
-    def compiled(self, probe: Callable) -> Callable:
+    def compiled(self, fn: Callable) -> Callable:
         """A function of the lifted state, compiled for its devices."""
-        return lift.probe_jitted(probe, self.mesh)
+        return probe.jitted(fn, self.mesh)
 
     def keys(self) -> tuple[Key, Key, Key]:
         """Root keys, `[S]` or `[]`, of the initial state, the steps and the probes."""
         seed, n = self.config.seed, self.config.num_seeds
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
-        return tuple(lift.fold_in(roots, use) for use in range(3))
+        return tuple(fold_in(roots, use) for use in range(3))
 
     def _shared(self, batches: Sequence[PyTree]) -> Callable[[int], PyTree]:
         """`batches[step]`, or this process's part: what can gather a share does, of all else rows are taken."""
-        index, count = (0, 1) if processes.count() == 1 else lift.share_of_batch(self.mesh)
+        index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         if count == 1:
             return batches.__getitem__
         if hasattr(batches, "share"):

@@ -17,8 +17,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import BadInput
-from adl.run.config import did_you_mean
+from adl.core import BadInput, did_you_mean
 from adl.run.launch import prepare
 from experiments import bench
 

@@ -1,6 +1,5 @@
 """Logistic regression by Newton's method, beside scikit-learn's."""
 
-import functools
 import time
 from collections.abc import Callable
 
@@ -8,8 +7,8 @@ import jax
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from adl.core import until_still
 from adl.linear import glm
-from adl.linear.fixed_point import fixed_point
 from experiments.bench import Contenders
 
 
@@ -22,7 +21,7 @@ def contenders(num_rows: int = 100_000, num_columns: int = 100) -> Contenders:
     x = rng.normal(size=(num_rows, num_columns)) @ (np.eye(num_columns) + 0.03 * rng.normal(size=(num_columns,) * 2))
     label = (rng.uniform(size=num_rows) < 1 / (1 + np.exp(-x @ rng.normal(size=num_columns) / 5))).astype(np.int32)
     batch = {"x": jax.device_put(x.astype("f")), "y": jax.device_put(label)}
-    solve = jax.jit(functools.partial(fixed_point, glm.irls(glm.bernoulli, penalty=1.0), tolerance=1e-2))
+    solve = jax.jit(until_still(glm.irls(glm.bernoulli, penalty=1.0), tolerance=1e-2))
     key, found = jax.random.key(0), {}
 
     def theirs(solver: str, dtype: str) -> Callable[[], float]:

@@ -24,9 +24,8 @@ from jax import Array
 from matplotlib.figure import Figure
 
 from adl import data, run
-from adl.core import Mean, repeated
+from adl.core import Mean, repeated, until_still
 from adl.linear import decision, generative, glm
-from adl.linear.fixed_point import fixed_point
 from adl.linear.perceptron import perceptron
 from adl.prob import calibration
 from adl.run import plot
@@ -237,7 +236,7 @@ def classifiers(num_classes: int, penalty: float) -> Mapping[str, Classifier]:
     def newton(link, penalty):
         def fit(x, y):
             alg = glm.irls(link, penalty=penalties(x.shape[1], penalty))
-            return fixed_point(alg, jax.random.key(0), {"x": one(x), "y": y}, max_steps=NEWTON)[0]
+            return until_still(alg, max_steps=NEWTON)(jax.random.key(0), {"x": one(x), "y": y})[0]
 
         return fit
 

@@ -25,12 +25,11 @@ from jax.scipy.special import erf
 from matplotlib.figure import Figure
 
 from adl import data, run
-from adl.core import Key, Mean, trace
+from adl.core import Key, Mean, trace, until_still
 from adl.data.toys import two_moons
 from adl.linear import bayes, covariance, glm, latent_process
 from adl.linear import gaussian_process as gp
 from adl.linear.covariance import Kernel, squared_exponential
-from adl.linear.fixed_point import fixed_point
 from adl.linear.random_features import hidden_layer, random_fourier
 from adl.prob.distributions import normal_log_prob
 from adl.run import plot
@@ -245,7 +244,7 @@ def moons(key: Key, state: object) -> dict[str, Array]:
     seen = {"x": x - middle, "label": label}
     for length in (0.15, 0.6, 4.0):
         kernel = covariance.scaled(squared_exponential(length), 9.0)
-        weights, _ = fixed_point(latent_process.newton(glm.bernoulli, kernel), key, {"x": x - middle, "y": label})
+        weights, _ = until_still(latent_process.newton(glm.bernoulli, kernel))(key, {"x": x - middle, "y": label})
         found = latent_process.approximate(glm.bernoulli, kernel, x - middle, label, weights)
         law = latent_process.predict(kernel, found, grid)
         seen[f"p {length}"] = latent_process.expected(glm.bernoulli, law).reshape(SIDE, SIDE)
