@@ -19,7 +19,7 @@ from rich.table import Table
 
 from adl.core import BadInput
 from adl.run.config import did_you_mean
-from adl.run.launch import prepare
+from adl.run.machine import prepare
 from experiments import benchmarks
 
 NAMES = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]

@@ -13,7 +13,7 @@ import numpy as np
 
 from adl.core import BadInput, lift
 from adl.run.config import did_you_mean
-from adl.run.record import processor
+from adl.run.machine import processor
 
 
 class Chip(NamedTuple):
