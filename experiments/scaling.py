@@ -31,7 +31,7 @@ from adl import run
 from adl.core import BadInput, layout
 from adl.nn.transformer import GPT
 from adl.run.collective import collectives
-from adl.run.launch import prepare
+from adl.run.machine import prepare
 from adl.run.plan import plan
 from adl.run.program import Program
 from adl.run.record import byte_size

@@ -12,7 +12,7 @@ import jax
 import numpy as np
 
 from adl.core import BadInput, did_you_mean, probe
-from adl.run.record import processor
+from adl.run.machine import processor
 
 
 class Chip(NamedTuple):

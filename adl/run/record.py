@@ -20,7 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adl.core import BadInput
-from adl.run import processes
+from adl.run import machine, processes
 from adl.run.config import Study, grid
 
 console = Console(stderr=True)
@@ -161,7 +161,7 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in packages},
         "platform": platform.platform(),
-        "processor": processor(),
+        "processor": machine.processor(),
         "cores": os.cpu_count(),
         "backend": jax.default_backend(),
         "devices": [str(device.device_kind) for device in jax.devices()],
@@ -181,14 +181,6 @@ def byte_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:,.2f} {unit}"
         size /= 1024
     raise AssertionError
-
-
-def processor() -> str:
-    """Model name of the processor, as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str:

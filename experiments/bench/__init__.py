@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
-from adl.run.launch import prepare
+from adl.run.machine import prepare
 
 # name -> a function that runs the contender once and says its milliseconds a unit; the first is the reference
 Contenders = dict[str, Callable[[], float]]

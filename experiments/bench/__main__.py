@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adl.core import BadInput, did_you_mean
-from adl.run.launch import prepare
+from adl.run.machine import prepare
 from experiments import bench
 
 NAMES = [
