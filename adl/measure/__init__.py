@@ -1,0 +1,1 @@
+"""What a result is judged by, and the probes made of it: pure functions, each against an oracle."""
