@@ -15,6 +15,7 @@ import chex
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Key, Mean, Probe, State, full_pass, tree
@@ -51,31 +52,35 @@ def linear_probe(
     Source: Alain & Bengio 2016, arXiv:1610.01644.
     """
     l2 = 1 / len(train) if l2 is None else l2
-    label, wanted = (jnp.asarray(split.arrays["label"]) for split in (train, test))
 
-    def features(represent, key, state, split):
+    def features(represent, key, state, batches, num_examples):
         def measure(_, state, batch):  # of one key throughout: a reference may be a random network, but it is one
             return {"features": represent(key, state, batch["image"])}
 
-        return full_pass(measure, data.padded(split.require("image"), 500), len(split))(key, state)["features"]
+        return full_pass(measure, batches, num_examples)(key, state)["features"]
 
-    def accuracy(represent, key, state):
-        x, shown = (features(represent, key, state, split) for split in (train, test))
+    def accuracy(represent, key, state, columns):
+        (seen, label), (held_out, wanted) = columns
+        x, shown = (
+            features(represent, key, state, seen, len(train)),
+            features(represent, key, state, held_out, len(test)),
+        )
         mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
         x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown))
         weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
         return (log_odds(weights, y).argmax(-1) == wanted).astype(jnp.float32), shown
 
-    def probe(key, state):
-        correct, shown = accuracy(represent, key, state)
-        others = {name: accuracy(other, key, state)[0] for name, other in references.items()}
+    def probe(columns, key, state):
+        correct, shown = accuracy(represent, key, state, columns)
+        others = {name: accuracy(other, key, state, columns)[0] for name, other in references.items()}
         means = {name: Mean.of(values) for name, values in {"accuracy": correct, **others}.items()}
         if others:
             best = jnp.stack([values.mean() for values in others.values()]).max()
             means["margin"] = Mean.of(correct - best)
         return {**means, "features": shown}
 
-    return probe
+    columns = [(data.padded(split.require("image"), 500), split.arrays["label"]) for split in (train, test)]
+    return Partial(probe, columns)
 
 
 class Weights(NamedTuple):
