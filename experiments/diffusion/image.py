@@ -22,7 +22,7 @@ from jax.scipy.stats import norm
 from matplotlib.figure import Figure
 
 from adl import data, diffusion, run
-from adl.core import Key, Learner, Mean, Probe, average_params, averaged, full_pass
+from adl.core import Key, Learner, Mean, Probe, average_params, full_pass
 from adl.diffusion import preconditioner, schedule
 from adl.nn.unet import UNet
 from adl.prob.fidelity import two_sample_test
@@ -107,8 +107,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def denoiser(learner: Learner, label: Array) -> diffusion.Denoiser:
-        variables = {"params": averaged(learner), **learner.extras}
-        return diffusion.denoiser(model, variables, label, preconditioner=precondition)
+        return diffusion.denoiser(model, learner.averaged, label, preconditioner=precondition)
 
     def samples(key: Key, learner: Learner, label: Array) -> Array:
         return pixels(draw(key, denoiser(learner, label), sigmas, (len(label), *shape)))
