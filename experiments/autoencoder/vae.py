@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from adl import data, run, show
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, Likelihood, bernoulli, beta_vae, elbo, gaussian, iwae, log_likelihood
-from adl.core import Algorithm, BadInput, Key, Mean, average_params, averaged, full_pass
+from adl.core import Algorithm, BadInput, Key, Mean, average_params, full_pass
 
 
 @dataclass(frozen=True)
@@ -127,26 +127,26 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         return show(output).reshape(*output.shape[:-1], *shape)
 
     def measure(key, learner, batch):
-        parts = elbo(key, model, {"params": averaged(learner)}, batch["x"], likelihood=likelihood)
+        parts = elbo(key, model, learner.averaged, batch["x"], likelihood=likelihood)
         return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
 
     def importance(key, learner, batch):
         bound = functools.partial(log_likelihood, likelihood=likelihood, num_samples=cfg.num_importance_samples)
-        return {"nll": Mean.of(-bound(key, model, {"params": averaged(learner)}, batch["x"]), batch["mask"])}
+        return {"nll": Mean.of(-bound(key, model, learner.averaged, batch["x"]), batch["mask"])}
 
     def reconstruct(key, learner):
-        x, variables = observed["x"][:10], {"params": averaged(learner)}
+        x, variables = observed["x"][:10], learner.averaged
         codes, _ = model.apply(variables, x, method=VAE.encode)
         again = pictures(model.apply(variables, codes, method=VAE.decode))
         return {"images": jnp.stack([test_images[:10], again])}
 
     def generate(key, learner):
         z = jax.random.normal(key, (10, 10, cfg.latent_dim))
-        return {"images": pictures(model.apply({"params": averaged(learner)}, z, method=VAE.decode))}
+        return {"images": pictures(model.apply(learner.averaged, z, method=VAE.decode))}
 
     def traverse(key, learner):
         """A test digit's code, moved along the two latents that say most about the digits."""
-        variables = {"params": averaged(learner)}
+        variables = learner.averaged
         mean, _ = model.apply(variables, observed["x"][:1000], method=VAE.encode)
         first, second = jnp.argsort(-mean.var(0))[jnp.array([0, min(1, cfg.latent_dim - 1)])]
         steps = jnp.linspace(-2.5, 2.5, 11)

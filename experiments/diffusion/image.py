@@ -22,7 +22,7 @@ from jax.scipy.stats import norm
 from matplotlib.figure import Figure
 
 from adl import data, diffusion, run, show
-from adl.core import Key, Learner, Mean, Probe, average_params, averaged, full_pass
+from adl.core import Key, Learner, Mean, Probe, average_params, full_pass
 from adl.diffusion import preconditioner, schedule
 from adl.measure.samples import two_sample_test
 from adl.nn.unet import UNet
@@ -106,8 +106,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def denoiser(learner: Learner, label: Array) -> diffusion.Denoiser:
-        variables = {"params": averaged(learner), **learner.extras}
-        return diffusion.denoiser(model, variables, label, preconditioner=precondition)
+        return diffusion.denoiser(model, learner.averaged, label, preconditioner=precondition)
 
     def samples(key: Key, learner: Learner, label: Array) -> Array:
         return pixels(draw(key, denoiser(learner, label), sigmas, (len(label), *shape)))

@@ -26,7 +26,7 @@ from jax import Array, lax
 from matplotlib.figure import Figure
 
 from adl import data, run, show
-from adl.core import Mean, average_params, averaged
+from adl.core import Mean, average_params
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.energy.tilt import Tilted
 from adl.nn.mlp import MLP
@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def log_density(state, x):
-        return -model.apply({"params": averaged(state.learner)}, x)
+        return -model.apply(state.learner.averaged, x)
 
     def normaliser(state):
         return quadrature.log_integral(log_density(state, grid.reshape(-1, 2)), area)

@@ -24,7 +24,7 @@ from jax import Array, lax
 from matplotlib.figure import Figure
 
 from adl import data, run, show
-from adl.core import average_params, averaged
+from adl.core import average_params
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence, score
 from adl.energy.tilt import Tilted
 from adl.measure.samples import two_sample_test
@@ -122,7 +122,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     def descent(key: Array, state, labels: Array, num_stops: int) -> Array:
         """`[num_stops + 1, B, H, W, C]` chains in noise, and after each stretch of their way."""
         noise_key, key = jax.random.split(key)
-        down = score(model, {"params": averaged(state.learner)}, (labels,))
+        down = score(model, state.learner.averaged, (labels,))
 
         def stretch(x, key):
             x = walk(key, x, down, num_steps=cfg.sample_steps // num_stops)
@@ -144,9 +144,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "samples": Points(descent(key, state, few, 1)[-1], (few,)),
             "noise": Points(jax.random.normal(noise_key, (len(few), *image.shape[1:])), (few,)),
         }
-        energies = {
-            name: model.apply({"params": averaged(state.learner)}, at.x, *at.given) for name, at in points.items()
-        }
+        energies = {name: model.apply(state.learner.averaged, at.x, *at.given) for name, at in points.items()}
         # Of each class the energy has a constant of its own, which says nothing.
         is_class = jax.nn.one_hot(label, train.num_classes)
         constants = energies["training digits"] @ is_class / is_class.sum(0)

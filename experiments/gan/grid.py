@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from adl import data, gan, run, show
-from adl.core import average_params, averaged
+from adl.core import average_params
 from adl.gan import Players
 from adl.measure.samples import mode_coverage
 
@@ -94,7 +94,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
     def samples(key, state):
         z = jax.random.normal(key, (NUM_SAMPLES, cfg.latent_dim))
-        x = model.gen.apply({"params": averaged(state.gen)}, z)
+        x = model.gen.apply(state.gen.averaged, z)
         return {**mode_coverage(x, modes, radius=RADIUS, num_needed=NEEDED), "x": x}
 
     def landscape(key, state):

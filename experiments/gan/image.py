@@ -28,7 +28,7 @@ from jax import Array
 from matplotlib.figure import Figure
 
 from adl import data, gan, run, show
-from adl.core import Key, Learner, Probe, average_params, averaged
+from adl.core import Key, Learner, Probe, average_params
 from adl.gan import Players
 from adl.measure.samples import two_sample_test
 from adl.nn.spectral import SpectralNorm
@@ -122,8 +122,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def generate(state: Players[Learner], z: Array, label: Array) -> Array:
-        variables = {"params": averaged(state.gen), **state.gen.extras}
-        return (model.gen.apply(variables, z, label) + 1) / 2
+        return (model.gen.apply(state.gen.averaged, z, label) + 1) / 2
 
     def samples(key: Key, state: Players[Learner], label: Array) -> Array:
         return generate(state, jax.random.normal(key, (len(label), cfg.latent_dim)), label)

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adl import data, run, show, supervised
-from adl.core import BadInput, Learner, PyTree, average_params, averaged, full_pass
+from adl.core import BadInput, Learner, PyTree, average_params, full_pass
 from adl.nn import resnet
 from adl.nn.mlp import MLP
 
@@ -105,7 +105,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def logits(learner: Learner, image: Array) -> Array:
-        return model.apply({"params": averaged(learner), **learner.extras}, data.image.unit(image))
+        return model.apply(learner.averaged, data.image.unit(image))
 
     return run.Experiment(
         algorithm,
