@@ -18,7 +18,7 @@ os.environ.setdefault("TFDS_DATA_DIR", str(_CACHE / "tfds"))
 
 import jax  # noqa: E402 - it reads these when it starts
 
-from adl.run.launch import POOL, VIRTUAL_FLAGS, jaxlib_knows  # noqa: E402
+from adl.run.machine import POOL, VIRTUAL_FLAGS, known  # noqa: E402
 
 _FLAGS = [
     "--xla_force_host_platform_device_count=8",
@@ -29,7 +29,7 @@ _FLAGS = [
     "--xla_cpu_parallel_codegen_split_count=1",
 ]
 os.environ.update(POOL)
-os.environ["XLA_FLAGS"] = " ".join(flag for flag in _FLAGS if jaxlib_knows(flag.partition("=")[0].lstrip("-")))
+os.environ["XLA_FLAGS"] = " ".join(known(_FLAGS))
 
 _TABLES = {"tests/laws.py", "tests/test_contract.py", "tests/test_experiments.py"}  # of laws and what obeys them
 _SPENT = pytest.StashKey[float]()

@@ -20,9 +20,9 @@ from adl.core import (
     full_pass,
     jitted,
     layout,
-    lift,
     make_mesh,
     over_seeds,
+    probe,
     replicated,
     sharded,
     tensor,
@@ -184,10 +184,10 @@ def test_a_full_pass_is_spread_over_the_devices():
     def measure(key, state, batch):
         return {"mean": Mean.of(batch["x"] * state.params, batch["mask"]), "doubled": 2 * batch["x"]}
 
-    probe = full_pass(measure, batches, 90)
+    looks = full_pass(measure, batches, 90)
     learner, mesh = Learner(jnp.float32(2.0), (), {}), make_mesh()
-    found = lift.probe_jitted(probe, mesh)(KEY, learner)
-    jax.tree.map(np.testing.assert_allclose, found, lift.probe_jitted(probe)(KEY, learner))
+    found = probe.jitted(looks, mesh)(KEY, learner)
+    jax.tree.map(np.testing.assert_allclose, found, probe.jitted(looks)(KEY, learner))
     assert all(leaf.sharding.is_fully_replicated and len(leaf.devices()) == 8 for leaf in jax.tree.leaves(found))
     with jax.set_mesh(mesh):
         even, odd = jax.jit(layout.spread)((jnp.ones(32), jnp.ones(30)))

@@ -1,22 +1,15 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import layout, lift, tree
+from adl.core import layout, lift, place, probe, tree
+from adl.core.errors import BadInput, did_you_mean
 from adl.core.gradient import average_params, averaged, descend, scale_gradient
+from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
-from adl.core.lift import (
-    alternate,
-    beside,
-    ensemble,
-    jitted,
-    over_devices,
-    over_seeds,
-    over_values,
-    repeated,
-    sharded,
-    trace,
-)
-from adl.core.statistics import accumulate, full_pass, gathered, standardise
-from adl.core.types import Algorithm, BadInput, Batch, Key, Learner, Lift, Mean, Metrics, Probe, PyTree, State
+from adl.core.lift import alternate, beside, ensemble, over_seeds, over_values, repeated, trace, until_still
+from adl.core.place import jitted, over_devices, sharded
+from adl.core.probe import full_pass
+from adl.core.statistics import accumulate, gathered, standardise
+from adl.core.types import Algorithm, Batch, Key, Learner, Lift, Mean, Metrics, Probe, PyTree, State
 
 __all__ = [
     "Algorithm",
@@ -37,7 +30,9 @@ __all__ = [
     "beside",
     "data_mesh",
     "descend",
+    "did_you_mean",
     "ensemble",
+    "fold_in",
     "fsdp",
     "full_pass",
     "gathered",
@@ -48,12 +43,16 @@ __all__ = [
     "over_devices",
     "over_seeds",
     "over_values",
+    "place",
+    "probe",
     "repeated",
     "replicated",
     "scale_gradient",
     "sharded",
     "standardise",
+    "step_keys",
     "tensor",
     "trace",
     "tree",
+    "until_still",
 ]

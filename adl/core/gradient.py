@@ -10,7 +10,8 @@ import optax
 from jax import lax
 
 from adl.core import tree
-from adl.core.types import Array, BadInput, Key, Learner, Metrics, PyTree
+from adl.core.errors import BadInput
+from adl.core.types import Array, Key, Learner, Metrics, PyTree
 
 # loss(key, params, extras, *batch) -> (metrics with an entry "loss", new extras)
 Loss = Callable[..., tuple[Metrics, PyTree]]

@@ -20,10 +20,6 @@ State = TypeVar("State")
 Batch = TypeVar("Batch")
 
 
-class BadInput(ValueError):
-    """Something that a person asked for cannot be done; the message is one line that says what would be right."""
-
-
 class Mean(NamedTuple):
     """A weighted mean as a commutative monoid: `a + b` is the mean over both, `Mean(0, 0)` is neutral.
 

@@ -2,18 +2,33 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from adl.core import Algorithm, BadInput, Key, Probe, PyTree, fsdp, lift, make_mesh, replicated, tensor
+from adl.core import (
+    Algorithm,
+    BadInput,
+    Key,
+    Probe,
+    PyTree,
+    fold_in,
+    fsdp,
+    lift,
+    make_mesh,
+    place,
+    probe,
+    replicated,
+    tensor,
+)
 from adl.run import processes
-from adl.run.config import Config, mesh_axes, swept_values
-from adl.run.experiment import Experiment
+from adl.run.config import Study, mesh_axes, swept_values
+from adl.run.experiment import Definition, Experiment
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
+NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
 class Program:
@@ -23,13 +38,8 @@ class Program:
     Run s of seed `seed` is, number for number, the single run of seed `seed + s`.
     """
 
-    def __init__(
-        self,
-        build: Callable[[Config, str | None], Experiment],
-        config: Config,
-        devices: Sequence[Any] | None = None,
-    ):
-        """Builds the experiment for `devices`: those of all processes by default.
+    def __init__(self, definition: Definition, config: Study, devices: Sequence[Any] | None = None):
+        """Loads and builds the experiment for `devices`: those of all processes by default.
 
         Raises:
           BadInput: where the configuration does not fit the devices, or itself.
@@ -38,9 +48,9 @@ class Program:
         self.config = config
         self.lift = config.lift if config.lift != "auto" else "shard" if len(devices) > 1 else "jit"
         self.mesh = _mesh(config, self.lift, devices)
-        self.experiment = build(config, None)
-        self._build = build
-        self._values = swept_values(config)
+        self._definition, self._values = definition, swept_values(config)
+        self._loaded = definition.load(_plain(config, self._values or ()))
+        self.experiment = self._built({}, None)
         self._batches = self._shared(self.experiment.batches)
 
     @functools.cache  # noqa: B019 - a program lives as long as the process
@@ -59,40 +69,40 @@ class Program:
         alg = one({}) if self._values is None else lift.over_values(one, self._values)
         match self.lift:
             case "pmap":
-                alg = lift.over_devices(alg, "data", list(self.mesh.devices.flat))
+                alg = place.over_devices(alg, "data", list(self.mesh.devices.flat))
             case "shard":
-                alg = lift.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
-        return lift.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
+                alg = place.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
+        return place.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
 
     def batch(self, step: int, n: int = 1) -> PyTree:
         """What the n steps from `step` on see: of several, with a leading axis `[n]`; where the devices want it."""
         batches = [self._batches(step + i) for i in range(n)]
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
-        return lift.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
+        return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
     def probe(self, name: str, *, final: bool = False) -> Probe:
         """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
         def at(value) -> Probe:
-            experiment = self._build(self._configured(value), None) if value else self.experiment
-            probe = (experiment.final if final else experiment.probes)[name]
-            return lift.probe_over_seeds(probe) if self.config.num_seeds > 1 else probe
+            experiment = self._built(value, None) if value else self.experiment
+            one = (experiment.final if final else experiment.probes)[name]
+            return probe.over_seeds(one) if self.config.num_seeds > 1 else one
 
-        return self.compiled(at({}) if self._values is None else lift.probe_over_values(at, self._values))
+        return self.compiled(at({}) if self._values is None else probe.over_values(at, self._values))
 
-    def compiled(self, probe: Callable) -> Callable:
+    def compiled(self, fn: Callable) -> Callable:
         """A function of the lifted state, compiled for its devices."""
-        return lift.probe_jitted(probe, self.mesh)
+        return probe.jitted(fn, self.mesh)
 
     def keys(self) -> tuple[Key, Key, Key]:
         """Root keys, `[S]` or `[]`, of the initial state, the steps and the probes."""
         seed, n = self.config.seed, self.config.num_seeds
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
-        return tuple(lift.fold_in(roots, use) for use in range(3))
+        return tuple(fold_in(roots, use) for use in range(3))
 
     def _shared(self, batches: Sequence[PyTree]) -> Callable[[int], PyTree]:
         """`batches[step]`, or this process's part: what can gather a share does, of all else rows are taken."""
-        index, count = (0, 1) if processes.count() == 1 else lift.share_of_batch(self.mesh)
+        index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         if count == 1:
             return batches.__getitem__
         if hasattr(batches, "share"):
@@ -106,14 +116,30 @@ class Program:
         return lambda step: jax.tree.map(rows, batches[step])
 
     def _at(self, value) -> Algorithm:
-        axis = "data" if self.lift == "pmap" else None
-        return self._build(self._configured(value), axis).algorithm
+        return self._built(value, "data" if self.lift == "pmap" else None).algorithm or NOTHING
 
-    def _configured(self, value) -> Config:
-        return dataclasses.replace(self.config, sweep=(), **value)
+    def _built(self, value: Mapping[str, Any], axis: str | None) -> Experiment:
+        """With values of a sweep in place of the configuration's; of what was loaded once."""
+        return self._definition.build(dataclasses.replace(self.config, sweep=(), **value), self._loaded, axis)
 
 
-def _mesh(config: Config, lifted: str, devices: Sequence[Any]) -> Any:
+def _plain(config: Study, swept: Iterable[str]) -> Study:
+    """The configuration without its sweep, whose fields must not be read: what is loaded serves all values."""
+    names = frozenset(swept)
+
+    class Plain(type(config)):
+        def __getattribute__(self, name):
+            if name in names:
+                raise BadInput(f"--sweep {name}: it decides what is loaded, once for all; run its values one by one")
+            return super().__getattribute__(name)
+
+    plain = dataclasses.replace(config, sweep=())
+    if names:
+        object.__setattr__(plain, "__class__", Plain)
+    return plain
+
+
+def _mesh(config: Study, lifted: str, devices: Sequence[Any]) -> Any:
     """Mesh of the program's devices; None for one device."""
     if lifted != "shard" and processes.count() > 1:
         raise BadInput(f"--lift {lifted}: {processes.count()} processes run together under --lift shard only")
