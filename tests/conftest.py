@@ -62,7 +62,7 @@ def pytest_terminal_summary(terminalreporter):
     files, laws = defaultdict(lambda: [0.0, 0.0]), defaultdict(lambda: [0.0, 0.0])
     for report in itertools.chain(*terminalreporter.stats.values()):
         if isinstance(report, pytest.TestReport):
-            file, _, test = report.nodeid.partition("::")
+            file, _, _ = report.nodeid.partition("::")
             law = report.nodeid.partition("[")[0]
             for table, name in ((files, file), (laws, law)) if file in _TABLES else ((files, file),):
                 table[name][0] += report.duration
