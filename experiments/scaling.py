@@ -31,7 +31,7 @@ from adl import run
 from adl.core import BadInput, layout
 from adl.nn.transformer import GPT
 from adl.run.collective import collectives
-from adl.run.launch import prepare
+from adl.run.machine import prepare
 from adl.run.plan import plan
 from adl.run.program import Program
 from adl.run.record import byte_size
@@ -71,7 +71,7 @@ class Planned:
     per_chip: int = 4  # texts a chip
 
 
-def build(cfg: Config, axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """A language model on one batch, again and again."""
     model = GPT(
         cfg.vocab_size, cfg.length, cfg.num_layers, cfg.num_heads, cfg.width, dtype=jax.numpy.dtype(cfg.precision)
@@ -79,6 +79,9 @@ def build(cfg: Config, axis: str | None) -> run.Experiment:
     token = np.random.default_rng(0).integers(0, cfg.vocab_size, (cfg.batch_size, cfg.length + 1), np.int32)
     algorithm = language_model(model, optax.adamw(3e-4, weight_decay=0.1), axis=axis)
     return run.Experiment(algorithm, Always({"token": token}))
+
+
+DEFINITION = run.Definition(build, Config)
 
 
 class Always(list):
@@ -120,7 +123,7 @@ def _arrangements():
 def _stepper(mesh: str, num_devices: int, laid: str):
     """`step()`, which waits, bytes of state on a device, and the collectives of a step."""
     config = Config(mesh=mesh, layout=laid, lift="shard" if mesh else "jit")
-    program = Program(build, config, jax.devices()[:num_devices])
+    program = Program(DEFINITION, config, jax.devices()[:num_devices])
     algorithm, (init_key, step_root, _) = program.algorithm(), program.keys()
     state = [algorithm.init(init_key, program.batch(0))]
     text = algorithm.step.lower(step_root, state[0], program.batch(0)).compile().as_text()
@@ -145,7 +148,7 @@ def planned(topologies: tuple[str, ...], per_chip: int) -> Table:
         for laid in ("replicated", "fsdp"):
             print(f"compiling {topology}, {laid}", file=sys.stderr, flush=True)
             config = dataclasses.replace(GPT2, batch_size=per_chip * chips, layout=laid, lift="shard")
-            cost = plan(build, config, topology)
+            cost = plan(DEFINITION, config, topology)
             if not cost.memory:
                 table.add_row(topology, laid, "does not fit", style="bold red")
                 continue

@@ -1,7 +1,10 @@
-"""Eight virtual devices for every test, a persistent compilation cache, and nothing written outside the checkout."""
+"""Eight virtual devices for every test, a persistent compilation cache, nothing written outside the checkout, and at
+the end what each file and law took."""
 
 import gc
+import itertools
 import os
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ os.environ.setdefault("TFDS_DATA_DIR", str(_CACHE / "tfds"))
 
 import jax  # noqa: E402 - it reads these when it starts
 
-from adl.run.launch import POOL, VIRTUAL_FLAGS, jaxlib_knows  # noqa: E402
+from adl.run.machine import POOL, VIRTUAL_FLAGS, known  # noqa: E402
 
 _FLAGS = [
     "--xla_force_host_platform_device_count=8",
@@ -26,8 +29,10 @@ _FLAGS = [
     "--xla_cpu_parallel_codegen_split_count=1",
 ]
 os.environ.update(POOL)
-os.environ["XLA_FLAGS"] = " ".join(flag for flag in _FLAGS if jaxlib_knows(flag.partition("=")[0].lstrip("-")))
+os.environ["XLA_FLAGS"] = " ".join(known(_FLAGS))
 
+_TABLES = {"tests/laws.py", "tests/test_contract.py", "tests/test_experiments.py"}  # of laws and what obeys them
+_SPENT = pytest.StashKey[float]()
 _MAPS = Path("/proc/self/maps")
 _MOST_MAPS = 8_000  # of 65,530 that Linux allows a process; every compiled kernel takes three
 
@@ -41,3 +46,30 @@ def room_for_code():
     if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
         jax.clear_caches()
         gc.collect()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Notes the processor time since the report before: of this process, its threads and the children that ended."""
+    report, spent = (yield), sum(os.times()[:4])
+    report.processor = spent - item.config.stash.get(_SPENT, spent)
+    item.config.stash[_SPENT] = spent
+    return report
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What each file took, and of files of laws each law, dearest first."""
+    files, laws = defaultdict(lambda: [0.0, 0.0]), defaultdict(lambda: [0.0, 0.0])
+    for report in itertools.chain(*terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            file, _, _ = report.nodeid.partition("::")
+            law = report.nodeid.partition("[")[0]
+            for table, name in ((files, file), (laws, law)) if file in _TABLES else ((files, file),):
+                table[name][0] += report.duration
+                table[name][1] += getattr(report, "processor", 0.0)
+    for what, table in (("file", files), ("law", laws)):
+        dearest = sorted(table.items(), key=lambda entry: -entry[1][0])
+        lines = [f"{wall:9.1f} {processor:11.1f}  {name}" for name, (wall, processor) in dearest if wall >= 1]
+        if lines:
+            terminalreporter.section(f"seconds and processor seconds by {what}")
+            terminalreporter.write_line("\n".join(lines))

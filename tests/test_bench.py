@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from experiments import bench
-from experiments.benchmarks import apart
+from experiments.bench import apart
+from experiments.bench.__main__ import main
 
 ROOT = Path(__file__).parent.parent
 WITHOUT = """
@@ -21,8 +21,8 @@ class Hidden:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Hidden())
-from experiments import bench
-bench.main(sys.argv[2:])
+from experiments.bench.__main__ import main
+main(sys.argv[2:])
 """
 
 
@@ -39,7 +39,7 @@ def test_missing_peer_is_one_line_that_names_the_extra(name, peer):
 
 def test_unknown_benchmark_is_one_line(capsys):
     with pytest.raises(SystemExit) as ended:
-        bench.main(["mixtur"])
+        main(["mixtur"])
     assert ended.value.code == 2
     printed = capsys.readouterr().err
     assert printed.startswith("error: no benchmark mixtur; there are ")

@@ -35,12 +35,12 @@ def test_runs_small(name, variant, tmp_path):
     module = importlib.import_module(f"experiments.{name}")
     swept = ["--sweep", getattr(module, "SWEEP", "learning_rate=1e-3,1e-4")] if variant == "seeds and values" else []
     small = [*words(module.SMOKE), *VARIANTS[variant], *swept]
-    run.main(module.build, module.Config, ["--workdir", str(tmp_path / "w"), *small])
+    run.main(module.__name__, ["--workdir", str(tmp_path / "w"), *small])
     rows = read_rows(tmp_path / "w" / "metrics.jsonl")
     last: dict = {}
     for row in rows:
         last |= row
-    assert last["step"] == module.SMOKE["num_steps"]
+    assert last["step"] == module.SMOKE.get("num_steps", 0)
     runs = (2, 2) if variant == "seeds and values" else ()
     for metric, value in last.items():
         assert metric == "step" or np.shape(np.array(value, float)) == runs, metric
@@ -53,11 +53,11 @@ def test_runs_small(name, variant, tmp_path):
 
 def test_a_hundred_steps_of_digits_are_the_same_under_every_lift(tmp_path):
     """At a learning rate that does not amplify rounding; at the default one the curves part after a dozen steps."""
-    module = importlib.import_module("experiments.classify")
+    module = importlib.import_module("experiments.supervised.classify")
     small = {"model": "mlp", "augment": "none", "learning_rate": 3e-3, "num_steps": 100, "log_every": 1}
 
     def curve(name: str, *more: str) -> np.ndarray:
-        run.main(module.build, module.Config, ["--workdir", str(tmp_path / name), *words(small), *more])
+        run.main(module.__name__, ["--workdir", str(tmp_path / name), *words(small), *more])
         rows = read_rows(tmp_path / name / "metrics.jsonl")
         return np.array([row["train/loss"] for row in rows if "train/loss" in row])
 
@@ -80,7 +80,7 @@ def test_claims_name_what_is_measured(name):
 
 def launch(folder: Path, *more: str) -> subprocess.Popen:
     small = "--model mlp --num_steps 400 --checkpoint_every 20 --eval_every 50 --log_every 10 --batch_size 32"
-    command = [sys.executable, "-m", "experiments.classify", "--workdir", str(folder), *small.split(), *more]
+    command = [sys.executable, "-m", "experiments.supervised.classify", "--workdir", str(folder), *small.split(), *more]
     environment = {**os.environ, "XLA_FLAGS": ""}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
 

@@ -15,14 +15,13 @@ from adl.core import (
     Learner,
     Mean,
     average_params,
-    averaged,
     fsdp,
     full_pass,
     jitted,
     layout,
-    lift,
     make_mesh,
     over_seeds,
+    probe,
     replicated,
     sharded,
     tensor,
@@ -109,8 +108,8 @@ def test_fifty_steps_are_those_of_one_device(name, laid):
     losses, state = trained(sharded(make(), make_mesh(axes), *layouts), batch)
     want, reference = on_one_device(name)
     np.testing.assert_allclose(losses, want, rtol=1e-5, atol=1e-5)
-    for got, expected in ((averaged(state), averaged(reference)), (state.extras, reference.extras)):
-        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5), got, expected)
+    close = functools.partial(np.testing.assert_allclose, rtol=1e-4, atol=2e-5)
+    jax.tree.map(close, state.averaged, reference.averaged)
 
 
 def held(name, laid):
@@ -184,10 +183,10 @@ def test_a_full_pass_is_spread_over_the_devices():
     def measure(key, state, batch):
         return {"mean": Mean.of(batch["x"] * state.params, batch["mask"]), "doubled": 2 * batch["x"]}
 
-    probe = full_pass(measure, batches, 90)
+    looks = full_pass(measure, batches, 90)
     learner, mesh = Learner(jnp.float32(2.0), (), {}), make_mesh()
-    found = lift.probe_jitted(probe, mesh)(KEY, learner)
-    jax.tree.map(np.testing.assert_allclose, found, lift.probe_jitted(probe)(KEY, learner))
+    found = probe.jitted(looks, mesh)(KEY, learner)
+    jax.tree.map(np.testing.assert_allclose, found, probe.jitted(looks)(KEY, learner))
     assert all(leaf.sharding.is_fully_replicated and len(leaf.devices()) == 8 for leaf in jax.tree.leaves(found))
     with jax.set_mesh(mesh):
         even, odd = jax.jit(layout.spread)((jnp.ones(32), jnp.ones(30)))

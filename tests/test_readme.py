@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import experiments
-from adl.run.claim import discover
+from adl.run.catalogue import families
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 
@@ -16,6 +16,6 @@ def test_code_without_the_runner_trains(capsys):
     assert len(accuracy) == 4 and min(accuracy) > 0.9
 
 
-def test_table_has_a_row_for_each_experiment():
-    rows = re.findall(r"^\| `python -m experiments\.(\w+)`", README, re.MULTILINE)
-    assert sorted(rows) == sorted(discover(experiments))
+def test_table_is_the_catalogues():
+    """`python -m experiments list --markdown` prints it."""
+    assert families(experiments) in README

@@ -18,8 +18,9 @@ source "$(dirname "${BASH_SOURCE[0]}")/settings.sh"
 # The words must be an experiment of this checkout, with a workdir that the runner can write.
 check_words() {
   local name=${words[0]:-} known=() file word close
-  for file in "$root"/experiments/[a-z]*.py; do
-    file=${file##*/} known+=("${file%.py}")
+  for file in "$root"/experiments/{,[a-z]*/}[a-z]*.py "$root"/experiments/[a-z]*/__main__.py; do
+    file=${file#"$root"/experiments/} file=${file%.py} file=${file%/__main__}
+    known+=("${file//\//.}")
   done
   [[ $name ]] || stop "which experiment? run.sh experiments.NAME FLAG..."
   if [[ $name != experiments.* || " ${known[*]} " != *" ${name#experiments.} "* ]]; then

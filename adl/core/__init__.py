@@ -1,25 +1,18 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import buffer, layout, lift, tree
-from adl.core.gradient import average_params, averaged, descend, scale_gradient
+from adl.core import buffer, epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
+from adl.core.errors import BadInput, did_you_mean
+from adl.core.gradient import descend, forward, scale_gradient
+from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
-from adl.core.lift import (
-    alternate,
-    beside,
-    ensemble,
-    jitted,
-    over_devices,
-    over_seeds,
-    over_values,
-    repeated,
-    sharded,
-    trace,
-)
+from adl.core.lift import alternate, beside, ensemble, over_seeds, over_values, repeated, trace, until_still
+from adl.core.optimizer import average_params
+from adl.core.place import jitted, over_devices, sharded
+from adl.core.probe import full_pass
 from adl.core.rebuildable import Rebuildable
-from adl.core.statistics import accumulate, full_pass, gathered, standardise
+from adl.core.statistics import accumulate, gathered, standardise
 from adl.core.types import (
     Algorithm,
-    BadInput,
     Batch,
     Batches,
     Key,
@@ -53,28 +46,38 @@ __all__ = [
     "accumulate",
     "alternate",
     "average_params",
-    "averaged",
     "beside",
     "buffer",
     "data_mesh",
     "descend",
+    "did_you_mean",
     "ensemble",
+    "epochs",
+    "fold_in",
+    "forward",
     "fsdp",
     "full_pass",
     "gathered",
+    "gradient",
     "jitted",
     "layout",
     "lift",
     "make_mesh",
+    "optimizer",
     "over_devices",
     "over_seeds",
     "over_values",
+    "place",
+    "probe",
     "repeated",
     "replicated",
     "scale_gradient",
     "sharded",
     "standardise",
+    "step_keys",
+    "teacher",
     "tensor",
     "trace",
     "tree",
+    "until_still",
 ]

@@ -16,7 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core.types import Array, BadInput, Key, PyTree
+from adl.core.errors import BadInput
+from adl.core.types import Array, Key, PyTree
 
 
 class Buffer(NamedTuple):

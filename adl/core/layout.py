@@ -15,7 +15,8 @@ from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
-from adl.core.types import Array, BadInput, PyTree
+from adl.core.errors import BadInput
+from adl.core.types import Array, PyTree
 
 Spec = tuple[str | None, ...]  # for each axis of an array the axis of the mesh that it splits over
 Layout = Callable[[str, Array, Spec, Mesh], Spec]  # (path of a leaf, leaf, its spec so far, mesh) -> its spec

@@ -1,13 +1,11 @@
 """Learning by counting: a step that maps a batch to sums and moves by them; and full passes over a split."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import layout
-from adl.core.types import Array, Key, Mean, Metrics, Probe, PyTree, State
+from adl.core.types import Array, Key, Metrics, PyTree, State
 
 
 def accumulate(
@@ -62,34 +60,3 @@ def gathered(x: PyTree, axis: str | None = None) -> PyTree:
       axis: as in `descend`; None: `x` is the whole already.
     """
     return x if axis is None else lax.all_gather(x, axis, tiled=True)
-
-
-def full_pass(
-    measure: Callable[[Key, State, PyTree], Mapping[str, Mean | Array]], batches: PyTree, num_examples: int
-) -> Probe:
-    """Probe that sees every example of a split exactly once.
-
-    Args:
-      measure: `measure(key, state, batch) -> {name: Mean or Array [B, ...]}`, with the batch's mask as weights.
-      batches: leaves `[N, B, ...]`: the split cut into N equal batches, padded and masked (`data.padded`).
-      num_examples: examples in the split, without padding.
-    Returns:
-      A probe: `Mean`s merged over the split, arrays `[num_examples, ...]` in the order of the split.
-    """
-    num_batches = jax.tree.leaves(batches)[0].shape[0]
-    batches = jax.tree.map(jnp.asarray, batches)
-
-    def probe(key, state):
-        def one(inputs):
-            return measure(inputs[0], state, layout.spread(inputs[1]))
-
-        results = lax.map(one, (jax.random.split(key, num_batches), batches))
-
-        def merge(result):
-            if isinstance(result, Mean):
-                return Mean(result.total.sum(0), result.count.sum(0))
-            return result.reshape(-1, *result.shape[2:])[:num_examples]
-
-        return {name: merge(result) for name, result in results.items()}
-
-    return probe

@@ -36,7 +36,7 @@ class Approximation(NamedTuple):
 
 
 def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
-    """The mode of f at the data; the state is a `[N]`, from zero, and `linear.fixed_point` takes it to the end.
+    """The mode of f at the data; the state is a `[N]`, from zero, and `core.until_still` takes it to the end.
 
     A batch is `{"x": [B, D], "y": [B]}`, all data at every step. Reports the `loss`, -log p(y, f) before the step, less
     the constant of the prior, in nats an example. Under `axis` every device sees all data, and does the same.

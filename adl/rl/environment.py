@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from adl.core import lift, tree
+from adl.core import fold_in, tree
 from adl.core.types import Array, Key, PyTree
 
 
@@ -71,8 +71,8 @@ def auto_reset(env: Environment) -> Callable[[Key, PyTree, Array], tuple[Step, t
     """
 
     def step(key, state, action):
-        after = env.step(lift.fold_in(key, 0), state, action)
-        fresh = env.reset(lift.fold_in(key, 1))
+        after = env.step(fold_in(key, 0), state, action)
+        fresh = env.reset(fold_in(key, 1))
         return after, tree.where(after.ended, fresh, (after.state, after.obs))
 
     return step

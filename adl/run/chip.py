@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from adl.core import BadInput, lift
-from adl.run.config import did_you_mean
-from adl.run.record import processor
+from adl.core import BadInput, did_you_mean, probe
+from adl.run.machine import processor
 
 
 class Chip(NamedTuple):
@@ -83,7 +82,7 @@ def cpu(lifted: str) -> tuple[Chip, Sequence[Any]]:
 
 def _seconds(fn: Callable, argument: np.ndarray) -> float:
     """Time of a compiled call, the best of five."""
-    compiled, argument, best = lift.probe_jitted(fn), jax.device_put(argument), math.inf
+    compiled, argument, best = probe.jitted(fn), jax.device_put(argument), math.inf
     for _ in range(6):
         started = time.perf_counter()
         jax.block_until_ready(compiled(argument))

@@ -1,68 +1,92 @@
-"""Claims: what the experiments of a package promise, as text and beside what was last measured."""
+"""Claims: what experiments promise, as text and beside what was last measured."""
 
+import fcntl
 import importlib
+import importlib.metadata
 import json
 import math
 import os
 import pkgutil
 import re
 import shlex
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from adl.run.experiment import Claim
 
-Measured = dict[str, dict[str, dict[str, Any]]]  # experiment -> claim -> what was measured, as in measured.json
+Measured = dict[str, dict[str, Any]]  # claim -> what was measured, as in `<name>.measured.json`
 
 
 def discover(package: ModuleType) -> dict[str, ModuleType]:
-    """The package's modules that make claims, by name."""
-    folder = Path(package.__path__[0])
-    names = [module.name for module in pkgutil.iter_modules([str(folder)]) if not module.ispkg]
-    claiming = [name for name in names if re.search(r"^CLAIMS\b", (folder / f"{name}.py").read_text(), re.MULTILINE)]
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in claiming}
+    """The modules of a package and of its folders that make claims, by name: "gan.image"."""
+    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in _claiming(package.__path__[0])}
 
 
-def read_measured(package: ModuleType) -> Measured:
-    """What `measured.json` of the package holds; nothing where there is none."""
-    path = _path(package)
+def _claiming(folder: str) -> Iterator[str]:
+    for module in pkgutil.iter_modules([folder]):
+        if module.ispkg:
+            yield from (f"{module.name}.{name}" for name in _claiming(os.path.join(folder, module.name)))
+        elif re.search(r"^CLAIMS\b", Path(folder, f"{module.name}.py").read_text(), re.MULTILINE):
+            yield module.name
+
+
+def read_measured(module: ModuleType) -> Measured:
+    """What was last measured of a module's claims; nothing where there is no `<name>.measured.json` beside it."""
+    path = _path(module)
     return json.loads(path.read_text()) if path.exists() else {}
 
 
-def write_measured(package: ModuleType, module: ModuleType, records: Mapping[str, dict[str, Any]]) -> None:
-    """Puts new records in place of old ones, in one move; those of claims that are no longer made go."""
+def write_measured(module: ModuleType, records: Measured) -> None:
+    """Puts new records in place of old ones, in one move; those of claims that are no longer made go.
+
+    Under a lock: of several that measure at once, none loses what another wrote.
+    """
     if not records:
         return
-    measured, name = read_measured(package), module.__name__.rpartition(".")[2]
-    known = {key(claim) for claim in module.CLAIMS}
-    merged = {**measured.get(name, {}), **records}
-    measured[name] = {claim: record for claim, record in merged.items() if claim in known}
-    path = _path(package)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(measured, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-    os.replace(temporary, path)
+    path, known = _path(module), {key(claim) for claim in module.CLAIMS}
+    with path.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        merged = {**read_measured(module), **records}
+        kept = {claim: record for claim, record in merged.items() if claim in known}
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text(json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+        os.replace(temporary, path)
 
 
-def listing(modules: Mapping[str, ModuleType], measured: Measured) -> Table:
-    """A line for each claim of each experiment."""
-    table = Table("experiment", "what", "claim", "last measured", "command")
-    for name, module in modules.items():
-        what = (module.__doc__ or "").partition("\n")[0]
-        for index, claim in enumerate(module.CLAIMS):
-            record = measured.get(name, {}).get(key(claim))
-            table.add_row(
-                *(("", "") if index else (name, escape(what))),
-                bound(claim) + (" (long)" if claim.long else ""),
-                described(record) if record else "not yet measured",
-                escape(command(module, claim)),
-                end_section=index == len(module.CLAIMS) - 1,
-            )
-    return table
+def missing(claim: Claim, data_dir: str = "") -> str:
+    """The first of the claim's `needs` that is not here, as text; empty where all are."""
+    return next((need for need in claim.needs if not _is_there(*need.split(), data_dir=data_dir)), "")
+
+
+def _is_there(kind: str, name: str = "", *, data_dir: str) -> bool:
+    """Whether there is a "gpu" or "tpu", all of an "extra NAME", or a "data NAME" in TFDS' folder."""
+    if kind == "extra":
+        wanted = [
+            re.split(r"[^\w.-]", requirement)[0]
+            for requirement in importlib.metadata.requires("adl") or ()
+            if re.search(rf"extra == .{re.escape(name)}.$", requirement)
+        ]
+        return bool(wanted) and all(map(_is_installed, wanted))
+    if kind == "data":
+        default = os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets"
+        return (Path(data_dir or default).expanduser() / name).is_dir()
+    # In a process of its own: who looks for an accelerator takes it.
+    code = "import jax; print(jax.default_backend())"
+    return (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False).stdout.strip() == kind
+    )
+
+
+def _is_installed(distribution: str) -> bool:
+    try:
+        importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def words(overrides: Mapping[str, Any]) -> list[str]:
@@ -104,5 +128,5 @@ def _reduction(claim: Claim) -> list[str]:
     return [] if claim.reduce == "mean" else [claim.reduce]
 
 
-def _path(package: ModuleType) -> Path:
-    return Path(package.__path__[0]) / "measured.json"
+def _path(module: ModuleType) -> Path:
+    return Path(module.__file__).with_suffix(".measured.json")

@@ -2,15 +2,12 @@
 
 import contextlib
 import dataclasses
-import difflib
 import hashlib
 import io
 import itertools
 import json
 import math
 import re
-import sys
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import numpy as np
 import tyro
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 
 
 class Range(NamedTuple):
@@ -57,10 +54,30 @@ Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropou
 
 
 @dataclass(frozen=True)
-class Config:
-    """What every experiment has; an experiment's own fields come on top and override these defaults."""
+class Study:
+    """What an experiment without steps has; its own fields come on top and override these defaults."""
 
     seed: Natural = 0  # of parameters and noise; the order of the data does not depend on it
+    lift: Literal["auto", "jit", "pmap", "shard"] = (
+        "auto"  # where steps run: one device (jit), all by pmap, all by one sharded program; auto: shard if several
+    )
+    mesh: str = ""  # devices of --lift shard, such as data=4,model=2: model splits layers; empty: all split the batch
+    num_seeds: Count = 1  # runs with seeds seed, seed + 1, ... in one program
+    sweep: tuple[str, ...] = ()  # name=value,value,...: all these values (of several: all combinations) in one program
+    workdir: str = ""  # output folder; empty: runs/<experiment>, with a digest of what differs from the defaults
+    data_dir: str = ""  # of TFDS; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets
+    dataset: str = ""  # TFDS name
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
+
+    # Not fields: the loop of a study ends where it begins.
+    num_steps, steps_per_call, log_every, eval_every, checkpoint_every = 0, 1, 1, 1, 1
+    leave_out, best, layout, plan = (), "test/loss", "replicated", ""
+
+
+@dataclass(frozen=True)
+class Config(Study):
+    """What every experiment with steps has; an experiment's own fields come on top and override these defaults."""
+
     num_steps: Count = 1000  # length of the run
     batch_size: Count = 128  # examples a step, over all devices
     steps_per_call: Count = 1  # steps a dispatch (scan)
@@ -69,18 +86,38 @@ class Config:
     checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
     leave_out: tuple[str, ...] = ()  # parts of the state, such as replay, too large for checkpoints: anew on resuming
     best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; test/accuracy:max: the highest
-    lift: Literal["auto", "jit", "pmap", "shard"] = (
-        "auto"  # where steps run: one device (jit), all by pmap, all by one sharded program; auto: shard if several
-    )
-    mesh: str = ""  # devices of --lift shard, such as data=4,model=2: model splits layers; empty: all split the batch
     layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard, over the mesh's data
-    num_seeds: Count = 1  # runs with seeds seed, seed + 1, ... in one program
-    sweep: tuple[str, ...] = ()  # name=value,value,...: all these values (of several: all combinations) in one program
-    workdir: str = ""  # output folder; empty: runs/<experiment>, with a digest of what differs from the defaults
-    data_dir: str = ""  # of TFDS; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets
-    dataset: str = ""  # TFDS name
-    precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
+
+
+@dataclass(frozen=True)
+class Optimised:
+    """Fields of an experiment that descends by Adam: `class Config(run.Optimised, run.Config)`."""
+
+    learning_rate: Positive = 1e-3  # of Adam, the highest
+    weight_decay: NonNegative = 0.0  # of AdamW, times the learning rate
+
+
+@dataclass(frozen=True)
+class Averaged(Optimised):
+    """The same, where a moving average of the parameters is what is looked at."""
+
+    ema: Rate = 0.999  # decay of the parameters' average
+
+
+@dataclass(frozen=True)
+class Views:
+    """Fields of an experiment that learns from random affine views of pictures, as in `data.views.random_affine`."""
+
+    degrees: NonNegative = 15.0  # largest rotation of a view, either way
+    scale: NonNegative = 0.15  # largest log magnification of a view along each axis, either way
+    shift: NonNegative = 1.0  # largest shift of a view along each axis, in pixels, either way
+    shear: NonNegative = 0.2  # largest shear of a view, either way
+
+    @property
+    def view(self) -> dict[str, float]:
+        """The fields, as `data.views.random_affine` takes them."""
+        return {"degrees": self.degrees, "scale": self.scale, "shift": self.shift, "shear": self.shear}
 
 
 MESH_AXES = ("data", "model")
@@ -92,7 +129,7 @@ FREE = (
 )
 
 
-def parse(config_type: type[Config], argv: Sequence[str], *, prog: str, description: str) -> Config:
+def parse(config_type: type[Study], argv: Sequence[str], *, prog: str, description: str) -> Study:
     """Configuration from command-line words.
 
     Raises:
@@ -118,7 +155,7 @@ def _in_one_line(box: str) -> str:
     return "; ".join(filter(None, map(str.strip, parts)))
 
 
-def check(config: Config) -> None:
+def check(config: Study) -> None:
     """Every field within the range that its annotation names, and no data set where none is read.
 
     Raises:
@@ -135,7 +172,7 @@ def check(config: Config) -> None:
         check(dataclasses.replace(config, sweep=(), **point))
 
 
-def ranges(config_type: type[Config]) -> dict[str, Range]:
+def ranges(config_type: type[Study]) -> dict[str, Range]:
     """The `Range` of each field that has one."""
     hints = typing.get_type_hints(config_type, include_extras=True)
     return {
@@ -146,13 +183,13 @@ def ranges(config_type: type[Config]) -> dict[str, Range]:
     }
 
 
-def grid(config: Config) -> list[dict[str, float]]:
+def grid(config: Study) -> list[dict[str, float]]:
     """The points of the sweep, one `{field: value}` for each run; empty without a sweep.
 
     Raises:
       BadInput: for a field that is not a number of this experiment, or a value that is not a number.
     """
-    common = {field.name for field in dataclasses.fields(Config)}
+    common = {field.name for field in dataclasses.fields(Config)}  # of steps or not
     hints = typing.get_type_hints(type(config))
     fields = [name for name, hint in hints.items() if hint is float and name not in common]
     columns: dict[str, list[float]] = {}
@@ -169,13 +206,13 @@ def grid(config: Config) -> list[dict[str, float]]:
     return [dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())]
 
 
-def swept_values(config: Config) -> dict[str, np.ndarray] | None:
+def swept_values(config: Study) -> dict[str, np.ndarray] | None:
     """The sweep's grid as columns `[V]`; None without a sweep."""
     points = grid(config)
     return {name: np.array([p[name] for p in points], np.float32) for name in points[0]} if points else None
 
 
-def mesh_axes(config: Config) -> dict[str, int]:
+def mesh_axes(config: Study) -> dict[str, int]:
     """Sizes of the mesh by name; empty where the configuration leaves them open.
 
     Raises:
@@ -190,33 +227,21 @@ def mesh_axes(config: Config) -> dict[str, int]:
     return axes
 
 
-def default_workdir(config: Config, name: str) -> Path:
-    """`runs/<name>` for the defaults; what differs in computation adds a digest, so no run meets another's."""
+def default_workdir(config: Study, name: str) -> Path:
+    """`runs/<family>/<name>` for the defaults; what differs in computation adds a digest, so no run meets another's."""
     fields = {k: v for k, v in dataclasses.asdict(config).items() if k not in FREE}
     changed = {k: v for k, v in fields.items() if v != getattr(type(config)(), k)}
+    folder = Path("runs", *name.split("."))
     if not changed:
-        return Path("runs") / name
+        return folder
     digest = hashlib.sha256(json.dumps(changed, sort_keys=True).encode()).hexdigest()[:8]
-    return Path("runs") / f"{name}-{digest}"
+    return folder.with_name(f"{folder.name}-{digest}")
 
 
-def differences(config: Config, saved: Mapping[str, Any]) -> list[str]:
+def differences(config: Study, saved: Mapping[str, Any]) -> list[str]:
     """`field: saved -> now` for each field that decides what is computed and is not as saved."""
     now = json.loads(json.dumps(dataclasses.asdict(config)))
     fields = sorted((set(now) | set(saved)) - set(FREE))
     gone = "(no such field)"
     pairs = [(name, saved.get(name, gone), now.get(name, gone)) for name in fields]
     return [f"{name}: {old} -> {new}" for name, old, new in pairs if old != new]
-
-
-def did_you_mean(word: str, words: Sequence[str]) -> str:
-    """`; did you mean X?`, or nothing where no word is close."""
-    close = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-def experiment_name(module: str) -> tuple[str, types.ModuleType]:
-    """Name of an experiment and its module, also where the module runs as `__main__`."""
-    found = sys.modules[module]
-    full = found.__spec__.name if found.__spec__ else Path(found.__file__).stem
-    return full.rpartition(".")[2], found

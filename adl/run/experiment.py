@@ -1,6 +1,9 @@
-"""What an experiment is, to the runner: objects, and the claims that are measured on them."""
+"""What an experiment is, to the runner: a module that defines it, objects, and the claims that are measured on them."""
 
+import importlib
+import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -20,6 +23,10 @@ class Outcome(NamedTuple):
         rows = [row for row in self.history if name in row]
         return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows], float)
 
+    def of(self, probe: str) -> dict[str, np.ndarray]:
+        """The arrays that one probe returned last, by their names within it."""
+        return {name.partition("/")[2]: array for name, array in self.arrays.items() if name.startswith(f"{probe}/")}
+
     def last(self, name: str) -> float:
         """The value of a metric where it was written last; of several runs their mean."""
         return float(np.mean(self.curve(name)[1][-1]))
@@ -37,14 +44,39 @@ class Experiment(NamedTuple):
 
     The algorithm moves on `batches[step]`, or on what a `World` shows. `probes` look every `eval_every` steps and at
     the end, `final` only at the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays
-    go to the figures.
+    go to the figures. What has no steps, a study, has no algorithm: its configuration is a `Study`, its probes see the
+    state `()`.
     """
 
-    algorithm: Algorithm
+    algorithm: Algorithm | None = None
     batches: Batches = NoData()  # batches[step]: a pure function of the step
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure
+
+
+class Definition(NamedTuple):
+    """What a module says of its experiment."""
+
+    build: Callable[[Any, Any, str | None], Experiment]  # (config, what was loaded, axis under pmap) -> objects
+    config: type  # a frozen dataclass that extends `Config`, or `Study` where there are no steps
+    load: Callable[[Any], Any] = lambda config: None  # config -> what is read or made once, outside every trace
+    name: str = ""  # "gan.image"
+    command: str = ""  # "python -m experiments.gan.image"
+    text: str = ""  # its docstring
+
+    @classmethod
+    def of(cls, module: str) -> "Definition":
+        """That of a module with `build`, `Config` and perhaps `load`, also where it runs as `__main__`.
+
+        Args:
+          module: its `__name__`.
+        """
+        found = sys.modules[module] if module in sys.modules else importlib.import_module(module)
+        full = found.__spec__.name if found.__spec__ else Path(found.__file__).stem
+        more = {"load": found.load} if hasattr(found, "load") else {}
+        name, command = full.removeprefix("experiments."), f"python -m {full}"
+        return cls(found.build, found.Config, name=name, command=command, text=found.__doc__ or "", **more)
 
 
 class Claim(NamedTuple):
@@ -57,6 +89,7 @@ class Claim(NamedTuple):
     at_most: float = np.inf
     reference: str = ""  # where the bound comes from, and what others reach
     long: bool = False  # only with `verify --long`
+    needs: tuple[str, ...] = ()  # "gpu", "extra bench", "data mnist": `verify` skips by that name where it is not there
     reduce: Literal["mean", "worst"] = "mean"  # of the seeds: which value the bound is about; worst: each of them
 
     def value(self, seeds: np.ndarray) -> float:

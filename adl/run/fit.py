@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from adl.core import BadInput, Mean, PyTree, layout, lift, tree
+from adl.core import BadInput, Mean, PyTree, did_you_mean, layout, place, step_keys, tree
 from adl.run import processes
 from adl.run.checkpoint import Checkpoints, set_aside_damaged
-from adl.run.config import Config, did_you_mean, grid
+from adl.run.config import Config, grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
 from adl.run.record import Onlooker, Records, byte_size, console, sweep_table
@@ -131,7 +131,7 @@ class _Run:
             started = time.perf_counter()
             batch = self.program.batch(self.step, n, self.state)
             waited = time.perf_counter() - started
-            key = lift.step_keys(self.step_root, self.step, n if n > 1 else None)
+            key = step_keys(self.step_root, self.step, n if n > 1 else None)
             self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
             if self.window:  # one step late: the device has its next step before the host waits for the last
                 jax.block_until_ready(self.window[-1][2])
@@ -168,7 +168,7 @@ class _Run:
 
     def look(self, name: str, probe: Any) -> dict[str, np.ndarray]:
         """Means of one probe, as values; its arrays are kept for the figures."""
-        results = jax.device_get(probe(lift.step_keys(self.probe_root, self.step), self.state))
+        results = jax.device_get(probe(step_keys(self.probe_root, self.step), self.state))
         runs = (self.config.num_seeds > 1) + bool(self.config.sweep)
         arrays = {key: value for key, value in results.items() if not isinstance(value, Mean)}
         self.arrays |= {f"{name}/{key}": np.asarray(value)[(0,) * runs] for key, value in arrays.items()}
@@ -179,7 +179,7 @@ class _Run:
         window, self.window = self.window, []
         if not window:
             return {}
-        stacked = jax.device_get(lift.stack([metrics for _, _, metrics in window]))
+        stacked = jax.device_get(place.stack([metrics for _, _, metrics in window]))
         for index, (first, n, _) in enumerate(window):
             self.require_finite(first, {key: _judged(tree.take(mean, index)) for key, mean in stacked.items()}, steps=n)
         return {key: _value(Mean(mean.total.sum(0), mean.count.sum(0))) for key, mean in stacked.items()}

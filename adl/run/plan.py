@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,11 +18,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from adl.core import PyTree, lift
+from adl.core import PyTree, step_keys
 from adl.run.chip import Chip, cpu, tpu
 from adl.run.collective import Collective, collectives
 from adl.run.config import Config
-from adl.run.experiment import Experiment
+from adl.run.experiment import Definition
 from adl.run.program import Program
 from adl.run.record import byte_size
 
@@ -77,11 +77,11 @@ class Plan(NamedTuple):
         return max(self.times.values())
 
 
-def plan(build: Callable[[Config, str | None], Experiment], config: Config, topology: str) -> Plan:
+def plan(definition: Definition, config: Config, topology: str) -> Plan:
     """Compiles an experiment's step for a topology, and reads its cost.
 
     Args:
-      build: of the experiment.
+      definition: of the experiment.
       config: its configuration; `--lift jit` takes one device of the topology, `auto` all.
       topology: of libtpu, as `v5e:4x4`, or `cpu`: the processors of this machine.
     Raises:
@@ -91,7 +91,9 @@ def plan(build: Callable[[Config, str | None], Experiment], config: Config, topo
     chip, devices = cpu(config.lift) if topology == "cpu" else tpu(topology)
     devices = devices[:1] if config.lift == "jit" else devices
     # Compiled for a mesh, also of one: a plain jit would take a device of this machine.
-    program = Program(build, dataclasses.replace(config, lift="pmap" if config.lift == "pmap" else "shard"), devices)
+    program = Program(
+        definition, dataclasses.replace(config, lift="pmap" if config.lift == "pmap" else "shard"), devices
+    )
     started = time.perf_counter()
     notes = []
     try:
@@ -189,7 +191,7 @@ def _compiled(program: Program, steps: int) -> Any:
     alg = program.algorithm(steps)
     init_key, step_root, _ = program.keys()
     batch = jax.tree.map(np.asarray, program.experiment.batches[0])
-    keys = lift.step_keys(step_root, 0, n=steps)
+    keys = step_keys(step_root, 0, n=steps)
     if steps > 1:
         batch = jax.tree.map(lambda x: np.broadcast_to(x, (steps, *x.shape)), batch)
     state = jax.eval_shape(alg.init, init_key, batch)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -17,18 +17,23 @@ from adl.core import (
     PyTree,
     SharedBatches,
     World,
+    did_you_mean,
+    fold_in,
     fsdp,
     lift,
     make_mesh,
+    place,
+    probe,
     replicated,
     tensor,
     tree,
 )
 from adl.run import processes
-from adl.run.config import Config, did_you_mean, mesh_axes, swept_values
-from adl.run.experiment import Experiment
+from adl.run.config import Study, mesh_axes, swept_values
+from adl.run.experiment import Definition, Experiment
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
+NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
 class Program:
@@ -38,13 +43,8 @@ class Program:
     Run s of seed `seed` is, number for number, the single run of seed `seed + s`.
     """
 
-    def __init__(
-        self,
-        build: Callable[[Config, str | None], Experiment],
-        config: Config,
-        devices: Sequence[Any] | None = None,
-    ):
-        """Builds the experiment for `devices`: those of all processes by default.
+    def __init__(self, definition: Definition, config: Study, devices: Sequence[Any] | None = None):
+        """Loads and builds the experiment for `devices`: those of all processes by default.
 
         Raises:
           BadInput: where the configuration does not fit the devices, or itself.
@@ -53,10 +53,10 @@ class Program:
         self.config = config
         self.lift = config.lift if config.lift != "auto" else "shard" if len(devices) > 1 else "jit"
         self.mesh = _mesh(config, self.lift, devices)
-        self.experiment = build(config, None)
-        self._build = build
-        self._values = swept_values(config)
-        index, count = (0, 1) if processes.count() == 1 else lift.share_of_batch(self.mesh)
+        self._definition, self._values = definition, swept_values(config)
+        self._loaded = definition.load(_plain(config, self._values or ()))
+        self.experiment = self._built({}, None)
+        index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         self.batches = self.experiment.batches
         if count > 1 and isinstance(self.batches, SharedBatches):
             self.batches, count = self.batches.share(index, count), 1
@@ -82,10 +82,10 @@ class Program:
         alg = one({}) if self._values is None else lift.over_values(one, self._values)
         match self.lift:
             case "pmap":
-                alg = lift.over_devices(alg, "data", list(self.mesh.devices.flat))
+                alg = place.over_devices(alg, "data", list(self.mesh.devices.flat))
             case "shard":
-                alg = lift.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
-        return lift.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
+                alg = place.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
+        return place.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
 
     def batch(self, step: int, n: int = 1, state: PyTree = None) -> PyTree:
         """What the n steps from `step` on see: of several, with a leading axis `[n]`; where the devices want it.
@@ -101,34 +101,50 @@ class Program:
             batches = [self.batches[step + i] for i in range(n)]
         batches = [jax.tree.map(self._rows, batch) for batch in batches]
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
-        return lift.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
+        return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
     def probe(self, name: str, *, final: bool = False) -> Probe:
         """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
         def at(value) -> Probe:
-            experiment = self._build(self._configured(value), None) if value else self.experiment
-            probe = (experiment.final if final else experiment.probes)[name]
-            return lift.probe_over_seeds(probe) if self.config.num_seeds > 1 else probe
+            experiment = self._built(value, None) if value else self.experiment
+            one = (experiment.final if final else experiment.probes)[name]
+            return probe.over_seeds(one) if self.config.num_seeds > 1 else one
 
-        return self.compiled(at({}) if self._values is None else lift.probe_over_values(at, self._values))
+        return self.compiled(at({}) if self._values is None else probe.over_values(at, self._values))
 
-    def compiled(self, probe: Callable) -> Callable:
+    def compiled(self, fn: Callable) -> Callable:
         """A function of the lifted state, compiled for its devices."""
-        return lift.probe_jitted(probe, self.mesh)
+        return probe.jitted(fn, self.mesh)
 
     def keys(self) -> tuple[Key, Key, Key]:
         """Root keys, `[S]` or `[]`, of the initial state, the steps and the probes."""
         seed, n = self.config.seed, self.config.num_seeds
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
-        return tuple(lift.fold_in(roots, use) for use in range(3))
+        return tuple(fold_in(roots, use) for use in range(3))
 
     def _at(self, value) -> Algorithm:
-        axis = "data" if self.lift == "pmap" else None
-        return self._build(self._configured(value), axis).algorithm
+        return self._built(value, "data" if self.lift == "pmap" else None).algorithm or NOTHING
 
-    def _configured(self, value) -> Config:
-        return dataclasses.replace(self.config, sweep=(), **value)
+    def _built(self, value: Mapping[str, Any], axis: str | None) -> Experiment:
+        """With values of a sweep in place of the configuration's; of what was loaded once."""
+        return self._definition.build(dataclasses.replace(self.config, sweep=(), **value), self._loaded, axis)
+
+
+def _plain(config: Study, swept: Iterable[str]) -> Study:
+    """The configuration without its sweep, whose fields must not be read: what is loaded serves all values."""
+    names = frozenset(swept)
+
+    class Plain(type(config)):
+        def __getattribute__(self, name):
+            if name in names:
+                raise BadInput(f"--sweep {name}: it decides what is loaded, once for all; run its values one by one")
+            return super().__getattribute__(name)
+
+    plain = dataclasses.replace(config, sweep=())
+    if names:
+        object.__setattr__(plain, "__class__", Plain)
+    return plain
 
 
 def _require_parts(names: Sequence[str], state: PyTree) -> None:
@@ -148,7 +164,7 @@ def _part(index: int, count: int, leaf: np.ndarray) -> np.ndarray:
     return leaf[index * len(leaf) // count : (index + 1) * len(leaf) // count]
 
 
-def _segment(batches: Batches, config: Config) -> int:
+def _segment(batches: Batches, config: Study) -> int:
     """Steps from one checkpoint to the next, at least: 1, but of a world, of which there is one for all runs."""
     if not isinstance(batches, World):
         return 1
@@ -164,7 +180,7 @@ def _segment(batches: Batches, config: Config) -> int:
     return batches.segment
 
 
-def _mesh(config: Config, lifted: str, devices: Sequence[Any]) -> Any:
+def _mesh(config: Study, lifted: str, devices: Sequence[Any]) -> Any:
     """Mesh of the program's devices; None for one device."""
     if lifted != "shard" and processes.count() > 1:
         raise BadInput(f"--lift {lifted}: {processes.count()} processes run together under --lift shard only")

@@ -20,8 +20,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from adl.core import BadInput
-from adl.run import processes
-from adl.run.config import Config, grid
+from adl.run import machine, processes
+from adl.run.config import Study, grid
 
 console = Console(stderr=True)
 
@@ -114,7 +114,7 @@ class Onlooker:
         """Nothing to let go of."""
 
 
-def sweep_table(config: Config, history: Sequence[Mapping[str, Any]]) -> Table:
+def sweep_table(config: Study, history: Sequence[Mapping[str, Any]]) -> Table:
     """A line for each point of the sweep with its last metrics, mean and standard error over seeds where there are."""
     points = grid(config)
     last: dict[str, Any] = {}
@@ -161,14 +161,14 @@ def environment() -> dict[str, Any]:
         "python": platform.python_version(),
         "versions": {name: _version(name) for name in packages},
         "platform": platform.platform(),
-        "processor": processor(),
+        "processor": machine.processor(),
         "cores": os.cpu_count(),
         "backend": jax.default_backend(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "processes": processes.count(),
         "xla_flags": os.environ.get("XLA_FLAGS", ""),
         "git_revision": _git_revision(),
-        "command": ["python", "-m", sys.modules["__main__"].__spec__.name, *sys.argv[1:]]
+        "command": ["python", "-m", sys.modules["__main__"].__spec__.name.removesuffix(".__main__"), *sys.argv[1:]]
         if getattr(sys.modules["__main__"], "__spec__", None)
         else sys.argv,
     }
@@ -181,14 +181,6 @@ def byte_size(size: float) -> str:
             return f"{size:.0f} {unit}" if unit == "B" else f"{size:,.2f} {unit}"
         size /= 1024
     raise AssertionError
-
-
-def processor() -> str:
-    """Model name of the processor, as the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _version(package: str) -> str:

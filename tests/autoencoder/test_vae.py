@@ -97,7 +97,7 @@ def test_quoted_references_are_scikit_learns():
     from sklearn.decomposition import PCA, FactorAnalysis
 
     from adl import data
-    from experiments import vae as experiment
+    from experiments.autoencoder import vae as experiment
 
     config = experiment.Config()
     observe, _, _ = experiment.observation(config)

@@ -16,14 +16,16 @@ from adl.core import (
     data_mesh,
     descend,
     ensemble,
+    fold_in,
     fsdp,
     jitted,
-    lift,
     over_devices,
     over_seeds,
     over_values,
+    probe,
     repeated,
     sharded,
+    step_keys,
     trace,
     tree,
 )
@@ -180,16 +182,16 @@ def test_trace_keeps_the_path():
 
 def test_keys_of_steps_do_not_depend_on_the_call():
     root = jax.random.split(KEY, 3)
-    many = lift.step_keys(root, 4, n=3)
+    many = step_keys(root, 4, n=3)
     for offset in range(3):
-        want = lift.fold_in(root, 4 + offset)
+        want = fold_in(root, 4 + offset)
         assert (jax.random.key_data(many[offset]) == jax.random.key_data(want)).all()
     assert (jax.random.key_data(many[0][1]) == jax.random.key_data(jax.random.fold_in(root[1], 4))).all()
 
 
 def test_probes_follow_their_runs():
     states, _ = run(over_seeds(regression(0.1), 3))
-    probe = lift.probe_jitted(lift.probe_over_seeds(lambda key, state: {"w": state.params["w"]}))
-    np.testing.assert_array_equal(probe(jax.random.split(KEY, 3), states)["w"], states.params["w"])
-    scaled = lift.probe_over_values(lambda value: lambda key, state: {"w": state * value}, np.array([1.0, 2.0]))
+    each = probe.jitted(probe.over_seeds(lambda key, state: {"w": state.params["w"]}))
+    np.testing.assert_array_equal(each(jax.random.split(KEY, 3), states)["w"], states.params["w"])
+    scaled = probe.over_values(lambda value: lambda key, state: {"w": state * value}, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(scaled(KEY, jnp.ones((2, 4)))["w"], tree.take(jnp.array([[[1.0] * 4, [2.0] * 4]]), 0))

@@ -92,7 +92,7 @@ def test_quoted_references_are_scikit_learns():
     from sklearn.cluster import KMeans
     from sklearn.metrics import normalized_mutual_info_score
 
-    from experiments import latent_bernoulli as experiment
+    from experiments.latent import bernoulli as experiment
 
     view = experiment.pictures(experiment.Config())
     loss, nmi = experiment.CLAIMS

@@ -156,16 +156,16 @@ def test_quoted_references_are_scikit_learns():
     """Likelihoods and agreements that the experiment's claims quote, from its own starts and from theirs."""
     from sklearn import metrics
 
-    from experiments import latent_mixture as experiment
+    from experiments.latent import mixture as experiment
 
     def figures(dataset: str, num_seeds: int) -> np.ndarray:
         """Means of [same start, own start] x [loss, mutual information]."""
         config = experiment.Config(dataset=dataset)
-        program = Program(experiment.build, config)
+        program = Program(run.Definition.of(experiment.__name__), config)
         view = experiment.eruptions() if dataset == "eruptions" else experiment.components(config)
         seen = []
         for seed in range(num_seeds):
-            key = Program(experiment.build, dataclasses.replace(config, seed=seed)).keys()[0]
+            key = Program(run.Definition.of(experiment.__name__), dataclasses.replace(config, seed=seed)).keys()[0]
             start = program.algorithm().init(key, program.experiment.batches[0])
             same = {
                 "weights_init": np.asarray(start.weights, float) / np.asarray(start.weights, float).sum(),
@@ -192,9 +192,9 @@ def test_quoted_references_are_scikit_learns():
 
 
 def test_digits_run_small(tmp_path):
-    from experiments import latent_mixture as experiment
+    from experiments.latent import mixture as experiment
 
     small = ["--dataset", "digits", "--num_steps", "2", "--num_lloyd", "0", "--workdir", str(tmp_path / "w")]
-    run.main(experiment.build, experiment.Config, small)
+    run.main(experiment.__name__, small)
     drawn = {path.stem: path.stat().st_size for path in (tmp_path / "w" / "figures").iterdir()}
     assert set(drawn) == {"loss", "components", "classes"} and min(drawn.values()) > 3000

@@ -111,7 +111,7 @@ def test_evidence_is_scikit_learns():
 
 
 def test_quoted_references_are_scikit_learns():
-    from experiments import latent_pca as experiment
+    from experiments.latent import pca as experiment
 
     view = experiment.pictures(experiment.Config())
     train, test = view.train.astype(float), view.test.astype(float)

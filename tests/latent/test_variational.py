@@ -146,7 +146,7 @@ def test_divergence_vanishes_where_nothing_was_learned():
 
 def test_quoted_references_are_scikit_learns():
     """What the experiment's claims quote, from five starts of their own."""
-    from experiments import latent_mixture as experiment
+    from experiments.latent import mixture as experiment
 
     view = experiment.eruptions()
     fitted = [fit(theirs(200, seed, 10), view.train) for seed in range(5)]

@@ -136,7 +136,7 @@ def test_masked_examples_do_not_count():
 
 
 def test_quoted_references_are_scikit_learns():
-    from experiments import linear_bayes as experiment
+    from experiments.linear import bayes as experiment
 
     train, test = experiment.standardised(experiment.Config())
     ridge = BayesianRidge().fit(train.x.astype(float), train.y.astype(float))
@@ -148,7 +148,7 @@ def test_quoted_references_are_scikit_learns():
 
 
 def test_the_prior_is_that_of_the_highest_evidence():
-    from experiments import linear_bayes as experiment
+    from experiments.linear import bayes as experiment
 
     config = experiment.Config()
     train, _ = experiment.standardised(config)
@@ -162,7 +162,7 @@ def test_the_prior_is_that_of_the_highest_evidence():
 
 
 def test_examples_are_not_counted_twice():
-    from experiments import linear_bayes as experiment
+    from experiments.linear import bayes as experiment
 
     with pytest.raises(BadInput, match="must not exceed the 352 examples"):
-        experiment.build(experiment.Config(num_steps=45), None)
+        experiment.build(experiment.Config(num_steps=45), None, None)

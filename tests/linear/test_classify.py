@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import linear_classify as experiment
+from experiments.linear import classify as experiment
 
 NAMES = {"LogisticRegression": "logistic", "LinearDiscriminantAnalysis": "Gaussian, tied"}
 NAMES["QuadraticDiscriminantAnalysis"] = "Gaussian, full"

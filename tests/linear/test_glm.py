@@ -1,7 +1,6 @@
 """Newton's method finds scikit-learn's and SciPy's maxima, for canonical links and others."""
 
 import doctest
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +9,9 @@ import pytest
 from scipy import optimize, stats
 from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
+from adl.core import until_still
 from adl.linear import glm
-from adl.linear.fixed_point import fixed_point
-from adl.linear.softmax import softmax_regression
+from adl.measure.representation import softmax_regression
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -36,7 +35,7 @@ LOG_PROB = {
 
 
 def fit(link, y, penalty=PENALTY, **more):
-    return jax.jit(functools.partial(fixed_point, glm.irls(link, penalty=penalty)))(KEY, {"x": X, "y": y, **more})
+    return jax.jit(until_still(glm.irls(link, penalty=penalty)))(KEY, {"x": X, "y": y, **more})
 
 
 @pytest.mark.parametrize("name", OUTCOMES)

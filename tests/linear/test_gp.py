@@ -1,4 +1,4 @@
-"""What the claims of `experiments.linear_gp` quote of scikit-learn is what it says."""
+"""What the claims of `experiments.linear.gp` quote of scikit-learn is what it says."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import numpy as np
 from scipy import stats
 from sklearn.gaussian_process import GaussianProcessRegressor, kernels
 
-from experiments.linear_gp import CLAIMS, Config, standardised
+from experiments.linear.gp import CLAIMS, Config, standardised
 
 
 def test_quoted_references_are_scikit_learns():

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import integrate, stats
 
+from adl.core import until_still
 from adl.linear import glm
-from adl.linear.fixed_point import fixed_point
 from adl.linear.laplace import laplace, logistic_probability
 
 RNG = np.random.default_rng(0)
@@ -32,7 +32,7 @@ def test_logistic_regression_is_near_quadrature():
         eta = X @ w
         return (Y * eta - jax.nn.softplus(eta)).sum() - 0.5 * w @ w - jnp.log(2 * jnp.pi)
 
-    mode, _ = fixed_point(glm.irls(glm.bernoulli, penalty=1.0), jax.random.key(0), {"x": X, "y": Y})
+    mode, _ = until_still(glm.irls(glm.bernoulli, penalty=1.0))(jax.random.key(0), {"x": X, "y": Y})
     np.testing.assert_allclose(jax.grad(log_joint)(mode[:, 0]), 0, atol=1e-4)
     approximation = laplace(log_joint, mode[:, 0])
     new = np.array([[2.0, 1.0], [-1.0, 1.0], [6.0, 1.0]], "f")

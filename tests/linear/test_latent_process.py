@@ -9,9 +9,9 @@ import pytest
 from scipy import integrate, optimize, special, stats
 from sklearn.gaussian_process import GaussianProcessClassifier, kernels
 
+from adl.core import until_still
 from adl.linear import glm, latent_process
 from adl.linear.covariance import scaled, squared_exponential
-from adl.linear.fixed_point import fixed_point
 from adl.prob.quadrature import normal_expectation
 
 KEY = jax.random.key(0)
@@ -26,7 +26,7 @@ KERNEL = scaled(squared_exponential(0.9), 4.0)
 
 @functools.partial(jax.jit, static_argnums=0)
 def fit(link, y):
-    weights, count = fixed_point(latent_process.newton(link, KERNEL), KEY, {"x": X, "y": y})
+    weights, count = until_still(latent_process.newton(link, KERNEL))(KEY, {"x": X, "y": y})
     return latent_process.approximate(link, KERNEL, X, y, weights), weights, count
 
 
@@ -75,7 +75,7 @@ def test_evidence_and_probability_are_near_quadrature():
     """Of two places: brute force over both values of the function."""
     x, y, new = np.array([[0.0], [1.0]], "f"), np.array([1, 0]), np.array([[0.3]], "f")
     kernel = scaled(squared_exponential(1.0), 2.0)
-    weights, _ = fixed_point(latent_process.newton(glm.bernoulli, kernel), KEY, {"x": x, "y": y})
+    weights, _ = until_still(latent_process.newton(glm.bernoulli, kernel))(KEY, {"x": x, "y": y})
     got = latent_process.approximate(glm.bernoulli, kernel, x, y, weights)
     gram = np.asarray(kernel(np.concatenate([x, new]), np.concatenate([x, new])), float)
     side = np.linspace(-9, 9, 601)

@@ -3,13 +3,15 @@
 import importlib
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
 from adl.run import Claim
-from adl.run.claim import bound, command, described, discover, key, listing, read_measured, words, write_measured
+from adl.run.catalogue import listing
+from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
 
 RECORD = {"value": 0.978123, "standard_error": 0.00123, "num_seeds": 5, "date": "2026-01-02", "hardware": "a chip"}
 MODULE = '''"""A first line [with brackets].
@@ -69,10 +71,10 @@ def test_command_can_be_typed(package):
 
 def test_listing_shows_claim_and_measurement(package):
     modules = discover(package)
-    measured = {"one": {key(modules["one"].CLAIMS[0]): RECORD}}
+    write_measured(modules["one"], {key(modules["one"].CLAIMS[0]): RECORD})
     console = Console(width=200)
     with console.capture() as captured:
-        console.print(listing(modules, measured))
+        console.print(listing(modules))
     text = captured.get()
     for part in (
         "A first line [with brackets].",
@@ -94,10 +96,28 @@ def test_records_replace_their_like_and_outlive_no_claim(package):
     module = discover(package)["one"]
     first, second = map(key, module.CLAIMS)
     assert first != second
-    path = module.__file__.replace("one.py", "measured.json")
-    with open(path, "w") as file:
-        json.dump({"one": {first: {"value": 1}, "gone": {"value": 2}}, "other": {"m": {"value": 3}}}, file)
-    write_measured(package, module, {second: {"value": 4}})
-    assert read_measured(package) == {"one": {first: {"value": 1}, second: {"value": 4}}, "other": {"m": {"value": 3}}}
-    write_measured(package, module, {first: {"value": 5}})
-    assert read_measured(package)["one"] == {first: {"value": 5}, second: {"value": 4}}
+    path = Path(module.__file__).with_name("one.measured.json")
+    path.write_text(json.dumps({first: {"value": 1}, "gone": {"value": 2}}))
+    write_measured(module, {second: {"value": 4}})
+    assert read_measured(module) == {first: {"value": 1}, second: {"value": 4}}
+    write_measured(module, {first: {"value": 5}})
+    assert read_measured(module) == {first: {"value": 5}, second: {"value": 4}}
+
+
+def test_folders_of_a_package_are_families(package):
+    family = Path(package.__path__[0], "family")
+    family.mkdir()
+    (family / "__init__.py").write_text("")
+    (family / "two.py").write_text(MODULE)
+    modules = discover(package)
+    assert list(modules) == ["family.two", "one"] and modules["family.two"].__name__ == "claiming.family.two"
+
+
+@pytest.mark.parametrize(
+    ("needs", "there"),
+    [((), ""), (("extra test",), ""), (("extra nosuch",), "extra nosuch"), (("data mnist",), ""), (("gpu",), "gpu")],
+)
+def test_what_a_claim_needs_is_named_where_it_is_not_there(tmp_path, needs, there):
+    (tmp_path / "mnist").mkdir()
+    assert missing(Claim(metric="m", protocol="", needs=needs), str(tmp_path)) == there
+    assert missing(Claim(metric="m", protocol="", needs=("data mnist",)), str(tmp_path / "elsewhere")) == "data mnist"

@@ -96,7 +96,7 @@ def test_default_folders_never_meet():
 
 def test_a_terminal_without_unicode_gets_the_same_line():
     """In a process of its own, whose output is ASCII: the frame of hyphens must not take the message with it."""
-    command = [sys.executable, "-m", "experiments.vae", "--learning_rte", "3"]
+    command = [sys.executable, "-m", "experiments.autoencoder.vae", "--learning_rte", "3"]
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1

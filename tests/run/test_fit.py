@@ -66,7 +66,7 @@ class Batches:
         return X[rows] * scale
 
 
-def build(config, axis):
+def build(config, loaded, axis):
     model, tx = nn.Dense(1), optax.adam(config.learning_rate)
     if config.branch and config.learning_rate > 1:
         raise AssertionError
@@ -97,7 +97,7 @@ def build(config, axis):
 
 def launch(folder: Path | str, *words: str) -> list[dict]:
     """Rows of the run; SystemExit passes."""
-    run.main(build, Config, ["--workdir", str(folder), *words])
+    run.main(__name__, ["--workdir", str(folder), *words])
     return read_rows(Path(folder) / "metrics.jsonl")
 
 

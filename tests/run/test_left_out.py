@@ -147,7 +147,7 @@ class Noise:
         return batch(step)
 
 
-def build(config, axis):
+def build(config, loaded, axis):
     def look(key, state):
         return {"loss": Mean.of(jnp.square(state.weights))}
 
@@ -155,7 +155,7 @@ def build(config, axis):
 
 
 def launch(folder, *words):
-    run.main(build, Config, ["--workdir", str(folder), "--lift", "jit", *words])
+    run.main(__name__, ["--workdir", str(folder), "--lift", "jit", *words])
     return read_rows(folder / "metrics.jsonl")
 
 

@@ -28,5 +28,5 @@ def faults(first):
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="settings of glibc")
 def test_large_results_cause_no_page_faults():
     """Of the last 20 of 60 results of 64 MiB; mapped anew, each causes 16,384, or fewer where pages are large."""
-    assert faults("from adl.run.launch import prepare; prepare()") <= 2
+    assert faults("from adl.run.machine import prepare; prepare()") <= 2
     assert faults("") >= 18

@@ -11,6 +11,7 @@ import pytest
 from adl import run
 from adl.core import Algorithm, BadInput, Learner, Mean, descend
 from adl.run.chip import CHIPS
+from adl.run.experiment import Definition
 from adl.run.plan import Memory, Plan, plan, show
 
 IN, OUT = 48, 24
@@ -21,7 +22,7 @@ class Config(run.Config):
     batch_size: run.Count = 64
 
 
-def regression(config, axis):
+def regression(config, loaded, axis):
     """One matrix by gradient descent: a product forward, one backward."""
 
     def init(key, batch):
@@ -34,7 +35,7 @@ def regression(config, axis):
     return run.Experiment(Algorithm(init, descend(loss, optax.sgd(0.1), axis)), batches)
 
 
-def product(config, axis):
+def product(config, loaded, axis):
     """A step that is one product, and nothing else."""
 
     def step(key, state, batch):
@@ -45,7 +46,7 @@ def product(config, axis):
 
 
 def planned(build, topology="cpu", **fields):
-    return plan(build, Config(**fields), topology)
+    return plan(Definition(build, Config), Config(**fields), topology)
 
 
 def test_flops_of_a_product():
@@ -89,7 +90,7 @@ def test_batch_that_does_not_divide_is_bad_input():
         planned(regression, lift="shard", batch_size=60)
 
 
-def chains(config, axis):
+def chains(config, loaded, axis):
     """A step that wants no data."""
 
     def step(key, state, batch):
@@ -101,8 +102,8 @@ def chains(config, axis):
 def test_examples_are_those_of_the_batch_not_of_the_configuration(capsys):
     """Batches of a whole split do not have `--batch_size` rows, and chains see no examples at all."""
 
-    def whole(config, axis):
-        return regression(config, axis)._replace(batches=[np.zeros((352, IN), np.float32)])
+    def whole(config, loaded, axis):
+        return regression(config, loaded, axis)._replace(batches=[np.zeros((352, IN), np.float32)])
 
     assert planned(regression).batch_size == 64 and planned(whole).batch_size == 352
     cost = planned(chains)

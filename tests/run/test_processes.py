@@ -19,6 +19,7 @@ from adl.run import claim, processes
 from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent.parent
+CLASSIFY = "experiments.supervised.classify"
 SMALL = "--model mlp --augment none --learning_rate 3e-3 --batch_size 64 --log_every 1 --eval_every 20"
 SMALL = [*SMALL.split(), "--checkpoint_every", "20", "--dropout", "0.2", "--hidden_width", "32"]
 
@@ -26,7 +27,9 @@ SMALL = [*SMALL.split(), "--checkpoint_every", "20", "--dropout", "0.2", "--hidd
 class Job:
     """An experiment in several processes."""
 
-    def __init__(self, folder: Path, count: int, *words: str, devices: int = 2, module: str = "experiments.classify"):
+    def __init__(
+        self, folder: Path, count: int, *words: str, devices: int = 2, module: str = "experiments.supervised.classify"
+    ):
         with socket.socket() as free:
             free.bind(("localhost", 0))
             address = f"localhost:{free.getsockname()[1]}"
@@ -91,7 +94,7 @@ def test_two_and_four_processes_are_one(tmp_path):
     assert_same(launch(tmp_path / "four", 4, *steps, *split), one)
 
 
-@pytest.mark.parametrize("name", ["rl_ppo", "latent_mixture"])
+@pytest.mark.parametrize("name", ["rl.ppo", "latent.mixture"])
 def test_split_states_and_whole_batches_are_shared_out(tmp_path, name):
     """Environments that lie on the devices of two processes; and a batch that no process can gather a share of."""
     experiment = importlib.import_module(f"experiments.{name}")
@@ -219,8 +222,8 @@ def test_variables_are_checked(monkeypatch, variables, line):
 
 def test_experiments_wait_for_the_devices():
     """No import starts JAX: the processes of a run must find each other before."""
-    names = [path.stem for path in (ROOT / "experiments").glob("*_*.py") if not path.stem.startswith("__")]
-    names += ["classify", "diffusion", "vae"]
+    files = [path.relative_to(ROOT / "experiments") for path in (ROOT / "experiments").glob("[a-z]*/[a-z]*.py")]
+    names = [".".join(path.with_suffix("").parts) for path in files if path.parts[0] != "bench"]
     code = "import importlib\nfrom jax._src import xla_bridge\n"
     code += "".join(
         f"importlib.import_module('experiments.{name}')\nassert not xla_bridge.backends_are_initialized(), {name!r}\n"

@@ -12,7 +12,9 @@ import pytest
 
 import experiments
 from adl.run.claim import discover
+from adl.run.experiment import Definition
 from adl.run.plan import plan
+from adl.run.program import Program
 
 pytestmark = [
     pytest.mark.tpu,
@@ -24,10 +26,10 @@ pytestmark = [
 @pytest.mark.parametrize("name", discover(experiments))
 def test_every_default_step_compiles_and_fits(name, layout):
     module = importlib.import_module(f"experiments.{name}")
-    cost = plan(module.build, module.Config(layout=layout), "v5e:2x2")
+    cost = plan(Definition.of(module.__name__), module.Config(layout=layout), "v5e:2x2")
     assert cost.num_devices == 4 and cost.lift == "shard" and cost.fits
     assert math.isfinite(cost.step_time) and cost.step_time > 0
-    batch = jax.tree.leaves(module.build(module.Config(), None).batches[0])
+    batch = jax.tree.leaves(Program(Definition.of(module.__name__), module.Config()).experiment.batches[0])
     assert cost.batch_size == (len(batch[0]) if batch else None)
     if batch:  # who learns from data must tell the others what it learned
         assert sum(collective.sent for collective in cost.collectives) > 0

@@ -16,6 +16,7 @@ import pytest
 from adl import data, run
 from adl.core import Algorithm, Mean, accumulate
 from adl.run.checkpoint import Checkpoints
+from adl.run.experiment import Definition
 from adl.run.program import Program
 from adl.run.record import read_rows
 
@@ -59,7 +60,7 @@ def bandits(generator):
     return act
 
 
-def build(config, axis):
+def build(config, loaded, axis):
     def measure(key, belief, batch):
         chosen = jax.nn.one_hot(batch["arm"], ARMS)
         told = (chosen * (batch["reward"][:, None] - belief[None]), chosen)
@@ -75,7 +76,7 @@ def build(config, axis):
 
 
 def launch(folder, *words):
-    run.main(build, Config, ["--workdir", str(folder), *words])
+    run.main(__name__, ["--workdir", str(folder), *words])
     return read_rows(folder / "metrics.jsonl")
 
 
@@ -123,7 +124,7 @@ def test_on_many_devices_it_is_the_same_world(tmp_path, words):
 def test_what_the_actor_sees_is_the_state_before_the_step(tmp_path):
     """By hand, with the same keys."""
     launch(tmp_path / "run", "--lift", "jit")
-    program = Program(build, Config(lift="jit"))
+    program = Program(Definition.of(__name__), Config(lift="jit"))
     world, algorithm = bandits(np.random.default_rng([0, 0])), program.algorithm()
     belief = algorithm.init(program.keys()[0], program.batch(0))
     for _ in range(4):
@@ -132,7 +133,7 @@ def test_what_the_actor_sees_is_the_state_before_the_step(tmp_path):
 
 
 def test_no_step_calls_the_host():
-    program = Program(build, Config(lift="jit"))
+    program = Program(Definition.of(__name__), Config(lift="jit"))
     algorithm, batch = program.algorithm(), program.batch(0)
     text = algorithm.step.lower(jax.random.key(0), algorithm.init(jax.random.key(0), batch), batch).as_text()
     assert "callback" not in text and "stablehlo" in text

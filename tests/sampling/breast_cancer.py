@@ -1,6 +1,6 @@
 """The posterior of the breast-cancer regression by BlackJAX's NUTS, in double precision: the reference of a claim.
 
-`python tests/sampling/breast_cancer.py` makes `experiments/sampling_nuts.json` anew, in a minute or two. The density is
+`python tests/sampling/breast_cancer.py` makes `experiments/sampling/nuts.json` anew, in a minute or two. The density is
 written here from scikit-learn's data, apart from the experiment's.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer
 from sklearn.preprocessing import StandardScaler
 
-TABLE = Path(__file__).parents[2] / "experiments" / "sampling_nuts.json"
+TABLE = Path(__file__).parents[2] / "experiments" / "sampling" / "nuts.json"
 
 
 def posterior(dtype):

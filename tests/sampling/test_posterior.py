@@ -13,7 +13,7 @@ from adl.core import jitted, trace
 from adl.sampling import diagnostics
 from adl.sampling.hmc import hmc
 from adl.sampling.nuts import nuts
-from experiments import sampling_nuts as experiment
+from experiments.sampling import nuts as experiment
 
 KEY = jax.random.key(0)
 TABLE = {name: np.array(values) for name, values in json.loads(breast_cancer.TABLE.read_text()).items()}

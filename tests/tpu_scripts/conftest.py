@@ -26,9 +26,10 @@ class Cloud:
         self.root, self.cloud, self.checkout = root, root / "cloud", root / "checkout"
         (self.cloud / "workers").mkdir(parents=True)
         shutil.copytree(SCRIPTS, self.checkout / "tpu_scripts")
-        (self.checkout / "experiments").mkdir()
-        for name in ("__init__", "classify", "diffusion", "vae"):
-            (self.checkout / "experiments" / f"{name}.py").touch()
+        for name in ("__init__", "vae", "diffusion/__main__", "diffusion/image"):
+            path = self.checkout / "experiments" / f"{name}.py"
+            path.parent.mkdir(exist_ok=True, parents=True)
+            path.touch()
         self.driver, self.worker = self._programs("driver", DRIVER), self._programs("worker", WORKER)
         self._script(self.driver / "gcloud", HERE / "fake_gcloud", "")
         self._script(self.worker / "python3", HERE / "fake_python", '"$0"')

@@ -1,0 +1,14 @@
+"""What a person is told who asked for what cannot be done: one line, that says what would be right."""
+
+import difflib
+from collections.abc import Sequence
+
+
+class BadInput(ValueError):
+    """Something that a person asked for cannot be done; the message is one line that says what would be right."""
+
+
+def did_you_mean(word: str, words: Sequence[str]) -> str:
+    """`; did you mean X?`, or nothing where no word is close."""
+    close = difflib.get_close_matches(word, words, n=1)
+    return f"; did you mean {close[0]}?" if close else ""

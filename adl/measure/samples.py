@@ -1,0 +1,142 @@
+"""How like the data samples are: by nearest neighbours, by moments, by known modes; without a trained judge."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.tree_util import Partial
+
+from adl.core.types import Key, Mean, Probe, State
+from adl.prob import neighbours
+
+
+def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int) -> dict[str, Mean | Array]:
+    """What tells samples from a reference, one sample for each reference example and of its class.
+
+    Args:
+      samples: `[N, ...]`, the i-th asked to be of class `label[i]`.
+      reference: `[N, ...]` data, in the unit of the samples.
+      label: `[N]` integers in 0 ... num_classes - 1.
+      num_classes: K >= 1.
+    Returns:
+      `two_sample_accuracy`, as in `two_sample_accuracy`: 1/2 where the two cannot be told apart, 1 where
+      they lie apart, towards 0 where samples are copies; `class_accuracy`: share of the samples that 3 nearest
+      neighbours in the reference recognise as their class; `frechet`: as in `frechet_distance`, on raw
+      features; and `nearest` `[N, ...]`: the reference example nearest to each sample.
+    """
+    rows, known = samples.reshape(len(samples), -1), reference.reshape(len(reference), -1)
+    classes = neighbours.classify(rows, known, label, k=3, num_classes=num_classes)
+    return {
+        "two_sample_accuracy": Mean.of(two_sample_accuracy(rows, known)),
+        "class_accuracy": Mean.of((classes == label).astype(jnp.float32)),
+        "frechet": Mean.of(frechet_distance(rows, known)),
+        "nearest": reference[neighbours.squared_distances(rows, known).argmin(1)],
+    }
+
+
+def two_sample_test(
+    draw: Callable[[Key, State, Array], Array], image: np.ndarray, label: np.ndarray, *, num_shown: int = 12
+) -> Probe:
+    """Probe that draws one sample for each reference image, of its class, and judges them by `fidelity`.
+
+    Data have few grey levels (digits 17). Each pixel is set to the nearest of them: its rounding would else give a
+    sample away.
+
+    Args:
+      draw: `(key, state, label [N]) -> [N, H, W, C]`, in the unit of `image`; values outside its range are clipped.
+      image: `[N, H, W, C]` floats, the reference.
+      label: `[N]` integers in 0 ... K - 1, each of them at least once.
+      num_shown: samples of each class in `grid` `[K, num_shown, H, W, C]` and, most like them, `nearest`.
+    """
+    num_classes = int(label.max()) + 1
+    shown = np.stack([np.resize(np.flatnonzero(label == c), num_shown) for c in range(num_classes)])
+
+    def probe(columns, key, state):
+        image, label, levels = map(jnp.asarray, columns)
+        samples = rounded(draw(key, state, label), levels)
+        judged = fidelity(samples, image, label, num_classes=num_classes)
+        return {**judged, "grid": samples[shown], "nearest": judged["nearest"][shown]}
+
+    return Partial(probe, (image, label, np.unique(image)))
+
+
+def rounded(x: Array, levels: Array) -> Array:
+    """`[...]` each value of `x` as the nearest of `levels`.
+
+    Args:
+      x: `[...]` floats.
+      levels: `[L]` ascending, L >= 2.
+    """
+    return levels[jnp.searchsorted((levels[1:] + levels[:-1]) / 2, x)]
+
+
+def mode_coverage(samples: Array, modes: Array, *, radius: float, num_needed: int) -> dict[str, Mean | Array]:
+    """How many of the modes of a mixture, whose places are known, samples reach, and how many samples reach one.
+
+    Args:
+      samples: `[N, D]`.
+      modes: `[K, D]` centres, further apart than `2 radius`.
+      radius: > 0, of the ball around a mode in which a sample is of high quality, in units of the data.
+      num_needed: >= 1, of these that a mode needs to be covered.
+    Returns:
+      `modes`: number of modes covered, in 0 ... K; `quality`: share of the samples of high quality; and `counts`
+      `[K]`: such samples of each mode.
+    Source: Srivastava et al. 2017, arXiv:1705.07761, section 4.1.
+    """
+    distances = neighbours.squared_distances(samples, modes)
+    counts = (distances <= radius**2).sum(0)
+    return {
+        "modes": Mean.of((counts >= num_needed).sum().astype(jnp.float32)),
+        "quality": Mean.of((distances.min(1) <= radius**2).astype(jnp.float32)),
+        "counts": counts,
+    }
+
+
+def two_sample_accuracy(x: Array, y: Array) -> Array:
+    """`[]` leave-one-out accuracy of a 1-nearest-neighbour classifier that tells rows of `x` from rows of `y`.
+
+    1/2 in expectation where both come from one distribution; 1 where they lie apart; near 0 where each row of one
+    is a copy of a row of the other, for then the nearest neighbour is always of the other sample.
+
+    Args:
+      x: `[N, D]` one sample.
+      y: `[N, D]` the other, of the same size, or 1/2 is no longer chance.
+    Source: Lopez-Paz & Oquab 2017, arXiv:1610.06545; as a test of generative models, Xu et al. 2018,
+    arXiv:1806.07755.
+    """
+    both = jnp.concatenate([x, y])
+    is_x = jnp.arange(len(both)) < len(x)
+    distances = neighbours.squared_distances(both, both).at[jnp.diag_indices(len(both))].set(jnp.inf)
+    return (is_x[distances.argmin(1)] == is_x).mean()
+
+
+def frechet_distance(x: Array, y: Array) -> Array:
+    """`[]` squared 2-Wasserstein distance between the Gaussians fitted to two samples.
+
+    |m_x - m_y|^2 + tr(S_x + S_y - 2 (S_x^(1/2) S_y S_x^(1/2))^(1/2))
+
+    Args:
+      x: `[N, D]` sample, whose mean m_x and unbiased covariance S_x are taken.
+      y: `[M, D]` sample.
+    Returns:
+      In squared units of the data, >= 0 up to rounding; 0 where means and covariances agree.
+    Source: Dowson & Landau 1982, Journal of Multivariate Analysis 12(3), eq. 16; on pictures, Heusel et al. 2017,
+    arXiv:1706.08500.
+    """
+    root = _square_root(_covariance(x))
+    cross = root @ _covariance(y) @ root
+    # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
+    overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
+    gap = jnp.square(x.mean(0) - y.mean(0)).sum()
+    return gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap
+
+
+def _covariance(x):
+    centred = x - x.mean(0, keepdims=True)
+    return centred.T @ centred / (len(x) - 1)
+
+
+def _square_root(matrix):
+    values, vectors = jnp.linalg.eigh(matrix)
+    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T

@@ -1,0 +1,270 @@
+"""The catalogue of a package of experiments: listed, verified through their own command lines, planned."""
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import jax
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from adl.core import BadInput, did_you_mean
+from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
+from adl.run.experiment import Claim, Definition
+from adl.run.record import read_rows
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All experiments: what they are, what they claim, what was last measured."""
+
+    markdown: bool = False  # a row a family, as in the README
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Measures claims again; exit code 1 where one falls short or a run fails."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # experiments; none: all
+    long: bool = False  # also the claims that take up to an hour each
+    only: str = ""  # claims whose metric or configuration has this text, such as "num_samples 50"
+    data_dir: str = ""  # of TFDS, for every run
+
+
+@dataclass(frozen=True)
+class Planning:
+    """What a step of each experiment costs on hardware that is not here; exit code 1 if one cannot run there."""
+
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # experiments; none: all
+    topology: str = "v5e:4x4"  # of libtpu, or cpu
+
+
+def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
+    """The command line of a package of experiments: the listing without words, `verify`, and `plan`."""
+    commands = tyro.extras.subcommand_type_from_defaults(
+        {"list": Listing(), "verify": Verification(), "plan": Planning()}
+    )
+    chosen = tyro.cli(
+        commands,
+        args=list(sys.argv[1:] if argv is None else argv) or ["list"],
+        prog=f"python -m {package.__name__}",
+        description=package.__doc__,
+        use_underscores=True,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+    try:
+        if isinstance(chosen, Listing):
+            print(families(package)) if chosen.markdown else _console().print(listing(discover(package)))
+            return
+        work = plans if isinstance(chosen, Planning) else verify
+        if not work(package, **dataclasses.asdict(chosen)):
+            sys.exit(1)
+    except BadInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def listing(modules: Mapping[str, ModuleType]) -> Table:
+    """A line for each claim of each experiment."""
+    table = Table("experiment", "what", "claim", "last measured", "command")
+    for name, module in modules.items():
+        what = (module.__doc__ or "").partition("\n")[0]
+        measured = read_measured(module)
+        for index, claim in enumerate(module.CLAIMS):
+            record = measured.get(key(claim))
+            table.add_row(
+                *(("", "") if index else (name, escape(what))),
+                bound(claim) + (" (long)" if claim.long else ""),
+                described(record) if record else "not yet measured",
+                escape(command(module, claim)),
+                end_section=index == len(module.CLAIMS) - 1,
+            )
+    return table
+
+
+def families(package: ModuleType) -> str:
+    """Markdown table: a row for each folder of experiments, what it shows, and how many of its claims hold."""
+    rows = ["| run | shows | experiments | claims that held when last measured |", "|---|---|---|---|"]
+    modules = discover(package)
+    for family in dict.fromkeys(name.partition(".")[0] for name in modules):
+        own = {name.partition(".")[2]: module for name, module in modules.items() if name.startswith(f"{family}.")}
+        measured = [read_measured(module).get(key(claim)) for module in own.values() for claim in module.CLAIMS]
+        held = f"{sum(bool(record and record['holds']) for record in measured)} of {len(measured)}"
+        what = (importlib.import_module(f"{package.__name__}.{family}").__doc__ or "").partition("\n")[0]
+        names = ", ".join(f"`{name}`" for name in own)
+        rows.append(f"| `python -m {package.__name__}.{family}` | {what} | {names} | {held} |")
+    return "\n".join(rows)
+
+
+def verify(
+    package: ModuleType, names: Sequence[str] = (), *, long: bool = False, only: str = "", data_dir: str = ""
+) -> bool:
+    """Runs what the claims need, once for all claims of the same configuration, and writes it beside the experiments.
+
+    Args:
+      package: of experiments.
+      names: of experiments in it; none: all.
+      long: also claims that are `long`.
+      only: text that the claim's key must hold.
+      data_dir: of TFDS; empty: the runs' own default.
+    Returns:
+      Whether every run ended well and every claim holds.
+    Raises:
+      BadInput: for an unknown name, or if there is nothing to verify.
+    """
+    modules = _chosen(package, names)
+    runs: dict[tuple[str, ...], list[Claim]] = {}
+    for name, module in modules.items():
+        for claim in module.CLAIMS:
+            if (long or not claim.long) and only in key(claim):
+                if need := missing(claim, data_dir):
+                    print(f"skipped: {command(module, claim)}: {bound(claim)}: it needs {need}", flush=True)
+                else:
+                    runs.setdefault((name, *words(claim.overrides)), []).append(claim)
+    if not runs:
+        raise BadInput(f"{', '.join(names) or package.__name__}: no claim to measure; add --long, or widen --only")
+    table = Table("experiment", "claim", "measured", "holds", "minutes")
+    well = True
+    for (name, *more), claims in runs.items():
+        records = _measure(modules[name], more, claims, data_dir)
+        for claim, record in zip(claims, records, strict=True):
+            holds = "not measured" if record is None else "yes" if record["holds"] else "NO"
+            numbers = (described(record), holds, f"{record['seconds'] / 60:.1f}") if record else ("-", holds, "-")
+            table.add_row(name, bound(claim), *numbers, style=None if holds == "yes" else "bold red")
+            well &= holds == "yes"
+        write_measured(modules[name], {key(c): r for c, r in zip(claims, records, strict=True) if r})
+    _console().print(table)
+    return well
+
+
+def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> bool:
+    """Compiles the default step of experiments for a topology, and prints what each costs.
+
+    Args:
+      package: of experiments.
+      names: of experiments in it; none: all.
+      topology: of libtpu, or `cpu`.
+    Returns:
+      Whether every step compiles and fits.
+    Raises:
+      BadInput: for an unknown name or topology, or without libtpu.
+    """
+    from adl.run.chip import cpu, tpu
+    from adl.run.plan import Plan, overview, plan
+
+    modules = _chosen(package, names)
+    jax.config.update("jax_platforms", "cpu")  # devices are only described: this machine's are not wanted
+    cpu("auto") if topology == "cpu" else tpu(topology)  # a topology that is none says so once, not in every line
+    planned: dict[str, Plan | str] = {}
+    for name, module in modules.items():
+        print(f"compiling {name}", file=sys.stderr, flush=True)
+        try:
+            planned[name] = plan(Definition.of(module.__name__), module.Config(), topology)
+        except BadInput as error:
+            planned[name] = str(error)
+    _console().print(overview(planned, topology))
+    return all(isinstance(cost, Plan) and cost.fits for cost in planned.values())
+
+
+def _chosen(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
+    """The named experiments of a package; all where none is named."""
+    modules = discover(package)
+    for name in names:
+        if name not in modules:
+            there = ", ".join(modules)
+            raise BadInput(f"no experiment {name}; there are {there}{did_you_mean(name, list(modules))}")
+    return {name: modules[name] for name in names or modules}
+
+
+def _measure(
+    module: ModuleType, more: Sequence[str], claims: Sequence[Claim], data_dir: str
+) -> list[dict[str, Any] | None]:
+    """One run in a fresh folder, and what it says of each claim; None where it failed or does not say."""
+    digest = hashlib.sha256(" ".join(more).encode()).hexdigest()[:8]
+    name = module.__name__.partition(".")[2]
+    folder = Path("runs") / "verify" / "-".join([name, *([digest] if more else [])])
+    shutil.rmtree(folder, ignore_errors=True)
+    place = ["--workdir", str(folder), *(["--data_dir", data_dir] if data_dir else [])]
+    root = str(Path(module.__file__).parents[module.__name__.count(".")])
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    started = time.monotonic()
+    print(f"$ {command(module, claims[0])}", flush=True)
+    run = subprocess.Popen(
+        [sys.executable, "-m", module.__name__, *more, *place],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    _, status, used = os.wait4(run.pid, 0)
+    run.returncode = os.waitstatus_to_exitcode(status)
+    cost = {
+        "seconds": round(time.monotonic() - started),
+        "peak_memory_mib": round(used.ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)),
+    }
+    if run.returncode:
+        print(f"error: {module.__name__} ended with exit code {run.returncode}", file=sys.stderr)
+        return [None] * len(claims)
+    rows = read_rows(folder / "metrics.jsonl")
+    environment = json.loads((folder / "environment.json").read_text())
+    return [_record(module, claim, rows, environment, cost) for claim in claims]
+
+
+def _record(
+    module: ModuleType, claim: Claim, rows: Sequence[Mapping[str, Any]], environment: Mapping[str, Any], cost: dict
+) -> dict[str, Any] | None:
+    """What `<name>.measured.json` keeps of a claim."""
+    row = next((row for row in reversed(rows) if claim.metric in row), None)
+    if row is None:
+        print(f"error: {module.__name__} wrote no {claim.metric}", file=sys.stderr)
+        return None
+    values = np.ravel(np.array(row[claim.metric], float))
+    value, n = claim.value(values), len(values)
+    if not math.isfinite(value):
+        print(f"error: {module.__name__} measured {value} as {claim.metric}", file=sys.stderr)
+        return None
+    versions = {name: environment["versions"][name] for name in ("jax", "jaxlib", "adl")}
+    return {
+        "value": value,
+        "standard_error": float(values.std(ddof=1) / math.sqrt(n)) if n > 1 and claim.reduce == "mean" else None,
+        "num_seeds": n,
+        "reduce": claim.reduce,
+        "bound": [end if math.isfinite(end) else None for end in (claim.at_least, claim.at_most)],
+        "holds": claim.holds(value),
+        "hardware": _hardware(environment),
+        "versions": {**versions, "python": environment["python"]},
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": command(module, claim),
+        **cost,
+    }
+
+
+def _hardware(environment: Mapping[str, Any]) -> str:
+    if environment["backend"] == "cpu":
+        return f"{environment['processor']}, {environment['cores']} cores"
+    devices = environment["devices"]
+    return f"{len(devices)} x {devices[0]}"
+
+
+def _console() -> Console:
+    """As wide as the terminal; where there is none, wide enough for a command a line."""
+    console = Console()
+    return console if console.is_terminal else Console(width=200)

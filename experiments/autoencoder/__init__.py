@@ -1,0 +1,1 @@
+"""Autoencoders: variational bounds and what the latents hold."""

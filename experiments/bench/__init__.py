@@ -1,0 +1,35 @@
+"""One file a benchmark: `contenders()` prepares the same work for each, and checks that their results agree."""
+
+import multiprocessing
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+from adl.run.machine import prepare
+
+# name -> a function that runs the contender once and says its milliseconds a unit; the first is the reference
+Contenders = dict[str, Callable[[], float]]
+
+
+def apart(make: Callable[..., Callable[[], Any]], *args: Any) -> Callable[[], Any]:
+    """What `make(*args)` returns, called in a process of its own.
+
+    For contenders that share badly: in one process with PyTorch a step of `language_large` took 12 to 13 s, in its own
+    11 s. The others' processes wait meanwhile.
+
+    Args:
+      make: a function of a module, `make(*args) -> run`; what `run()` returns must be picklable.
+      *args: picklable.
+    """
+    process = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _start, (make, args))
+    return lambda: process.submit(_again).result()
+
+
+def _start(make: Callable[..., Callable[[], Any]], args: tuple[Any, ...]) -> None:
+    global _contender
+    prepare()
+    _contender = make(*args)
+
+
+def _again() -> Any:
+    return _contender()

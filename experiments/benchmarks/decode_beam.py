@@ -1,8 +1,0 @@
-"""Four beams a text, beside Hugging Face (extra `bench`)."""
-
-from experiments.benchmarks import Contenders, decode
-
-
-def contenders() -> Contenders:
-    """As the benchmark `decode`, by beam search."""
-    return decode.contenders(num_beams=4)

@@ -1,0 +1,1 @@
+"""Diffusion: digits out of noise, by class, with guidance."""

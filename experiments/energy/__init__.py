@@ -1,0 +1,1 @@
+"""Energies: densities learned from the samples of their own chains."""

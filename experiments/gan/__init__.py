@@ -1,0 +1,1 @@
+"""Adversarial learning: digits and a grid of Gaussians, by three games."""

@@ -1,0 +1,1 @@
+"""Graphical models: hidden Markov models, Kalman filters and smoothers, noisy pictures by messages."""

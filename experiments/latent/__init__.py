@@ -1,0 +1,1 @@
+"""Latent variables that are summed out: mixtures of Gaussians and of Bernoullis, principal components."""

@@ -1,0 +1,1 @@
+"""Linear models, by penalty, by class and by Gaussian process: regression, its bias and variance, classification."""

@@ -1,0 +1,1 @@
+"""Probability: the bias of maximum likelihood, conjugate posteriors, nonparametric densities."""

@@ -1,0 +1,1 @@
+"""Agents: PPO, with the world inside the compiled step."""

@@ -1,0 +1,5 @@
+"""`python -m experiments.sampling` is `python -m experiments.sampling.nuts`."""
+
+from adl import run
+
+run.main("experiments.sampling.nuts")

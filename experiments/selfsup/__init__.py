@@ -1,0 +1,1 @@
+"""Representations without labels: BYOL, DeepCluster."""

@@ -1,0 +1,1 @@
+"""Sequences: language models, decoding, and tasks with exact answers."""

@@ -1,0 +1,5 @@
+"""`python -m experiments.sequence` is `python -m experiments.sequence.language`."""
+
+from adl import run
+
+run.main("experiments.sequence.language")

@@ -1,0 +1,1 @@
+"""Learning from labels: perceptrons and residual networks that read digits."""

@@ -1,0 +1,1 @@
+"""What a network does not know: deep ensembles, calibration, digits that turn."""

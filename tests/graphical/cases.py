@@ -1,0 +1,63 @@
+"""Graphs: sequences of symbols and of points, binary images, trees of factors."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adl import graphical
+from adl.core import Algorithm
+from adl.graphical import kalman
+from adl.graphical.factor_graph import grid
+from adl.prob import exponential_family
+from adl.prob.gaussian import LinearGaussian, MultivariateNormal
+from tests.case import IMAGES, LENGTHS, POINTS, Case
+
+ISING = graphical.Ising(0.6, 0.7)
+
+
+def speech(step: int) -> dict[str, np.ndarray]:
+    """Sequences of symbols, some shorter than others, the same at every step."""
+    return {
+        "x": (IMAGES[0, :, 0] // 64).astype(np.int32)[..., 0],
+        "mask": (np.arange(8)[None] < LENGTHS[:, None]) * 1.0,
+    }
+
+
+def tracks(step: int) -> dict[str, np.ndarray]:
+    """Sequences of points, some of them not seen, the same at every step."""
+    return {"x": POINTS.transpose(1, 0, 2), "mask": (np.arange(4)[None] != LENGTHS[:, None]) * 1.0}
+
+
+def speckles(step: int) -> dict[str, np.ndarray]:
+    """Binary images, the same at every step."""
+    return {"image": np.where(IMAGES[0, ..., 0] > 127, 1, -1).astype("f")}
+
+
+def problems(step: int) -> dict[str, tuple[np.ndarray, ...]]:
+    """Four pixels that are told what to be, and to be alike, the same at every step."""
+    own, pair = POINTS.transpose(1, 0, 2), np.array([[0.5, -0.5], [-0.5, 0.5]], "f")
+    return {"potentials": (own, np.broadcast_to(pair, (16, 4, 2, 2)))}
+
+
+def symbols(axis: str | None) -> Algorithm:
+    return graphical.baum_welch(2, exponential_family.categorical(4), axis=axis)
+
+
+def drift(axis: str | None) -> Algorithm:
+    """From noise that is far too large."""
+    system = kalman.LDS(
+        MultivariateNormal(jnp.zeros(2), 4 * jnp.eye(2)),
+        LinearGaussian(0.9 * jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2)),
+        LinearGaussian(jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2)),
+    )
+    return graphical.lds_em(lambda key, batch: jax.tree.map(jnp.copy, system), axis=axis)
+
+
+CASES = {
+    "baum_welch": Case(symbols, speech, "loss"),
+    "lds_em": Case(drift, tracks, "loss"),
+    "icm": Case(lambda axis: graphical.icm(ISING), speckles, "loss"),
+    "mean_field": Case(lambda axis: graphical.mean_field(ISING), speckles, "loss"),
+    "gibbs, images": Case(lambda axis: graphical.gibbs(ISING, num_warmup=2), speckles, "loss", is_deterministic=False),
+    "belief_propagation": Case(lambda axis: graphical.belief_propagation(grid(2, 2), damping=0.3), problems, "loss"),
+}

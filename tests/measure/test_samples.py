@@ -1,0 +1,124 @@
+"""Fidelity agrees with scikit-learn's neighbours, is extreme where it should be, and counts modes by hand."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.linalg import sqrtm
+from sklearn.model_selection import LeaveOneOut, cross_val_score
+from sklearn.neighbors import KNeighborsClassifier
+
+from adl.measure.samples import (
+    fidelity,
+    frechet_distance,
+    mode_coverage,
+    rounded,
+    two_sample_accuracy,
+    two_sample_test,
+)
+
+RNG = np.random.default_rng(0)
+LABEL = np.arange(60) % 3
+X = RNG.normal(size=(40, 3)).astype("f")
+Y = (RNG.normal(size=(40, 3)) + 0.7).astype("f")
+REFERENCE = (RNG.normal(size=(60, 2, 2, 1)) + LABEL[:, None, None, None]).astype("f")
+
+
+def judged(samples):
+    return fidelity(jnp.asarray(samples), jnp.asarray(REFERENCE), jnp.asarray(LABEL), num_classes=3)
+
+
+def test_classes_and_neighbours_are_scikit_learn_s():
+    samples = (RNG.normal(size=REFERENCE.shape) + LABEL[:, None, None, None]).astype("f")
+    ours, known = judged(samples), REFERENCE.reshape(60, -1)
+    theirs = KNeighborsClassifier(3).fit(known, LABEL)
+    expected = theirs.score(samples.reshape(60, -1), LABEL)
+    assert 0.4 < expected < 1
+    np.testing.assert_allclose(ours["class_accuracy"].value, expected, rtol=1e-6)
+    nearest = theirs.kneighbors(samples.reshape(60, -1), 1, return_distance=False)[:, 0]
+    np.testing.assert_array_equal(ours["nearest"], REFERENCE[nearest])
+
+
+def test_copies_and_strangers():
+    copies, strangers = judged(REFERENCE + 1e-4), judged(REFERENCE + 100)
+    assert (copies["two_sample_accuracy"].value, strangers["two_sample_accuracy"].value) == (0, 1)
+    np.testing.assert_array_equal(copies["nearest"], REFERENCE)
+    assert copies["frechet"].value < 0.01 < strangers["frechet"].value
+
+
+def test_rounded_is_the_nearest_level():
+    levels = jnp.array([0.0, 0.25, 1.0])
+    x = jnp.array([-1.0, 0.1, 0.2, 0.6, 0.7, 2.0])
+    np.testing.assert_array_equal(rounded(x, levels), levels[jnp.abs(x[:, None] - levels[None]).argmin(1)])
+
+
+def test_the_probe_draws_for_each_image_of_its_class():
+    """A sampler that copies, with noise of less than half a level: rounding takes it away, and copies are seen."""
+    levels = np.round(3 * REFERENCE) / 3
+
+    def draw(key, state, label):
+        np.testing.assert_array_equal(label, LABEL)
+        return jnp.asarray(levels) + state * jax.random.uniform(key, levels.shape, minval=-1, maxval=1)
+
+    seen = two_sample_test(draw, levels, LABEL, num_shown=25)(jax.random.key(0), 0.15)
+    assert seen["two_sample_accuracy"].value == 0 and seen["grid"].shape == (3, 25, 2, 2, 1)
+    np.testing.assert_allclose(seen["grid"], seen["nearest"], atol=1e-6)
+    np.testing.assert_allclose(seen["grid"][1, :20], levels[LABEL == 1], atol=1e-6)
+    np.testing.assert_allclose(seen["grid"][1, 20:], levels[LABEL == 1][:5], atol=1e-6)  # from the start again
+
+
+def test_mode_coverage_by_hand():
+    """Of three modes one has two samples near, one has one, one has none; two samples are near nothing."""
+    modes = jnp.array([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+    samples = jnp.array([[0.3, 0.0], [0.0, -0.4], [4.0, 0.49], [0.0, 3.4], [9.0, 9.0]])
+    for needed, covered in ((1, 2), (2, 1), (3, 0)):
+        seen = mode_coverage(samples, modes, radius=0.5, num_needed=needed)
+        assert float(seen["modes"].value) == covered
+        np.testing.assert_array_equal(seen["counts"], [2, 1, 0])
+        np.testing.assert_allclose(seen["quality"].value, 3 / 5, rtol=1e-6)
+
+
+def test_mode_coverage_of_the_mixture_itself():
+    """Within 3 standard deviations in the plane lies 1 - exp(-9/2) of a Gaussian."""
+    modes = jnp.asarray(np.stack(np.meshgrid([-2, 0, 2], [-2, 0, 2]), -1).reshape(-1, 2), jnp.float32)
+    samples = jnp.repeat(modes, 1000, 0) + jnp.asarray(RNG.normal(0, 0.1, (9000, 2)), jnp.float32)
+    seen = mode_coverage(samples, modes, radius=0.3, num_needed=900)
+    assert float(seen["modes"].value) == 9
+    np.testing.assert_allclose(seen["quality"].value, 1 - np.exp(-4.5), atol=0.004)
+
+
+def test_two_sample_accuracy_is_leave_one_out():
+    both, source = np.concatenate([X, Y]), np.repeat([0, 1], 40)
+    expected = cross_val_score(KNeighborsClassifier(1), both, source, cv=LeaveOneOut()).mean()
+    assert 0.5 < expected < 0.95
+    np.testing.assert_allclose(two_sample_accuracy(jnp.asarray(X), jnp.asarray(Y)), expected, rtol=1e-6)
+
+
+def test_two_sample_accuracy_at_its_extremes():
+    x = jnp.asarray(X)
+    assert two_sample_accuracy(x, x + 100) == 1
+    assert two_sample_accuracy(x, x + 1e-3) == 0
+    more = jnp.asarray(RNG.normal(size=(2, 1000, 3)).astype("f"))
+    assert abs(two_sample_accuracy(*more) - 0.5) < 0.05
+
+
+def test_is_the_formula_with_scipy():
+    x = RNG.normal(size=(60, 5)) @ RNG.normal(size=(5, 5))
+    y = RNG.normal(size=(50, 5)) @ RNG.normal(size=(5, 5)) + 0.3
+    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
+    np.testing.assert_allclose(frechet_distance(x.astype("f"), y.astype("f")), expected, rtol=1e-4)
+
+
+def test_shift_and_scale_in_closed_form():
+    x = jnp.asarray(RNG.normal(size=(100, 3)), "float32")
+    spread = jnp.var(x, axis=0, ddof=1).sum()
+    np.testing.assert_allclose(frechet_distance(x, x), 0, atol=1e-4)
+    np.testing.assert_allclose(frechet_distance(x, x + 2), 12, rtol=1e-5)
+    centred = x - x.mean(0, keepdims=True)
+    np.testing.assert_allclose(frechet_distance(centred, 3 * centred), 4 * spread, rtol=1e-4)
+
+
+def test_survives_constant_pixels():
+    x = jnp.asarray(RNG.normal(size=(50, 2)), "float32")
+    padded = [jnp.pad(z, ((0, 0), (0, 2))) for z in (x, 2 * x + 1)]
+    np.testing.assert_allclose(frechet_distance(*padded), frechet_distance(x, 2 * x + 1), rtol=1e-4)

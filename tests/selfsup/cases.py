@@ -1,0 +1,40 @@
+"""Representations without labels."""
+
+import jax
+import numpy as np
+import optax
+
+from adl import data
+from adl.core import Algorithm
+from adl.nn.mlp import MLP
+from adl.selfsup.byol import byol
+from adl.selfsup.deepcluster import deepcluster
+from adl.selfsup.embedder import perceptron
+from tests.case import IMAGES, Case, images
+
+
+def numbered(step: int) -> dict[str, np.ndarray]:
+    """The same pictures at every step, and what they are called."""
+    return {"image": IMAGES[0], "index": np.arange(16, dtype=np.int32)}
+
+
+def speckled(key: jax.Array, image: jax.Array) -> jax.Array:
+    return data.views.random_noise(key, image, std=0.1)
+
+
+def bootstrap(axis: str | None) -> Algorithm:
+    embedder, predictor = perceptron((16, 16), (16, 8), axis=axis), MLP((16, 8))
+    return byol(embedder, predictor, optax.adam(0.01), view=speckled, encode=data.image.unit, axis=axis)
+
+
+def clusters(axis: str | None) -> Algorithm:
+    """Phases so short that three steps see all of them."""
+    of = {"num_examples": 16, "num_clusters": 4, "periods": (1, 6), "num_lloyd": 3}
+    embedder = perceptron((16, 16), (16, 8), axis=axis)
+    return deepcluster(embedder, optax.adam(0.01), view=speckled, encode=data.image.unit, axis=axis, **of)
+
+
+CASES = {
+    "byol": Case(bootstrap, images, "loss", is_deterministic=False),
+    "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),
+}

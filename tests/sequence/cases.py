@@ -1,0 +1,71 @@
+"""Models of sequences: language by several networks, translation."""
+
+import functools
+
+import flax.linen as nn
+import numpy as np
+import optax
+
+from adl.core import Algorithm
+from adl.nn.encoder_decoder import EncoderDecoder
+from adl.nn.experts import Experts
+from adl.nn.recurrence import LRU, Layers, Mamba
+from adl.nn.recurrent import Recurrents, lstm
+from adl.nn.tcn import TCN
+from adl.nn.token import TokenModel
+from adl.nn.transformer import GPT
+from adl.sequence.language import language_model, truncated_bptt
+from adl.sequence.translation import translation
+from tests.case import Case
+
+
+def texts(step: int) -> dict[str, np.ndarray]:
+    return {"token": (np.arange(9)[None] + np.arange(16)[:, None] + step) % 5}
+
+
+def answers(step: int) -> dict[str, np.ndarray]:
+    """The same, of which the second half counts, and of some rows less."""
+    return {**texts(step), "weight": (np.arange(8)[None] >= 4 + np.arange(16)[:, None] % 3).astype("f")}
+
+
+def reversed_texts(step: int) -> dict[str, np.ndarray]:
+    """What `texts` says, backwards, half of it shorter."""
+    source = texts(step)["token"][:, :4]
+    mask = (np.arange(5)[None] < 5 - np.arange(16)[:, None] % 2).astype(bool)
+    target = np.concatenate([np.zeros((16, 1), int), source[:, ::-1]], 1)
+    return {"source": source, "source_mask": mask[:, 1:], "target": target, "target_mask": mask}
+
+
+def predict_next(model: nn.Module, axis: str | None, **options) -> Algorithm:
+    # Softmax does not see the keys' bias: its gradient is rounding, which a small epsilon would blow up to full steps.
+    return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis, **options)
+
+
+def experts(axis: str | None) -> Algorithm:
+    return predict_next(GPT(5, 8, 1, 2, 8, feedforward=functools.partial(Experts, 2, axis=axis)), axis)
+
+
+def carried(axis: str | None) -> Algorithm:
+    return truncated_bptt(TokenModel(5, 8, Recurrents(lstm, (8,))), optax.adam(0.01), axis=axis)
+
+
+def translate(axis: str | None) -> Algorithm:
+    return translation(EncoderDecoder(5, 1, 2, 8), optax.adam(0.01, eps=1e-3), axis=axis)
+
+
+def case(model: nn.Module, batch=texts, **options) -> Case:
+    return Case(functools.partial(predict_next, model, **options), batch, "loss")
+
+
+CASES = {
+    "language_model": case(GPT(5, 8, 1, 2, 8)),
+    "language_model, microbatches": case(GPT(5, 8, 1, 2, 8), microbatches=2),
+    "language_model, weights": case(TokenModel(5, 8, TCN((8,))), answers),
+    "language_model, experts": Case(experts, texts, "loss"),
+    "language_model, lstm": case(TokenModel(5, 8, Recurrents(lstm, (8,)))),
+    "language_model, linear recurrence": case(TokenModel(5, 8, Layers(functools.partial(LRU, 8), 1))),
+    "language_model, selective": case(TokenModel(5, 8, Layers(functools.partial(Mamba, 2), 1))),
+    "language_model, convolutions": case(TokenModel(5, 8, TCN((8,)))),
+    "truncated_bptt": Case(carried, texts, "loss"),
+    "translation": Case(translate, reversed_texts, "loss"),
+}

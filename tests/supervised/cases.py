@@ -1,0 +1,41 @@
+"""Classifiers."""
+
+import functools
+
+import flax.linen as nn
+import optax
+
+from adl import data, supervised
+from adl.core import Algorithm
+from adl.nn.resnet import BatchNorm, ResNet
+from tests.case import Case, images
+
+
+class Flat(nn.Module):
+    """An affine map of whole pictures."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x):
+        return nn.Dense(self.features)(x.reshape(len(x), -1))
+
+
+def classify(axis: str | None, model: nn.Module, **options) -> Algorithm:
+    return supervised.classifier(model, optax.adam(0.01), encode=data.image.unit, axis=axis, **options)
+
+
+def resnet(axis: str | None) -> nn.Module:
+    return ResNet(2, (8, 8), norm=functools.partial(BatchNorm, axis=axis))
+
+
+CASES = {
+    "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
+    "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),
+    "classifier, views": Case(
+        lambda axis: classify(axis, Flat(2), augment=functools.partial(data.views.random_shift, pixels=1)),
+        images,
+        "loss",
+        is_deterministic=False,
+    ),
+}
