@@ -1,13 +1,16 @@
 """The listing of claims: what is promised, beside what was last measured."""
 
 import importlib
+import inspect
 import json
+import re
 import sys
 
 import numpy as np
 import pytest
 from rich.console import Console
 
+import experiments
 from adl.run import Claim
 from adl.run.claim import bound, command, described, discover, key, listing, read_measured, words, write_measured
 
@@ -101,3 +104,16 @@ def test_records_replace_their_like_and_outlive_no_claim(package):
     assert read_measured(package) == {"one": {first: {"value": 1}, second: {"value": 4}}, "other": {"m": {"value": 3}}}
     write_measured(package, module, {first: {"value": 5}})
     assert read_measured(package)["one"] == {first: {"value": 5}, second: {"value": 4}}
+
+
+def test_a_claim_on_text_that_python_carries_says_of_which_python():
+    """Another version carries another text: its standard library, a data set, and its documentation, `pydoc_data`."""
+    found = set()
+    for name, module in discover(experiments).items():
+        has_topics = "pydoc_data" in inspect.getsource(module)
+        for claim in module.CLAIMS:
+            dataset = claim.overrides.get("dataset", module.Config.dataset)
+            if dataset == "python_library" or (has_topics and claim.metric.startswith("test/")):
+                found.add(name)
+                assert re.search(r"\(of Python 3\.\d+\.\d+\)", claim.protocol), (name, claim.protocol)
+    assert len(found) >= 3
