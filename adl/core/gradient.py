@@ -122,8 +122,8 @@ def descend(
       axis: as in `gradient`.
       microbatches: as in `gradient`.
     Returns:
-      `update(key, learner, *batch) -> (learner, metrics)`, and `(learner, metrics, seen)` if the loss returns it. Metrics
-      are of this device: `over_devices` sums them.
+      `update(key, learner, *batch) -> (learner, metrics)`, and `(learner, metrics, seen)` if the loss returns it.
+      Metrics are of this device: `over_devices` sums them.
     Raises:
       BadInput: as `gradient`.
     """

@@ -16,6 +16,7 @@ from jax import lax
 
 from adl.core import tree
 from adl.core.types import Array
+from adl.prob.labels import cross_entropy
 
 NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
 TOLERANCE = 1e-6  # Euclidean norm of the gradient, in nats, at which a fit has converged
@@ -43,7 +44,7 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
     chex.assert_equal_shape_prefix([x, label], 1)
 
     def loss(weights):
-        losses = optax.softmax_cross_entropy_with_integer_labels(log_odds(weights, x), label)
+        losses = cross_entropy(log_odds(weights, x), label)
         return losses.mean() + l2 / 2 * jnp.square(weights.kernel).sum()
 
     solver = optax.lbfgs()
