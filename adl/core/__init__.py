@@ -1,11 +1,12 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import layout, lift, place, probe, tree
+from adl.core import epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
 from adl.core.errors import BadInput, did_you_mean
-from adl.core.gradient import average_params, averaged, descend, scale_gradient
+from adl.core.gradient import descend, forward, scale_gradient
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import alternate, beside, ensemble, over_seeds, over_values, repeated, trace, until_still
+from adl.core.optimizer import average_params
 from adl.core.place import jitted, over_devices, sharded
 from adl.core.probe import full_pass
 from adl.core.statistics import accumulate, gathered, standardise
@@ -26,20 +27,23 @@ __all__ = [
     "accumulate",
     "alternate",
     "average_params",
-    "averaged",
     "beside",
     "data_mesh",
     "descend",
     "did_you_mean",
     "ensemble",
+    "epochs",
     "fold_in",
+    "forward",
     "fsdp",
     "full_pass",
     "gathered",
+    "gradient",
     "jitted",
     "layout",
     "lift",
     "make_mesh",
+    "optimizer",
     "over_devices",
     "over_seeds",
     "over_values",
@@ -51,6 +55,7 @@ __all__ = [
     "sharded",
     "standardise",
     "step_keys",
+    "teacher",
     "tensor",
     "trace",
     "tree",

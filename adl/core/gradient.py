@@ -1,88 +1,154 @@
-"""Learning by gradient: one function for every loss, and the average of the parameters as an optax transformation."""
+"""What a step by gradient is made of: a pass through the network, the gradient of any loss, the descent along it."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 from jax import lax
 
 from adl.core import tree
 from adl.core.errors import BadInput
 from adl.core.types import Array, Key, Learner, Metrics, PyTree
 
-# loss(key, params, extras, *batch) -> (metrics with an entry "loss", new extras)
-Loss = Callable[..., tuple[Metrics, PyTree]]
+# loss(key, params, extras, *batch) -> (metrics with an entry "loss", new extras[, what it has to say of each example])
+Loss = Callable[..., tuple]
 
 
-def descend(
-    loss: Loss, tx: optax.GradientTransformation, axis: str | None = None, *, microbatches: int = 1
-) -> Callable[..., tuple[Learner, Metrics]]:
-    """Update of one learner by the gradient of one loss.
+def forward(
+    model: nn.Module, key: Key | None, params: PyTree, extras: PyTree, *inputs, sown: Sequence[str] = (), **more
+) -> tuple[PyTree, PyTree]:
+    """A network's output in training, and its extras after it: units drop, and batch statistics move.
+
+    To look, call `model.apply(learner.variables, *inputs)`, which does neither. Modules have no flag that says which of
+    the two it is: they drop where there is a key for it (`self.has_rng("dropout")`), and normalise by the batch where
+    its statistics may move (`self.is_mutable_collection("batch_stats")`).
+
+    Args:
+      model: any module; what it draws comes from the stream "dropout", or by whatever other name it asks.
+      key: consumed, by what the module draws; None: nothing is drawn, though extras move.
+      params: its parameters.
+      extras: its other collections, `{}` if none.
+      *inputs: of the module.
+      sown: names of collections that modules make anew at each pass (`self.sow`), and that are wanted back.
+      **more: further arguments of `model.apply`: keywords of the module, or `method`, by name or as a function of the
+        module, `method=lambda model: model.decode(model.encode(x))`, where several calls are one pass.
+    Returns:
+      `(output, extras)`, the latter also with what was sown.
+    """
+    rngs = {} if key is None else {"dropout": key, "params": jax.random.fold_in(key, 1)}  # "params": of other names
+    return model.apply({"params": params, **extras}, *inputs, rngs=rngs, mutable=[*extras, *sown], **more)
+
+
+class Gradient(NamedTuple):
+    """What `gradient` finds."""
+
+    grads: PyTree  # of the mean loss over the global batch, like the parameters
+    metrics: Metrics  # of this device: `over_devices` sums them
+    extras: PyTree  # after the pass, averaged over devices
+    seen: PyTree  # [B, ...] what the loss says of each of this device's examples; None: nothing
+    value: Array  # [] the mean loss over the global batch
+
+
+def gradient(loss: Loss, axis: str | None = None, *, microbatches: int = 1) -> Callable[..., Gradient]:
+    """The gradient of a loss over the global batch, without a step along it.
 
     g = sum_devices grad(total) / sum_devices(count),   the exact gradient of the mean over the global batch,
     even where devices count differently (masked tokens, unfinished episodes).
 
     Args:
-      loss: `loss(key, params, extras, *batch) -> (metrics, extras)`. `metrics["loss"]`, a `Mean` whose count does
-        not depend on the parameters, is descended; the other entries are reported. `extras` are the flax
-        collections after the forward pass (batch statistics), or those that came.
-      tx: optax transformation; it also receives the extra argument `value` (the loss) if it takes any.
+      loss: `loss(key, params, extras, *batch) -> (metrics, extras)` or `(metrics, extras, seen)`. `metrics["loss"]`, a
+        `Mean` whose count does not depend on the parameters, is differentiated; the other entries are reported.
+        `extras` are the flax collections after the pass (`forward`), or those that came. `seen`, leaves `[B, ...]`, is
+        what it has to say of each example: priorities, codes, carries, errors.
       axis: name of the mapped axis that the step will run under (pmap), or None: one device, or the compiler
         inserts the reduction.
       microbatches: equal parts of the batch whose gradients are computed one after the other and summed, in less
         memory. The gradient is the same where the total is a sum over examples; not where these meet, as in batch
         statistics. Each part has a key of its own, and finds the extras that the part before left.
     Returns:
-      `update(key, learner, *batch) -> (learner, metrics)`; metrics are of this device: `over_devices` sums them.
+      `slope(key, params, extras, *batch) -> Gradient`.
     Raises:
       BadInput: if the batch, or a device's share of it under pmap, does not divide by `microbatches`.
     """
-    tx = optax.with_extra_args_support(tx)
 
-    def gradient(key, params, extras, *batch):
-        """Of the total; `((gradient, metrics), extras)`."""
+    def of_total(key, params, extras, *batch):
+        """`((gradient, metrics), extras, seen)`."""
 
         def total(params):
-            metrics, new = loss(key, params, extras, *batch)
-            return metrics["loss"].total, (metrics, new)
+            metrics, new, *seen = loss(key, params, extras, *batch)
+            return metrics["loss"].total, (metrics, new, *(seen or [None]))
 
-        grads, (metrics, extras) = jax.grad(total, has_aux=True)(params)
-        return (grads, metrics), extras
+        grads, (metrics, extras, seen) = jax.grad(total, has_aux=True)(params)
+        return (grads, metrics), extras, seen
 
-    def summed(key, params, extras, *batch):
-        """The same, part by part."""
+    def part_by_part(key, params, extras, *batch):
+        """The same, summed over the parts of the batch."""
 
         def body(carry, part):
             so_far, extras = carry
-            more, extras = gradient(part[0], params, extras, *part[1])
-            return (jax.tree.map(jnp.add, so_far, more), extras), None
+            more, extras, seen = of_total(part[0], params, extras, *part[1])
+            return (jax.tree.map(jnp.add, so_far, more), extras), seen
 
-        parts = jax.tree.map(functools.partial(_parts, microbatches), batch)
-        shape, _ = jax.eval_shape(gradient, key, params, extras, *tree.take(parts, 0))
+        parts = jax.tree.map(functools.partial(_dealt, microbatches), batch)
+        shape, _, _ = jax.eval_shape(of_total, key, params, extras, *tree.take(parts, 0))
         keys = jax.random.split(key, microbatches)
-        return lax.scan(body, (tree.zeros(shape), extras), (keys, parts))[0]
+        (total, extras), seen = lax.scan(body, (tree.zeros(shape), extras), (keys, parts))
+        return total, extras, jax.tree.map(_collected, seen)
 
-    def update(key: Key, learner: Learner, *batch) -> tuple[Learner, Metrics]:
-        whole = gradient if microbatches == 1 else summed
-        (grads, metrics), extras = whole(key, learner.params, learner.extras, *batch)
+    def slope(key: Key, params: PyTree, extras: PyTree, *batch) -> Gradient:
+        whole = of_total if microbatches == 1 else part_by_part
+        (grads, metrics), extras, seen = whole(key, params, extras, *batch)
         mean = metrics["loss"]
         if axis is not None:
             (grads, mean), extras = lax.psum((grads, mean), axis), lax.pmean(extras, axis)
         grads = jax.tree.map(lambda g: g / mean.count.astype(g.dtype), grads)
-        updates, opt_state = tx.update(grads, learner.opt_state, learner.params, value=mean.value)
-        return Learner(optax.apply_updates(learner.params, updates), opt_state, extras), metrics
+        return Gradient(grads, metrics, extras, seen, mean.value)
+
+    return slope
+
+
+def descend(
+    loss: Loss, tx: optax.GradientTransformation, axis: str | None = None, *, microbatches: int = 1
+) -> Callable[..., tuple]:
+    """Update of one learner by the gradient of one loss.
+
+    Args:
+      loss: as in `gradient`.
+      tx: optax transformation; it also receives the extra argument `value` (the loss) if it takes any.
+      axis: as in `gradient`.
+      microbatches: as in `gradient`.
+    Returns:
+      `update(key, learner, *batch) -> (learner, metrics)`, and `(learner, metrics, seen)` if the loss returns it.
+      Metrics are of this device: `over_devices` sums them.
+    Raises:
+      BadInput: as `gradient`.
+    """
+    slope = gradient(loss, axis, microbatches=microbatches)
+    tx = optax.with_extra_args_support(tx)
+
+    def update(key: Key, learner: Learner, *batch) -> tuple:
+        found = slope(key, learner.params, learner.extras, *batch)
+        updates, opt_state = tx.update(found.grads, learner.opt_state, learner.params, value=found.value)
+        learner = Learner(optax.apply_updates(learner.params, updates), opt_state, found.extras)
+        return (learner, found.metrics) if found.seen is None else (learner, found.metrics, found.seen)
 
     return update
 
 
-def _parts(n: int, x: Array) -> Array:
+def _dealt(n: int, x: Array) -> Array:
     """`[B, ...]` -> `[n, B / n, ...]`: every n-th row in one part, so that each device has an equal share of each."""
     if len(x) % n:
         raise BadInput(f"a batch of {len(x)} does not divide by {n} microbatches")
     return x.reshape(-1, n, *x.shape[1:]).swapaxes(0, 1)
+
+
+def _collected(x: Array) -> Array:
+    """`[n, B / n, ...]` -> `[B, ...]` in the order of before."""
+    return x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
 
 
 @jax.custom_vjp
@@ -107,47 +173,3 @@ def _scale_backward(scale, g):
 
 
 scale_gradient.defvjp(_scale_forward, _scale_backward)
-
-
-class AverageState(NamedTuple):
-    """State of `average_params`."""
-
-    count: Array  # [] updates so far
-    average: PyTree  # like the parameters
-
-
-def average_params(decay: float, *, warmup: float = 10.0) -> optax.GradientTransformation:
-    """Keeps an exponential moving average of the parameters; put it last in `optax.chain`.
-
-    a_t = d_t * a_{t-1} + (1 - d_t) * p_t,   d_t = min(decay, t / (t + warmup))
-
-    so that the average forgets its initial value at first and reaches `decay` later. Updates pass unchanged. As it
-    lives in the optimizer's state, it follows the learner through every algorithm, lift and checkpoint.
-
-    Args:
-      decay: in [0, 1); the average looks back about 1 / (1 - decay) steps.
-      warmup: > 0, in steps; larger follows the parameters for longer.
-    """
-
-    def init(params):
-        return AverageState(count=jax.numpy.zeros((), "int32"), average=tree.copy(params))
-
-    def update(updates, state, params):
-        count = optax.safe_increment(state.count)
-        rate = jax.numpy.minimum(decay, count / (count + warmup))
-        average = tree.ema(state.average, optax.apply_updates(params, updates), rate)
-        return updates, AverageState(count, average)
-
-    return optax.GradientTransformation(init, update)
-
-
-def averaged(learner: Learner) -> PyTree:
-    """The averaged parameters that `average_params` keeps in the learner's optimizer state.
-
-    Raises:
-      KeyError: if the learner's transformation keeps none.
-    """
-    average = optax.tree.get(learner.opt_state, "average")
-    if average is None:
-        raise KeyError("this learner's optimizer keeps no average: put core.average_params(decay) last in its chain")
-    return average

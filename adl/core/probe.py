@@ -1,43 +1,63 @@
-"""What looks: probes lifted with their algorithm, and passes that see every example of a split once."""
+"""What looks: probes lifted with their algorithm, and passes that see every example of a split once.
 
+A probe that looks at data carries them as arguments, `jax.tree_util.Partial(fn, data)` with `fn(data, key, state)`:
+what a program closes over would be a constant of it, which is copied, folded and compiled with it.
+"""
+
+import functools
 from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.tree_util import Partial
 
-from adl.core import layout
+from adl.core import layout, tree
 from adl.core.types import Array, Key, Mean, Probe, PyTree, State
 
 
-def jitted(probe: Probe, mesh: Mesh | None = None) -> Probe:
-    """Compiles a probe; the state stays the caller's.
+def jitted(probe: Callable, mesh: Mesh | None = None) -> Callable:
+    """Compiles a probe; the state stays the caller's, and what a `Partial` carries is moved to the devices once.
 
     Args:
       probe: any; under a mesh, what it maps over a split (`full_pass`) spreads over the devices.
       mesh: of the state's devices, on each of which the results are whole; None where there is one device.
     """
+    whole = None if mesh is None else NamedSharding(mesh, PartitionSpec())
+    compiled = jax.jit(lambda probe, *arguments: probe(*arguments), out_shardings=whole)
     if mesh is None:
-        return jax.jit(probe)
-    compiled = jax.jit(probe, out_shardings=NamedSharding(mesh, PartitionSpec()))
+        return functools.partial(compiled, jax.device_put(_carrying(probe)))
+    carried = jax.device_put(_carrying(probe), whole)
 
     def under_mesh(*arguments):
         with jax.set_mesh(mesh):
-            return compiled(*arguments)
+            return compiled(carried, *arguments)
 
     return under_mesh
 
 
 def over_seeds(probe: Probe) -> Probe:
     """The probe of each of the runs of `over_seeds`: `probe(keys [S], states [S, ...])`."""
-    return jax.vmap(probe)
+    return Partial(lambda probe, key, state: jax.vmap(probe)(key, state), _carrying(probe))
 
 
 def over_values(make: Callable[[PyTree], Probe], values: PyTree) -> Probe:
-    """The probe of each of the runs of `over_values`, all with the same keys."""
+    """The probe of each of the runs of `over_values`, all with the same keys.
+
+    What `make(value)` carries and the value does not decide is carried once, for all values.
+    """
     values = jax.tree.map(jnp.asarray, values)
-    return lambda key, state: jax.vmap(lambda value, s: make(value)(key, s))(values, state)
+
+    def probe(values, carried, key, state):
+        def one(value, state):
+            own, structure = jax.tree.flatten(_carrying(make(value)))
+            decided = [isinstance(leaf, jax.core.Tracer) for leaf in own]
+            return structure.unflatten(o if d else c for o, d, c in zip(own, decided, carried, strict=True))(key, state)
+
+        return jax.vmap(one)(values, state)
+
+    return Partial(probe, values, jax.tree.leaves(_carrying(make(tree.take(values, 0)))))
 
 
 def full_pass(
@@ -52,14 +72,14 @@ def full_pass(
     Returns:
       A probe: `Mean`s merged over the split, arrays `[num_examples, ...]` in the order of the split.
     """
-    num_batches = jax.tree.leaves(batches)[0].shape[0]
-    batches = jax.tree.map(jnp.asarray, batches)
 
-    def probe(key, state):
+    def probe(batches, key, state):
         def one(inputs):
             return measure(inputs[0], state, layout.spread(inputs[1]))
 
-        results = lax.map(one, (jax.random.split(key, num_batches), batches))
+        batches = jax.tree.map(jnp.asarray, batches)
+        keys = jax.random.split(key, jax.tree.leaves(batches)[0].shape[0])
+        results = lax.map(one, (keys, batches))
 
         def merge(result):
             if isinstance(result, Mean):
@@ -68,4 +88,8 @@ def full_pass(
 
         return {name: merge(result) for name, result in results.items()}
 
-    return probe
+    return Partial(probe, batches)
+
+
+def _carrying(probe: Callable) -> Partial:
+    return probe if isinstance(probe, Partial) else Partial(probe)

@@ -95,3 +95,15 @@ class Learner(NamedTuple):
     def variables(self) -> dict[str, PyTree]:
         """Collections as `module.apply` wants them, with the current parameters."""
         return {"params": self.params, **self.extras}
+
+    @property
+    def averaged(self) -> dict[str, PyTree]:
+        """The same with the averaged parameters, which the transformation `average_params` keeps.
+
+        Raises:
+          KeyError: if the learner's transformation keeps none.
+        """
+        average = optax.tree.get(self.opt_state, "average")
+        if average is None:
+            raise KeyError("this optimizer keeps no average: put core.average_params(decay) last in its chain")
+        return {"params": average, **self.extras}

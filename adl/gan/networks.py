@@ -10,6 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.convolution import Conv
 from adl.nn.mlp import MLP
 from adl.nn.resnet import group_norm
 
@@ -85,10 +86,10 @@ class ConvGenerator(nn.Module):
             (rows, cols), width = levels[level], self.width * 2**level
             if level < len(levels) - 1:
                 h = h.repeat(2, 1).repeat(2, 2)[:, :rows, :cols]
-            h = group_norm(dtype=self.dtype)(nn.Conv(width, (3, 3), dtype=self.dtype)(h))
+            h = group_norm(dtype=self.dtype)(Conv(width, (3, 3), dtype=self.dtype)(h))
             scale, shift = jnp.split(nn.Dense(2 * width, dtype=self.dtype)(given)[:, None, None], 2, -1)
             h = leaky_relu(h * (1 + scale) + shift)
-        return jnp.tanh(nn.Conv(self.shape[-1], (3, 3), dtype=jnp.float32)(h))
+        return jnp.tanh(Conv(self.shape[-1], (3, 3), dtype=jnp.float32)(h))
 
 
 class ConvDiscriminator(nn.Module):
@@ -109,8 +110,8 @@ class ConvDiscriminator(nn.Module):
         for level in range(len(resolutions(x.shape[1:]))):
             width = self.width * 2**level
             if level > 0:
-                h = leaky_relu(self.wrap(nn.Conv(width, (3, 3), 2, dtype=self.dtype))(h))
-            h = leaky_relu(self.wrap(nn.Conv(width, (3, 3), dtype=self.dtype))(h))
+                h = leaky_relu(self.wrap(Conv(width, (3, 3), 2, dtype=self.dtype))(h))
+            h = leaky_relu(self.wrap(Conv(width, (3, 3), dtype=self.dtype))(h))
         h = leaky_relu(self.wrap(nn.Dense(4 * self.width, dtype=self.dtype))(h.reshape(len(h), -1)))
         return Projection(self.num_classes, self.wrap)(h, label)
 

@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
 
+from adl.nn.convolution import Conv
+
 PyTree = Any
 
 
@@ -162,9 +164,7 @@ class Mamba(nn.Module):
         h, gate = jnp.split(h.reshape(size, time, -1), 2, -1)
         seen, recent = remembered(recent, h.astype(jnp.float32), length)
         width = self.expand * dim
-        convolution = nn.Conv(
-            width, (self.kernel_size,), padding="VALID", feature_group_count=width, name="convolution"
-        )
+        convolution = Conv(width, (self.kernel_size,), padding="VALID", feature_group_count=width, name="convolution")
         h = nn.silu(convolution(seen))
         h, slow = Selective(self.num_states, self.rank or -(-dim // 16))(h, slow, length=length)
         h = (h.astype(self.dtype) * nn.silu(gate)).reshape(size * time, -1)

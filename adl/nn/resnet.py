@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.convolution import Conv
+
 group_norm = functools.partial(nn.GroupNorm, num_groups=8)  # of a multiple of 8 channels
 
 
@@ -52,7 +54,7 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, K]` logits, or features `[B, channels[-1]]`, from pictures `x` `[B, H, W, C]`."""
-        h = nn.Conv(self.channels[0], (3, 3), self.stem_stride, use_bias=False, dtype=self.dtype)(x)
+        h = Conv(self.channels[0], (3, 3), self.stem_stride, use_bias=False, dtype=self.dtype)(x)
         for stage, width in enumerate(self.channels):
             for block in range(self.num_blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
@@ -73,7 +75,7 @@ class ResidualBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, H / stride, W / stride, channels]` from `x` `[B, H, W, C]`."""
-        conv = functools.partial(nn.Conv, self.channels, use_bias=False, dtype=self.dtype)
+        conv = functools.partial(Conv, self.channels, use_bias=False, dtype=self.dtype)
         h = nn.relu(self.norm(dtype=self.dtype)(x))
         if self.stride > 1 or x.shape[-1] != self.channels:
             x = conv((1, 1), self.stride)(h)  # of the activated input, as in the source

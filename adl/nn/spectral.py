@@ -19,7 +19,7 @@ class SpectralNorm(nn.Module):
     Source: Miyato et al. 2018, arXiv:1802.05957, algorithm 1; the computation is flax's `nn.SpectralNorm`.
     """
 
-    layer: nn.Module  # with one or more kernels: `nn.Dense(...)`, `nn.Conv(...)`, `nn.Embed(...)`
+    layer: nn.Module  # with one or more kernels: `nn.Dense(...)`, `Conv(...)`, `nn.Embed(...)`
 
     @nn.compact
     def __call__(self, *inputs: Array) -> Array:

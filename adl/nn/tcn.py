@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.convolution import Conv
 from adl.nn.recurrence import remembered
 
 
@@ -39,7 +40,7 @@ class TCN(nn.Module):
             for _ in range(2):
                 seen, last = remembered(next(states).astype(h.dtype), h, length)
                 after.append(last.astype(jnp.float32))
-                convolution = nn.Conv(
+                convolution = Conv(
                     width, (self.kernel_size,), kernel_dilation=2**block, padding="VALID", dtype=self.dtype
                 )
                 h = nn.relu(nn.WeightNorm(convolution)(seen))

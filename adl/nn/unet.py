@@ -8,6 +8,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn import embed
+from adl.nn.convolution import Conv
 
 
 class UNet(nn.Module):
@@ -39,11 +40,11 @@ class UNet(nn.Module):
           label: `[B]` integer class in 0 ... K, K for none.
         """
         condition = self._condition(noise, label)
-        h = nn.Conv(self.channels[0], (3, 3), dtype=self.dtype)(x)
+        h = Conv(self.channels[0], (3, 3), dtype=self.dtype)(x)
         skips = [h]
         for level, width in enumerate(self.channels):
             if level > 0:
-                h = nn.Conv(width, (3, 3), strides=2, dtype=self.dtype)(h)
+                h = Conv(width, (3, 3), strides=2, dtype=self.dtype)(h)
                 skips.append(h)
             for _ in range(self.num_blocks):
                 h = self._block(h, condition, level)
@@ -57,10 +58,10 @@ class UNet(nn.Module):
             if level > 0:
                 height, width = skips[-1].shape[1:3]
                 h = h.repeat(2, 1).repeat(2, 2)[:, :height, :width]
-                h = nn.Conv(self.channels[level - 1], (3, 3), dtype=self.dtype)(h)
+                h = Conv(self.channels[level - 1], (3, 3), dtype=self.dtype)(h)
 
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h))
-        return nn.Conv(x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
+        return Conv(x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
 
     def _condition(self, noise: Array, label: Array) -> Array:
         """`[B, D]` embedding of the noise level and the class."""
@@ -91,12 +92,12 @@ class ResidualBlock(nn.Module):
         """`[B, H, W, channels]` from `x` `[B, H, W, C]` and `condition` `[B, D]`."""
         scale, shift = jnp.split(nn.Dense(2 * self.channels, dtype=self.dtype)(condition)[:, None, None], 2, -1)
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(x))
-        h = nn.Conv(self.channels, (3, 3), dtype=self.dtype)(h)
+        h = Conv(self.channels, (3, 3), dtype=self.dtype)(h)
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h) * (1 + scale) + shift)
         h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
-        h = nn.Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=self.dtype)(h)
+        h = Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=self.dtype)(h)
         if x.shape[-1] != self.channels:
-            x = nn.Conv(self.channels, (1, 1), dtype=self.dtype)(x)
+            x = Conv(self.channels, (1, 1), dtype=self.dtype)(x)
         return x + h
 
 

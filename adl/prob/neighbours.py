@@ -1,4 +1,4 @@
-"""Nearest neighbours: a classifier without parameters, and a test that asks whether two samples are one."""
+"""Nearest neighbours: a classifier without parameters, and the distances that it goes by."""
 
 import jax
 import jax.numpy as jnp
@@ -24,21 +24,3 @@ def classify(x: Array, reference: Array, labels: Array, *, k: int, num_classes: 
     """
     _, nearest = lax.top_k(-squared_distances(x, reference), k)
     return jax.nn.one_hot(labels[nearest], num_classes).sum(1).argmax(1)
-
-
-def two_sample_accuracy(x: Array, y: Array) -> Array:
-    """`[]` leave-one-out accuracy of a 1-nearest-neighbour classifier that tells rows of `x` from rows of `y`.
-
-    1/2 in expectation where both come from one distribution; 1 where they lie apart; near 0 where each row of one
-    is a copy of a row of the other, for then the nearest neighbour is always of the other sample.
-
-    Args:
-      x: `[N, D]` one sample.
-      y: `[N, D]` the other, of the same size, or 1/2 is no longer chance.
-    Source: Lopez-Paz & Oquab 2017, arXiv:1610.06545; as a test of generative models, Xu et al. 2018,
-    arXiv:1806.07755.
-    """
-    both = jnp.concatenate([x, y])
-    is_x = jnp.arange(len(both)) < len(x)
-    distances = squared_distances(both, both).at[jnp.diag_indices(len(both))].set(jnp.inf)
-    return (is_x[distances.argmin(1)] == is_x).mean()

@@ -1,10 +1,23 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Config, Count, Fraction, Natural, NonNegative, Positive, Rate, Study
+from adl.run.config import (
+    Averaged,
+    Config,
+    Count,
+    Fraction,
+    Natural,
+    NonNegative,
+    Optimised,
+    Positive,
+    Rate,
+    Study,
+    Views,
+)
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 
 __all__ = [
+    "Averaged",
     "Claim",
     "Config",
     "Count",
@@ -13,9 +26,11 @@ __all__ = [
     "Fraction",
     "Natural",
     "NonNegative",
+    "Optimised",
     "Outcome",
     "Positive",
     "Rate",
     "Study",
+    "Views",
     "main",
 ]

@@ -89,6 +89,36 @@ class Config(Study):
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
 
 
+@dataclass(frozen=True)
+class Optimised:
+    """Fields of an experiment that descends by Adam: `class Config(run.Optimised, run.Config)`."""
+
+    learning_rate: Positive = 1e-3  # of Adam, the highest
+    weight_decay: NonNegative = 0.0  # of AdamW, times the learning rate
+
+
+@dataclass(frozen=True)
+class Averaged(Optimised):
+    """The same, where a moving average of the parameters is what is looked at."""
+
+    ema: Rate = 0.999  # decay of the parameters' average
+
+
+@dataclass(frozen=True)
+class Views:
+    """Fields of an experiment that learns from random affine views of pictures, as in `data.views.random_affine`."""
+
+    degrees: NonNegative = 15.0  # largest rotation of a view, either way
+    scale: NonNegative = 0.15  # largest log magnification of a view along each axis, either way
+    shift: NonNegative = 1.0  # largest shift of a view along each axis, in pixels, either way
+    shear: NonNegative = 0.2  # largest shear of a view, either way
+
+    @property
+    def view(self) -> dict[str, float]:
+        """The fields, as `data.views.random_affine` takes them."""
+        return {"degrees": self.degrees, "scale": self.scale, "shift": self.shift, "shear": self.shear}
+
+
 MESH_AXES = ("data", "model")
 
 # How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them.

@@ -23,6 +23,10 @@ class Outcome(NamedTuple):
         rows = [row for row in self.history if name in row]
         return np.array([row["step"] for row in rows]), np.array([row[name] for row in rows], float)
 
+    def of(self, probe: str) -> dict[str, np.ndarray]:
+        """The arrays that one probe returned last, by their names within it."""
+        return {name.partition("/")[2]: array for name, array in self.arrays.items() if name.startswith(f"{probe}/")}
+
     def last(self, name: str) -> float:
         """The value of a metric where it was written last; of several runs their mean."""
         return float(np.mean(self.curve(name)[1][-1]))

@@ -16,8 +16,8 @@ import optax
 from jax import Array, lax
 
 from adl.core import Algorithm, Learner, Mean, alternate, descend, gathered
+from adl.measure.clustering import contingency, normalized_mutual_information
 from adl.prob.clusters import members, moved, nearest, plus_plus
-from adl.prob.information import contingency, normalized_mutual_information
 from adl.selfsup.embedder import Embedder, View, unit
 
 

@@ -20,11 +20,10 @@ from flax import linen as nn
 from jax import Array
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, Likelihood, bernoulli, beta_vae, elbo, gaussian, iwae, log_likelihood
-from adl.core import Algorithm, BadInput, Key, Mean, average_params, averaged, full_pass
-from adl.run import plot
+from adl.core import Algorithm, BadInput, Key, Mean, average_params, full_pass
 
 
 @dataclass(frozen=True)
@@ -128,26 +127,26 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         return show(output).reshape(*output.shape[:-1], *shape)
 
     def measure(key, learner, batch):
-        parts = elbo(key, model, {"params": averaged(learner)}, batch["x"], likelihood=likelihood)
+        parts = elbo(key, model, learner.averaged, batch["x"], likelihood=likelihood)
         return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
 
     def importance(key, learner, batch):
         bound = functools.partial(log_likelihood, likelihood=likelihood, num_samples=cfg.num_importance_samples)
-        return {"nll": Mean.of(-bound(key, model, {"params": averaged(learner)}, batch["x"]), batch["mask"])}
+        return {"nll": Mean.of(-bound(key, model, learner.averaged, batch["x"]), batch["mask"])}
 
     def reconstruct(key, learner):
-        x, variables = observed["x"][:10], {"params": averaged(learner)}
+        x, variables = observed["x"][:10], learner.averaged
         codes, _ = model.apply(variables, x, method=VAE.encode)
         again = pictures(model.apply(variables, codes, method=VAE.decode))
         return {"images": jnp.stack([test_images[:10], again])}
 
     def generate(key, learner):
         z = jax.random.normal(key, (10, 10, cfg.latent_dim))
-        return {"images": pictures(model.apply({"params": averaged(learner)}, z, method=VAE.decode))}
+        return {"images": pictures(model.apply(learner.averaged, z, method=VAE.decode))}
 
     def traverse(key, learner):
         """A test digit's code, moved along the two latents that say most about the digits."""
-        variables = {"params": averaged(learner)}
+        variables = learner.averaged
         mean, _ = model.apply(variables, observed["x"][:1000], method=VAE.encode)
         first, second = jnp.argsort(-mean.var(0))[jnp.array([0, min(1, cfg.latent_dim - 1)])]
         steps = jnp.linspace(-2.5, 2.5, 11)
@@ -168,12 +167,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(measure, data.padded(observed_test, 500), len(test))},
         final=final,
-        figures={
-            "bound": functools.partial(bound_figure, trained="train/elbo" if cfg.num_samples == 1 else "train/bound"),
-            "reconstruction": reconstruction_figure,
-            "samples": prior_figure,
-            "traversal": traversal_figure,
-        },
+        figures=show.figures(
+            bound=functools.partial(bound_figure, trained="train/elbo" if cfg.num_samples == 1 else "train/bound"),
+            reconstruction=reconstruction_figure,
+            samples=prior_figure,
+            traversal=traversal_figure,
+        ),
     )
 
 
@@ -225,7 +224,7 @@ def bound_figure(outcome: run.Outcome, *, trained: str) -> Figure:
         "reconstruction": "test/reconstruction",
         "KL": "test/kl",
     }
-    figure = plot.curves(outcome, metrics, y_label="nats per image", title="Evidence lower bound, test")
+    figure = show.curves(metrics, y_label="nats per image", title="Evidence lower bound, test")(outcome)
     _, bound = outcome.curve("test/elbo")
     late, top = np.nanmin(bound[len(bound) // 4 :]), figure.axes[0].get_ylim()[1]
     figure.axes[0].set_ylim(late - 0.15 * (top - late), top)  # where the curves differ, not how they began
@@ -234,20 +233,20 @@ def bound_figure(outcome: run.Outcome, *, trained: str) -> Figure:
 
 def reconstruction_figure(outcome: run.Outcome) -> Figure:
     """Test digits and their reconstructions."""
-    return plot.image_grid(
+    return show.image_grid(
         outcome.arrays["reconstruction/images"], row_labels=["test", "decoded"], title="Mean reconstructions"
     )
 
 
 def prior_figure(outcome: run.Outcome) -> Figure:
     """Digits decoded from the prior."""
-    return plot.image_grid(outcome.arrays["prior/images"], title="Decoded means of latents from the prior")
+    return show.image_grid(outcome.arrays["prior/images"], title="Decoded means of latents from the prior")
 
 
 def traversal_figure(outcome: run.Outcome) -> Figure:
     """Digits over the plane of the two most informative latents, the others as encoded for a test digit."""
     ticks = [f"{value:.1f}" for value in np.linspace(-2.5, 2.5, 11)]
-    return plot.image_grid(
+    return show.image_grid(
         outcome.arrays["traversal/images"],
         row_labels=ticks[::-1],
         col_labels=ticks,

@@ -21,12 +21,11 @@ from jax import Array, lax
 from jax.scipy.stats import norm
 from matplotlib.figure import Figure
 
-from adl import data, diffusion, run
-from adl.core import Key, Learner, Mean, Probe, average_params, averaged, full_pass
+from adl import data, diffusion, run, show
+from adl.core import Key, Learner, Mean, Probe, average_params, full_pass
 from adl.diffusion import preconditioner, schedule
+from adl.measure.samples import two_sample_test
 from adl.nn.unet import UNet
-from adl.prob.fidelity import two_sample_test
-from adl.run import plot
 
 SCALES = (0.0, 1.0, 2.0, 4.0)  # of guidance, in the figure: no class, the model itself, sharper, sharper still
 PATHS = (2, 4, 8)  # classes whose denoising is drawn
@@ -107,8 +106,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def denoiser(learner: Learner, label: Array) -> diffusion.Denoiser:
-        variables = {"params": averaged(learner), **learner.extras}
-        return diffusion.denoiser(model, variables, label, preconditioner=precondition)
+        return diffusion.denoiser(model, learner.averaged, label, preconditioner=precondition)
 
     def samples(key: Key, learner: Learner, label: Array) -> Array:
         return pixels(draw(key, denoiser(learner, label), sigmas, (len(label), *shape)))
@@ -124,13 +122,13 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "path": denoising_path(denoiser, sigmas, shape),
             "guidance": guidance_scales(denoiser, sigmas, shape, train.num_classes),
         },
-        figures={
-            "samples": plot.samples,
-            "nearest": plot.nearest,
-            "path": path_figure,
-            "guidance": guidance_figure,
-            "loss": loss_figure,
-        },
+        figures=show.figures(
+            samples=show.samples,
+            nearest=show.nearest,
+            path=path_figure,
+            guidance=guidance_figure,
+            loss=loss_figure,
+        ),
     )
 
 
@@ -200,7 +198,7 @@ def pixels(x: Array) -> Array:
 def path_figure(outcome: run.Outcome) -> Figure:
     """From noise to a digit, and what the denoiser sees in it on the way."""
     state, seen = outcome.arrays["path/state"], outcome.arrays["path/seen"]
-    return plot.image_grid(
+    return show.image_grid(
         np.stack([state, seen], 1).reshape(-1, *state.shape[1:]),
         row_labels=[f"{label}: {what}" for label in PATHS for what in ("x", "D(x; σ)")],
         col_labels=[f"{sigma:.2g}" for sigma in outcome.arrays["path/sigma"]],
@@ -212,7 +210,7 @@ def path_figure(outcome: run.Outcome) -> Figure:
 def guidance_figure(outcome: run.Outcome) -> Figure:
     """What guidance does to the same noise."""
     grid = outcome.arrays["guidance/grid"]
-    return plot.image_grid(
+    return show.image_grid(
         grid,
         row_labels=[f"{scale:g}" for scale in SCALES],
         col_labels=range(grid.shape[1]),
@@ -224,12 +222,11 @@ def guidance_figure(outcome: run.Outcome) -> Figure:
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """Denoising error on the training and the test split."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"train": "train/loss", "test": "test/loss"},
         y_label="weighted denoising error",
         title="Denoising loss",
-    )
+    )(outcome)
 
 
 if __name__ == "__main__":

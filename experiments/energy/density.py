@@ -25,13 +25,12 @@ from flax import linen as nn
 from jax import Array, lax
 from matplotlib.figure import Figure
 
-from adl import data, run
-from adl.core import Mean, average_params, averaged
+from adl import data, run, show
+from adl.core import Mean, average_params
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.energy.tilt import Tilted
 from adl.nn.mlp import MLP
 from adl.prob import kernel, quadrature
-from adl.run import plot
 from adl.sampling.langevin import langevin
 
 NUM_TEST = 10000
@@ -101,7 +100,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def log_density(state, x):
-        return -model.apply({"params": averaged(state.learner)}, x)
+        return -model.apply(state.learner.averaged, x)
 
     def normaliser(state):
         return quadrature.log_integral(log_density(state, grid.reshape(-1, 2)), area)
@@ -125,7 +124,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split({"x": train}), cfg.batch_size),
         probes={"test": likelihood},
         final={"density": density, "kernel": kernels},
-        figures={"density": density_figure, "likelihood": likelihood_figure, "energy": energy_figure},
+        figures=show.figures(
+            density=density_figure,
+            likelihood=likelihood_figure,
+            energy=energy_figure,
+        ),
     )
 
 
@@ -149,22 +152,22 @@ def density_figure(outcome: run.Outcome) -> Figure:
             "nats",
         ),
     )
-    figure, axes = plot.panel(1, 3, size=(3.3, 3.0))
+    figure, axes = show.panel(1, 3, size=(3.3, 3.0))
     for ax, (title, values, scale, label) in zip(axes[0], maps, strict=True):
         ax.set_facecolor("0.9")  # where the true density is less than exp(-6) of its peak
         image = ax.imshow(values, origin="lower", extent=(-SIDE, SIDE) * 2, interpolation="bilinear", **scale)
         ax.set(xlim=(-DRAWN, DRAWN), ylim=(-DRAWN, DRAWN), title=title, xlabel="$x_1$", aspect="equal")
         if label:
             figure.colorbar(image, ax=ax, shrink=0.75, label=label).ax.tick_params(labelsize=8)
-    axes[0, 1].scatter(*chains[:500].T, s=2, c=plot.COLORS[1], linewidths=0)
+    axes[0, 1].scatter(*chains[:500].T, s=2, c=show.COLORS[1], linewidths=0)
     axes[0, 0].set_ylabel("$x_2$")
     return figure
 
 
 def likelihood_figure(outcome: run.Outcome) -> Figure:
     """Exact test likelihood over the steps, the entropy that it cannot pass, and the kernel density's."""
-    figure = plot.curves(
-        outcome, {"model": "test/nll"}, y_label="-log p(x) (nats a point)", title="Exact test likelihood"
+    figure = show.curves({"model": "test/nll"}, y_label="-log p(x) (nats a point)", title="Exact test likelihood")(
+        outcome
     )
     ax, last = figure.axes[0], {name: value for row in outcome.history for name, value in row.items()}
     entropy = float(np.mean(last["test/entropy"]))
@@ -188,12 +191,11 @@ def likelihood_figure(outcome: run.Outcome) -> Figure:
 
 def energy_figure(outcome: run.Outcome) -> Figure:
     """Mean energies of data and of chains, which learning keeps together."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"data": "train/data_energy", "chains": "train/sample_energy"},
         y_label="E (nats, up to a constant)",
         title="Energies in training",
-    )
+    )(outcome)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,12 @@ from flax import linen as nn
 from jax import Array, lax
 from matplotlib.figure import Figure
 
-from adl import data, run
-from adl.core import average_params, averaged
+from adl import data, run, show
+from adl.core import average_params
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence, score
 from adl.energy.tilt import Tilted
+from adl.measure.samples import two_sample_test
 from adl.nn.mlp import MLP
-from adl.prob.fidelity import two_sample_test
-from adl.run import plot
 from adl.sampling.langevin import langevin
 
 DRAWN = 500  # samples whose energies are drawn
@@ -123,7 +122,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     def descent(key: Array, state, labels: Array, num_stops: int) -> Array:
         """`[num_stops + 1, B, H, W, C]` chains in noise, and after each stretch of their way."""
         noise_key, key = jax.random.split(key)
-        down = score(model, {"params": averaged(state.learner)}, (labels,))
+        down = score(model, state.learner.averaged, (labels,))
 
         def stretch(x, key):
             x = walk(key, x, down, num_steps=cfg.sample_steps // num_stops)
@@ -145,9 +144,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "samples": Points(descent(key, state, few, 1)[-1], (few,)),
             "noise": Points(jax.random.normal(noise_key, (len(few), *image.shape[1:])), (few,)),
         }
-        energies = {
-            name: model.apply({"params": averaged(state.learner)}, at.x, *at.given) for name, at in points.items()
-        }
+        energies = {name: model.apply(state.learner.averaged, at.x, *at.given) for name, at in points.items()}
         # Of each class the energy has a constant of its own, which says nothing.
         is_class = jax.nn.one_hot(label, train.num_classes)
         constants = energies["training digits"] @ is_class / is_class.sum(0)
@@ -165,13 +162,13 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "energies": energies,
             "path": path,
         },
-        figures={
-            "samples": plot.samples,
-            "nearest": plot.nearest,
-            "path": functools.partial(path_figure, cfg=cfg),
-            "energies": energies_figure,
-            "training": training_figure,
-        },
+        figures=show.figures(
+            samples=show.samples,
+            nearest=show.nearest,
+            path=functools.partial(path_figure, cfg=cfg),
+            energies=energies_figure,
+            training=training_figure,
+        ),
     )
 
 
@@ -183,7 +180,7 @@ def unit(x: Array) -> Array:
 def path_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     """Chains on their way down."""
     grid = outcome.arrays["path/grid"]
-    return plot.image_grid(
+    return show.image_grid(
         grid,
         row_labels=outcome.arrays["path/label"],
         col_labels=range(0, cfg.sample_steps + 1, cfg.sample_steps // STOPS),
@@ -195,14 +192,14 @@ def path_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
 
 def energies_figure(outcome: run.Outcome) -> Figure:
     """What the energy tells apart, and what it must not: samples, and digits it was and was not trained on."""
-    figure, axes = plot.panel(size=(5.2, 3.1))
+    figure, axes = show.panel(size=(5.2, 3.1))
     ax = axes[0, 0]
     names = ("training digits", "test digits", "samples")
     groups = {name: outcome.arrays[f"energies/{name}"] for name in (*names, "noise")}
     # Noise lies far above: its energies would squeeze the others into one bar.
     near = np.concatenate([groups[name] for name in names])
     bins = np.linspace(*np.quantile(near, (0.002, 0.998)), 50)
-    for name, color in zip(names, plot.COLORS, strict=False):
+    for name, color in zip(names, show.COLORS, strict=False):
         ax.hist(groups[name], bins, density=True, histtype="step", color=color, linewidth=1.4, label=name)
     noise = f"noise: {np.mean(groups['noise']):.3g} ± {np.std(groups['noise']):.2g}"
     ax.plot([], [], " ", label=noise)
@@ -213,12 +210,11 @@ def energies_figure(outcome: run.Outcome) -> Figure:
 
 def training_figure(outcome: run.Outcome) -> Figure:
     """Mean energies of data and of chains, which learning keeps together."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"data": "train/data_energy", "chains": "train/sample_energy"},
         y_label="E(x, y)",
         title="Energies in training",
-    )
+    )(outcome)
 
 
 if __name__ == "__main__":

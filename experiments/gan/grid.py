@@ -19,11 +19,10 @@ import optax
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
-from adl import data, gan, run
-from adl.core import average_params, averaged
+from adl import data, gan, run, show
+from adl.core import average_params
 from adl.gan import Players
-from adl.prob.fidelity import mode_coverage
-from adl.run import plot
+from adl.measure.samples import mode_coverage
 
 STD = 0.05  # of a mode; modes are 2 apart
 RADIUS = 3 * STD  # within which a sample is of high quality: 98.9 % of the data are
@@ -95,7 +94,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
     def samples(key, state):
         z = jax.random.normal(key, (NUM_SAMPLES, cfg.latent_dim))
-        x = model.gen.apply({"params": averaged(state.gen)}, z)
+        x = model.gen.apply(state.gen.averaged, z)
         return {**mode_coverage(x, modes, radius=RADIUS, num_needed=NEEDED), "x": x}
 
     def landscape(key, state):
@@ -110,19 +109,24 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size),
         probes={"samples": samples},
         final={"disc": landscape},
-        figures={"samples": samples_figure, "counts": counts_figure, "coverage": coverage_figure, "loss": loss_figure},
+        figures=show.figures(
+            samples=samples_figure,
+            counts=counts_figure,
+            coverage=coverage_figure,
+            loss=loss_figure,
+        ),
     )
 
 
 def samples_figure(outcome: run.Outcome) -> Figure:
     """Samples over the grid, and over what the discriminator thinks of the plane."""
     x, counts, logits = (outcome.arrays[name] for name in ("samples/x", "samples/counts", "disc/logits"))
-    figure, axes = plot.panel(1, 2, size=(3.9, 3.7))
+    figure, axes = show.panel(1, 2, size=(3.9, 3.7))
     modes = np.asarray(data.toys.grid_means())
     left, right = axes[0]
     for mode in modes:
-        left.add_patch(Circle(mode, RADIUS, fill=False, edgecolor=plot.COLORS[1], linewidth=0.8))
-    left.scatter(*x.T, s=2, color=plot.COLORS[0], alpha=0.5, linewidths=0)
+        left.add_patch(Circle(mode, RADIUS, fill=False, edgecolor=show.COLORS[1], linewidth=0.8))
+    left.scatter(*x.T, s=2, color=show.COLORS[0], alpha=0.5, linewidths=0)
     left.set_title(f"Samples: {(counts >= NEEDED).sum()} of {len(modes)} modes, {counts.sum() / len(x):.0%} near one")
     extent = np.quantile(np.abs(logits), 0.98)
     picture = right.imshow(
@@ -140,7 +144,7 @@ def counts_figure(outcome: run.Outcome) -> Figure:
     """How many samples each mode gets."""
     counts = outcome.arrays["samples/counts"]
     counts = counts.reshape(round(len(counts) ** 0.5), -1)
-    figure, axes = plot.panel(size=(3.7, 3.1))
+    figure, axes = show.panel(size=(3.7, 3.1))
     ax = axes[0, 0]
     share = NUM_SAMPLES / counts.size
     picture = ax.imshow(counts, origin="lower", cmap="PuOr", vmin=0, vmax=2 * share)
@@ -159,7 +163,7 @@ def counts_figure(outcome: run.Outcome) -> Figure:
 
 def coverage_figure(outcome: run.Outcome) -> Figure:
     """Modes that are found while the players learn."""
-    figure = plot.curves(outcome, {"modes covered": "samples/modes"}, y_label="modes", title="Modes covered")
+    figure = show.curves({"modes covered": "samples/modes"}, y_label="modes", title="Modes covered")(outcome)
     figure.axes[0].set_ylim(0, 26)
     return figure
 
@@ -167,7 +171,7 @@ def coverage_figure(outcome: run.Outcome) -> Figure:
 def loss_figure(outcome: run.Outcome) -> Figure:
     """What either player pays."""
     names = {"discriminator": "train/loss", "generator": "train/generator_loss"}
-    return plot.curves(outcome, names, y_label="loss", title="Losses of the two players")
+    return show.curves(names, y_label="loss", title="Losses of the two players")(outcome)
 
 
 if __name__ == "__main__":

@@ -27,12 +27,11 @@ import optax
 from jax import Array
 from matplotlib.figure import Figure
 
-from adl import data, gan, run
-from adl.core import Key, Learner, Probe, average_params, averaged
+from adl import data, gan, run, show
+from adl.core import Key, Learner, Probe, average_params
 from adl.gan import Players
+from adl.measure.samples import two_sample_test
 from adl.nn.spectral import SpectralNorm
-from adl.prob.fidelity import two_sample_test
-from adl.run import plot
 
 ARC = 11  # samples of each class on the way from one latent to another
 
@@ -123,8 +122,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def generate(state: Players[Learner], z: Array, label: Array) -> Array:
-        variables = {"params": averaged(state.gen), **state.gen.extras}
-        return (model.gen.apply(variables, z, label) + 1) / 2
+        return (model.gen.apply(state.gen.averaged, z, label) + 1) / 2
 
     def samples(key: Key, state: Players[Learner], label: Array) -> Array:
         return generate(state, jax.random.normal(key, (len(label), cfg.latent_dim)), label)
@@ -134,13 +132,13 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size),
         probes={"samples": two_sample_test(samples, reference["image"] / np.float32(255), reference["label"])},
         final={"arc": arcs(generate, cfg.latent_dim, train.num_classes)},
-        figures={
-            "samples": plot.samples,
-            "nearest": plot.nearest,
-            "interpolation": interpolation_figure,
-            "loss": loss_figure,
-            "fidelity": fidelity_figure,
-        },
+        figures=show.figures(
+            samples=show.samples,
+            nearest=show.nearest,
+            interpolation=interpolation_figure,
+            loss=loss_figure,
+            fidelity=fidelity_figure,
+        ),
     )
 
 
@@ -184,7 +182,7 @@ def arcs(generate: Callable, latent_dim: int, num_classes: int) -> Probe:
 def interpolation_figure(outcome: run.Outcome) -> Figure:
     """From one latent to another, a class a row."""
     grid = outcome.arrays["arc/grid"]
-    return plot.image_grid(
+    return show.image_grid(
         grid,
         row_labels=range(len(grid)),
         col_labels=[f"{angle:.0f}°" for angle in np.linspace(0, 90, ARC)],
@@ -197,7 +195,7 @@ def interpolation_figure(outcome: run.Outcome) -> Figure:
 def loss_figure(outcome: run.Outcome) -> Figure:
     """What either player pays."""
     names = {"discriminator": "train/loss", "generator": "train/generator_loss"}
-    return plot.curves(outcome, names, y_label="loss", title="Losses of the two players")
+    return show.curves(names, y_label="loss", title="Losses of the two players")(outcome)
 
 
 def fidelity_figure(outcome: run.Outcome) -> Figure:
@@ -206,7 +204,7 @@ def fidelity_figure(outcome: run.Outcome) -> Figure:
         "samples told from data (0.5: chance)": "samples/two_sample_accuracy",
         "class recognised": "samples/class_accuracy",
     }
-    return plot.curves(outcome, names, y_label="accuracy", title="Samples, judged by nearest neighbours")
+    return show.curves(names, y_label="accuracy", title="Samples, judged by nearest neighbours")(outcome)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Mean, PyTree
 from adl.core import trace as traced
 from adl.graphical import Ising, belief_propagation, gibbs, icm, ising, mean_field
 from adl.graphical.factor_graph import beliefs, grid
-from adl.run import plot
 
 SIZE, NUM_IMAGES, NOISE = 32, 64, 0.1
 BETA, ETA = 1.0, 0.5 * float(np.log((1 - NOISE) / NOISE))  # of the comparison
@@ -112,11 +111,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         Always({"image": noisy}),
         probes={"test": look},
         final={"compare": compare},
-        figures={
-            "images": lambda outcome: images_figure(outcome, clean),
-            "energy": energy_figure,
-            "error": error_figure,
-        },
+        figures=show.figures(
+            images=lambda outcome: images_figure(outcome, clean),
+            energy=energy_figure,
+            error=error_figure,
+        ),
     )
 
 
@@ -224,14 +223,14 @@ def images_figure(outcome: run.Outcome, clean: np.ndarray) -> Figure:
         ),
     ]
     pictures = (1 - np.stack(columns, 1)[..., None]) / 2
-    return plot.image_grid(pictures, col_labels=labels, x_label=f"wrong pixels, of {NUM_IMAGES} digits")
+    return show.image_grid(pictures, col_labels=labels, x_label=f"wrong pixels, of {NUM_IMAGES} digits")
 
 
 def energy_figure(outcome: run.Outcome) -> Figure:
     """How far each way is from the least energy."""
-    figure, axes = plot.panel(size=(5.0, 3.1))
+    figure, axes = show.panel(size=(5.0, 3.1))
     ax = axes[0, 0]
-    for name, color in zip(("icm", "gibbs", "max_product"), plot.COLORS, strict=False):
+    for name, color in zip(("icm", "gibbs", "max_product"), show.COLORS, strict=False):
         path = outcome.arrays[f"compare/energy {name}"] - outcome.arrays["compare/least"]
         ax.plot(np.arange(1, len(path) + 1), path, color=color, label=TITLES[name])
     ax.set(xlabel="sweep", ylabel="energy above the least (nats an image)", title="Energy", yscale="log")
@@ -241,8 +240,8 @@ def energy_figure(outcome: run.Outcome) -> Figure:
 
 def error_figure(outcome: run.Outcome) -> Figure:
     """The run: pixels that are still wrong."""
-    return plot.curves(
-        outcome, {"wrong pixels": "test/error"}, y_label="share of the pixels", title="What noise is left"
+    return show.curves({"wrong pixels": "test/error"}, y_label="share of the pixels", title="What noise is left")(
+        outcome
     )
 
 

@@ -21,12 +21,11 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Algorithm, Key, Mean, PyTree, trace, tree
 from adl.graphical import HMM, Chain, baum_welch, hmm, parallel_hmm
 from adl.graphical.baum_welch import log_likelihood
 from adl.prob import exponential_family as ef
-from adl.run import plot
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz_"  # the last stands for all else
 VOWELS = "aeiou"
@@ -116,12 +115,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split({"x": train}), cfg.batch_size),
         probes={"test": look},
         final={"casino": casino},
-        figures={
-            "letters": functools.partial(letters_figure, test=test),
-            "loss": functools.partial(loss_figure, alone=alone),
-            "casino": casino_figure,
-            "learned": learned_figure,
-        },
+        figures=show.figures(
+            letters=functools.partial(letters_figure, test=test),
+            loss=functools.partial(loss_figure, alone=alone),
+            casino=casino_figure,
+            learned=learned_figure,
+        ),
     )
 
 
@@ -200,11 +199,11 @@ def letters_figure(outcome: run.Outcome, *, test: np.ndarray) -> Figure:
     """What each state says, and which state each letter of a line is believed to come from."""
     emission, smoothed = outcome.arrays["test/emission"], outcome.arrays["test/smoothed"]
     order = np.argsort(-emission[:, [LETTERS.index(v) for v in VOWELS]].sum(1))  # that of the vowels first
-    figure, axes = plot.panel(2, 1, size=(7.2, 2.2))
+    figure, axes = show.panel(2, 1, size=(7.2, 2.2))
     top, bottom = axes[:, 0]
     width, place = 0.8 / len(order), np.arange(len(LETTERS))
     for i, k in enumerate(order):
-        color = plot.COLORS[i % len(plot.COLORS)]
+        color = show.COLORS[i % len(show.COLORS)]
         top.bar(place + (i - (len(order) - 1) / 2) * width, emission[k], width, color=color, label=f"state {i + 1}")
         bottom.plot(smoothed[:, k], color=color, drawstyle="steps-mid")
     top.set_xticks(place, ["␣" if letter == "_" else letter for letter in LETTERS])
@@ -219,20 +218,19 @@ def letters_figure(outcome: run.Outcome, *, test: np.ndarray) -> Figure:
 
 def loss_figure(outcome: run.Outcome, *, alone: float) -> Figure:
     """The likelihood, which no step lowers on the training text."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"training text, before the step": "train/loss", "test text": "test/loss"},
         y_label="−log p (nats a letter)",
         title="Letters by a hidden Markov model",
         references={"independent letters": alone},
-    )
+    )(outcome)
 
 
 def casino_figure(outcome: run.Outcome) -> Figure:
     """Where the loaded die is in play, and where it is believed to be, by what came before and by all."""
     seen = {name: outcome.arrays[f"casino/{name}"] for name in ("states", "rolls", "filtered", "smoothed", "path")}
     time = np.arange(NUM_ROLLS)
-    figure, axes = plot.panel(3, 1, size=(7.2, 1.6))
+    figure, axes = show.panel(3, 1, size=(7.2, 1.6))
     kinds = {"rolls": "rolls", "filtered": "filtered", "smoothed": "smoothed, and the best path (Viterbi)"}
     for ax, (name, title) in zip(axes[:, 0], kinds.items(), strict=True):
         top = 6.6 if name == "rolls" else 1.05
@@ -243,9 +241,9 @@ def casino_figure(outcome: run.Outcome) -> Figure:
     axes[0, 0].plot(time, seen["rolls"] + 1, ".", markersize=3, color="black")
     axes[0, 0].set(ylabel="eyes", yticks=[1, 6])
     axes[0, 0].set_title("grey: the loaded die", loc="right", fontsize=8)
-    axes[1, 0].plot(time, seen["filtered"], color=plot.COLORS[0])
-    axes[2, 0].plot(time, seen["smoothed"], color=plot.COLORS[0])
-    axes[2, 0].plot(time, seen["path"], color=plot.COLORS[1], drawstyle="steps-mid", linewidth=1)
+    axes[1, 0].plot(time, seen["filtered"], color=show.COLORS[0])
+    axes[2, 0].plot(time, seen["smoothed"], color=show.COLORS[0])
+    axes[2, 0].plot(time, seen["path"], color=show.COLORS[1], drawstyle="steps-mid", linewidth=1)
     axes[2, 0].set_title(f"path: errors {outcome.last('casino/viterbi_error'):.1%}", loc="right", fontsize=8)
     for ax in axes[1:, 0]:
         ax.set_ylabel("p(loaded)")
@@ -256,17 +254,17 @@ def casino_figure(outcome: run.Outcome) -> Figure:
 def learned_figure(outcome: run.Outcome) -> Figure:
     """Baum-Welch from eight starts, beside the truth; and the dice of the best."""
     paths, truth, dice = (outcome.arrays[f"casino/{name}"] for name in ("paths", "truth", "dice"))
-    figure, axes = plot.panel(1, 2, size=(3.6, 2.8))
+    figure, axes = show.panel(1, 2, size=(3.6, 2.8))
     left, right = axes[0]
-    left.plot(paths.T - truth, color=plot.COLORS[0], linewidth=0.9)
-    left.axhline(0, color=plot.COLORS[1], linestyle="--", label="the truth")
+    left.plot(paths.T - truth, color=show.COLORS[0], linewidth=0.9)
+    left.axhline(0, color=show.COLORS[1], linestyle="--", label="the truth")
     left.set(xlabel="step", ylabel="log-likelihood less the truth's (nats)", ylim=(-120, 20))
     left.set_title(f"Casino: {len(paths)} starts")
     left.legend(loc="lower right", fontsize=8, frameon=False)
     eyes = np.arange(1, 7)
     loaded = dice[:, -1].argmax()
     for i, (k, true) in enumerate(((1 - loaded, FAIR), (loaded, LOADED))):
-        right.bar(eyes + 0.4 * i - 0.2, dice[k], 0.36, color=plot.COLORS[i], label=("fair", "loaded")[i])
+        right.bar(eyes + 0.4 * i - 0.2, dice[k], 0.36, color=show.COLORS[i], label=("fair", "loaded")[i])
         right.plot(eyes + 0.4 * i - 0.2, true, "_", color="black", markersize=12)
     right.set(xlabel="eyes", ylabel="probability", title="Dice of the best; lines: the truth")
     right.legend(loc="upper left", fontsize=8, frameon=False)

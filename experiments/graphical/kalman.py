@@ -22,11 +22,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Mean
 from adl.graphical import LDS, kalman, lds_em
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
-from adl.run import plot
 
 LENGTH, NUM_TRAIN, NUM_TEST = 60, 64, 1024  # seconds of a track, and tracks
 GAPS = ((15, 25), (40, 48))  # seconds without a measurement
@@ -148,7 +147,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split({"x": train, "mask": mask}), cfg.batch_size),
         probes={"test": look},
         final={"errors": errors},
-        figures={"track": track_figure, "errors": errors_figure, "noises": noises_figure},
+        figures=show.figures(
+            track=track_figure,
+            errors=errors_figure,
+            noises=noises_figure,
+        ),
     )
 
 
@@ -186,8 +189,8 @@ def tracking(process: float, measurement: float) -> LDS:
 def track_figure(outcome: run.Outcome) -> Figure:
     """A track in the plane: filter and smoother, with two deviations about every second place."""
     seen = {name.removeprefix("errors/"): a for name, a in outcome.arrays.items() if name.startswith("errors/")}
-    figure, axes = plot.panel(1, 2, size=(4.0, 4.0))
-    for ax, name, color in zip(axes[0], ("filtered", "smoothed"), plot.COLORS, strict=False):
+    figure, axes = show.panel(1, 2, size=(4.0, 4.0))
+    for ax, name, color in zip(axes[0], ("filtered", "smoothed"), show.COLORS, strict=False):
         ax.plot(*seen["states"][:, ::2].T, color="black", linewidth=1, label="truth")
         ax.plot(*seen["x"][SEEN > 0].T, ".", color="0.6", markersize=4, label="measured")
         ax.plot(*seen[name][:, ::2].T, color=color, label=f"{name} mean")
@@ -205,9 +208,9 @@ def track_figure(outcome: run.Outcome) -> Figure:
 
 def errors_figure(outcome: run.Outcome) -> Figure:
     """Errors of position over time, and what the posterior says that they should be."""
-    figure, axes = plot.panel(size=(5.6, 3.1))
+    figure, axes = show.panel(size=(5.6, 3.1))
     ax = axes[0, 0]
-    for name, color in zip(("filter", "smoother"), plot.COLORS, strict=False):
+    for name, color in zip(("filter", "smoother"), show.COLORS, strict=False):
         error, expected = outcome.arrays[f"errors/rmse {name}"]
         ax.plot(expected, color=color, label=f"{name}, by its posterior")
         ax.plot(error, "o", color=color, markersize=3, label=f"{name}, of {NUM_TEST:,} tracks")
@@ -221,14 +224,13 @@ def errors_figure(outcome: run.Outcome) -> Figure:
 
 def noises_figure(outcome: run.Outcome) -> Figure:
     """Noises that EM finds."""
-    figure = plot.curves(
-        outcome,
+    figure = show.curves(
         {"process": "test/process", "measurement": "test/measurement"},
         y_label="learned / true",
         title="Noises by EM",
         y_scale="log",
         references={"truth": 1.0},
-    )
+    )(outcome)
     figure.axes[0].set_yticks([0.25, 0.5, 1, 2, 4], ["1/4", "1/2", "1", "2", "4"])
     figure.axes[0].minorticks_off()
     return figure

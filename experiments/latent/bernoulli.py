@@ -19,11 +19,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Mean
 from adl.latent import bernoulli, bernoulli_mixture
-from adl.prob.information import contingency, normalized_mutual_information, purity
-from adl.run import plot
+from adl.measure.clustering import contingency, normalized_mutual_information, purity
 
 SHARES = 64  # devices among which a batch of all pictures divides
 COLS = 10  # pictures in a row
@@ -109,7 +108,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size or len(train)),
         probes={"test": test},
         final={"samples": samples},
-        figures={name: functools.partial(draw, view=view) for name, draw in figures.items()},
+        figures=show.figures(**{name: functools.partial(draw, view=view) for name, draw in figures.items()}),
     )
 
 
@@ -122,12 +121,11 @@ def pictures(cfg: Config) -> View:
 
 def loss_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """How surprising pictures are, step by step."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},
         y_label="−log p(x) (nats a picture)",
         title="Negative log-likelihood",
-    )
+    )(outcome)
 
 
 def means_figure(outcome: run.Outcome, *, view: View) -> Figure:
@@ -137,7 +135,7 @@ def means_figure(outcome: run.Outcome, *, view: View) -> Figure:
     cols = min(COLS, len(order))
     means = 1 - outcome.arrays["test/means"][order]
     means = np.concatenate([means, np.ones((-len(means) % cols, means.shape[1]))])
-    return plot.image_grid(
+    return show.image_grid(
         means.reshape(-1, cols, *view.shape),
         col_labels=[f"{weight:.0%}" for weight in weights[order]] if len(order) <= COLS else None,
         x_label="weight of the component" if len(order) <= COLS else "",
@@ -147,14 +145,14 @@ def means_figure(outcome: run.Outcome, *, view: View) -> Figure:
 
 def classes_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """How much of each class each component answers for."""
-    return plot.responsibilities(outcome.arrays["test/responsibility"], view.label)
+    return show.responsibilities(outcome.arrays["test/responsibility"], view.label)
 
 
 def samples_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """Draws of the mixture, and test pictures: within a component pixels know nothing of each other."""
     drawn = outcome.arrays["samples/x"]
     grid = 1 - np.concatenate([drawn, view.test[: 2 * COLS]]).reshape(-1, COLS, *view.shape)
-    return plot.image_grid(grid, row_labels=["drawn"] * 3 + ["data"] * 2, title="Pictures that the mixture draws")
+    return show.image_grid(grid, row_labels=["drawn"] * 3 + ["data"] * 2, title="Pictures that the mixture draws")
 
 
 if __name__ == "__main__":

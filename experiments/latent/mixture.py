@@ -27,12 +27,11 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Algorithm, BadInput, Key, Mean, PyTree, full_pass, trace
 from adl.core.types import Array
 from adl.latent import gaussian_mixture, kmeans, mixture, variational, variational_mixture
-from adl.prob.information import contingency, normalized_mutual_information, purity
-from adl.run import plot
+from adl.measure.clustering import contingency, normalized_mutual_information, purity
 
 SHARES = 64  # devices among which a batch of all points divides
 GRID = np.linspace(-3, 3, 121)  # of the plane that is drawn
@@ -178,7 +177,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size or len(train)),
         probes={"test": test},
         final=final,
-        figures={name: functools.partial(draw, view=view) for name, draw in figures.items()},
+        figures=show.figures(**{name: functools.partial(draw, view=view) for name, draw in figures.items()}),
     )
 
 
@@ -269,18 +268,17 @@ def clusters(num_clusters: int, num_steps: int) -> Callable[[Key, PyTree], Array
 
 def loss_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """The likelihood, which no step lowers on the points that are fitted."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},
         y_label="−log p(x) (nats a picture)",
         title="Negative log-likelihood",
-    )
+    )(outcome)
 
 
 def steps_figure(outcome: run.Outcome, *, view: View, method: str) -> Figure:
     """Points in the colours of the components that answer for them, on the way from a poor start."""
     path = {name: outcome.arrays[f"path/{name}"] for name in ("means", "covariances", "responsibility")}
-    figure, axes = plot.panel(2, 3, size=(2.4, 2.5))
+    figure, axes = show.panel(2, 3, size=(2.4, 2.5))
     for ax, step in zip(axes.flat, DRAWN[method], strict=True):
         kept = outcome.arrays["path/weights"][step] > KEPT
         scatter(ax, view.train, **{name: array[step] for name, array in path.items()}, kept=kept)
@@ -297,11 +295,11 @@ def path_figure(outcome: run.Outcome, *, view: View, method: str) -> Figure:
         "vb": ("Bound on the evidence", "ELBO / N (nats a point)"),
     }[method]
     drawn = list(DRAWN[method])
-    figure, axes = plot.panel(size=(4.4, 3.1))
+    figure, axes = show.panel(size=(4.4, 3.1))
     ax = axes[0, 0]
     ax.plot(values, label="from the poor start")
-    ax.plot(drawn, values[drawn], "o", color=plot.COLORS[0], markersize=4)
-    ax.axhline(final, color=plot.COLORS[1], linestyle="--", label="this run, at its end")
+    ax.plot(drawn, values[drawn], "o", color=show.COLORS[0], markersize=4)
+    ax.axhline(final, color=show.COLORS[1], linestyle="--", label="this run, at its end")
     ax.set(xlabel="step", ylabel=unit, title=title)
     ax.legend(loc="lower right", fontsize=8, frameon=False)
     return figure
@@ -310,13 +308,13 @@ def path_figure(outcome: run.Outcome, *, view: View, method: str) -> Figure:
 def weights_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """How components that the points do not need lose their weight, from the poor start; and the weights of the run."""
     path, final = outcome.arrays["path/weights"], np.sort(outcome.arrays["density/weights"])[::-1]
-    figure, axes = plot.panel(1, 2, size=(3.4, 2.9))
+    figure, axes = show.panel(1, 2, size=(3.4, 2.9))
     for k, weight in enumerate(path[:, np.argsort(-path[-1], kind="stable")].T):
-        color = plot.COLORS[k % len(plot.COLORS)] if weight[-1] > KEPT else "0.75"
+        color = show.COLORS[k % len(show.COLORS)] if weight[-1] > KEPT else "0.75"
         axes[0, 0].plot(weight, color=color, linewidth=1.6 if weight[-1] > KEPT else 0.9)
     axes[0, 0].set(xlabel="step", ylabel="expected weight", title="From the poor start")
     kept = final > KEPT
-    axes[0, 1].bar(np.arange(1, len(final) + 1), final, color=np.where(kept, plot.COLORS[0], "0.75"))
+    axes[0, 1].bar(np.arange(1, len(final) + 1), final, color=np.where(kept, show.COLORS[0], "0.75"))
     axes[0, 1].set(xlabel="component, heaviest first", title=f"This run: {kept.sum()} of {len(final)} above {KEPT:.0%}")
     axes[0, 1].set_xticks(np.arange(1, len(final) + 1))
     for ax in axes[0]:
@@ -327,7 +325,7 @@ def weights_figure(outcome: run.Outcome, *, view: View) -> Figure:
 def density_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """The fitted mixture: its components and the contours of its density."""
     final = {name: outcome.arrays[f"density/{name}"] for name in ("means", "covariances", "responsibility")}
-    figure, axes = plot.panel(size=(4.6, 3.7))
+    figure, axes = show.panel(size=(4.6, 3.7))
     log_prob = outcome.arrays["density/log_prob"]
     levels = np.ceil(log_prob.max()) - np.arange(6, -1, -1.0)
     contours = axes[0, 0].contourf(GRID, GRID, log_prob, levels, cmap="Greys", alpha=0.6)
@@ -343,7 +341,7 @@ def scatter(
     ax: Axes, x: np.ndarray, *, means: np.ndarray, covariances: np.ndarray, responsibility: np.ndarray, kept: np.ndarray
 ) -> None:
     """Points coloured by responsibility `[N, K]`, and ellipses of those kept at one and two standard deviations."""
-    colors = to_rgba_array(np.resize(plot.COLORS, len(means)))[:, :3]
+    colors = to_rgba_array(np.resize(show.COLORS, len(means)))[:, :3]
     ax.scatter(*x.T, c=(responsibility @ colors).clip(0, 1), s=7, linewidths=0)
     for mean, covariance, color in zip(means[kept], covariances[kept], colors[kept], strict=True):
         variance, axes = np.linalg.eigh(covariance)
@@ -371,7 +369,7 @@ def components_figure(outcome: run.Outcome, *, view: View) -> Figure:
     best = np.argsort(-own, axis=0)[:LIKE].T
     grid = np.concatenate([view.decode(outcome.arrays["components/means"])[:, None], view.image[best]], 1)
     grid[:, 1:][np.isinf(np.take_along_axis(own.T, best, 1))] = 1  # fewer than that belong to it
-    return plot.image_grid(
+    return show.image_grid(
         1 - grid[order] if grid.shape[-1] == 1 else grid[order],
         row_labels=[f"{weight:.0%}" for weight in weights[order]],
         col_labels=["mean", *[""] * LIKE],
@@ -382,7 +380,7 @@ def components_figure(outcome: run.Outcome, *, view: View) -> Figure:
 
 def classes_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """How much of each class each component answers for."""
-    return plot.responsibilities(outcome.arrays["test/responsibility"], view.label)
+    return show.responsibilities(outcome.arrays["test/responsibility"], view.label)
 
 
 if __name__ == "__main__":

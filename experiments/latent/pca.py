@@ -23,11 +23,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Algorithm, BadInput, Key, Mean
 from adl.core.types import Array
 from adl.latent import hebbian, pca, principal, randomised, randomised_pca
-from adl.run import plot
 
 SHARES = 64  # devices among which a batch of all points divides
 SHOWN = (1, 2, 4, 8, 16, 32)  # components of the reconstructions, where there are as many
@@ -144,7 +143,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size or len(train)),
         probes={"test": test},
         final={"dimensions": dimensions} if cfg.method == "exact" else {},
-        figures={name: functools.partial(draw, view=view) for name, draw in figures.items()},
+        figures=show.figures(**{name: functools.partial(draw, view=view) for name, draw in figures.items()}),
     )
 
 
@@ -181,7 +180,7 @@ def embedding_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """Test pictures in the plane of the first two components."""
     code = outcome.arrays["test/code"]
     title = f"{len(code)} test pictures\n({code.var(0).sum() / view.test.var(0).sum():.0%} of their variance)"
-    return plot.classes(code, view.label, title=title, axes=plot.COMPONENTS)
+    return show.classes(code, view.label, title=title, axes=("first principal component", "second"))
 
 
 def eigendigits_figure(outcome: run.Outcome, *, view: View) -> Figure:
@@ -196,7 +195,7 @@ def eigendigits_figure(outcome: run.Outcome, *, view: View) -> Figure:
     rows = -(-len(cells) // cols)
     cells += [np.ones_like(mean)] * (rows * cols - len(cells))
     grid = np.reshape(cells, (rows, cols, *mean.shape))
-    return plot.image_grid(grid, title="The mean, and the components in order: blue adds ink, orange takes it away")
+    return show.image_grid(grid, title="The mean, and the components in order: blue adds ink, orange takes it away")
 
 
 def reconstruction_figure(outcome: run.Outcome, *, view: View) -> Figure:
@@ -206,7 +205,7 @@ def reconstruction_figure(outcome: run.Outcome, *, view: View) -> Figure:
     shown = [n for n in SHOWN if n <= basis.shape[1]]
     rows = [mean + (x - mean) @ basis[:, :n] @ basis[:, :n].T for n in shown]
     grid = np.stack([*rows, x], 1).reshape(len(x), -1, *view.shape)
-    return plot.image_grid(
+    return show.image_grid(
         1 - grid if grid.shape[-1] == 1 else grid,
         col_labels=[*shown, "picture"],
         x_label="components",
@@ -221,29 +220,28 @@ def loss_figure(outcome: run.Outcome, *, view: View) -> Figure:
     mean = view.train.mean(0)
     _, directions = np.linalg.eigh(np.cov(view.train.T))
     best = np.square((view.test - mean) @ directions[:, :-rank]).sum(1).mean()
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"test pictures": "test/loss"},
         y_label="squared error of a picture",
         title="Reconstruction",
         references={f"exact {best:.4f}": best},
-    )
+    )(outcome)
 
 
 def dimensions_figure(outcome: run.Outcome, *, view: View) -> Figure:
     """What each number of components leaves, how probable it makes other pictures, and how probable it is."""
     seen = {name: outcome.arrays[f"dimensions/{name}"] for name in ("variance", "error", "train", "test", "evidence")}
-    figure, axes = plot.panel(1, 3, size=(3.1, 2.7))
+    figure, axes = show.panel(1, 3, size=(3.1, 2.7))
     count = np.arange(1, len(seen["variance"]))
     axes[0, 0].semilogy(np.arange(1, len(count) + 2), seen["variance"], "o-", markersize=2, label="of the component")
     axes[0, 0].semilogy(np.arange(len(count) + 1), seen["error"], label="left in a test picture")
     axes[0, 0].set(ylabel="variance (pixels in [0, 1])", title="Variance")
     for name, label in (("train", "training pictures"), ("test", "test pictures")):
         axes[0, 1].plot(count, seen[name], label=label)
-    peaked(axes[0, 1], count, seen["test"], plot.COLORS[1])
+    peaked(axes[0, 1], count, seen["test"], show.COLORS[1])
     axes[0, 1].set(ylabel="log p(x) (nats a picture)", title="Likelihood, probabilistic PCA")
     axes[0, 2].plot(count, seen["evidence"])
-    peaked(axes[0, 2], count, seen["evidence"], plot.COLORS[0])
+    peaked(axes[0, 2], count, seen["evidence"], show.COLORS[0])
     axes[0, 2].set(ylabel="log p(X) / N (nats a picture)", title="Evidence, Laplace")
     for ax in axes[0]:
         ax.set_xlabel("components")

@@ -19,10 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import BadInput, Mean
 from adl.linear import bayes
-from adl.run import plot
 
 NAMES = (
     *("age", "sex", "body mass", "blood pressure", "cholesterol"),
@@ -125,11 +124,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split(columns), cfg.batch_size),
         probes={"test": look},
         final={"curves": curves},
-        figures={
-            "curves": functools.partial(curves_figure, train=train),
-            "loss": functools.partial(loss_figure, batch_size=cfg.batch_size),
-            "weights": weights_figure,
-        },
+        figures=show.figures(
+            curves=functools.partial(curves_figure, train=train),
+            loss=functools.partial(loss_figure, batch_size=cfg.batch_size),
+            weights=weights_figure,
+        ),
     )
 
 
@@ -160,12 +159,12 @@ def bumps(x: np.ndarray) -> np.ndarray:
 
 def curves_figure(outcome: run.Outcome, *, train: View) -> Figure:
     """Curves that are believed in after more and more patients, and where the next patient is expected."""
-    figure, axes = plot.panel(2, 2, size=(3.2, 2.4))
+    figure, axes = show.panel(2, 2, size=(3.2, 2.4))
     for ax, n in zip(axes.flat, SEEN, strict=True):
         mean, scale, samples = (outcome.arrays[f"curves/{name} {n}"] for name in ("mean", "scale", "samples"))
-        band = ax.fill_between(GRID, mean - 2 * scale, mean + 2 * scale, color=plot.COLORS[5], alpha=0.25, linewidth=0)
-        drawn = ax.plot(GRID, samples.T, color=plot.COLORS[1], linewidth=0.6, alpha=0.6)
-        (middle,) = ax.plot(GRID, mean, color=plot.COLORS[0])
+        band = ax.fill_between(GRID, mean - 2 * scale, mean + 2 * scale, color=show.COLORS[5], alpha=0.25, linewidth=0)
+        drawn = ax.plot(GRID, samples.T, color=show.COLORS[1], linewidth=0.6, alpha=0.6)
+        (middle,) = ax.plot(GRID, mean, color=show.COLORS[0])
         ax.plot(train.x[:n, BODY_MASS], train.y[:n], "o", color="black", markersize=2.2, alpha=0.7)
         ax.set(xlim=(GRID[0], GRID[-1]), ylim=(-3.5, 3.8), title=f"{n} patients")
     keys = {"mean": middle, "draws of the posterior": drawn[0], "next patient, ± 2 scales": band}
@@ -180,12 +179,11 @@ def curves_figure(outcome: run.Outcome, *, train: View) -> Figure:
 def loss_figure(outcome: run.Outcome, *, batch_size: int) -> Figure:
     """How well the next patient is foretold, the more are known."""
     history = [{**row, "step": batch_size * row["step"]} for row in outcome.history]
-    figure = plot.curves(
-        outcome._replace(history=history),
+    figure = show.curves(
         {"test patients": "test/loss"},
         y_label="−log p(y), mean (nats)",
         title="Surprise at the next patient",
-    )
+    )(outcome._replace(history=history))
     figure.axes[0].set_xlabel("patients learned")
     return figure
 
@@ -194,7 +192,7 @@ def weights_figure(outcome: run.Outcome) -> Figure:
     """What each measurement adds, with two deviations of the posterior either way."""
     mean, deviation = outcome.arrays["test/weights"][:-1], outcome.arrays["test/deviations"][:-1]
     names = NAMES if len(mean) == len(NAMES) else range(len(mean))
-    figure, axes = plot.panel(size=(4.4, 3.1))
+    figure, axes = show.panel(size=(4.4, 3.1))
     ax = axes[0, 0]
     ax.axvline(0, color="0.7", linewidth=0.8)
     ax.errorbar(mean, np.arange(len(mean)), xerr=2 * deviation, fmt="o", markersize=4, capsize=2)

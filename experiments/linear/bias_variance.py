@@ -19,10 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Mean
 from adl.linear import basis, bias_variance, regression
-from adl.run import plot
 
 X = np.linspace(0, 1, 25).astype("f")  # where the points of every data set are
 GRID = np.linspace(0, 1, 101).astype("f")  # where the fits are judged
@@ -98,7 +97,10 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split({"noise": noise}), cfg.batch_size),
         probes={"parts": look},
         final={"drawn": drawn},
-        figures={"fits": fits_figure, "parts": functools.partial(parts_figure, cfg=cfg)},
+        figures=show.figures(
+            fits=fits_figure,
+            parts=functools.partial(parts_figure, cfg=cfg),
+        ),
     )
 
 
@@ -122,12 +124,12 @@ def smoothers() -> jax.Array:
 def fits_figure(outcome: run.Outcome) -> Figure:
     """Fits to twenty data sets with three penalties, and the mean of all fits."""
     fits, mean = outcome.arrays["drawn/fits"], outcome.arrays["parts/mean"]
-    figure, axes = plot.panel(2, 3, size=(2.5, 1.9))
+    figure, axes = show.panel(2, 3, size=(2.5, 1.9))
     names = ("too stiff", "about right", "too loose")
     for column, (upper, lower) in enumerate(axes.T):
-        upper.plot(GRID, fits[:, column].T, color=plot.COLORS[1], linewidth=0.6, alpha=0.7)
-        lower.plot(GRID, truth(GRID), color=plot.COLORS[2], label="truth")
-        lower.plot(GRID, mean[column], "--", color=plot.COLORS[1], label="mean of all fits")
+        upper.plot(GRID, fits[:, column].T, color=show.COLORS[1], linewidth=0.6, alpha=0.7)
+        lower.plot(GRID, truth(GRID), color=show.COLORS[2], label="truth")
+        lower.plot(GRID, mean[column], "--", color=show.COLORS[1], label="mean of all fits")
         penalty = np.log(PENALTIES[SHOWN[column]])
         upper.set_title(f"{names[column]}: ln penalty {penalty:.1f}")
         lower.set_xlabel("x")
@@ -144,11 +146,11 @@ def parts_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     counted, exact = (
         [outcome.arrays[f"parts/{how} {part}"] for part in ("bias2", "variance")] for how in ("counted", "exact")
     )
-    figure, axes = plot.panel(size=(4.6, 3.3))
+    figure, axes = show.panel(size=(4.6, 3.3))
     ax, x = axes[0, 0], np.log(PENALTIES)
     names = ("bias²", "variance", "bias² + variance")
     counted, exact = ([*found, sum(found)] for found in (counted, exact))
-    for name, dots, line, color in zip(names, counted, exact, plot.COLORS, strict=False):
+    for name, dots, line, color in zip(names, counted, exact, show.COLORS, strict=False):
         ax.plot(x, line, color=color, label=name)
         ax.plot(x, dots, "o", color=color, markersize=2.8)
     ax.axvline(x[exact[2].argmin()], color="0.4", linestyle=":", linewidth=1)

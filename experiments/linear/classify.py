@@ -23,12 +23,11 @@ import numpy as np
 from jax import Array
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Mean, repeated, until_still
-from adl.linear import decision, generative, glm
+from adl.linear import generative, glm
 from adl.linear.perceptron import perceptron
-from adl.prob import calibration
-from adl.run import plot
+from adl.measure import calibration, roc
 
 SHARES = 64  # devices among which a batch of all rows divides
 PASSES = 20  # of the perceptron over the data, which need not be separable
@@ -159,7 +158,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(columns, cfg.batch_size or len(columns)),
         probes={"test": look},
         final={"others": others, "regions": regions},
-        figures={name: functools.partial(draw, cfg=cfg, view=view) for name, draw in figures.items()},
+        figures=show.figures(**{name: functools.partial(draw, cfg=cfg, view=view) for name, draw in figures.items()}),
     )
 
 
@@ -221,7 +220,7 @@ def scores(outputs: Array, label: Array) -> dict[str, Mean]:
         others = jnp.where(jnp.arange(outputs.shape[1])[None] == k, -jnp.inf, log_prob)
         # Log-odds keep their order where probabilities round to 1.
         score = log_prob[:, k] - jax.nn.logsumexp(others, 1)
-        return decision.area_under_roc(decision.threshold_curve(score, label == k))
+        return roc.area_under_roc(roc.threshold_curve(score, label == k))
 
     areas = jax.vmap(area)(jnp.arange(outputs.shape[1]))
     return {**calibration.scores(log_prob, label), "auc": Mean.of(areas)}
@@ -323,9 +322,9 @@ def regions_figure(outcome: run.Outcome, *, cfg: Config, view: View) -> Figure:
     """Decision regions of all classifiers on one page; paler where a classifier is less sure."""
     columns = plane(cfg.dataset, view)
     sides = spans(view.x[:, columns])
-    colors = np.array([matplotlib.colors.to_rgb(color) for color in plot.COLORS])
+    colors = np.array([matplotlib.colors.to_rgb(color) for color in show.COLORS])
     names = list(classifiers(len(view.names), cfg.penalty))
-    figure, axes = plot.panel(2, 4, size=(2.5, 2.5))
+    figure, axes = show.panel(2, 4, size=(2.5, 2.5))
     for ax, name in zip(axes.flat, names, strict=True):
         p = outcome.arrays[f"regions/{name}"]
         winner, sure = p.argmax(-1), (p.max(-1) * p.shape[-1] - 1) / (p.shape[-1] - 1)
@@ -353,11 +352,11 @@ def curves_figure(outcome: run.Outcome, *, cfg: Config, view: View) -> Figure:
     from sklearn import metrics
 
     theirs, positive = peers(view, cfg.penalty), view.test_label == 0
-    figure, axes = plot.panel(1, 2, size=(3.6, 3.4))
-    for name, color in zip(PROBABILISTIC, plot.COLORS, strict=False):
+    figure, axes = show.panel(1, 2, size=(3.6, 3.4))
+    for name, color in zip(PROBABILISTIC, show.COLORS, strict=False):
         log_prob = np.asarray(jax.nn.log_softmax(outcome.arrays[f"others/{name}"]))
-        curve = decision.threshold_curve(jnp.asarray(log_odds(log_prob)), jnp.asarray(positive))
-        area, average = decision.area_under_roc(curve), decision.average_precision(curve)
+        curve = roc.threshold_curve(jnp.asarray(log_odds(log_prob)), jnp.asarray(positive))
+        area, average = roc.area_under_roc(curve), roc.average_precision(curve)
         score = log_odds(theirs[name])
         axes[0, 0].plot(*curve[1:3], color=color, label=f"{name}: {area:.4f}")
         axes[0, 1].plot(curve.true_positive_rate[1:], curve.precision[1:], color=color, label=f"{name}: {average:.4f}")
@@ -383,8 +382,8 @@ def log_odds(log_prob: np.ndarray) -> np.ndarray:
 def calibration_figure(outcome: run.Outcome, *, cfg: Config, view: View) -> Figure:
     """How often each classifier is right when it is how sure; scikit-learn's as crosses."""
     theirs = peers(view, cfg.penalty)
-    figure, axes = plot.panel(1, 4, size=(2.2, 3.0))
-    for ax, name, color in zip(axes[0], PROBABILISTIC, plot.COLORS, strict=False):
+    figure, axes = show.panel(1, 4, size=(2.2, 3.0))
+    for ax, name, color in zip(axes[0], PROBABILISTIC, show.COLORS, strict=False):
         ax.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
         found = (("adl", outcome.arrays[f"others/{name}"], "o-", color), ("scikit-learn", theirs[name], "x", "black"))
         for label, outputs, style, shade in found:
@@ -406,7 +405,7 @@ def scores_figure(outcome: run.Outcome, *, cfg: Config, view: View) -> Figure:
     """Accuracy and area under the ROC of all classifiers beside scikit-learn's."""
     theirs = peers(view, cfg.penalty)
     names = list(classifiers(len(view.names), cfg.penalty))
-    figure, axes = plot.panel(1, 2, size=(3.4, 3.0))
+    figure, axes = show.panel(1, 2, size=(3.4, 3.0))
     for ax, what in zip(axes[0], ("accuracy", "auc"), strict=True):
 
         def value(outputs, what=what):
@@ -431,13 +430,12 @@ def scores_figure(outcome: run.Outcome, *, cfg: Config, view: View) -> Figure:
 
 def newton_figure(outcome: run.Outcome, *, cfg: Config, view: View) -> Figure:
     """Logistic regression, Newton step by Newton step."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"training rows, before the step": "train/loss", "test rows": "test/loss"},
         y_label="−log p(label), mean (nats)",
         title="Newton's method",
         y_scale="log",
-    )
+    )(outcome)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from jax import Array
 from jax.scipy.special import erf
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Key, Mean, trace, until_still
 from adl.data.toys import two_moons
 from adl.linear import bayes, covariance, glm, latent_process
@@ -32,7 +32,6 @@ from adl.linear import gaussian_process as gp
 from adl.linear.covariance import Kernel, squared_exponential
 from adl.linear.random_features import hidden_layer, random_fourier
 from adl.prob.distributions import normal_log_prob
-from adl.run import plot
 from experiments.linear.bayes import NAMES, View, standardised
 from experiments.linear.regress import NOISE, points, truth
 
@@ -162,15 +161,15 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split({"x": train.x, "y": train.y}), cfg.batch_size or len(train.y)),
         probes={"test": look, "fit": fit},
         final={"priors": priors, "fits": fits, "landscape": landscape, "moons": moons, "wide": wide},
-        figures={
-            "priors": priors_figure,
-            "posteriors": fits_figure,
-            "evidence": landscape_figure,
-            "moons": moons_figure,
-            "wide": wide_figure,
-            "patients": functools.partial(patients_figure, test=test),
-            "loss": functools.partial(loss_figure, unit=train.unit),
-        },
+        figures=show.figures(
+            priors=priors_figure,
+            posteriors=fits_figure,
+            evidence=landscape_figure,
+            moons=moons_figure,
+            wide=wide_figure,
+            patients=functools.partial(patients_figure, test=test),
+            loss=functools.partial(loss_figure, unit=train.unit),
+        ),
     )
 
 
@@ -293,7 +292,7 @@ def wide(key: Key, state: object) -> dict[str, Mean | Array]:
 
 def priors_figure(outcome: run.Outcome) -> Figure:
     """Four functions of each kernel."""
-    figure, axes = plot.panel(2, 4, size=(2.4, 1.9))
+    figure, axes = show.panel(2, 4, size=(2.4, 1.9))
     for ax, name in zip(axes.flat, PRIORS, strict=True):
         ax.plot(SPACE[:, 0], outcome.arrays[f"priors/{name}"].T, linewidth=1.0)
         ax.set(title=name, ylim=(-3.4, 3.4), xlim=(SPACE[0, 0], SPACE[-1, 0]))
@@ -306,18 +305,18 @@ def priors_figure(outcome: run.Outcome) -> Figure:
 
 def _process(ax, grid: np.ndarray, mean: np.ndarray, scale: np.ndarray, samples: np.ndarray | None) -> dict:
     """A process on axes; what is drawn, by name."""
-    band = ax.fill_between(grid, mean - 2 * scale, mean + 2 * scale, color=plot.COLORS[5], alpha=0.25, linewidth=0)
+    band = ax.fill_between(grid, mean - 2 * scale, mean + 2 * scale, color=show.COLORS[5], alpha=0.25, linewidth=0)
     keys = {}
     if samples is not None:
-        keys["draws of the posterior"] = ax.plot(grid, samples.T, color=plot.COLORS[1], linewidth=0.6, alpha=0.6)[0]
-    (middle,) = ax.plot(grid, mean, color=plot.COLORS[0])
+        keys["draws of the posterior"] = ax.plot(grid, samples.T, color=show.COLORS[1], linewidth=0.6, alpha=0.6)[0]
+    (middle,) = ax.plot(grid, mean, color=show.COLORS[0])
     return {"mean": middle, **keys, "next point, ± 2 sd": band}
 
 
 def fits_figure(outcome: run.Outcome) -> Figure:
     """What six kernels make of the same points, within them, in their gap and beyond."""
     of = {name.removeprefix("fits/"): value for name, value in outcome.arrays.items() if name.startswith("fits/")}
-    figure, axes = plot.panel(2, 3, size=(3.0, 2.2))
+    figure, axes = show.panel(2, 3, size=(3.0, 2.2))
     for ax, name in zip(axes.flat, FITTED, strict=True):
         keys = _process(ax, GRID[:, 0], *(of[f"{name} {field}"] for field in ("mean", "scale", "samples")))
         inside = np.abs(GRID[:, 0]) <= 1
@@ -338,14 +337,14 @@ def fits_figure(outcome: run.Outcome) -> Figure:
 def landscape_figure(outcome: run.Outcome) -> Figure:
     """Two maxima: the points are waves with little noise, or noise about a slope."""
     of = {name.removeprefix("landscape/"): v for name, v in outcome.arrays.items() if name.startswith("landscape/")}
-    figure, axes = plot.panel(1, 3, size=(3.2, 2.8))
+    figure, axes = show.panel(1, 3, size=(3.2, 2.8))
     ax, best = axes[0, 0], of["log_evidence"].max()
     levels = best - np.array([16, 11, 8, 6, 4.5, 3.4, 2.5, 1.8, 1.2, 0.8, 0.45, 0.2, 0.05, 0])
     filled = ax.contourf(LENGTHS, NOISES, of["log_evidence"], levels, cmap="Blues", extend="min")
     ax.contour(LENGTHS, NOISES, of["log_evidence"], levels[:-1], colors="0.4", linewidths=0.4)
     ax.set(xscale="log", yscale="log", xlabel="length", ylabel="noise (sd)", title="log evidence, and two ascents")
     figure.colorbar(filled, ax=ax, label="log p(y), nats", format="%.1f").ax.tick_params(labelsize=7)
-    for index, color in enumerate((plot.COLORS[1], plot.COLORS[2])):
+    for index, color in enumerate((show.COLORS[1], show.COLORS[2])):
         length, noise = of["length"][index], of["noise"][index]
         ax.plot(length, noise, color=color, linewidth=1.3)
         ax.plot(length[0], noise[0], "o", color=color, markersize=4)
@@ -364,14 +363,14 @@ def moons_figure(outcome: run.Outcome) -> Figure:
     """How sure a process is of two classes, near the points and away from them."""
     of = {name.removeprefix("moons/"): value for name, value in outcome.arrays.items() if name.startswith("moons/")}
     lengths = [name.removeprefix("p ") for name in of if name.startswith("p ")]
-    figure, axes = plot.panel(1, len(lengths), size=(2.8, 2.8))
+    figure, axes = show.panel(1, len(lengths), size=(2.8, 2.8))
     side = np.linspace(-2.2, 2.2, SIDE)
     for ax, length in zip(axes[0], lengths, strict=True):
         image = ax.imshow(
             of[f"p {length}"], origin="lower", extent=(-2.2, 2.2) * 2, cmap="RdBu_r", vmin=0, vmax=1, alpha=0.7
         )
         ax.contour(side, side, of[f"p {length}"], [0.1, 0.5, 0.9], colors="black", linewidths=[0.6, 1.3, 0.6])
-        for label, color in enumerate((plot.COLORS[0], plot.COLORS[1])):
+        for label, color in enumerate((show.COLORS[0], show.COLORS[1])):
             ax.plot(*of["x"][of["label"] == label].T, "o", color=color, markersize=3.2, markeredgecolor="white")
         ax.set_title(f"length {length}: {of[f'log_evidence {length}']:.1f} nats", fontsize=9)
         ax.set(xlabel="x₁", aspect="equal")
@@ -383,16 +382,16 @@ def moons_figure(outcome: run.Outcome) -> Figure:
 def wide_figure(outcome: run.Outcome) -> Figure:
     """Networks of one hidden layer on their way to a Gaussian process."""
     of = {name.removeprefix("wide/"): value for name, value in outcome.arrays.items() if name.startswith("wide/")}
-    figure, axes = plot.panel(2, 2, size=(3.6, 2.7))
+    figure, axes = show.panel(2, 2, size=(3.6, 2.7))
     ax, z = axes[0, 0], np.linspace(-4, 4, 81)
-    for width, color in zip(SHOWN, plot.COLORS, strict=False):
+    for width, color in zip(SHOWN, show.COLORS, strict=False):
         label = f"width {width}" if width > 1 else "one unit"
         ax.hist(of[f"output {width}"], z, density=True, histtype="step", color=color, linewidth=1.1, label=label)
     ax.plot(z, np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi), color="black", linestyle="--", linewidth=1, label="normal")
     ax.set(xlabel="output at one place (sd)", ylabel="density", yscale="log", ylim=(3e-4, 3), title="relu networks")
     ax.legend(fontsize=8, frameon=False)
     ax = axes[0, 1]
-    for name, color in zip(LAYERS, plot.COLORS, strict=False):
+    for name, color in zip(LAYERS, show.COLORS, strict=False):
         slope = outcome.last(f"wide/{name} slope")
         ax.plot(WIDTHS, of[f"{name} error"], "o-", color=color, markersize=3, label=f"{name}: slope {slope:.3f}")
     reference = 1.6 / np.sqrt(WIDTHS)
@@ -405,7 +404,7 @@ def wide_figure(outcome: run.Outcome) -> Figure:
         keys["mean"].set(color="black", linestyle="--", zorder=3)
         keys = {"process: mean": keys["mean"], "process: next point, ± 2 sd": keys["next point, ± 2 sd"]}
         keys["eight networks, last layer by Bayes' rule"] = ax.plot(
-            GRID[:, 0], of[f"curves {width}"].T, color=plot.COLORS[1], linewidth=0.7, alpha=0.8
+            GRID[:, 0], of[f"curves {width}"].T, color=show.COLORS[1], linewidth=0.7, alpha=0.8
         )[0]
         ax.plot(fitted["x"], fitted["y"], "o", color="black", markersize=2.2)
         ax.set(xlabel="x", ylabel="y", ylim=(-2.4, 2.4), xlim=(GRID[0, 0], GRID[-1, 0]), title=f"erf, width {width}")
@@ -415,22 +414,22 @@ def wide_figure(outcome: run.Outcome) -> Figure:
 
 def patients_figure(outcome: run.Outcome, *, test: View) -> Figure:
     """What is expected of each test patient, and which measurements it depends on."""
-    figure, axes = plot.panel(1, 2, size=(3.6, 3.2))
+    figure, axes = show.panel(1, 2, size=(3.6, 3.2))
     ax = axes[0, 0]
     mean, scale = (test.unit * outcome.arrays[f"test/{name}"] for name in ("mean", "scale"))
     order, came = np.argsort(mean), test.unit * test.y
     covered = (np.abs(came - mean) < 2 * scale).mean()
     ax.fill_between(
-        np.arange(len(mean)), (mean - 2 * scale)[order], (mean + 2 * scale)[order], color=plot.COLORS[5], alpha=0.3
+        np.arange(len(mean)), (mean - 2 * scale)[order], (mean + 2 * scale)[order], color=show.COLORS[5], alpha=0.3
     )
-    ax.plot(mean[order], color=plot.COLORS[0], label="expected, ± 2 sd")
+    ax.plot(mean[order], color=show.COLORS[0], label="expected, ± 2 sd")
     ax.plot(came[order], "o", color="black", markersize=2.5, label="came")
     ax.set(xlabel="test patients, by what is expected", ylabel="progression less its mean (target's unit)")
     ax.set_title(f"{covered:.0%} within two deviations")
     ax.legend(loc="upper left", fontsize=8, frameon=False)
     length = outcome.arrays["fit/length"]
     names = NAMES if len(length) == len(NAMES) else range(len(length))
-    axes[0, 1].barh(np.arange(len(length)), 1 / length, color=plot.COLORS[0], height=0.6)
+    axes[0, 1].barh(np.arange(len(length)), 1 / length, color=show.COLORS[0], height=0.6)
     axes[0, 1].set_yticks(np.arange(len(length)), names)
     axes[0, 1].invert_yaxis()
     axes[0, 1].set(xlabel="1 / length (per sd of the measurement)", title="How fast the function changes")
@@ -442,12 +441,11 @@ def loss_figure(outcome: run.Outcome, *, unit: float) -> Figure:
     history = [
         {**row, "fit/loss": np.add(row["fit/loss"], np.log(unit))} for row in outcome.history if "fit/loss" in row
     ]
-    return plot.curves(
-        outcome._replace(history=history),
+    return show.curves(
         {"352 patients together: −log evidence, each": "fit/loss", "90 others, each by itself": "test/loss"},
         y_label="−log p(y), mean (nats)",
         title="Ascent of the evidence",
-    )
+    )(outcome._replace(history=history))
 
 
 if __name__ == "__main__":

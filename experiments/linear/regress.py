@@ -17,10 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import BadInput, Mean
 from adl.linear import basis, bayes, evidence, regression
-from adl.run import plot
 from experiments.linear.bayes import NAMES, standardised
 
 PENALTIES = np.logspace(-2, 5, 71)  # of ridge regression's path
@@ -138,7 +137,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(data.Split({"x": train.x, "y": train.y}), cfg.batch_size),
         probes={"test": look},
         final={"path": path, "bases": bases, "degrees": degrees},
-        figures={"bases": bases_figure, "paths": paths_figure, "degrees": degrees_figure, "loss": loss_figure},
+        figures=show.figures(
+            bases=bases_figure,
+            paths=paths_figure,
+            degrees=degrees_figure,
+            loss=loss_figure,
+        ),
     )
 
 
@@ -177,17 +181,17 @@ def fitted(learned: bayes.Posterior, best: evidence.Evidence, grid: jax.Array) -
 
 def bases_figure(outcome: run.Outcome) -> Figure:
     """Five bases, and what they make of the same thirty points: mean and two deviations of the next."""
-    figure, axes = plot.panel(2, len(BASES), size=(2.2, 1.9))
+    figure, axes = show.panel(2, len(BASES), size=(2.2, 1.9))
     x, y = outcome.arrays["bases/x"], outcome.arrays["bases/y"]
     for (upper, lower), (name, features) in zip(axes.T, BASES.items(), strict=True):
         upper.plot(GRID, np.asarray(features(jnp.asarray(GRID))), linewidth=0.9)
         upper.set_title(name)
         mean, scale = outcome.arrays[f"bases/{name} mean"], outcome.arrays[f"bases/{name} scale"]
         band = lower.fill_between(
-            GRID, mean - 2 * scale, mean + 2 * scale, color=plot.COLORS[5], alpha=0.3, linewidth=0
+            GRID, mean - 2 * scale, mean + 2 * scale, color=show.COLORS[5], alpha=0.3, linewidth=0
         )
         (curve,) = lower.plot(GRID, truth(GRID), color="0.4", linestyle="--", linewidth=1)
-        (middle,) = lower.plot(GRID, mean, color=plot.COLORS[0])
+        (middle,) = lower.plot(GRID, mean, color=show.COLORS[0])
         lower.plot(x, y, "o", color="black", markersize=2)
         lower.set(ylim=(-2.2, 2.2), xlabel="x")
         lower.set_title(f"error {outcome.arrays[f'bases/{name} error']:.3f}", fontsize=8)
@@ -200,7 +204,7 @@ def bases_figure(outcome: run.Outcome) -> Figure:
 
 def paths_figure(outcome: run.Outcome) -> Figure:
     """Every weight, and the error on test patients, along the paths of ridge and lasso."""
-    figure, axes = plot.panel(2, 2, size=(3.5, 2.2))
+    figure, axes = show.panel(2, 2, size=(3.5, 2.2))
     for column, (name, x, label) in zip(
         axes.T,
         (
@@ -211,7 +215,7 @@ def paths_figure(outcome: run.Outcome) -> Figure:
     ):
         weights = outcome.arrays[f"path/{name}"]
         for d, line in enumerate(weights.T):
-            style = {"color": plot.COLORS[d % 7], "linestyle": "-" if d < 7 else "--"}
+            style = {"color": show.COLORS[d % 7], "linestyle": "-" if d < 7 else "--"}
             column[0].plot(x, line, **style, linewidth=1.1, label=NAMES[d] if len(NAMES) == weights.shape[1] else d)
         column[0].axhline(0, color="0.7", linewidth=0.6)
         column[1].plot(x, outcome.arrays[f"path/{name} rmse"], color="black")
@@ -230,7 +234,7 @@ def paths_figure(outcome: run.Outcome) -> Figure:
 
 def degrees_figure(outcome: run.Outcome) -> Figure:
     """Which degree the points speak for, without a test set."""
-    figure, axes = plot.panel(1, 2, size=(3.3, 2.6))
+    figure, axes = show.panel(1, 2, size=(3.3, 2.6))
     log_evidence = outcome.arrays["degrees/log_evidence"]
     axes[0, 0].plot(DEGREES, log_evidence, "o-")
     axes[0, 0].axvline(DEGREES[log_evidence.argmax()], color="0.4", linestyle=":", linewidth=1)
@@ -245,12 +249,11 @@ def degrees_figure(outcome: run.Outcome) -> Figure:
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """Ridge regression, batch by batch."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"next patients": "train/loss", "test patients": "test/loss"},
         y_label="squared error (variances of the target)",
         title="Ridge regression, 16 patients a step",
-    )
+    )(outcome)
 
 
 if __name__ == "__main__":

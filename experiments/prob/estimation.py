@@ -21,14 +21,13 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import BadInput, Key, Mean
 from adl.prob import density, estimation, information, kernel
 from adl.prob import exponential_family as ef
 from adl.prob.continuous import Normal
 from adl.prob.discrete import Bernoulli, Poisson
 from adl.prob.mixture import Mixture
-from adl.run import plot
 
 NUM_POINTS, NUM_TEST = 1000, 20000  # of the densities
 NUM_OBSERVATIONS = 4096  # of the run
@@ -131,12 +130,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "posterior": posteriors,
             "density": functools.partial(densities, points=points, others=others),
         },
-        figures={
-            "bias": bias_figure,
-            "learning": functools.partial(learning_figure, num_params=len(truth.imagined)),
-            "posteriors": posteriors_figure,
-            "densities": functools.partial(densities_figure, points=points),
-        },
+        figures=show.figures(
+            bias=bias_figure,
+            learning=functools.partial(learning_figure, num_params=len(truth.imagined)),
+            posteriors=posteriors_figure,
+            densities=functools.partial(densities_figure, points=points),
+        ),
     )
 
 
@@ -244,14 +243,14 @@ def densities(
 
 def bias_figure(outcome: run.Outcome) -> Figure:
     """The variance that maximum likelihood finds in small sets."""
-    figure, axes = plot.panel(size=(4.4, 3.1))
+    figure, axes = show.panel(size=(4.4, 3.1))
     ax = axes[0, 0]
     n = np.linspace(SIZES[0], SIZES[-1], 200)
     ax.axhline(1, color="0.7", linewidth=0.8)
-    ax.plot(n, (n - 1) / n, color=plot.COLORS[1], label="(N − 1) / N")
+    ax.plot(n, (n - 1) / n, color=show.COLORS[1], label="(N − 1) / N")
     mean, error = outcome.arrays["bias/mean"], outcome.arrays["bias/error"]
     ax.errorbar(
-        SIZES, mean, yerr=2 * error, fmt="o", color=plot.COLORS[0], markersize=4, label="mean over sets, ± 2 se"
+        SIZES, mean, yerr=2 * error, fmt="o", color=show.COLORS[0], markersize=4, label="mean over sets, ± 2 se"
     )
     ax.set(xlabel="numbers in a set, N", ylabel="variance found / true variance", ylim=(0.4, 1.05))
     ax.set_xticks(SIZES)
@@ -262,7 +261,7 @@ def bias_figure(outcome: run.Outcome) -> Figure:
 
 def learning_figure(outcome: run.Outcome, *, num_params: int) -> Figure:
     """How far estimates are from the truth, the more is seen."""
-    figure, axes = plot.panel(size=(4.4, 3.1))
+    figure, axes = show.panel(size=(4.4, 3.1))
     ax = axes[0, 0]
     ax.plot(LARGER, num_params / (2 * np.array(LARGER)), color="0.6", linestyle="--", label="P / 2N")
     ax.plot(LARGER, outcome.arrays["learning/fit"], "o-", markersize=4, label="maximum likelihood, mean over sets")
@@ -279,8 +278,8 @@ def learning_figure(outcome: run.Outcome, *, num_params: int) -> Figure:
 
 def posteriors_figure(outcome: run.Outcome) -> Figure:
     """Posteriors narrow around the true parameter while data arrive."""
-    figure, axes = plot.panel(1, 3, size=(2.9, 2.7))
-    shades = plot.matplotlib.colormaps["viridis_r"](np.linspace(0.1, 1, len(SEEN)))
+    figure, axes = show.panel(1, 3, size=(2.9, 2.7))
+    shades = show.matplotlib.colormaps["viridis_r"](np.linspace(0.1, 1, len(SEEN)))
     for ax, (family, (name, value, grid)) in zip(axes.flat, POSTERIORS.items(), strict=True):
         rows = outcome.arrays[f"posterior/{family}"]
         lines = [ax.plot(grid, row, color=shade)[0] for row, shade in zip(rows, shades, strict=True)]
@@ -308,14 +307,14 @@ def densities_figure(outcome: run.Outcome, *, points: np.ndarray) -> Figure:
         ],
         "neighbours": [f"{k} neighbours" for k in NEIGHBOURS],
     }
-    figure, axes = plot.panel(3, 3, size=(2.7, 1.8))
+    figure, axes = show.panel(3, 3, size=(2.7, 1.8))
     for row, (name, texts) in zip(axes, labels.items(), strict=True):
         for ax, values, text, apart in zip(
             row, outcome.arrays[f"density/{name}"], texts, outcome.arrays[f"density/{name} apart"], strict=True
         ):
             ax.fill_between(GRID, outcome.arrays["density/truth"], color="0.85", linewidth=0)
             ax.plot(
-                GRID, values, color=plot.COLORS[0], linewidth=1, drawstyle="steps-mid" if name == "histogram" else None
+                GRID, values, color=show.COLORS[0], linewidth=1, drawstyle="steps-mid" if name == "histogram" else None
             )
             ax.plot(points, np.full(len(points), -0.03), "|", color="black", markersize=3, alpha=0.15)
             ax.set(xlim=(-3, 3), ylim=(-0.06, 1))

@@ -21,13 +21,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adl import run
+from adl import run, show
 from adl.core import BadInput, Key, Mean
 from adl.rl.cartpole import ANGLE_THRESHOLD, HALF_LENGTH, LIMIT, NUM_ACTIONS, TIME_STEP, X_THRESHOLD, cartpole
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import Agent, ppo
 from adl.rl.rollout import Act, last_episodes, play
-from adl.run import plot
 
 SOLVED = 475  # Gymnasium's threshold for CartPole-v1, in return
 SPINS = np.linspace(-1.5, 1.5, 121)  # rad/s, of the policy's map
@@ -121,12 +120,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "policy": chart,
             "training": training,
         },
-        figures={
-            "return": functools.partial(return_figure, batch_size=cfg.batch_size),
-            "lengths": functools.partial(lengths_figure, num_envs=cfg.num_envs),
-            "policy": policy_figure,
-            "episode": episode_figure,
-        },
+        figures=show.figures(
+            **{"return": functools.partial(return_figure, batch_size=cfg.batch_size)},
+            lengths=functools.partial(lengths_figure, num_envs=cfg.num_envs),
+            policy=policy_figure,
+            episode=episode_figure,
+        ),
     )
 
 
@@ -143,13 +142,13 @@ def return_figure(outcome: run.Outcome, *, batch_size: int) -> Figure:
     """Return of the last 100 episodes over environment steps: the seeds, their mean, and its standard error."""
     history = [{**row, "step": batch_size * row["step"]} for row in outcome.history]
     outcome = outcome._replace(history=history)
-    figure = plot.curves(
-        outcome, {"last 100 episodes": "last/return"}, y_label="return, last 100 episodes", title="Return"
+    figure = show.curves({"last 100 episodes": "last/return"}, y_label="return, last 100 episodes", title="Return")(
+        outcome
     )
     ax = figure.axes[0]
     steps, values = outcome.curve("last/return")
     if values.ndim == 2 and not outcome.settings:
-        ax.plot(steps, values, color=plot.COLORS[0], alpha=0.4, linewidth=0.6)
+        ax.plot(steps, values, color=show.COLORS[0], alpha=0.4, linewidth=0.6)
     if not outcome.settings and (reached := (values >= SOLVED).any(0)).all():
         latest = steps[(values >= SOLVED).argmax(0)].max()
         whose = f"by each of {reached.size} seeds" if reached.size > 1 else "reached"
@@ -172,9 +171,9 @@ def thousands(value: float, _: int) -> str:
 
 def lengths_figure(outcome: run.Outcome, *, num_envs: int) -> Figure:
     """Each training episode, up to the last 100 of each environment; and how many of 100 episodes last how long."""
-    figure, axes = plot.panel(1, 2, size=(3.6, 3.0))
+    figure, axes = show.panel(1, 2, size=(3.6, 3.0))
     ax, times, lengths = axes[0, 0], outcome.arrays["training/times"], outcome.arrays["training/lengths"]
-    ax.scatter(num_envs * times[times >= 0], lengths[times >= 0], s=3, color=plot.COLORS[0], alpha=0.35, linewidths=0)
+    ax.scatter(num_envs * times[times >= 0], lengths[times >= 0], s=3, color=show.COLORS[0], alpha=0.35, linewidths=0)
     ax.set(xlabel="environment steps", ylabel="length (steps)", title=f"{(times >= 0).sum():,} training episodes")
     ax.set(ylim=(0, 1.04 * LIMIT))
     ax.xaxis.set_major_formatter(thousands)
@@ -185,7 +184,7 @@ def lengths_figure(outcome: run.Outcome, *, num_envs: int) -> Figure:
         "likeliest actions": outcome.arrays["greedy/lengths"],
     }
     ax = axes[0, 1]
-    for (name, kind), color, line in zip(kinds.items(), ("0.5", *plot.COLORS), ("-", "-", "--"), strict=False):
+    for (name, kind), color, line in zip(kinds.items(), ("0.5", *show.COLORS), ("-", "-", "--"), strict=False):
         if len(kind):  # a step down where each episode ends
             at, share = np.append(0, np.sort(kind)), np.append(1, 1 - np.arange(len(kind)) / len(kind))
             at, share = np.append(at, at[-1]), np.append(share, 0)
@@ -198,7 +197,7 @@ def lengths_figure(outcome: run.Outcome, *, num_envs: int) -> Figure:
 
 def policy_figure(outcome: run.Outcome) -> Figure:
     """Which way a cart in the middle is pushed, over the pole's angle and angular velocity, and what that is worth."""
-    figure, axes = plot.panel(size=(4.6, 3.6))
+    figure, axes = show.panel(size=(4.6, 3.6))
     ax, degrees = axes[0, 0], np.degrees(ANGLES)
     right, value = outcome.arrays["policy/right"], outcome.arrays["policy/value"]
     image = ax.pcolormesh(degrees, SPINS, right, cmap="RdBu_r", vmin=-0.6, vmax=1.6, shading="nearest", rasterized=True)
@@ -223,7 +222,7 @@ def policy_figure(outcome: run.Outcome) -> Figure:
 def episode_figure(outcome: run.Outcome) -> Figure:
     """Two episodes as strips of frames: uniform actions above, the likeliest below."""
     num_frames = 7
-    figure, axes = plot.panel(2, num_frames, size=(1.4, 0.95))
+    figure, axes = show.panel(2, num_frames, size=(1.4, 0.95))
     for row, (name, kind) in zip(
         axes, {"uniform actions": "uniform", "likeliest actions": "greedy"}.items(), strict=True
     ):
@@ -245,7 +244,7 @@ def draw_frame(ax: Axes, obs: np.ndarray) -> None:
     ax.add_patch(Rectangle((x - width / 2, 0.04), width, height, color="0.25", linewidth=0))
     length = 2 * HALF_LENGTH
     tip = x + length * np.sin(angle), height + length * np.cos(angle)
-    ax.plot([x, tip[0]], [height, tip[1]], color=plot.COLORS[1], linewidth=2.5, solid_capstyle="round")
+    ax.plot([x, tip[0]], [height, tip[1]], color=show.COLORS[1], linewidth=2.5, solid_capstyle="round")
     ax.set(xlim=(-X_THRESHOLD - 0.3, X_THRESHOLD + 0.3), ylim=(-0.2, 1.45), aspect="equal", xticks=[], yticks=[])
     ax.spines[:].set_visible(False)
 

@@ -29,10 +29,9 @@ from jax import Array, lax
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from adl import run
+from adl import run, show
 from adl.core import Algorithm, Key, Mean, PyTree, beside, trace
 from adl.prob.distributions import normal_log_prob
-from adl.run import plot
 from adl.sampling import adaptation, diagnostics, hmc, metropolis, nuts
 from adl.sampling.annealed import annealed_importance
 from adl.sampling.importance import Weighted, log_normaliser, log_normaliser_error, resampled
@@ -178,12 +177,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     return run.Experiment(
         every._replace(step=step),
         final={"draws": draws},
-        figures={
-            "draws": functools.partial(draws_figure, cfg=cfg),
-            "traces": functools.partial(traces_figure, cfg=cfg),
-            "moments": functools.partial(moments_figure, cfg=cfg),
+        figures=show.figures(
+            draws=functools.partial(draws_figure, cfg=cfg),
+            traces=functools.partial(traces_figure, cfg=cfg),
+            moments=functools.partial(moments_figure, cfg=cfg),
             **({"speed": functools.partial(speed_figure, cfg=cfg)} if cfg.num_timed else {}),
-        },
+        ),
     )
 
 
@@ -409,7 +408,7 @@ TITLES = {
 
 def draws_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     """2,000 draws of each sampler over contours of each density."""
-    figure, axes = plot.panel(len(TARGETS), len(cfg.methods), size=(1.45, 1.5))
+    figure, axes = show.panel(len(TARGETS), len(cfg.methods), size=(1.45, 1.5))
     for row, (what, target) in enumerate(TARGETS.items()):
         grid = np.stack(
             np.meshgrid(*(np.linspace(a, b, 160) for a, b in zip(target.low, target.high, strict=True))), -1
@@ -419,7 +418,7 @@ def draws_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
         for ax, name in zip(axes[row], cfg.methods, strict=True):
             x = outcome.arrays[f"draws/{name}"][row].reshape(-1, 2)
             x = x[:: max(1, len(x) // 2000)]
-            ax.plot(*x.T, ".", color=plot.COLORS[0], markersize=2, markeredgewidth=0, alpha=0.35, rasterized=True)
+            ax.plot(*x.T, ".", color=show.COLORS[0], markersize=2, markeredgewidth=0, alpha=0.35, rasterized=True)
             ax.contour(grid[..., 0], grid[..., 1], log_p, levels, colors="0.25", linewidths=0.45, linestyles="solid")
             ax.set(xlim=(target.low[0], target.high[0]), ylim=(target.low[1], target.high[1]), xlabel="$x_0$")
             ax.label_outer()
@@ -433,11 +432,11 @@ def draws_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
 def traces_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     """The first coordinate of three chains, draw after draw."""
     names = [name for name in cfg.methods if name not in POPULATIONS]
-    figure, axes = plot.panel(len(names), len(TARGETS), size=(3.2, 0.95))
+    figure, axes = show.panel(len(names), len(TARGETS), size=(3.2, 0.95))
     for i, name in enumerate(names):
         for j, what in enumerate(TARGETS):
             ax, x = axes[i, j], outcome.arrays[f"draws/{name}"][j][:3, :500, 0]
-            for chain, color in zip(x, plot.COLORS, strict=False):
+            for chain, color in zip(x, show.COLORS, strict=False):
                 ax.plot(chain, color=color, linewidth=0.5, alpha=0.8)
             low, high = list(TARGETS.values())[j].low[0], list(TARGETS.values())[j].high[0]
             ax.set(ylim=(low, high), ylabel="$x_0$", xlabel="draw after the warm-up")
@@ -459,8 +458,8 @@ def traces_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
 def moments_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     """How far off the known moments are, and whether the chains agree."""
     names = [name for name in cfg.methods if name not in POPULATIONS]
-    figure, axes = plot.panel(1, 2, size=(3.8, 0.8 + 0.33 * len(names)))
-    marks = zip(TARGETS, plot.COLORS, ("o", "s", "^"), strict=False)
+    figure, axes = show.panel(1, 2, size=(3.8, 0.8 + 0.33 * len(names)))
+    marks = zip(TARGETS, show.COLORS, ("o", "s", "^"), strict=False)
     for k, (what, color, mark) in enumerate(marks):
         place = np.arange(len(names)) + 0.18 * (k - 1)
         for ax, metric in zip(axes[0], ("z", "rhat"), strict=True):
@@ -494,9 +493,9 @@ def speed_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     """Effective draws a second, ours and BlackJAX's with the same settings; of tempering with its warm-up."""
     found = timed(cfg, outcome)
     names = list(dict.fromkeys(name for name, _ in found))
-    figure, axes = plot.panel(1, len(TARGETS), size=(2.9, 0.9 + 0.33 * len(names)))
+    figure, axes = show.panel(1, len(TARGETS), size=(2.9, 0.9 + 0.33 * len(names)))
     for j, (ax, what) in enumerate(zip(axes[0], TARGETS, strict=True)):
-        for whose, color, mark in (("adl", plot.COLORS[0], "o"), ("BlackJAX", plot.COLORS[1], "D")):
+        for whose, color, mark in (("adl", show.COLORS[0], "o"), ("BlackJAX", show.COLORS[1], "D")):
             rows = [(i, *found[name, whose][j]) for i, name in enumerate(names) if (name, whose) in found]
             for i, speed, z in rows:
                 ax.plot(speed, i, mark, color=color, markersize=6, fillstyle="full" if z <= 4 else "none")

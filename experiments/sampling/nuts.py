@@ -26,9 +26,8 @@ from jax import Array
 from matplotlib.figure import Figure
 from sklearn.datasets import load_breast_cancer
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Algorithm, Mean, trace
-from adl.run import plot
 from adl.sampling import diagnostics
 from adl.sampling.hmc import LogDensity, hmc
 from adl.sampling.nuts import nuts
@@ -116,13 +115,13 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     return run.Experiment(
         chains,
         final={"draws": draws},
-        figures={
-            "warmup": warmup_figure,
-            "trace": functools.partial(trace_figure, target=target),
-            "marginals": functools.partial(marginal_figure, target=target),
-            "plane": functools.partial(plane_figure, target=target),
-            "diagnostics": functools.partial(diagnostics_figure, target=target),
-        },
+        figures=show.figures(
+            warmup=warmup_figure,
+            trace=functools.partial(trace_figure, target=target),
+            marginals=functools.partial(marginal_figure, target=target),
+            plane=functools.partial(plane_figure, target=target),
+            diagnostics=functools.partial(diagnostics_figure, target=target),
+        ),
     )
 
 
@@ -202,7 +201,7 @@ def funnel(cfg: Config) -> Target:
 def warmup_figure(outcome: run.Outcome) -> Figure:
     """Acceptance, step size and divergences while the chains warm up."""
     curves = {"acceptance": "train/acceptance", "step size": "train/step_size", "divergent": "train/divergent"}
-    figure = plot.curves(outcome, curves, y_label="mean over chains", title="Warm-up")
+    figure = show.curves(curves, y_label="mean over chains", title="Warm-up")(outcome)
     figure.axes[0].set_xlabel("transition")
     return figure
 
@@ -210,8 +209,8 @@ def warmup_figure(outcome: run.Outcome) -> Figure:
 def trace_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     """Draws one after another, of the parameters on which chains agree least."""
     position, worst = outcome.arrays["draws/position"], np.argsort(-outcome.arrays["draws/rhats"])[:SHOWN]
-    figure, axes = plot.panel(len(worst), 1, size=(6.4, 1.35))
-    shades = plot.COLORS * len(position)
+    figure, axes = show.panel(len(worst), 1, size=(6.4, 1.35))
+    shades = show.COLORS * len(position)
     for ax, index in zip(axes[:, 0], worst, strict=True):
         for chain, color in zip(position[..., index], shades, strict=False):
             ax.plot(chain, color=color, linewidth=0.4, alpha=0.8)
@@ -228,18 +227,18 @@ def marginal_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     """Histograms of all chains' draws, with the reference's mean and standard deviation."""
     position = outcome.arrays["draws/position"].reshape(-1, len(target.names))
     shown = np.linspace(0, len(target.names) - 1, min(12, len(target.names))).round().astype(int)
-    figure, axes = plot.panel(-(-len(shown) // 4), 4, size=(1.75, 1.5))
+    figure, axes = show.panel(-(-len(shown) // 4), 4, size=(1.75, 1.5))
     for ax in axes.flat[len(shown) :]:
         ax.axis("off")
     for ax, index in zip(axes.flat, shown, strict=False):
         values = position[:, index]
         low, high = np.quantile(values, [0.002, 0.998])  # tails as long as the funnel's would leave one bin to see
-        ax.hist(values, bins=40, range=(low, high), density=True, color=plot.COLORS[0], alpha=0.55)
+        ax.hist(values, bins=40, range=(low, high), density=True, color=show.COLORS[0], alpha=0.55)
         if target.mean is not None:
             mean, std = target.mean[index], target.std[index]
             ax.axvspan(mean - std, mean + std, color="0.5", alpha=0.15, linewidth=0)
-            ax.axvline(mean, color=plot.COLORS[1], linewidth=1)
-            ax.axvline(values.mean(), color=plot.COLORS[6], linewidth=1, linestyle=":")
+            ax.axvline(mean, color=show.COLORS[1], linewidth=1)
+            ax.axvline(values.mean(), color=show.COLORS[6], linewidth=1, linestyle=":")
             ax.set_xlim(low, high)
         ax.set_title(target.names[index], fontsize=8)
         ax.set_yticks([])
@@ -257,10 +256,10 @@ def plane_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     """Draws in the plane of two parameters: over the density's contours where it is known, else the most correlated."""
     position = outcome.arrays["draws/position"].reshape(-1, len(target.names))
     pair = (0, 1) if target.plane else most_correlated(position)
-    figure, axes = plot.panel(size=(4.4, 3.8))
+    figure, axes = show.panel(size=(4.4, 3.8))
     ax = axes[0, 0]
     y, x = position[:, pair].T
-    ax.plot(x, y, ".", color=plot.COLORS[0], markersize=2.5, markeredgewidth=0, alpha=0.25, rasterized=True)
+    ax.plot(x, y, ".", color=show.COLORS[0], markersize=2.5, markeredgewidth=0, alpha=0.25, rasterized=True)
     limits = np.quantile(position[:, pair], [0.002, 0.998], axis=0)
     title = f"{len(x):,} draws of the two most correlated"
     if target.plane:  # where the density is, whether draws went there or not
@@ -288,13 +287,13 @@ def diagnostics_figure(outcome: run.Outcome, *, target: Target) -> Figure:
     ess = outcome.arrays["draws/sizes"]
     rhat = np.clip(np.nan_to_num(outcome.arrays["draws/rhats"], nan=np.inf), 1, 2)  # of chains that never moved: inf
     chains, draws = outcome.arrays["draws/position"].shape[:2]
-    figure, axes = plot.panel(1, 2, size=(3.2, 0.9 + 0.14 * len(rhat)))
+    figure, axes = show.panel(1, 2, size=(3.2, 0.9 + 0.14 * len(rhat)))
     left, right = axes[0]
     place = np.arange(len(rhat))
-    left.barh(place, rhat - 1, left=1, color=np.where(rhat < 1.01, plot.COLORS[0], plot.COLORS[1]))
+    left.barh(place, rhat - 1, left=1, color=np.where(rhat < 1.01, show.COLORS[0], show.COLORS[1]))
     left.axvline(1.01, color="0.4", linewidth=0.8, linestyle=":")
     left.set(xlabel="split R-hat", xlim=(1, max(1.012, 1.05 * (rhat.max() - 1) + 1)))
-    right.barh(place, ess, color=plot.COLORS[2])
+    right.barh(place, ess, color=show.COLORS[2])
     right.axvline(chains * draws, color="0.4", linewidth=0.8, linestyle=":")
     right.set(xlabel="effective sample size")
     right.set_title(f"dotted: {chains * draws:,} draws", loc="right", fontsize=8)

@@ -21,11 +21,10 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from adl import data, run
-from adl.linear.probe import linear_probe
+from adl import data, run, show
+from adl.measure.representation import linear_probe
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.run import plot
 from adl.selfsup.byol import byol, cosine_decay, embedding
 from adl.selfsup.embedder import learned, perceptron, pixels, untrained
 
@@ -118,30 +117,29 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train.require("image"), cfg.batch_size),
         probes={"test": probe()},
         final={"probe": probe(references=references), "views": views},
-        figures={
-            "loss": loss_figure,
-            "accuracy": plot.linear_probe,
-            "views": functools.partial(views_figure, image=shown),
-            "features": functools.partial(features_figure, label=test.arrays["label"]),
-        },
+        figures=show.figures(
+            loss=loss_figure,
+            accuracy=show.linear_probe,
+            views=functools.partial(views_figure, image=shown),
+            features=functools.partial(features_figure, label=test.arrays["label"]),
+        ),
     )
 
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """The loss, from 4 where predictions have nothing to do with their targets."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"two views of a batch": "train/loss"},
         y_label="|q - z'|², both ways",
         title="Loss: 0 agrees, 4 knows nothing",
         y_scale="log",
-    )
+    )(outcome)
 
 
 def views_figure(outcome: run.Outcome, *, image: np.ndarray) -> Figure:
     """Pictures, and the two views from one of which the other is predicted."""
     rows = np.concatenate([image[None], outcome.arrays["views/pairs"]])
-    return plot.image_grid(
+    return show.image_grid(
         1 - rows if rows.shape[-1] == 1 else rows,
         row_labels=["picture", "view", "view"],
         title="Pictures, and two views: from one the other is predicted",
@@ -150,7 +148,7 @@ def views_figure(outcome: run.Outcome, *, image: np.ndarray) -> Figure:
 
 def features_figure(outcome: run.Outcome, *, label: np.ndarray) -> Figure:
     """The test split's features in the plane that shows most of them; labels colour it, and did nothing else."""
-    return plot.embedding(outcome.arrays["test/features"], label, title="Representation of the test split")
+    return show.embedding(outcome.arrays["test/features"], label, title="Representation of the test split")
 
 
 if __name__ == "__main__":

@@ -22,12 +22,11 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import Mean
-from adl.linear.probe import linear_probe
+from adl.measure.clustering import contingency, normalized_mutual_information
+from adl.measure.representation import linear_probe
 from adl.prob.clusters import nearest
-from adl.prob.information import contingency, normalized_mutual_information
-from adl.run import plot
 from adl.selfsup.deepcluster import deepcluster, is_seen, spherical_kmeans
 from adl.selfsup.embedder import learned, perceptron, pixels, unit, untrained
 
@@ -157,44 +156,42 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         batches,
         probes={"test": probe(), "clusters": clusters},
         final={"probe": probe(references=references), "pixels": clusters_of_pixels},
-        figures={
-            "loss": loss_figure,
-            "accuracy": plot.linear_probe,
-            "nmi": nmi_figure,
-            "classes": classes_figure,
-            "members": functools.partial(members_figure, image=data.image.unit(train.arrays["image"])),
-            "features": functools.partial(features_figure, label=test.arrays["label"]),
-        },
+        figures=show.figures(
+            loss=loss_figure,
+            accuracy=show.linear_probe,
+            nmi=nmi_figure,
+            classes=classes_figure,
+            members=functools.partial(members_figure, image=data.image.unit(train.arrays["image"])),
+            features=functools.partial(features_figure, label=test.arrays["label"]),
+        ),
     )
 
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """The loss on views, under classes that change with each assignment."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"random views, under the classes of the time": "train/loss"},
         y_label="cross-entropy (nats)",
         title="Loss",
-    )
+    )(outcome)
 
 
 def nmi_figure(outcome: run.Outcome) -> Figure:
     """The clusters against the classes, against those of the assignment before, and what k-means makes of pixels."""
     value = outcome.last("pixels/nmi")
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"with the classes": "clusters/nmi", "with the clusters before": "train/stability"},
         y_label="normalised mutual information",
         title="Clusters of the training split",
         references={f"pixels, with the classes {value:.2f}": value},
-    )
+    )(outcome)
 
 
 def classes_figure(outcome: run.Outcome) -> Figure:
     """Which classes the clusters hold, those of the same class side by side."""
     counts = outcome.arrays["clusters/counts"]
     order = np.lexsort((-counts.max(0), counts.argmax(0)))
-    return plot.heat_map(
+    return show.heat_map(
         counts[:, order],
         x_label="cluster",
         y_label="class",
@@ -214,7 +211,7 @@ def members_figure(outcome: run.Outcome, *, image: np.ndarray) -> Figure:
         own = np.flatnonzero(label == cluster)
         best = own[np.argsort(-closeness[own])][: SHOWN[1]]
         row[: len(best)] = 1 - image[best] if image.shape[-1] == 1 else image[best]
-    return plot.image_grid(
+    return show.image_grid(
         grid,
         row_labels=[f"{cluster}: {size[cluster]}" for cluster in largest],
         y_label="cluster: its number of pictures",
@@ -224,7 +221,7 @@ def members_figure(outcome: run.Outcome, *, image: np.ndarray) -> Figure:
 
 def features_figure(outcome: run.Outcome, *, label: np.ndarray) -> Figure:
     """The test split's features in the plane that shows most of them; labels colour it, and did nothing else."""
-    return plot.embedding(outcome.arrays["test/features"], label, title="Representation of the test split")
+    return show.embedding(outcome.arrays["test/features"], label, title="Representation of the test split")
 
 
 if __name__ == "__main__":

@@ -28,11 +28,10 @@ from flax import linen as nn
 from jax import Array
 from matplotlib.figure import Figure
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import BadInput, Key, Mean, PyTree, beside
 from adl.data.tokens import Tokens
 from adl.nn.transformer import GPT
-from adl.run import plot
 from adl.sequence.beam import beam_search
 from adl.sequence.decode import drawn, generate, nucleus, reading, temperature, top_k
 from adl.sequence.language import language_model, whole_text
@@ -173,7 +172,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.text.random_pieces(train, cfg.batch_size, length),
         probes={"test": probes["model"]},
         final=final,
-        figures=figures,
+        figures=show.figures(**figures),
     )
 
 
@@ -282,22 +281,22 @@ def loss_figure(outcome: run.Outcome) -> Figure:
     """Surprise of the three networks at training pieces, and of the model at the held-out text."""
     curves = {"model": "train/model_loss", "judge": "train/judge_loss", "draft": "train/draft_loss"}
     title = "Surprise at the next character"
-    return plot.curves(
-        outcome, {**curves, "model, held-out": "test/loss"}, y_label="−log p (nats a character)", title=title
+    return show.curves({**curves, "model, held-out": "test/loss"}, y_label="−log p (nats a character)", title=title)(
+        outcome
     )
 
 
 def quality_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
     """Strategies by surprise and repetition, for the model and for the judge."""
     names = ["text", *strategies(cfg, {})]
-    figure, axes = plot.panel(1, 2, size=(4.3, 3.6))
+    figure, axes = show.panel(1, 2, size=(4.3, 3.6))
     for ax, (metric, title) in zip(
         axes[0], (("surprise", "the model itself"), ("judged", "another network")), strict=True
     ):
         for i, name in enumerate(names):
             x, y = outcome.last(f"decoded/{name}_{metric}"), outcome.last(f"decoded/{name}_repeated")
             star = name == "text"
-            color = "k" if star else plot.COLORS[i % 6]
+            color = "k" if star else show.COLORS[i % 6]
             marks = {"marker": "*" if star else "os^"[i // 6], "markersize": 12 if star else 6}
             ax.plot(x, 100 * y, color=color, linestyle="none", label=label(name), **marks)
         ax.set(xlabel=f"surprise of {title} (nats a character)", title=f"Judged by {title}", yscale="symlog")
@@ -314,7 +313,7 @@ def quality_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
 def texts_figure(outcome: run.Outcome, *, cfg: Config, tokens: Tokens, held: Held) -> Figure:
     """What three prompts became."""
     rows = [len(held.prompt) * i // 8 for i in (1, 4, 6)]
-    figure, axes = plot.panel(len(SHOWN) + 1, len(rows), size=(3.9, 0.8))
+    figure, axes = show.panel(len(SHOWN) + 1, len(rows), size=(3.9, 0.8))
     for i, name in enumerate(("prompt", *SHOWN)):
         for ax, row in zip(axes[i], rows, strict=True):
             text = held.prompt[row] if name == "prompt" else outcome.arrays[f"decoded/made_{name}"][row]
@@ -357,10 +356,10 @@ def timed(cfg: Config, outcome: run.Outcome, models: Mapping[str, nn.Module], he
 def speed_figure(outcome: run.Outcome, *, cfg: Config, models: Mapping[str, nn.Module], held: Held) -> Figure:
     """Characters a second by strategy."""
     speed = timed(cfg, outcome, models, held)
-    figure, axes = plot.panel(1, len(SIDE_BY_SIDE), size=(3.4, 2.6))
+    figure, axes = show.panel(1, len(SIDE_BY_SIDE), size=(3.4, 2.6))
     for i, (ax, size) in enumerate(zip(axes[0], SIDE_BY_SIDE, strict=True)):
         values = [speed[name][i] for name in cfg.timed]
-        bars = ax.barh(range(len(cfg.timed)), values, color=plot.COLORS[0], height=0.65)
+        bars = ax.barh(range(len(cfg.timed)), values, color=show.COLORS[0], height=0.65)
         ax.bar_label(bars, [f"{value:,.0f}" for value in values], fontsize=7, padding=2)
         ax.set_yticks(range(len(cfg.timed)), [label(name) for name in cfg.timed] if not i else [])
         ax.invert_yaxis()

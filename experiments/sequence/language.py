@@ -40,10 +40,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import BadInput, PyTree
 from adl.data.tokens import Tokens
-from adl.run import plot
 from adl.sequence.causal import Kind, attention_weights, network
 from adl.sequence.decode import drawn, generate, temperature
 from adl.sequence.language import language_model, sliding, truncated_bptt, whole_text
@@ -179,7 +178,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         batches,
         probes={"test": whole_text(reader, held_out, size=tokens.size)},
         final={"samples": samples, "surprise": surprise, **({} if remembers else {"attention": attention})},
-        figures=figures,
+        figures=show.figures(**figures),
     )
 
 
@@ -257,12 +256,11 @@ def loss_figure(outcome: run.Outcome, *, texts: Texts, unit: str) -> Figure:
         {**row, "train/loss": np.array(row["train/loss"]) / of_token} if "train/loss" in row else row
         for row in outcome.history
     ]
-    figure = plot.curves(
-        outcome._replace(history=history),
+    figure = show.curves(
         {"training pieces": "train/loss", "held-out text": "test/loss"},
         y_label=f"−log p (nats a {unit})",
         title=f"Surprise at the next {unit}",
-    )
+    )(outcome._replace(history=history))
     ax = figure.axes[0]
     ax.axhline(losses[best], color="0.6", linewidth=0.8, linestyle=":")
     label = f"counts of what followed {best} tokens: {losses[best]:.2f}"
@@ -272,7 +270,7 @@ def loss_figure(outcome: run.Outcome, *, texts: Texts, unit: str) -> Figure:
 
 def samples_figure(outcome: run.Outcome, *, tokens: Tokens, temperature: float) -> Figure:
     """Two texts that the model made up."""
-    figure, axes = plot.panel(1, 2, size=(4.5, 3.2))
+    figure, axes = show.panel(1, 2, size=(4.5, 3.2))
     for ax, row in zip(axes.flat, outcome.arrays["samples/token"], strict=True):
         lines = [part for line in tokens.decode(row).split("\n") for part in _wrapped(line)]
         shown = "\n".join(map(drawable, lines[:LINES]))
@@ -296,7 +294,7 @@ def surprise_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray
     """The first lines of the held-out text, each token on the colour of how much it surprised the model."""
     nats = outcome.arrays["surprise/nats"]
     shade, top = matplotlib.colormaps["Oranges"], 6.0
-    figure, axes = plot.panel(size=(8.6, 3.9))
+    figure, axes = show.panel(size=(8.6, 3.9))
     ax, row, col = axes[0, 0], 0, 0
     for token, value in zip(passage, nats, strict=True):
         for character in tokens.decode([token]):
@@ -318,7 +316,7 @@ def surprise_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray
 def attention_figure(outcome: run.Outcome, *, tokens: Tokens, passage: np.ndarray) -> Figure:
     """Where each head of each layer looks, while it reads the first tokens of the held-out text."""
     names = [drawable(tokens.decode([token]).replace("\n", "↵").replace(" ", "␣")) for token in passage]
-    return plot.attention(outcome.arrays["attention/weight"], names)
+    return show.attention(outcome.arrays["attention/weight"], names)
 
 
 if __name__ == "__main__":

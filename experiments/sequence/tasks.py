@@ -35,10 +35,9 @@ from jax import Array
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from adl import data, run
+from adl import data, run, show
 from adl.core import BadInput, Learner, Mean, Probe, PyTree, beside, full_pass
 from adl.data import algorithmic
-from adl.run import plot
 from adl.sequence.causal import Kind, attention_weights, network
 from adl.sequence.decode import generate, reading
 from adl.sequence.language import exact_match, language_model, surprise
@@ -169,7 +168,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             return {"weight": attention_weights(models["gpt"], state["gpt"].variables, jnp.asarray(seen))}
 
         final["attention"] = attention
-        figures["attention"] = lambda outcome: plot.attention(
+        figures["attention"] = lambda outcome: show.attention(
             outcome.arrays["attention/weight"], list(algorithmic.text(seen))
         )
     return run.Experiment(
@@ -177,7 +176,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         algorithmic.Questions(cfg.task, cfg.batch_size, length),
         probes={"validation": validation},
         final=final,
-        figures=figures,
+        figures=show.figures(**figures),
     )
 
 
@@ -240,12 +239,12 @@ def answered(model: nn.Module, variables: PyTree, token: Array, is_answer: np.nd
 
 def lengths_figure(outcome: run.Outcome, *, cfg: Config, lengths: np.ndarray, longest: int) -> Figure:
     """How often the whole answer is right, and each of its tokens, by the length of the question."""
-    figure, axes = plot.panel(1, 2, size=(3.9, 3.0))
+    figure, axes = show.panel(1, 2, size=(3.9, 3.0))
     places, named = np.unique(lengths), {}
     for ax, what in zip(axes[0], ("right", "tokens"), strict=True):
         ax.axvspan(0.5, longest + 0.5, color="0.92", linewidth=0)
         ax.text(longest / 2 + 0.5, 1.06, "trained", ha="center", va="center", fontsize=8, color="0.4")
-        for kind, color, mark in zip(cfg.models, plot.COLORS, MARKS, strict=False):
+        for kind, color, mark in zip(cfg.models, show.COLORS, MARKS, strict=False):
             values = outcome.arrays[f"test/{kind}_{what}"]
             mean = [values[lengths == n].mean() for n in places]
             (named[NAMES[kind]],) = ax.plot(places, mean, color=color, marker=mark, markersize=3)
@@ -261,12 +260,11 @@ def lengths_figure(outcome: run.Outcome, *, cfg: Config, lengths: np.ndarray, lo
 
 def learning_figure(outcome: run.Outcome, *, cfg: Config, longest: int) -> Figure:
     """How often the whole answer to held-out questions as long as in training is right, while the networks learn."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {NAMES[kind]: f"validation/{kind}_exact" for kind in cfg.models},
         y_label="share of answers wholly right",
         title=f"Held-out questions of lengths 1 to {longest}",
-    )
+    )(outcome)
 
 
 def examples_figure(outcome: run.Outcome, *, cfg: Config, examples: Mapping[str, np.ndarray], longest: int) -> Figure:
@@ -278,7 +276,7 @@ def examples_figure(outcome: run.Outcome, *, cfg: Config, examples: Mapping[str,
     widths = [first.max() + 1, *(max(is_answer.sum(1).max(), len(name)) for name in names)]
     starts = np.cumsum([0, *(width + GAP for width in widths)])
     rows = len(first)
-    figure, axes = plot.panel(size=(0.085 * starts[-1] + 0.6, 0.21 * rows + 0.75))
+    figure, axes = show.panel(size=(0.085 * starts[-1] + 0.6, 0.21 * rows + 0.75))
     ax = axes[0, 0]
     write = functools.partial(ax.text, ha="center", va="center", fontsize=8, family="monospace")
     for name, start in zip(names, starts[1:], strict=False):
@@ -290,7 +288,7 @@ def examples_figure(outcome: run.Outcome, *, cfg: Config, examples: Mapping[str,
         for start, tokens in zip(starts[1:], said, strict=False):
             told, right = (columns[row, 1:][is_answer[row]] for columns in (tokens, examples["token"]))
             for place, (token, wanted) in enumerate(zip(told, right, strict=True)):
-                color = "0.1" if token == wanted else plot.COLORS[1]
+                color = "0.1" if token == wanted else show.COLORS[1]
                 write(start + place + 0.5, line, algorithmic.ALPHABET[token], color=color)
     ax.set(xlim=(-1, starts[-1]), ylim=(rows + 0.6, -2))
     ax.set_title("Greedy answers to test questions", fontsize=10)

@@ -23,11 +23,10 @@ from jax import Array
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adl import data, run, supervised
-from adl.core import BadInput, Learner, PyTree, average_params, averaged, full_pass
+from adl import data, run, show, supervised
+from adl.core import BadInput, Learner, PyTree, average_params, full_pass
 from adl.nn import resnet
 from adl.nn.mlp import MLP
-from adl.run import plot
 
 REFERENCES = {"digits": {"SVC": 0.958, "3-NN": 0.967}, "mnist": {"3-NN": 0.9705, "flax's CNN": 0.992}}  # accuracy
 SHOWN = (3, 6)  # rows and columns of mistakes in the figure
@@ -106,18 +105,18 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
 
     def logits(learner: Learner, image: Array) -> Array:
-        return model.apply({"params": averaged(learner), **learner.extras}, data.image.unit(image))
+        return model.apply(learner.averaged, data.image.unit(image))
 
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(supervised.evaluation(logits), data.padded(test, 500), len(test))},
-        figures={
-            "loss": loss_figure,
-            "accuracy": functools.partial(accuracy_figure, references=REFERENCES.get(cfg.dataset, {})),
-            "confusion": functools.partial(confusion_figure, label=test.arrays["label"]),
-            "mistakes": functools.partial(mistakes_figure, **test.arrays),
-        },
+        figures=show.figures(
+            loss=loss_figure,
+            accuracy=functools.partial(accuracy_figure, references=REFERENCES.get(cfg.dataset, {})),
+            confusion=functools.partial(confusion_figure, label=test.arrays["label"]),
+            mistakes=functools.partial(mistakes_figure, **test.arrays),
+        ),
     )
 
 
@@ -171,20 +170,19 @@ def views(cfg: Config) -> Callable[[Array, Array], Array] | None:
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """Loss on training views and on the test split."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {"train (random views)": "train/loss", "test (averaged parameters)": "test/loss"},
         y_label="cross-entropy (nats)",
         title="Loss",
         y_scale="log",
-    )
+    )(outcome)
 
 
 def accuracy_figure(outcome: run.Outcome, *, references: Mapping[str, float]) -> Figure:
     """Accuracy on training views and on the test split, with what others reach on the same split."""
     curves = {"train (random views)": "train/accuracy", "test (averaged parameters)": "test/accuracy"}
     named = {f"{name} {value:.1%}": value for name, value in references.items()}
-    figure = plot.curves(outcome, curves, y_label="accuracy", title="Accuracy", references=named)
+    figure = show.curves(curves, y_label="accuracy", title="Accuracy", references=named)(outcome)
     ax = figure.axes[0]
     _, accuracy = outcome.curve("test/accuracy")
     late = np.nanmin(accuracy[len(accuracy) // 4 :])
@@ -199,12 +197,12 @@ def confusion_figure(outcome: run.Outcome, *, label: np.ndarray) -> Figure:
     counts = np.zeros((num_classes, num_classes), int)
     np.add.at(counts, (label, predicted), 1)
     mistakes = np.where(np.eye(num_classes, dtype=bool), 0, counts)
-    figure, axes = plot.panel(size=(0.8 + 0.38 * num_classes, 0.9 + 0.38 * num_classes))
+    figure, axes = show.panel(size=(0.8 + 0.38 * num_classes, 0.9 + 0.38 * num_classes))
     ax = axes[0, 0]
     ax.imshow(np.sqrt(mistakes), cmap="Reds", vmin=0, vmax=1.5 * np.sqrt(max(mistakes.max(), 1)))
     for (row, col), count in np.ndenumerate(counts):
         if row == col:
-            ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, color=plot.COLORS[0], alpha=0.18, linewidth=0))
+            ax.add_patch(Rectangle((col - 0.5, row - 0.5), 1, 1, color=show.COLORS[0], alpha=0.18, linewidth=0))
         if count:
             ax.text(col, row, count, ha="center", va="center", fontsize=7)
     ax.set_xticks(range(num_classes))
@@ -223,7 +221,7 @@ def mistakes_figure(outcome: run.Outcome, *, image: np.ndarray, label: np.ndarra
     wrong = np.flatnonzero(predicted != label)
     worst = wrong[np.argsort(-confidence[wrong])][: SHOWN[0] * SHOWN[1]]
     cols = min(max(len(worst), 4), SHOWN[1])  # the title takes four
-    figure, axes = plot.panel(max(-(-len(worst) // cols), 1), cols, size=(1.15, 1.45))
+    figure, axes = show.panel(max(-(-len(worst) // cols), 1), cols, size=(1.15, 1.45))
     for ax in axes.flat:
         ax.axis("off")
     for ax, index in zip(axes.flat, worst, strict=False):

@@ -28,11 +28,10 @@ from jax import Array
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from adl import data, run, supervised
+from adl import data, run, show, supervised
 from adl.core import BadInput, Key, Learner, Mean, Probe, ensemble, full_pass
+from adl.measure import calibration
 from adl.nn.mlp import MLP
-from adl.prob import calibration
-from adl.run import plot
 from adl.uncertainty import disagreement, mixture_log_prob, uncertainty
 
 ANGLES = np.arange(0, 181, 10)  # degrees by which test pictures are turned
@@ -155,12 +154,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         data.shuffled(train, cfg.batch_size),
         probes={"test": look},
         final={"rotated": turn},
-        figures={
-            "loss": loss_figure,
-            "members": functools.partial(members_figure, label=label),
-            "reliability": functools.partial(reliability_figure, label=label),
-            "rotation": functools.partial(rotation_figure, **columns),
-        },
+        figures=show.figures(
+            loss=loss_figure,
+            members=functools.partial(members_figure, label=label),
+            reliability=functools.partial(reliability_figure, label=label),
+            rotation=functools.partial(rotation_figure, **columns),
+        ),
     )
 
 
@@ -203,8 +202,7 @@ def rank_correlation(x: Array, y: Array) -> Array:
 
 def loss_figure(outcome: run.Outcome) -> Figure:
     """Loss on training views and on the test split, of the members and of the ensemble."""
-    return plot.curves(
-        outcome,
+    return show.curves(
         {
             "members, training views": "train/loss",
             "members, test": "test/member_nll",
@@ -213,7 +211,7 @@ def loss_figure(outcome: run.Outcome) -> Figure:
         y_label="negative log-likelihood (nats)",
         title="Loss",
         y_scale="log",
-    )
+    )(outcome)
 
 
 def members_figure(outcome: run.Outcome, *, label: Array) -> Figure:
@@ -224,11 +222,11 @@ def members_figure(outcome: run.Outcome, *, label: Array) -> Figure:
     found = [
         {name: np.asarray(mean.value) for name, mean in score(log_prob[choices(len(sizes), n)]).items()} for n in sizes
     ]
-    figure, axes = plot.panel(1, 4, size=(2.2, 2.4))
+    figure, axes = show.panel(1, 4, size=(2.2, 2.4))
     for ax, (name, text) in zip(axes[0], SCORES.items(), strict=True):
         for size, scores in zip(sizes, found, strict=True):
             ax.plot(np.full(len(scores[name]), size), scores[name], ".", color="0.7", markersize=4)
-        ax.plot(sizes, [scores[name].mean() for scores in found], color=plot.COLORS[0], marker="o", markersize=3.5)
+        ax.plot(sizes, [scores[name].mean() for scores in found], color=show.COLORS[0], marker="o", markersize=3.5)
         ax.set(xlabel="members", title=text)
         ax.set_xticks(sizes[:: -(-len(sizes) // 7)])
     figure.suptitle(f"{len(label):,} test pictures; grey: choices of members, blue: their mean", fontsize=9)
@@ -249,10 +247,10 @@ def reliability_figure(outcome: run.Outcome, *, label: Array) -> Figure:
         "upright": (outcome.arrays["test/logits"], label),
         f"turned by 0 to {ANGLES[LEANING][-1]}°": (merged(leaning, start=1), jnp.tile(label, LEANING.sum())),
     }
-    figure, axes = plot.panel(2, 2, size=(2.9, 2.9))
+    figure, axes = show.panel(2, 2, size=(2.9, 2.9))
     for row, (views, (logits, truth)) in zip(axes, seen.items(), strict=True):
         probability = {"a member": jax.nn.softmax(logits[0]), "the ensemble": jnp.exp(mixture_log_prob(logits))}
-        for ax, (who, forecast), color in zip(row, probability.items(), (plot.COLORS[1], plot.COLORS[0]), strict=True):
+        for ax, (who, forecast), color in zip(row, probability.items(), (show.COLORS[1], show.COLORS[0]), strict=True):
             bins = calibration.reliability(forecast, truth)
             reliability_panel(ax, bins, color)
             error = calibration.expected_calibration_error(bins)
@@ -283,9 +281,9 @@ def rotation_figure(outcome: run.Outcome, *, image: np.ndarray, label: np.ndarra
     logits = outcome.arrays["rotated/logits"]
     together = np.exp(mixture_log_prob(logits))
     answers = {"ensemble": together[None], "member": np.asarray(jax.nn.softmax(logits))}
-    figure, axes = plot.panel(3, 1, size=(8.8, 2.1))
+    figure, axes = show.panel(3, 1, size=(8.8, 2.1))
     top, middle, bottom = axes[:, 0]
-    for (who, probability), color in zip(answers.items(), plot.COLORS, strict=False):
+    for (who, probability), color in zip(answers.items(), show.COLORS, strict=False):
         confidence = probability.max(-1).mean((0, -1))
         accuracy = (probability.argmax(-1) == label).mean((0, -1))
         top.plot(ANGLES, confidence, color=color, marker="o", markersize=2.5, label=f"confidence, {who}")
@@ -293,7 +291,7 @@ def rotation_figure(outcome: run.Outcome, *, image: np.ndarray, label: np.ndarra
     top.set(ylim=(0, 1.02), ylabel="mean over pictures", title=f"{len(label):,} test pictures, turned")
     _, aleatoric, epistemic = (np.asarray(part).mean(-1) for part in uncertainty(logits))
     parts = {"aleatoric:\nmembers are unsure": aleatoric, "epistemic:\nmembers disagree": epistemic}
-    middle.stackplot(ANGLES, *parts.values(), labels=parts, colors=(plot.COLORS[5], plot.COLORS[4]))
+    middle.stackplot(ANGLES, *parts.values(), labels=parts, colors=(show.COLORS[5], show.COLORS[4]))
     middle.set(ylabel="entropy (nats)", ylim=(0, None))
     shown = [int(np.flatnonzero(label == digit)[0]) for digit in SHOWN if (label == digit).any()]
     strip(bottom, data.image.unit(jnp.asarray(image[shown])), together[:, shown])

@@ -1,12 +1,15 @@
-"""Descent against optax by hand; the average of parameters against a loop."""
+"""A pass through a network, the gradient of a loss, and descent, against what JAX, flax and optax do by hand."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
 
-from adl.core import BadInput, Learner, Mean, average_params, averaged, descend, scale_gradient, tree
+from adl.core import BadInput, Learner, Mean, descend, forward, scale_gradient
+from adl.core.gradient import gradient
+from adl.nn.resnet import BatchNorm
 
 X = jnp.asarray(np.random.default_rng(0).normal(size=(8, 3)), "float32")
 Y = X @ jnp.array([1.0, -2.0, 0.5])
@@ -106,22 +109,6 @@ def test_microbatches_must_divide_the_batch():
         descend(loss, optax.sgd(0.1), microbatches=3)(jax.random.key(0), learner, (X, Y, jnp.ones(8)))
 
 
-def test_average_of_parameters_is_the_loop():
-    tx = optax.chain(optax.sgd(0.05), average_params(0.9, warmup=10.0))
-    learner, average = Learner.create({"params": PARAMS}, tx), PARAMS["w"]
-    for t in range(1, 40):
-        learner, _ = descend(loss, tx)(None, learner, (X, Y, jnp.ones(8)))
-        rate = min(0.9, t / (t + 10.0))
-        average = rate * average + (1 - rate) * learner.params["w"]
-    np.testing.assert_allclose(averaged(learner)["w"], average, rtol=1e-5)
-    assert tree.norm(tree.ema(averaged(learner), learner.params, 0.0)) > 0
-
-
-def test_average_is_asked_for_where_there_is_none():
-    with pytest.raises(KeyError, match="average_params"):
-        averaged(Learner.create({"params": PARAMS}, optax.sgd(0.1)))
-
-
 def test_plateau_schedules_receive_the_loss():
     tx = optax.chain(optax.sgd(0.0), optax.contrib.reduce_on_plateau(patience=1))
     learner = Learner.create({"params": PARAMS}, tx)
@@ -134,3 +121,101 @@ def test_scaled_gradient():
     value, pull = jax.vjp(lambda x: scale_gradient(x, jnp.array([[2.0], [-1.0]])), jnp.ones((2, 3)))
     np.testing.assert_array_equal(value, 1)
     np.testing.assert_array_equal(pull(jnp.full((2, 3), 5.0))[0], [[10.0] * 3, [-5.0] * 3])
+
+
+class Noisy(nn.Module):
+    """Dropout, batch statistics, a stream of another name, and something sown."""
+
+    @nn.compact
+    def __call__(self, x, *, scale=1.0):
+        x = BatchNorm()(nn.Dropout(0.5, deterministic=not self.has_rng("dropout"))(x))
+        if self.has_rng("params"):
+            x = x + jax.random.normal(self.make_rng("other"), x.shape)
+        self.sow("losses", "size", x.size)
+        return scale * x
+
+    def twice(self, x):
+        return self(self(x))
+
+
+def test_a_pass_in_training_drops_units_moves_statistics_and_draws_from_any_stream():
+    x, key = jnp.asarray(np.random.default_rng(0).normal(2, 1, size=(64, 3)), "float32"), jax.random.key(1)
+    variables = Noisy().init({"params": key}, x)
+    params, extras = variables["params"], {"batch_stats": variables["batch_stats"]}
+    output, moved = forward(Noisy(), key, params, extras, x)
+    again, _ = forward(Noisy(), key, params, extras, x)
+    other, _ = forward(Noisy(), jax.random.key(2), params, extras, x)
+    np.testing.assert_array_equal(output, again)
+    assert np.abs(output - other).min() > 0
+    assert jax.tree.structure(moved) == jax.tree.structure(extras)
+    running = moved["batch_stats"]["BatchNorm_0"]["BatchNorm_0"]["mean"]
+    still, steady = forward(Noisy(), None, params, extras, x)  # nothing is drawn, but statistics move
+    np.testing.assert_allclose(steady["batch_stats"]["BatchNorm_0"]["BatchNorm_0"]["mean"], 0.1 * x.mean(0), rtol=1e-5)
+    assert np.abs(running - 0.1 * x.mean(0)).max() > 1e-3  # of what was left
+    np.testing.assert_allclose(still.mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(Noisy().apply(variables, x), x, rtol=1e-4)  # to look: nothing drops, statistics rest
+
+
+def test_a_pass_hands_on_keywords_methods_and_what_was_sown():
+    x, key = jnp.ones((4, 3)), jax.random.key(1)
+    variables = Noisy().init(key, x)
+    args = (Noisy(), key, variables["params"], {"batch_stats": variables["batch_stats"]})
+    once, _ = forward(*args, x)
+    doubled, extras = forward(*args, x, scale=2.0, sown=("losses",))
+    np.testing.assert_allclose(doubled, 2 * once)
+    assert jax.tree.leaves(extras.pop("losses")) == [12] and list(extras) == ["batch_stats"]
+    by_name, _ = forward(nn.Dense(3), None, {"kernel": jnp.eye(3), "bias": jnp.ones(3)}, {}, x, method="__call__")
+    both, _ = forward(
+        nn.Dense(3), None, {"kernel": jnp.eye(3), "bias": jnp.ones(3)}, {}, method=lambda dense: dense(dense(x))
+    )
+    np.testing.assert_allclose(both, by_name + 1)
+
+
+def said(key, params, extras, batch):
+    """The loss, and of each example its error."""
+    metrics, extras = loss(key, params, extras, batch)
+    return metrics, extras, {"error": batch[0] @ params["w"] - batch[1], "row": batch[0]}
+
+
+def test_gradient_is_that_of_the_mean_and_leaves_the_learner_alone():
+    weight = jnp.array([1.0, 1, 1, 0, 0, 2, 0, 0])
+    found = gradient(loss)(None, PARAMS, {"count": 3}, (X, Y, weight))
+    want, slope = jax.value_and_grad(lambda p: jnp.average((X @ p["w"] - Y) ** 2, weights=weight))(PARAMS)
+    np.testing.assert_allclose(found.grads["w"], slope["w"], rtol=1e-5)
+    np.testing.assert_allclose(found.value, want, rtol=1e-5)
+    np.testing.assert_allclose(found.metrics["loss"].value, want, rtol=1e-5)
+    assert found.extras == {"count": 3} and found.seen is None
+
+
+def test_gradient_and_value_are_of_all_devices_but_metrics_and_what_is_seen_are_not():
+    weight = jnp.array([1.0, 1, 1, 0, 0, 1, 0, 0])
+    want = gradient(said)(None, PARAMS, {}, (X, Y, weight))
+    shares = jax.tree.map(lambda x: x.reshape(4, 2, *x.shape[1:]), (X, Y, weight))
+    each = jax.vmap(gradient(said, "devices"), (None, None, None, 0), axis_name="devices")
+    got = each(None, PARAMS, {}, shares)
+    for device in range(4):
+        np.testing.assert_allclose(got.grads["w"][device], want.grads["w"], rtol=1e-5)
+        np.testing.assert_allclose(got.value[device], want.value, rtol=1e-5)
+    np.testing.assert_array_equal(got.metrics["loss"].count, [2, 1, 1, 0])
+    np.testing.assert_allclose(got.seen["error"].reshape(8), want.seen["error"], rtol=1e-6)
+
+
+def test_extras_are_averaged_over_devices():
+    def mean(key, params, extras, x):
+        return {"loss": Mean.of(x * params["w"])}, {"mean": x.mean()}
+
+    learner = Learner({"w": jnp.ones(())}, optax.sgd(0.1).init({"w": jnp.ones(())}), {"mean": jnp.zeros(())})
+    update = jax.vmap(descend(mean, optax.sgd(0.1), "devices"), (None, None, 0), axis_name="devices")
+    learner, _ = update(None, learner, jnp.arange(8.0).reshape(4, 2))
+    np.testing.assert_allclose(learner.extras["mean"], 3.5)
+
+
+def test_what_the_loss_says_of_each_example_comes_back_in_the_order_of_the_batch():
+    learner, batch = Learner.create({"params": PARAMS}, optax.sgd(0.1)), (X, Y, jnp.ones(8))
+    silent, metrics = descend(loss, optax.sgd(0.1))(None, learner, batch)
+    whole, told, seen = descend(said, optax.sgd(0.1))(None, learner, batch)
+    jax.tree.map(np.testing.assert_array_equal, (silent, metrics), (whole, told))
+    np.testing.assert_array_equal(seen["error"], X @ PARAMS["w"] - Y)
+    _, _, in_parts = jax.jit(descend(said, optax.sgd(0.1), microbatches=4))(jax.random.key(0), learner, batch)
+    np.testing.assert_array_equal(in_parts["row"], X)
+    np.testing.assert_allclose(in_parts["error"], seen["error"], rtol=1e-6)

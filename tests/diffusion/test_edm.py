@@ -6,7 +6,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from adl.core import average_params, averaged, jitted
+from adl.core import average_params, jitted
 from adl.diffusion import denoiser, denoising_errors, drop_labels, edm, heun, preconditioner, sample, schedule
 
 KEY = jax.random.key(0)
@@ -69,7 +69,7 @@ def test_learns_the_best_denoiser_of_each_class():
     mixed = (scales**2).mean()
     variances = np.append(scales**2, mixed)  # without a class, the best linear denoiser of the mixture
     expected = (variances / (variances + 1) - c.skip) / (c.out * c.scale)
-    np.testing.assert_allclose(averaged(learner)["slope"], expected, atol=0.05)
+    np.testing.assert_allclose(learner.averaged["params"]["slope"], expected, atol=0.05)
     assert metrics["loss"].count == 256
 
 

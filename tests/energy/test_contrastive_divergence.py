@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from adl.core import BadInput, Learner, Mean, average_params, averaged, jitted, over_devices
+from adl.core import BadInput, Learner, Mean, average_params, jitted, over_devices
 from adl.energy.contrastive_divergence import (
     Points,
     contrast,
@@ -65,7 +65,7 @@ def test_a_gaussian_learns_the_moments_of_the_data(method):
     for key in jax.random.split(KEY, 600):
         state, metrics = alg.step(key, state, DATA)
     learner = state.learner if method == "persistent" else state
-    mean, covariance = moments(averaged(learner))
+    mean, covariance = moments(learner.averaged["params"])
     np.testing.assert_allclose(mean, DATA.mean(0), atol=0.08)
     np.testing.assert_allclose(covariance, np.cov(DATA, rowvar=False), atol=0.12)
     assert abs(float(metrics["contrast"].value)) < 0.2

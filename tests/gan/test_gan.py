@@ -10,7 +10,7 @@ import pytest
 from flax import linen as nn
 from scipy.stats import wasserstein_distance
 
-from adl.core import BadInput, Mean, average_params, averaged, jitted, tree
+from adl.core import BadInput, Mean, average_params, jitted, tree
 from adl.gan import MLPDiscriminator, MLPGenerator, Players, gan, objective, penalty, wgan_gp
 from adl.nn.resnet import BatchNorm
 from adl.nn.spectral import SpectralNorm
@@ -143,7 +143,7 @@ def test_conditional_game_learns_which_class_is_where():
     state = alg.init(KEY, batch)
     for step in range(400):
         state, _ = alg.step(jax.random.fold_in(KEY, step), state, batch)
-    x = model.gen.apply({"params": averaged(state.gen)}, jax.random.normal(KEY, (64, 2)), jnp.asarray(label))[:, 0]
+    x = model.gen.apply(state.gen.averaged, jax.random.normal(KEY, (64, 2)), jnp.asarray(label))[:, 0]
     assert abs(x[label == 0].mean() + 3) < 0.5 and abs(x[label == 1].mean() - 3) < 0.5
 
 

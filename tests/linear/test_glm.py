@@ -11,7 +11,7 @@ from sklearn.linear_model import LogisticRegression, PoissonRegressor
 
 from adl.core import until_still
 from adl.linear import glm
-from adl.linear.softmax import softmax_regression
+from adl.measure.representation import softmax_regression
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

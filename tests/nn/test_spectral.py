@@ -7,6 +7,7 @@ import pytest
 import torch
 from flax import linen as nn
 
+from adl.nn.convolution import Conv
 from adl.nn.spectral import COLLECTION, SpectralNorm
 
 RNG = np.random.default_rng(0)
@@ -26,9 +27,7 @@ def settled(model: nn.Module, x: np.ndarray, steps: int = 200):
     return {"params": params, **extras}
 
 
-@pytest.mark.parametrize(
-    "layer", [nn.Dense(7), nn.Conv(8, (3, 3)), nn.Conv(8, (4, 4), 2)], ids=["dense", "conv", "stride"]
-)
+@pytest.mark.parametrize("layer", [nn.Dense(7), Conv(8, (3, 3)), Conv(8, (4, 4), 2)], ids=["dense", "conv", "stride"])
 def test_kernel_is_divided_by_its_largest_singular_value(layer):
     model = SpectralNorm(layer)
     variables = settled(model, X)

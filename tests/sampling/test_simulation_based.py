@@ -10,8 +10,8 @@ import pytest
 from scipy import stats
 
 from adl.core import trace
-from adl.sampling.calibration import calibration_ranks
 from adl.sampling.hmc import hmc
+from adl.sampling.simulation_based import calibration_ranks
 
 KEY = jax.random.key(0)
 DRAWS = 31  # ranks in 0 ... 31: four to a bin

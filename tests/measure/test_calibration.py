@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from adl.prob.calibration import brier_score, expected_calibration_error, reliability, scores
+from adl.measure.calibration import brier_score, expected_calibration_error, reliability, scores
 
 RNG = np.random.default_rng(0)
 PROBABILITY = RNG.dirichlet(np.full(5, 0.4), size=400).astype("f")

@@ -3,12 +3,23 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.linalg import sqrtm
+from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
-from adl.prob.fidelity import fidelity, mode_coverage, rounded, two_sample_test
+from adl.measure.samples import (
+    fidelity,
+    frechet_distance,
+    mode_coverage,
+    rounded,
+    two_sample_accuracy,
+    two_sample_test,
+)
 
 RNG = np.random.default_rng(0)
 LABEL = np.arange(60) % 3
+X = RNG.normal(size=(40, 3)).astype("f")
+Y = (RNG.normal(size=(40, 3)) + 0.7).astype("f")
 REFERENCE = (RNG.normal(size=(60, 2, 2, 1)) + LABEL[:, None, None, None]).astype("f")
 
 
@@ -73,3 +84,41 @@ def test_mode_coverage_of_the_mixture_itself():
     seen = mode_coverage(samples, modes, radius=0.3, num_needed=900)
     assert float(seen["modes"].value) == 9
     np.testing.assert_allclose(seen["quality"].value, 1 - np.exp(-4.5), atol=0.004)
+
+
+def test_two_sample_accuracy_is_leave_one_out():
+    both, source = np.concatenate([X, Y]), np.repeat([0, 1], 40)
+    expected = cross_val_score(KNeighborsClassifier(1), both, source, cv=LeaveOneOut()).mean()
+    assert 0.5 < expected < 0.95
+    np.testing.assert_allclose(two_sample_accuracy(jnp.asarray(X), jnp.asarray(Y)), expected, rtol=1e-6)
+
+
+def test_two_sample_accuracy_at_its_extremes():
+    x = jnp.asarray(X)
+    assert two_sample_accuracy(x, x + 100) == 1
+    assert two_sample_accuracy(x, x + 1e-3) == 0
+    more = jnp.asarray(RNG.normal(size=(2, 1000, 3)).astype("f"))
+    assert abs(two_sample_accuracy(*more) - 0.5) < 0.05
+
+
+def test_is_the_formula_with_scipy():
+    x = RNG.normal(size=(60, 5)) @ RNG.normal(size=(5, 5))
+    y = RNG.normal(size=(50, 5)) @ RNG.normal(size=(5, 5)) + 0.3
+    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
+    np.testing.assert_allclose(frechet_distance(x.astype("f"), y.astype("f")), expected, rtol=1e-4)
+
+
+def test_shift_and_scale_in_closed_form():
+    x = jnp.asarray(RNG.normal(size=(100, 3)), "float32")
+    spread = jnp.var(x, axis=0, ddof=1).sum()
+    np.testing.assert_allclose(frechet_distance(x, x), 0, atol=1e-4)
+    np.testing.assert_allclose(frechet_distance(x, x + 2), 12, rtol=1e-5)
+    centred = x - x.mean(0, keepdims=True)
+    np.testing.assert_allclose(frechet_distance(centred, 3 * centred), 4 * spread, rtol=1e-4)
+
+
+def test_survives_constant_pixels():
+    x = jnp.asarray(RNG.normal(size=(50, 2)), "float32")
+    padded = [jnp.pad(z, ((0, 0), (0, 2))) for z in (x, 2 * x + 1)]
+    np.testing.assert_allclose(frechet_distance(*padded), frechet_distance(x, 2 * x + 1), rtol=1e-4)

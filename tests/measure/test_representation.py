@@ -12,8 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from adl import data
-from adl.linear.probe import linear_probe
-from adl.linear.softmax import log_odds, softmax_regression
+from adl.measure.representation import linear_probe, log_odds, softmax_regression
 
 KEY = jax.random.key(0)
 TRAIN, TEST = (data.load("digits", split).arrays for split in ("train", "test"))

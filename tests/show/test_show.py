@@ -4,13 +4,14 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from adl.run import plot
+from adl import show
 from adl.run.experiment import Outcome
+from adl.show import images, style
 
 
 def rendered(figure):
     file = io.BytesIO()
-    figure.savefig(file, format="png", dpi=plot.DPI)
+    figure.savefig(file, format="png", dpi=style.DPI)
     file.seek(0)
     return matplotlib.image.imread(file)[..., :3]
 
@@ -20,7 +21,7 @@ def outcome(*values, name="loss"):
 
 
 def test_curve_of_several_seeds_is_their_mean_with_a_band_of_one_standard_error():
-    figure = plot.curves(outcome([1.0, 3.0], [5.0, 5.0], [2.0, 6.0]), {"train": "loss"}, y_label="nats", title="Loss")
+    figure = show.curves({"train": "loss"}, y_label="nats", title="Loss")(outcome([1.0, 3.0], [5.0, 5.0], [2.0, 6.0]))
     (line,), (band,) = figure.axes[0].lines, figure.axes[0].collections
     np.testing.assert_allclose(line.get_xdata(), [0, 10, 20])
     np.testing.assert_allclose(line.get_ydata(), [2, 5, 4])
@@ -35,7 +36,7 @@ def test_sweep_has_a_line_for_each_setting_and_metric(shape):
     values = np.arange(np.prod(shape), dtype=float).reshape(shape)
     history = [{"step": step, "loss": row.tolist(), "error": (-row).tolist()} for step, row in enumerate(values)]
     swept = Outcome(history, {}, ["rate=1", "rate=2", "rate=3"])
-    figure = plot.curves(swept, {"train": "loss", "test": "error"}, y_label="nats", title="Loss")
+    figure = show.curves({"train": "loss", "test": "error"}, y_label="nats", title="Loss")(swept)
     means = values.reshape(2, 3, -1).mean(-1).T
     lines = figure.axes[0].lines
     np.testing.assert_allclose([line.get_ydata() for line in lines], [*means, *-means])
@@ -46,22 +47,22 @@ def test_sweep_has_a_line_for_each_setting_and_metric(shape):
 
 
 def test_run_that_diverged_is_left_out_of_the_mean():
-    figure = plot.curves(outcome([1.0, 3.0], [None, 3.0]), {"train": "loss"}, y_label="nats", title="Loss")
+    figure = show.curves({"train": "loss"}, y_label="nats", title="Loss")(outcome([1.0, 3.0], [None, 3.0]))
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [2, 3])
     rendered(figure)
 
 
 def test_curve_that_was_never_measured_is_an_error():
     with pytest.raises(KeyError, match="test/loss"):
-        plot.curves(outcome(1.0), {"test": "test/loss"}, y_label="nats", title="Loss")
+        show.curves({"test": "test/loss"}, y_label="nats", title="Loss")(outcome(1.0))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_every_pixel_of_a_grid_is_a_square_of_equal_dots(channels):
-    images = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 5, channels)) / 255
-    picture = rendered(plot.image_grid(images, row_labels="ab", col_labels=range(3), x_label="class", title="Grid"))
-    scale = round(plot.CELL / 7)
-    expected = plot._mosaic(images, scale, 4)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 5, channels)) / 255
+    picture = rendered(show.image_grid(pictures, row_labels="ab", col_labels=range(3), x_label="class", title="Grid"))
+    scale = round(images.CELL / 7)
+    expected = images._mosaic(pictures, scale, 4)
     flat = np.isclose(picture, expected[0, 0], atol=1 / 255).all(-1)
     starts = [
         (y, x)
@@ -71,12 +72,12 @@ def test_every_pixel_of_a_grid_is_a_square_of_equal_dots(channels):
     ]
     assert len(starts) == 1
     image = picture[starts[0][0] :, starts[0][1] :][: 7 * scale : scale, : 5 * scale : scale]
-    np.testing.assert_allclose(image, np.broadcast_to(images[0, 0], (7, 5, 3)), atol=1.5 / 255)
+    np.testing.assert_allclose(image, np.broadcast_to(pictures[0, 0], (7, 5, 3)), atol=1.5 / 255)
 
 
 def test_text_of_a_grid_is_within_the_figure():
     images = np.zeros((1, 1, 8, 8, 1))
-    figure = plot.image_grid(images, row_labels=["a long label"], y_label="rows", title="A title that is far wider")
+    figure = show.image_grid(images, row_labels=["a long label"], y_label="rows", title="A title that is far wider")
     picture = rendered(figure)
     edge = np.concatenate([picture[:3].ravel(), picture[-3:].ravel(), picture[:, :3].ravel(), picture[:, -3:].ravel()])
     assert (edge == 1).all()
@@ -85,22 +86,23 @@ def test_text_of_a_grid_is_within_the_figure():
 @pytest.mark.parametrize("shape", [(3, 8, 8, 1), (1, 3, 8, 8, 2)])
 def test_grid_of_another_shape_is_an_error(shape):
     with pytest.raises(ValueError, match="must be"):
-        plot.image_grid(np.zeros(shape))
+        show.image_grid(np.zeros(shape))
 
 
 def test_grid_with_missing_labels_is_an_error():
     with pytest.raises(ValueError, match="2 column labels for 3"):
-        plot.image_grid(np.zeros((1, 3, 8, 8, 1)), col_labels="ab")
+        show.image_grid(np.zeros((1, 3, 8, 8, 1)), col_labels="ab")
 
 
 def test_panel_keeps_rows_and_columns():
-    figure, axes = plot.panel(2, 3)
-    assert axes.shape == (2, 3) and plot.panel()[1].shape == (1, 1)
+    figure, axes = show.panel(2, 3)
+    assert axes.shape == (2, 3) and show.panel()[1].shape == (1, 1)
     np.testing.assert_allclose(figure.get_size_inches(), (3 * 3.2, 2 * 2.6))
 
 
 def test_references_are_lines_with_their_names():
-    figure = plot.curves(outcome(1.0, 3.0), {"a": "loss"}, y_label="nats", title="Loss", references={"theirs": 2.0})
+    draw = show.curves({"a": "loss"}, y_label="nats", title="Loss", references={"theirs": 2.0})
+    figure = draw(outcome(1.0, 3.0))
     ax = figure.axes[0]
     np.testing.assert_allclose(ax.lines[1].get_ydata(), [2, 2])
     assert [text.get_text() for text in ax.texts] == ["theirs"]
@@ -111,7 +113,7 @@ def test_embedding_is_the_plane_of_most_variance():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(200, 5)) * [0.1, 7, 0.1, 3, 0.1] + 4
     label = rng.integers(0, 3, 200)
-    ax = plot.embedding(points, label, title="T").axes[0]
+    ax = show.embedding(points, label, title="T").axes[0]
     plane = np.concatenate([scatter.get_offsets() for scatter in ax.collections])
     from sklearn.decomposition import PCA
 
@@ -122,7 +124,7 @@ def test_embedding_is_the_plane_of_most_variance():
 
 def test_heat_map_has_a_cell_for_each_entry():
     counts = np.array([[0, 5, 1], [2, 0, 0]])
-    figure = plot.heat_map(counts, x_label="x", y_label="y", title="T", bar_label="number", col_labels=[7, 8, 9])
+    figure = show.heat_map(counts, x_label="x", y_label="y", title="T", bar_label="number", col_labels=[7, 8, 9])
     ax = figure.axes[0]
     np.testing.assert_array_equal(ax.images[0].get_array(), counts)
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["7", "8", "9"] and ax.images[0].get_clim() == (0, 5)
@@ -130,8 +132,27 @@ def test_heat_map_has_a_cell_for_each_entry():
 
 def test_attention_has_a_panel_for_each_head_of_each_layer():
     weights = np.random.default_rng(0).random((2, 3, 4, 4))
-    figure = plot.attention(weights, ["a", "b", "the", "."])
+    figure = show.attention(weights, ["a", "b", "the", "."])
     for (layer, head), ax in zip(np.ndindex(2, 3), figure.axes, strict=False):
         np.testing.assert_array_equal(ax.images[0].get_array(), weights[layer, head])
         assert [tick.get_text() for tick in ax.get_yticklabels()] == ["a", "b", "the", "."]
         assert ax.get_xticklabels()[0].get_rotation() == 90  # a name is longer than a character
+
+
+def test_text_that_is_put_into_a_panel_later_has_the_sizes_of_the_style():
+    def draw(outcome):
+        figure, axes = show.panel()
+        axes[0, 0].plot([0, 1], label="a line")
+        axes[0, 0].legend()
+        axes[0, 0].set_title("Title")
+        return figure
+
+    ax = show.figures(a=draw)["a"](outcome(1.0)).axes[0]
+    assert ax.get_legend().get_texts()[0].get_fontsize() == style.STYLE["legend.fontsize"]
+    assert ax.title.get_fontsize() == style.STYLE["axes.titlesize"]
+
+
+def test_figure_of_arrays_takes_them_by_name():
+    draw = show.of(show.heat_map, "counts/seen", x_label="x", y_label="y", title="T", bar_label="number")
+    ax = draw(Outcome([], {"counts/seen": np.eye(3)})).axes[0]
+    np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(3))

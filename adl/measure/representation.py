@@ -1,0 +1,132 @@
+"""Representations: how much of the classes a frozen one makes linearly readable.
+
+The linear probe is multinomial logistic regression, the linear classifier of greatest likelihood:
+
+    p(k | x) = softmax(W^T x + b)_k,   minimise   mean_n -log p(label_n | x_n) + l2 / 2 |W|^2
+
+The objective is convex, so that the fit has one answer: no seed, no learning rate, no stopping by a test set.
+Source: Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import chex
+import jax.numpy as jnp
+import optax
+from jax import lax
+from jax.tree_util import Partial
+
+from adl import data
+from adl.core import Key, Mean, Probe, State, full_pass, tree
+from adl.core.types import Array
+
+Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
+NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
+TOLERANCE = 1e-6  # Euclidean norm of the gradient, in nats, at which a fit has converged
+
+
+def linear_probe(
+    represent: Represent,
+    train: data.Split,
+    test: data.Split,
+    *,
+    num_classes: int,
+    l2: float | None = None,
+    references: Mapping[str, Represent] = {},
+) -> Probe:
+    """Probe: softmax regression on the features of one split, tested on those of another.
+
+    Features are standardised by their means and deviations on the training split; the fit is convex, and has no luck.
+
+    Args:
+      represent: the features.
+      train: "image" and "label", all of which are fitted.
+      test: "image" and "label", all of which are tested.
+      num_classes: K >= 2.
+      l2: > 0, as in `softmax_regression`; None: 1 / N, which is C = 1 in scikit-learn.
+      references: other features, to compare with.
+    Returns:
+      `probe(key, state)`: `accuracy` on the test split; that of each reference, by its name, and the `margin` over the
+      best of them where there are any; and the test split's `features` `[M, D]`, as they came.
+    Source: Alain & Bengio 2016, arXiv:1610.01644.
+    """
+    l2 = 1 / len(train) if l2 is None else l2
+
+    def features(represent, key, state, batches, num_examples):
+        def measure(_, state, batch):  # of one key throughout: a reference may be a random network, but it is one
+            return {"features": represent(key, state, batch["image"])}
+
+        return full_pass(measure, batches, num_examples)(key, state)["features"]
+
+    def accuracy(represent, key, state, columns):
+        (seen, label), (held_out, wanted) = columns
+        x, shown = (
+            features(represent, key, state, seen, len(train)),
+            features(represent, key, state, held_out, len(test)),
+        )
+        mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
+        x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown))
+        weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
+        return (log_odds(weights, y).argmax(-1) == wanted).astype(jnp.float32), shown
+
+    def probe(columns, key, state):
+        correct, shown = accuracy(represent, key, state, columns)
+        others = {name: accuracy(other, key, state, columns)[0] for name, other in references.items()}
+        means = {name: Mean.of(values) for name, values in {"accuracy": correct, **others}.items()}
+        if others:
+            best = jnp.stack([values.mean() for values in others.values()]).max()
+            means["margin"] = Mean.of(correct - best)
+        return {**means, "features": shown}
+
+    columns = [(data.padded(split.require("image"), 500), split.arrays["label"]) for split in (train, test)]
+    return Partial(probe, columns)
+
+
+class Weights(NamedTuple):
+    """A linear map to log-odds."""
+
+    kernel: Array  # [D, K]
+    bias: Array  # [K]
+
+
+def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -> Weights:
+    """The weights of the least penalised loss, by L-BFGS from zero until the gradient's norm is below `TOLERANCE`.
+
+    The bias is not penalised. With `l2 = 1 / (C N)` it is scikit-learn's `LogisticRegression(C=C)`.
+
+    Args:
+      x: `[N, D]` features, best standardised: the penalty depends on their scale, and so does the number of steps.
+      label: `[N]` integers in 0 ... K - 1.
+      num_classes: K >= 2.
+      l2: > 0, in nats; at 0 separable classes have no finite answer.
+    """
+    chex.assert_rank([x, label], [2, 1])
+    chex.assert_equal_shape_prefix([x, label], 1)
+
+    def loss(weights):
+        losses = optax.softmax_cross_entropy_with_integer_labels(log_odds(weights, x), label)
+        return losses.mean() + l2 / 2 * jnp.square(weights.kernel).sum()
+
+    solver = optax.lbfgs()
+    value_and_grad = optax.value_and_grad_from_state(loss)
+
+    def unfinished(carry):
+        step, _, _, size = carry
+        return (step < NUM_STEPS) & (size > TOLERANCE)
+
+    def move(carry):
+        step, weights, state, _ = carry
+        value, grad = value_and_grad(weights, state=state)
+        updates, state = solver.update(grad, state, weights, value=value, grad=grad, value_fn=loss)
+        return step + 1, optax.apply_updates(weights, updates), state, tree.norm(optax.tree.get(state, "grad"))
+
+    zero = Weights(jnp.zeros((x.shape[1], num_classes)), jnp.zeros(num_classes))
+    return lax.while_loop(unfinished, move, (0, zero, solver.init(zero), jnp.inf))[1]
+
+
+def log_odds(weights: Weights, x: Array) -> Array:
+    """Unnormalised log-probabilities `[..., K]` of the classes of `x [..., D]`."""
+    return jnp.matmul(x, weights.kernel, precision=lax.Precision.HIGHEST) + jnp.expand_dims(
+        weights.bias, tuple(range(x.ndim - 1))
+    )

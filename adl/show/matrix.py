@@ -1,0 +1,83 @@
+"""Matrices as shades: counts, who answers for whom, where attention looks."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from adl.show.style import panel, styled
+
+
+@styled
+def heat_map(
+    counts: np.ndarray,
+    *,
+    x_label: str,
+    y_label: str,
+    title: str,
+    bar_label: str,
+    col_labels: Sequence[object] | None = None,
+) -> Figure:
+    """A matrix as shades of blue, from 0 to its largest entry.
+
+    Args:
+      counts: `[R, C]`, >= 0.
+      x_label: what the columns are.
+      y_label: what the rows are, counted from 0.
+      title: of the figure.
+      bar_label: quantity and unit of the entries.
+      col_labels: C labels; None counts them from 0.
+    """
+    rows, cols = counts.shape
+    figure, axes = panel(size=(1.6 + 0.3 * min(cols, 30), 0.9 + 0.3 * rows))
+    ax = axes[0, 0]
+    image = ax.imshow(counts, cmap="Blues", vmin=0, aspect="auto" if cols > 30 else "equal")
+    ax.set_xticks(range(cols), range(cols) if col_labels is None else col_labels)
+    ax.set_yticks(range(rows))
+    ax.tick_params(length=0)
+    ax.set(xlabel=x_label, ylabel=y_label, title=title)
+    figure.colorbar(image, ax=axes, shrink=0.8, label=bar_label).ax.tick_params(labelsize=8)
+    return figure
+
+
+@styled
+def responsibilities(r: np.ndarray, label: np.ndarray) -> Figure:
+    """How much of each class each component of a mixture answers for, components beside the class that they serve most.
+
+    Args:
+      r: `[N, K]` p(component | example).
+      label: `[N]` integers >= 0.
+    """
+    share = np.stack([r[label == k].mean(0) for k in range(label.max() + 1)])
+    order = np.lexsort((-share.max(0), share.argmax(0)))
+    return heat_map(
+        share[:, order],
+        x_label="component",
+        y_label="class",
+        title="Who answers for whom",
+        bar_label="mean responsibility, test",
+        col_labels=order if len(order) <= 30 else [""] * len(order),
+    )
+
+
+@styled
+def attention(weights: np.ndarray, names: Sequence[str]) -> Figure:
+    """Where each head of each layer looks.
+
+    Args:
+      weights: `[layers, H, T, T]` in [0, 1], of the token in each column for the one in each row.
+      names: T tokens, as text.
+    """
+    num_layers, num_heads, length = weights.shape[:3]
+    figure, axes = panel(num_layers, num_heads, size=(2.0, 2.1))
+    rotation = 0 if len(max(names, key=len)) == 1 else 90
+    for (layer, head), ax in np.ndenumerate(axes):
+        image = ax.imshow(weights[layer, head], cmap="Blues", vmin=0, vmax=1)
+        ax.set_xticks(range(length), names, fontsize=4.5, family="monospace", rotation=rotation)
+        ax.set_yticks(range(length), names, fontsize=4.5, family="monospace")
+        ax.tick_params(length=0, pad=1)
+        ax.set_title(f"layer {layer + 1}, head {head + 1}", fontsize=8)
+    figure.supxlabel("token that is seen", fontsize=9)
+    figure.supylabel("token that asks", fontsize=9)
+    figure.colorbar(image, ax=axes, shrink=0.5, label="weight").ax.tick_params(labelsize=8)
+    return figure
