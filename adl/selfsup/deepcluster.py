@@ -11,13 +11,15 @@ Sources: Caron et al. 2018, arXiv:1807.05520; the second version, Caron et al. 2
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
-from adl.core import Algorithm, Learner, Mean, alternate, descend, gathered
+from adl.core import Algorithm, Learner, Mean, alternate, descend, forward, gathered
 from adl.measure.clustering import contingency, normalized_mutual_information
 from adl.prob.clusters import members, moved, nearest, plus_plus
+from adl.prob.labels import cross_entropy, is_correct
 from adl.selfsup.embedder import Embedder, View, unit
 
 
@@ -90,11 +92,11 @@ def deepcluster(
         return state._replace(centres=centres, label=label), metrics
 
     def loss(key, params, extras, batch, centres, label, weight):
-        x = view(key, encode(batch["image"]))
-        projection, extras = embedder.apply({"params": params, **extras}, x, mutable=list(extras))
+        view_key, dropout_key = jax.random.split(key)
+        x = view(view_key, encode(batch["image"]))
+        projection, extras = forward(embedder, dropout_key, params, extras, x)
         logits = jnp.matmul(unit(projection), centres.T) / temperature
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, label)
-        correct = (logits.argmax(-1) == label).astype(jnp.float32)
+        losses, correct = cross_entropy(logits, label), is_correct(logits, label)
         return {"loss": Mean.of(losses, weight), "accuracy": Mean.of(correct, weight)}, extras
 
     update = descend(loss, tx, axis)
