@@ -3,7 +3,7 @@
 import functools
 import operator
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from adl.core import BadInput, PyTree, SharedBatches
 from adl.data.split import Split, StoredSplit, read_only
 
 AHEAD = 16  # batches read ahead, at most; each has a thread
+SHARES = 64  # devices among which a batch of all examples divides
 
 
 class SplitBatches(SharedBatches):
@@ -146,8 +147,8 @@ def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches
 class WholeBatches(SharedBatches):
     """`batches[step]`: all examples, the same at every step."""
 
-    def __init__(self, split: Split):
-        self.split = split
+    def __init__(self, batch: Mapping[str, np.ndarray]):
+        self.batch = {name: read_only(array) for name, array in batch.items()}
 
     def share(self, index: int, count: int) -> "WholeBatches":
         """The same batch, of which this process holds the index-th of `count` parts.
@@ -155,28 +156,32 @@ class WholeBatches(SharedBatches):
         Raises:
           BadInput: if it does not divide by `count`.
         """
-        size = len(self.split)
+        size = len(next(iter(self.batch.values())))
         if size % count:
             raise BadInput(f"a batch of all {size} examples does not divide by {count}, the number of shares")
         part = slice(index * size // count, (index + 1) * size // count)
-        return WholeBatches(Split({name: array[part] for name, array in self.split.arrays.items()}, self.split.info))
+        return WholeBatches({name: array[part] for name, array in self.batch.items()})
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         counted(step)
-        return dict(self.split.arrays)
+        return dict(self.batch)
 
 
-def whole(split: Split, multiple: int = 64) -> WholeBatches:
-    """All examples as one batch, the same at every step: exact EM, normal equations, Newton's steps.
+def whole(split: Split, multiple: int = SHARES, *, seed: int = 0) -> WholeBatches:
+    """All examples as one batch, the same at every step: for exact EM, normal equations, Newton's steps.
+
+    They are shuffled once, so that each device's share is like any other's.
 
     Args:
       split: N examples; a stored one is read into memory.
-      multiple: >= 1, as in `filled`: among so many devices, or a divisor of it, the batch divides.
+      multiple: as in `filled`.
+      seed: >= 0, of the order alone.
 
     Returns:
       Batches of the columns and "mask", as in `filled`.
     """
-    return WholeBatches(filled(split, multiple))
+    full = filled(split, multiple)
+    return WholeBatches(shuffled(full, len(full), seed=seed)[0])
 
 
 class AlternatingBatches(SharedBatches):
@@ -228,12 +233,12 @@ def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
     return {name: array.reshape(-1, size, *array.shape[1:]) for name, array in filled(split, size).arrays.items()}
 
 
-def filled(split: Split, multiple: int) -> Split:
+def filled(split: Split, multiple: int = SHARES) -> Split:
     """A split with zeros beyond its end, so that as one batch it divides among devices.
 
     Args:
       split: N examples; a stored one is read into memory.
-      multiple: of which the length becomes the next one, >= 1.
+      multiple: of which the length becomes the next one, >= 1: among so many devices, or a divisor of it, it divides.
 
     Returns:
       The columns of the split, and "mask" float32: 1 for examples, 0 for padding; one that it has goes on with zeros.

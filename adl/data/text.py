@@ -127,7 +127,7 @@ def windows(tokens: np.ndarray, length: int, *, start: int, stride: int = 0) -> 
       stride: 1 ... T; 0: T, windows that do not overlap.
 
     Returns:
-      "token" `[W, T + 1]` and "weight" `[W, T]` float32: 1 where the following token is predicted, 0 elsewhere.
+      "token" `[W, T + 1]` and "mask" `[W, T]` float32: 1 where the following token is predicted, 0 elsewhere.
 
     Raises:
       BadInput: if the stride is not within its range.
@@ -140,7 +140,7 @@ def windows(tokens: np.ndarray, length: int, *, start: int, stride: int = 0) -> 
     predicted = begins + np.arange(length)  # places in `tokens`
     is_new = (predicted >= begins + length - stride) | (begins == 0)
     token = row[np.minimum(begins + np.arange(length + 1), len(tokens))]
-    return Split({"token": token, "weight": (is_new & (predicted < len(tokens))).astype(np.float32)})
+    return Split({"token": token, "mask": (is_new & (predicted < len(tokens))).astype(np.float32)})
 
 
 def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start: int) -> dict[str, np.ndarray]:
@@ -156,7 +156,7 @@ def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start:
       start: the token that stands before the text.
 
     Returns:
-      "token" `[W, B, T + 1]` and "weight" `[W, B, T]`, as in `windows`.
+      "token" `[W, B, T + 1]` and "mask" `[W, B, T]`, as in `windows`.
     """
     num_pieces = -(-len(tokens) // (batch_size * length))
     cut = filled(windows(tokens, length, start=start), num_pieces * batch_size).arrays
@@ -164,4 +164,4 @@ def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start:
     def arranged(array: np.ndarray) -> np.ndarray:
         return array.reshape(batch_size, num_pieces, *array.shape[1:]).swapaxes(0, 1)
 
-    return {name: arranged(cut[name]) for name in ("token", "weight")}
+    return {name: arranged(cut[name]) for name in ("token", "mask")}

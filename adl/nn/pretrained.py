@@ -1,6 +1,6 @@
 """Models from checkpoints of Hugging Face's names: GPT-2, BERT and T5, as published or trained elsewhere.
 
-    from adl.data.checkpoint import weights
+    from adl.data.safetensors import weights
     model, params, unused = pretrained.load(*weights("folder/of/gpt2"))
     logits = model.apply({"params": params}, token)
 

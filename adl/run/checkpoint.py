@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -225,7 +226,7 @@ def _is_key(leaf: Any) -> bool:
 def _divided(state: PyTree, leave_out: frozenset[str]) -> tuple[PyTree, dict[str, Array], dict[str, Array]]:
     """The state with nothing in the places of some leaves, and these by path: those in use, and those made anew."""
     rebuildable = {
-        (*path, jax.tree_util.GetAttrKey("value")): bool(np.all(node.is_initial))
+        (*path, jax.tree_util.GetAttrKey("value")): bool(jnp.all(node.is_initial))
         for path, node in jax.tree.leaves_with_path(state, is_leaf=lambda node: isinstance(node, Rebuildable))
         if isinstance(node, Rebuildable)
     }

@@ -80,7 +80,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solve
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """A denoiser of the data set's pictures, and what a sampler makes of it."""
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     reference = train.take(np.arange(min(cfg.num_samples, len(train))))
     shape = reference["image"].shape[1:]
     widths = channels(cfg.width, shape[0])

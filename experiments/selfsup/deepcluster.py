@@ -103,10 +103,8 @@ SMOKE = {
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """DeepCluster on pictures; its clusters against the classes, and the linear probe of its features."""
-    train, test = (
-        data.load(cfg.dataset, split, cfg.data_dir).require("image", "label")
-        for split in (cfg.train_split, cfg.test_split)
-    )
+    parts = (cfg.train_split, cfg.test_split)
+    train, test = data.splits(cfg.dataset, "image", "label", of=parts, data_dir=cfg.data_dir)
     pictures = train.require("image").numbered()
     batches = data.shuffled(pictures, cfg.batch_size)
     num_looks, epoch = -(-len(train) // cfg.batch_size), max(round(batches.steps_per_epoch), 1)

@@ -183,8 +183,11 @@ def test_filled_is_the_split_and_zeros(multiple):
 def test_the_whole_is_one_batch_at_every_step(split):
     batches = whole(split, 8)
     for step in (0, 7):
-        np.testing.assert_array_equal(batches[step]["x"][batches[step]["mask"] > 0], np.arange(N))
+        np.testing.assert_array_equal(np.sort(batches[step]["x"][batches[step]["mask"] > 0]), np.arange(N))
+        np.testing.assert_array_equal(batches[step]["y"][:, 0], batches[step]["x"])
+        np.testing.assert_array_equal(batches[step]["x"], batches[0]["x"])
         assert len(batches[step]["y"]) == 24 and batches[step]["mask"].sum() == N
+    assert (np.diff(batches[0]["x"]) < 0).any(), "shuffled, so that shares are alike"
     shares = [batches.share(index, 4)[3] for index in range(4)]
     for name, want in batches[3].items():
         np.testing.assert_array_equal(np.concatenate([share[name] for share in shares]), want)
