@@ -2,7 +2,7 @@
 
 from adl.data import image, text, tokens, toys, views
 from adl.data.batches import Batches, filled, padded, shuffled, streamed
-from adl.data.source import load
+from adl.data.source import load, splits
 from adl.data.split import Split, StoredSplit
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "load",
     "padded",
     "shuffled",
+    "splits",
     "streamed",
     "text",
     "tokens",
