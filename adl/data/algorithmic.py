@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.batches import _checked, _counted
+from adl.data.batches import checked, counted
 from adl.data.split import Split
 
 ALPHABET = "0123456789+-*=."  # token i is its character i
@@ -106,11 +106,11 @@ class Questions:
 
     def __init__(self, task: str, batch_size: int, length: int, *, seed: int = 0):
         self.task, self.length = _known(task), length
-        self.batch_size, self.seed = _checked(batch_size, seed)
+        self.batch_size, self.seed = checked(batch_size, seed)
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         """{"token": `[B, T + 1]` int32, "weight": `[B, T]` float32: 1 where an answer's token follows}."""
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, _counted(step)]))
+        generator = np.random.Generator(np.random.Philox(key=[self.seed, counted(step)]))
         lengths = generator.integers(1, self.length + 1, size=self.batch_size)
         counts = np.bincount(lengths, minlength=self.length + 1)
         asked = {n: drawn(self.task, generator, counts[n], n, "train") for n in range(1, self.length + 1)}

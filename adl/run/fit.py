@@ -76,7 +76,7 @@ class _Run:
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
         processes.from_first("damage", lambda: say(set_aside_damaged(folder / "checkpoints")))
-        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best)
+        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
@@ -101,7 +101,8 @@ class _Run:
 
     def train(self, signals: "_Signals") -> None:
         config, previous = self.config, self.step
-        clock = _Clock()
+        segment, clock = self.program.segment, _Clock()
+        checkpoint_every = -(-config.checkpoint_every // segment) * segment
         while True:
             last = self.step == config.num_steps
 
@@ -110,21 +111,25 @@ class _Run:
 
             stopped = signals.reached()
             if self.step != self.resumed:
-                if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or stopped:
+                if due(config.log_every) or due(config.eval_every) or due(checkpoint_every) or stopped:
                     row = self.write_row(probe=due(config.eval_every))
-                if (due(config.checkpoint_every) and self.step > 0) or stopped:
+                if (due(checkpoint_every) and self.step > 0) or (stopped and self.step % segment == 0):
                     self.save(row)
             if stopped:
                 self.checkpoints.wait()
                 self.records.finish(self.step)
+                saved = self.checkpoints.latest() or 0
+                where = (
+                    "saved" if saved == self.step else f"where no world begins; the last that did is at step {saved}"
+                )
                 raise signals.interruption(
-                    f"stopped at step {self.step}, saved; the same command resumes {self.folder}"
+                    f"stopped at step {self.step}, {where}; the same command resumes {self.folder}"
                 )
             if last:
                 break
             n = min(config.steps_per_call, config.num_steps - self.step)
             started = time.perf_counter()
-            batch = self.program.batch(self.step, n)
+            batch = self.program.batch(self.step, n, self.state)
             waited = time.perf_counter() - started
             key = step_keys(self.step_root, self.step, n if n > 1 else None)
             self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
@@ -146,9 +151,14 @@ class _Run:
                 row |= self.look(name, looked)
             self.require_known_best(row)
         if row:
-            self.records.write(self.step, row)
+            self.records.write(self.step, row | self.anew(row))
             self.require_finite(self.step, {k: v for k, v in row.items() if not k.startswith("train/")})
         return row
+
+    def anew(self, row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Of a run that was resumed without parts of its state: the step at which these began anew."""
+        shape = np.shape(next(iter(row.values())))
+        return {f"anew/{name}": np.full(shape, self.resumed) for name in self.config.leave_out if self.resumed}
 
     def require_known_best(self, row: Mapping[str, np.ndarray]) -> None:
         """Refuses a metric of `--best` that no probe measures; the default may be absent."""
@@ -213,7 +223,7 @@ class _Run:
             for name, looked in self.probes.items():
                 self.look(name, looked)
         if row and not set(row) <= set().union(*(r for r in self.records.history if r["step"] == self.step)):
-            self.records.write(self.step, row)
+            self.records.write(self.step, row | self.anew(row))
         if not self.is_first:
             return
         outcome = self.outcome()

@@ -22,10 +22,11 @@ import optax
 from matplotlib.figure import Figure
 
 from adl import data, run, show
+from adl.core import teacher
 from adl.measure.representation import linear_probe
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.selfsup.byol import byol, cosine_decay, embedding
+from adl.selfsup.byol import byol, embedding
 from adl.selfsup.embedder import learned, perceptron, pixels, untrained
 
 SHOWN = 12  # pictures whose views are drawn
@@ -100,7 +101,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         predictor,
         optax.adamw(lambda step: cfg.learning_rate * shape(step), weight_decay=cfg.weight_decay),
         view=view,
-        decay=cosine_decay(cfg.teacher_decay, cfg.num_steps),
+        decay=teacher.cosine(cfg.teacher_decay, cfg.num_steps),
         encode=data.image.unit,
         axis=axis,
     )
