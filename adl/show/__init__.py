@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.curves import curves
+from adl.show.energies import descent, energies
 from adl.show.game import players
 from adl.show.images import image_grid
 from adl.show.matrix import attention, heat_map, responsibilities
@@ -16,7 +17,9 @@ __all__ = [
     "classes",
     "curves",
     "denoising",
+    "descent",
     "embedding",
+    "energies",
     "fidelity",
     "figures",
     "guidance",
