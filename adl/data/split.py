@@ -49,6 +49,10 @@ class Split:
         """Columns `[B, ...]` of the rows `[B]`, the caller's own."""
         return {name: array.take(rows, axis=0) for name, array in self.arrays.items()}
 
+    def first(self, n: int) -> "Split":
+        """The first n examples, in memory; all, where there are no more."""
+        return Split(self.take(np.arange(min(n, len(self)))), self.info)
+
     def require(self, *names: str) -> "Split":
         """The same examples with the named columns only, each known to hold what the glossary says of it.
 

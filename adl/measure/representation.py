@@ -21,6 +21,7 @@ from adl import data
 from adl.core import Key, Mean, Probe, State, full_pass, tree
 from adl.core.types import Array
 from adl.prob.labels import cross_entropy
+from adl.prob.product import matmul
 
 Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
 NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
@@ -128,6 +129,4 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
 
 def log_odds(weights: Weights, x: Array) -> Array:
     """Unnormalised log-probabilities `[..., K]` of the classes of `x [..., D]`."""
-    return jnp.matmul(x, weights.kernel, precision=lax.Precision.HIGHEST) + jnp.expand_dims(
-        weights.bias, tuple(range(x.ndim - 1))
-    )
+    return matmul(x, weights.kernel) + jnp.expand_dims(weights.bias, tuple(range(x.ndim - 1)))

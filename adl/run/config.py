@@ -97,12 +97,22 @@ class Optimised:
     learning_rate: Positive = 1e-3  # of Adam, the highest
     weight_decay: NonNegative = 0.0  # of AdamW, times the learning rate
 
+    @property
+    def adam(self) -> dict[str, float]:
+        """The fields, as `core.optimizer.adam` takes them."""
+        return {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+
 
 @dataclass(frozen=True)
 class Averaged(Optimised):
     """The same, where a moving average of the parameters is what is looked at."""
 
     ema: Rate = 0.999  # decay of the parameters' average
+
+    @property
+    def adam(self) -> dict[str, float]:
+        """The fields, as `core.optimizer.adam` takes them."""
+        return {**super().adam, "average": self.ema}
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,7 @@
 """The loop. Its order is fixed: probe, save, next batch, step."""
 
 import contextlib
-import itertools
 import json
-import os
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,20 +17,11 @@ from adl.run.config import Config, grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
 from adl.run.record import Onlooker, Records, byte_size, console, sweep_table
-
-RESTART = 75  # exit code after SIGTERM and a checkpoint: "try again" (EX_TEMPFAIL), which a launcher does
+from adl.run.signals import Signals
 
 
 class RunFailed(RuntimeError):
     """The run cannot go on; the message is one line."""
-
-
-class Interrupted(Exception):
-    """A signal stopped the run, after a checkpoint."""
-
-    def __init__(self, message: str, exit_code: int):
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 def fit(program: Program, folder: Path, name: str) -> Outcome:
@@ -52,7 +40,7 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
       Interrupted: after SIGTERM or Ctrl-C.
     """
     run = _Run(program, folder, name)
-    with _Signals() as signals, contextlib.closing(run.records):
+    with Signals() as signals, contextlib.closing(run.records):
         try:
             run.train(signals)
             run.conclude()
@@ -99,7 +87,7 @@ class _Run:
     def _initial(self) -> PyTree:
         return self.program.algorithm().init(self.init_key, self.program.batch(0))
 
-    def train(self, signals: "_Signals") -> None:
+    def train(self, signals: Signals) -> None:
         config, previous = self.config, self.step
         segment, clock = self.program.segment, _Clock()
         checkpoint_every = -(-config.checkpoint_every // segment) * segment
@@ -268,40 +256,6 @@ class _Clock:
             highlight=False,
             soft_wrap=True,
         )
-
-
-class _Signals:
-    """SIGTERM and Ctrl-C, noted for the loop to finish its step; a second one acts at once.
-
-    Of many processes any may be told to stop: JAX takes its SIGTERM, and has all of them stop at the same step.
-    """
-
-    def __enter__(self) -> "_Signals":
-        self.caught: int | None = None
-        self._asked = itertools.count()
-        handlers = {signal.SIGTERM: self._note, signal.SIGINT: self._note}
-        if processes.count() > 1:
-            handlers = {signal.SIGINT: lambda *_: os.kill(os.getpid(), signal.SIGTERM)}
-        self._old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-    def reached(self) -> bool:
-        """Whether to stop here; every process asks before each step."""
-        if processes.count() > 1 and processes.preempted(next(self._asked)):
-            self.caught = signal.SIGTERM
-        return self.caught is not None
-
-    def _note(self, number: int, _: Any) -> None:
-        if self.caught is not None:
-            raise Interrupted("stopped at once; the same command resumes from the last checkpoint", 128 + number)
-        self.caught = number
-
-    def interruption(self, message: str) -> Interrupted:
-        return Interrupted(message, RESTART if self.caught == signal.SIGTERM else 128 + self.caught)
 
 
 def _value(mean: Mean) -> np.ndarray:

@@ -28,6 +28,7 @@ from adl.core import Mean, repeated, until_still
 from adl.linear import generative, glm
 from adl.linear.perceptron import perceptron
 from adl.measure import calibration, roc
+from adl.prob.product import matmul
 
 PASSES = 20  # of the perceptron over the data, which need not be separable
 REG = 1e-6  # added to the variances of Gaussian classes
@@ -207,7 +208,7 @@ def penalties(dim: int, penalty: float) -> Array:
 
 def log_probabilities(link: glm.Link, weights: Array, x: Array) -> Array:
     """`[N, K]` of the classes of rows `[N, D + 1]`."""
-    eta = jnp.matmul(x, weights, precision="highest")
+    eta = matmul(x, weights)
     return jax.nn.log_softmax(jnp.concatenate([jnp.zeros_like(eta), eta], 1) if link.num_outputs == 1 else eta)
 
 

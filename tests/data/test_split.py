@@ -33,6 +33,8 @@ def test_memory_and_disk_answer_alike(split):
         np.testing.assert_array_equal(got, ARRAYS[name][rows])
     for name, got in split.arrays.items():
         np.testing.assert_array_equal(got, ARRAYS[name])
+    for n, there in ((3, 3), (20, 13)):
+        np.testing.assert_array_equal(split.first(n).arrays["image"], ARRAYS["image"][:there])
     only = split.require("label")
     assert list(only.take(rows)) == ["label"] == list(only.arrays)
     with pytest.raises(BadInput, match=r"data set has no mask, but image, label; this experiment wants image, mask$"):
