@@ -1,7 +1,7 @@
 """Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow."""
 
-from adl.data import image, text, tokens, toys, views
-from adl.data.batches import Batches, filled, padded, shuffled, streamed
+from adl.data import curves, image, tables, text, tokens, toys, views
+from adl.data.batches import Batches, filled, once, padded, shuffled, streamed
 from adl.data.source import load
 from adl.data.split import Split, StoredSplit
 
@@ -9,12 +9,15 @@ __all__ = [
     "Batches",
     "Split",
     "StoredSplit",
+    "curves",
     "filled",
     "image",
     "load",
+    "once",
     "padded",
     "shuffled",
     "streamed",
+    "tables",
     "text",
     "tokens",
     "toys",

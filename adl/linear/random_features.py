@@ -76,3 +76,17 @@ def hidden_layer(
         return activation(jnp.matmul(x, weights, precision=lax.Precision.HIGHEST) + bias) / jnp.sqrt(num_units)
 
     return features
+
+
+def kernel_error(units: Array, kernel: Array, width: int) -> Array:
+    """`[]` rms distance of the kernels of networks from their limit, over all pairs of places and all networks.
+
+    Args:
+      units: `[N, U]` of random features at N places, each by itself (times sqrt(H), where features are divided by it);
+        cut into U / `width` networks.
+      kernel: `[N, N]` the limit.
+      width: H >= 1, of each network; it divides U.
+    """
+    cut = units.reshape(len(units), -1, width)
+    grams = jnp.einsum("inw,jnw->nij", cut, cut, precision=lax.Precision.HIGHEST) / width
+    return jnp.sqrt(jnp.square(grams - kernel[None]).mean())
