@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from adl.data.source import load
+from adl.data.source import load, splits
 
 PROTOCOLS = {  # of the splits below
     "diabetes": "diabetes: the first 352 of 442 patients to learn, the last 90 to test",
@@ -39,31 +39,28 @@ def targets(name: str, data_dir: str = "") -> tuple[Targets, Targets]:
     """Training and test split of a table of numbers.
 
     Args:
-      name: TFDS name of a set with "features" `[D]` and a number "target", and both splits.
+      name: TFDS name of a set with "x" `[D]` and a number "y", or "features" and "target", and both splits.
       data_dir: as in `data.load`.
     Raises:
       BadInput: as `data.load`, and for a set without these columns.
     """
-    splits = [load(name, split, data_dir).require("features", "target").arrays for split in ("train", "test")]
-    of_x, of_y = (scale(splits[0][column]) for column in ("features", "target"))
-    columns = column_names(name, splits[0]["features"].shape[1])
-    return tuple(
-        Targets(standard(split["features"], *of_x), standard(split["target"], *of_y), float(of_y[1]), columns)
-        for split in splits
-    )
+    both = [split.arrays for split in splits(name, "x", "y", data_dir=data_dir)]
+    of_x, of_y = (scale(both[0][column]) for column in ("x", "y"))
+    columns, unit = column_names(name, both[0]["x"].shape[1]), float(of_y[1])
+    return tuple(Targets(standard(rows["x"], *of_x), standard(rows["y"], *of_y), unit, columns) for rows in both)
 
 
 def labels(name: str, data_dir: str = "") -> tuple[Labels, Labels]:
     """Rows to learn from and to test of a table of classes: of its training split two of three, and every third.
 
     Args:
-      name: TFDS name of a set with "features" `[D]` and "label".
+      name: TFDS name of a set with "x" or "features" `[D]` and "label".
       data_dir: as in `data.load`.
     Raises:
       BadInput: as `data.load`, and for a set without these columns.
     """
-    table = load(name, "train", data_dir).require("features", "label")
-    x, label = table.arrays["features"], table.arrays["label"].astype(np.int32)
+    table = load(name, "train", data_dir).require("x", "label")
+    x, label = table.arrays["x"], table.arrays["label"].astype(np.int32)
     is_test = np.arange(len(x)) % 3 == 2
     of_x = scale(x[~is_test])
     classes = [f"class {k}" if k.isdigit() else k for k in table.info.features["label"].names]

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from adl.core import Algorithm, Mean, accumulate, tree
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
-from adl.latent.moments import matmul
+from adl.prob.product import matmul
 
 TINY = 1e-6  # least probability of either outcome; points that a component counts besides its own
 

@@ -11,7 +11,7 @@ from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
-from adl.show.samples import nearest, samples
+from adl.show.samples import denoising, guidance, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 
 __all__ = [
@@ -22,11 +22,13 @@ __all__ = [
     "bars",
     "classes",
     "curves",
+    "denoising",
     "dots",
     "embedding",
     "estimate",
     "figures",
     "forecasts",
+    "guidance",
     "heat_map",
     "histograms",
     "image_grid",
