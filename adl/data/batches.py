@@ -213,6 +213,26 @@ def alternating(batches: Sequence[SharedBatches], periods: Sequence[int]) -> Alt
     return AlternatingBatches(batches, periods)
 
 
+def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> Batches:
+    """The batches of `shuffled` for what adds up what it sees: at most one pass.
+
+    Args:
+      split: N examples.
+      batch_size: as in `shuffled`.
+      num_steps: batches that will be asked for.
+      seed: as in `shuffled`.
+
+    Raises:
+      BadInput: if the batch size is not positive, or the steps need more than N examples.
+    """
+    if num_steps * batch_size > len(split):
+        raise BadInput(
+            f"--num_steps {num_steps} of --batch_size {batch_size}: they must not exceed the {len(split)} examples, "
+            "for what is seen twice counts twice"
+        )
+    return shuffled(split, batch_size, seed=seed)
+
+
 def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
     """A whole split as equal batches, for `core.full_pass`.
 
