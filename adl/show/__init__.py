@@ -1,7 +1,15 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.clustering import (
+    ascent,
+    component_weights,
+    likeliest,
+    mixture_density,
+    mixture_steps,
+    prototypes,
+)
 from adl.show.curves import curves
-from adl.show.images import image_grid
+from adl.show.images import image_grid, in_rows, inked
 from adl.show.matrix import attention, heat_map, responsibilities
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
@@ -11,17 +19,25 @@ from adl.show.style import COLORS, Draw, figures, of, panel
 __all__ = [
     "COLORS",
     "Draw",
+    "ascent",
     "attention",
     "classes",
+    "component_weights",
     "curves",
     "embedding",
     "figures",
     "heat_map",
     "image_grid",
+    "in_rows",
+    "inked",
+    "likeliest",
     "linear_probe",
+    "mixture_density",
+    "mixture_steps",
     "nearest",
     "of",
     "panel",
+    "prototypes",
     "responsibilities",
     "samples",
 ]
