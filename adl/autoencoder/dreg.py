@@ -26,24 +26,23 @@ from adl.prob.distributions import normal_log_prob
 
 
 def dreg_bound(
-    key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int, num_backward: int = 0
+    key: Key, model: VAE, x: Array, *, likelihood: Likelihood, num_samples: int, num_backward: int = 0
 ) -> Array:
     """L_K `[B]`, the value of `iwae_bound` for this key, with the gradient of the module's formula.
 
     Args:
       key: consumed.
-      model: encoder and decoder.
-      variables: the model's.
+      model: encoder and decoder, bound; units that the decoder drops are drawn twice, once for the weights v alone.
       x: `[B, D]`.
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K >= 1; for K = 1 the encoder's gradient is that of "sticking the landing".
       num_backward: latents an image that the gradient is taken through, drawn from v with replacement; 0: all K.
     """
-    mean, log_std = (part[None] for part in model.apply(variables, x, method=VAE.encode))
+    mean, log_std = (part[None] for part in model.encode(x))
     z = mean + jnp.exp(log_std) * jax.random.normal(key, (num_samples, *mean.shape[1:]))
 
     def log_weights(z):
-        log_p = likelihood(x[None], model.apply(variables, z, method=VAE.decode)) + normal_log_prob(z, 0.0, 0.0).sum(-1)
+        log_p = likelihood(x[None], model.decode(z)) + normal_log_prob(z, 0.0, 0.0).sum(-1)
         return log_p - normal_log_prob(z, lax.stop_gradient(mean), lax.stop_gradient(log_std)).sum(-1)
 
     weights = lax.stop_gradient(log_weights(z))
@@ -80,10 +79,8 @@ def dreg(
       axis: name of the mapped axis, or None.
     """
 
-    def loss(key, variables, x):
-        bound = dreg_bound(
-            key, model, variables, x, likelihood=likelihood, num_samples=num_samples, num_backward=num_backward
-        )
+    def loss(key, model, x):
+        bound = dreg_bound(key, model, x, likelihood=likelihood, num_samples=num_samples, num_backward=num_backward)
         return {"loss": -bound, "bound": bound}
 
     return trained(model, tx, loss, prepare, axis)

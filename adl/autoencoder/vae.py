@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from adl.core import Algorithm, Learner, Mean, descend
+from adl.core import Algorithm, Learner, Mean, descend, forward
 from adl.core.types import Array, Key
 from adl.nn.mlp import MLP
 from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob
@@ -68,62 +68,62 @@ class VAE(nn.Module):
         return self.decode(self.encode(x)[0])
 
 
-def log_weights(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int) -> Array:
+# What looks at a model takes it bound to its variables, `model.bind(variables)`; a step binds it by `forward`.
+
+
+def log_weights(key: Key, model: VAE, x: Array, *, likelihood: Likelihood, num_samples: int) -> Array:
     """Log importance weights log w_k `[K, B]` of latents drawn from the encoder.
 
     Args:
       key: consumed.
-      model: encoder and decoder.
-      variables: the model's.
+      model: encoder and decoder, bound.
       x: `[B, D]`.
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K >= 1.
     """
-    mean, log_std = (code[None] for code in model.apply(variables, x, method=VAE.encode))
+    mean, log_std = (code[None] for code in model.encode(x))
     noise = jax.random.normal(key, (num_samples, *mean.shape[1:]))
     z = mean + jnp.exp(log_std) * noise
     log_q = normal_log_prob(noise, 0.0, 0.0).sum(-1) - log_std.sum(-1)
     log_p_z = normal_log_prob(z, 0.0, 0.0).sum(-1)
-    return likelihood(x[None], model.apply(variables, z, method=VAE.decode)) + log_p_z - log_q
+    return likelihood(x[None], model.decode(z)) + log_p_z - log_q
 
 
-def elbo(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood) -> dict[str, Array]:
+def elbo(key: Key, model: VAE, x: Array, *, likelihood: Likelihood) -> dict[str, Array]:
     """The evidence lower bound from one latent an image, in its parts.
 
     elbo = reconstruction - kl,   reconstruction = log p(x|z),   kl = KL(q(z|x) || p(z)) in closed form.
 
     Args:
       key: consumed.
-      model: encoder and decoder.
-      variables: the model's.
+      model: encoder and decoder, bound.
       x: `[B, D]`.
       likelihood: log p(x|z) from the decoder's output.
 
     Returns:
       "elbo", "reconstruction" and "kl", `[B]` each, in nats.
     """
-    mean, log_std = model.apply(variables, x, method=VAE.encode)
+    mean, log_std = model.encode(x)
     z = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
-    reconstruction = likelihood(x, model.apply(variables, z, method=VAE.decode))
+    reconstruction = likelihood(x, model.decode(z))
     kl = normal_kl(mean, log_std).sum(-1)
     return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
-def iwae_bound(key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int) -> Array:
+def iwae_bound(key: Key, model: VAE, x: Array, *, likelihood: Likelihood, num_samples: int) -> Array:
     """L_K `[B]` of the module's formula; `num_samples` latents an image in one pass."""
-    weights = log_weights(key, model, variables, x, likelihood=likelihood, num_samples=num_samples)
+    weights = log_weights(key, model, x, likelihood=likelihood, num_samples=num_samples)
     return jax.nn.logsumexp(weights, 0) - jnp.log(num_samples)
 
 
 def log_likelihood(
-    key: Key, model: VAE, variables, x: Array, *, likelihood: Likelihood, num_samples: int, chunk: int = 50
+    key: Key, model: VAE, x: Array, *, likelihood: Likelihood, num_samples: int, chunk: int = 50
 ) -> Array:
     """L_K `[B]` for many latents, `chunk` of them at a time: memory does not grow with K.
 
     Args:
       key: consumed.
-      model: encoder and decoder.
-      variables: the model's.
+      model: encoder and decoder, bound.
       x: `[B, D]`.
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K, a multiple of `chunk`.
@@ -135,8 +135,10 @@ def log_likelihood(
     if num_samples % chunk:
         raise ValueError(f"num_samples {num_samples} must be a multiple of chunk {chunk}")
 
+    unbound, variables = model.unbind()  # flax wants a module bound within the loop that calls it
+
     def add(total, key):
-        weights = log_weights(key, model, variables, x, likelihood=likelihood, num_samples=chunk)
+        weights = log_weights(key, unbound.bind(variables), x, likelihood=likelihood, num_samples=chunk)
         return jnp.logaddexp(total, jax.nn.logsumexp(weights, 0)), None
 
     start = jnp.full(x.shape[0], -jnp.inf)
@@ -186,8 +188,8 @@ def beta_vae(
     Source: Higgins et al. 2017 (ICLR), eq. 4.
     """
 
-    def loss(key, variables, x):
-        parts = elbo(key, model, variables, x, likelihood=likelihood)
+    def loss(key, model, x):
+        parts = elbo(key, model, x, likelihood=likelihood)
         return {"loss": beta * parts["kl"] - parts["reconstruction"], **parts}
 
     return trained(model, tx, loss, prepare, axis)
@@ -215,8 +217,8 @@ def iwae(
     Source: Burda et al. 2016, arXiv:1509.00519, eq. 8 and 14.
     """
 
-    def loss(key, variables, x):
-        bound = iwae_bound(key, model, variables, x, likelihood=likelihood, num_samples=num_samples)
+    def loss(key, model, x):
+        bound = iwae_bound(key, model, x, likelihood=likelihood, num_samples=num_samples)
         return {"loss": -bound, "bound": bound}
 
     return trained(model, tx, loss, prepare, axis)
@@ -234,14 +236,15 @@ def trained(
     Args:
       model: encoder and decoder.
       tx: optax transformation.
-      loss: `loss(key, variables, x) -> {name: [B]}` with an entry "loss"; the others are reported.
+      loss: `loss(key, model, x) -> {name: [B]}` of the bound model, with an entry "loss"; the others are reported.
       prepare: as in `vae`.
       axis: name of the mapped axis, or None.
     """
 
     def mean_loss(key, params, extras, batch):
-        prepare_key, loss_key = jax.random.split(key)
-        parts = loss(loss_key, {"params": params, **extras}, prepare(prepare_key, batch))
+        prepare_key, loss_key, dropout_key = jax.random.split(key, 3)
+        x = prepare(prepare_key, batch)
+        parts, extras = forward(model, dropout_key, params, extras, method=lambda bound: loss(loss_key, bound, x))
         return {name: Mean.of(values) for name, values in parts.items()}, extras
 
     def init(key, batch):

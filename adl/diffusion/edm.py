@@ -4,6 +4,7 @@ Source: Karras et al. 2022, arXiv:2206.00364. Training is a weighted regression 
 the preconditioner, the schedule, the solver and the guidance are choices made elsewhere, independently.
 """
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -12,7 +13,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, forward
 from adl.diffusion.preconditioner import Preconditioner
 from adl.diffusion.solver import Denoiser
 
@@ -51,15 +52,13 @@ def edm(
         sigma_key, label_key, noise_key, dropout_key = jax.random.split(key, 4)
         sigma = jnp.exp(p_mean + p_std * jax.random.normal(sigma_key, batch["label"].shape))
         label = drop_labels(label_key, batch["label"], rate=label_dropout, num_classes=model.num_classes)
-        denoise = denoiser(
-            model,
-            {"params": params, **extras},
-            label,
-            preconditioner=preconditioner,
-            rngs={"dropout": dropout_key},
-        )
-        errors = denoising_errors(noise_key, denoise, encode(batch["image"]), sigma, preconditioner=preconditioner)
-        return {"loss": Mean.of(errors)}, extras
+
+        def errors(network):
+            denoise = preconditioned(network, label, preconditioner=preconditioner)
+            return denoising_errors(noise_key, denoise, encode(batch["image"]), sigma, preconditioner=preconditioner)
+
+        losses, extras = forward(model, dropout_key, params, extras, method=errors)
+        return {"loss": Mean.of(losses)}, extras
 
     return Algorithm(init, descend(loss, tx, axis))
 
@@ -86,26 +85,34 @@ def denoising_errors(
     return jnp.square((denoise(noisy, sigma) - image) / _wide(preconditioner(sigma).out, image)).mean((1, 2, 3))
 
 
-def denoiser(
-    model: nn.Module, variables: PyTree, label: Array, *, preconditioner: Preconditioner, rngs: PyTree = None
-) -> Denoiser:
-    """The network as a denoiser for given classes.
-
-    D(x; sigma) = c_skip x + c_out F(c_in x; c_noise, label)
+def denoiser(model: nn.Module, variables: PyTree, label: Array, *, preconditioner: Preconditioner) -> Denoiser:
+    """The trained network as a denoiser for given classes, as `preconditioned`.
 
     Args:
       model: the network F.
       variables: its flax collections.
       label: `[B]` classes, K for none.
       preconditioner: as in training.
-      rngs: flax keys, for dropout; none when sampling.
+    """
+    return preconditioned(functools.partial(model.apply, variables), label, preconditioner=preconditioner)
+
+
+def preconditioned(network: Callable[..., Array], label: Array, *, preconditioner: Preconditioner) -> Denoiser:
+    """What a network makes of pictures of given classes, as a denoiser.
+
+    D(x; sigma) = c_skip x + c_out F(c_in x; c_noise, label)
+
+    Args:
+      network: F, `(x [B, H, W, C], noise [B], label [B]) -> [B, H, W, C]`.
+      label: `[B]` classes, K for none.
+      preconditioner: of the network.
     Returns:
       `(x [B, H, W, C], sigma [] or [B]) -> [B, H, W, C]`.
     """
 
     def denoise(x, sigma):
         c = preconditioner(jnp.broadcast_to(sigma, label.shape))
-        output = model.apply(variables, _wide(c.scale, x) * x, c.noise, label, rngs=rngs)
+        output = network(_wide(c.scale, x) * x, c.noise, label)
         return _wide(c.skip, x) * x + _wide(c.out, x) * output
 
     return denoise

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from adl.core import Algorithm, BadInput, Learner, Mean, descend, tree
+from adl.core import Algorithm, BadInput, Learner, Mean, descend, forward, tree
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.langevin import Sampler, Score
 
@@ -142,7 +142,8 @@ def contrast(model: nn.Module, alpha: float) -> Callable:
     mean E(x+) - mean E(x-) + alpha mean (E(x+)^2 + E(x-)^2)
 
     It is reported with its parts, means in nats: "contrast", the difference alone, and "data_energy" and
-    "sample_energy". Its value says little: for samples of the model its gradient is that of -log p(x+).
+    "sample_energy". Its value says little: for samples of the model its gradient is that of -log p(x+). Collections
+    besides the parameters move with the data alone.
 
     Args:
       model: as in `contrastive_divergence`.
@@ -151,8 +152,9 @@ def contrast(model: nn.Module, alpha: float) -> Callable:
     """
 
     def loss(key, params, extras, data, samples):
-        variables = {"params": params, **extras}
-        at_data, at_samples = (model.apply(variables, points.x, *points.given) for points in (data, samples))
+        data_key, sample_key = jax.random.split(key)
+        at_data, moved = forward(model, data_key, params, extras, data.x, *data.given)
+        at_samples, _ = forward(model, sample_key, params, extras, samples.x, *samples.given)
         difference = at_data - at_samples
         parts = {
             "loss": difference + alpha * (jnp.square(at_data) + jnp.square(at_samples)),
@@ -160,7 +162,7 @@ def contrast(model: nn.Module, alpha: float) -> Callable:
             "data_energy": at_data,
             "sample_energy": at_samples,
         }
-        return {name: Mean.of(values) for name, values in parts.items()}, extras
+        return {name: Mean.of(values) for name, values in parts.items()}, moved
 
     return loss
 

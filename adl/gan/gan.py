@@ -13,7 +13,7 @@ import jax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, PyTree, descend
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, PyTree, descend, forward
 from adl.gan import objective as objectives
 from adl.gan.objective import Objective
 from adl.gan.penalty import Penalty, gradient_penalty
@@ -60,19 +60,21 @@ def gan(
       BadInput: if the batch does not divide by `n_critic`.
     """
 
-    def generate(key: Key, variables: PyTree, size: int, given: Sequence[Array]) -> tuple[Array, PyTree]:
-        return _play(model.gen, variables, jax.random.normal(key, (size, latent_dim)), *given)
-
     def disc_loss(key: Key, params, extras, gen, batch) -> tuple[Metrics, PyTree]:
-        prepare_key, latent_key, *penalty_keys = jax.random.split(key, 2 + len(penalties))
+        prepare_key, latent_key, *penalty_keys, pass_key = jax.random.split(key, 3 + len(penalties))
+        gen_key, real_key, fake_key, *judge_keys = jax.random.split(pass_key, 3 + len(penalties))
         real, *given = prepare(prepare_key, batch)
-        fake, _ = generate(latent_key, gen, len(real), given)
+        z = jax.random.normal(latent_key, (len(real), latent_dim))
+        fake, _ = forward(model.gen, gen_key, gen.params, gen.extras, z, *given)
 
-        def judge(x):
-            return _play(model.disc, {"params": params, **extras}, x, *given)
+        def judge(key, x):
+            return forward(model.disc, key, params, extras, x, *given)
 
-        (real_logits, moved), (fake_logits, _) = judge(real), judge(fake)
-        terms = [p(k, lambda x: judge(x)[0], real, fake) for p, k in zip(penalties, penalty_keys, strict=True)]
+        (real_logits, moved), (fake_logits, _) = judge(real_key, real), judge(fake_key, fake)
+        terms = [
+            penalty(own_key, lambda x, key=judge_key: judge(key, x)[0], real, fake)
+            for penalty, own_key, judge_key in zip(penalties, penalty_keys, judge_keys, strict=True)
+        ]
         losses = objective.disc(real_logits, fake_logits) + sum(terms)
         metrics = {"loss": losses, "real": real_logits, "fake": fake_logits}
         if terms:
@@ -80,10 +82,11 @@ def gan(
         return {name: Mean.of(values) for name, values in metrics.items()}, moved
 
     def gen_loss(key: Key, params, extras, disc, batch) -> tuple[Metrics, PyTree]:
-        prepare_key, latent_key = jax.random.split(key)
+        prepare_key, latent_key, gen_key, disc_key = jax.random.split(key, 4)
         real, *given = prepare(prepare_key, batch)
-        fake, moved = generate(latent_key, {"params": params, **extras}, len(real), given)
-        logits, _ = _play(model.disc, disc, fake, *given)
+        z = jax.random.normal(latent_key, (len(real), latent_dim))
+        fake, moved = forward(model.gen, gen_key, params, extras, z, *given)
+        logits, _ = forward(model.disc, disc_key, disc.params, disc.extras, fake, *given)
         return {"loss": Mean.of(objective.gen(logits))}, moved
 
     def init(key: Key, batch) -> Players[Learner]:
@@ -102,9 +105,9 @@ def gan(
         # Not `alternate`: under `over_seeds` its switch would run, and pay for, both players at every step. Nor a
         # scan: on CPU a convolution within a loop takes ten times as long.
         for disc_key, share in zip(disc_keys, shares, strict=True):
-            disc, metrics = learn.disc(disc_key, disc, players.gen.variables, share)
+            disc, metrics = learn.disc(disc_key, disc, players.gen, share)
             seen.append(metrics)
-        gen, metrics = learn.gen(gen_key, players.gen, disc.variables, shares[-1])
+        gen, metrics = learn.gen(gen_key, players.gen, disc, shares[-1])
         merged = jax.tree.map(lambda *parts: sum(parts), *seen)
         return Players(gen, disc), {**merged, "generator_loss": metrics["loss"]}
 
@@ -143,11 +146,6 @@ def wgan_gp(
         prepare=prepare,
         axis=axis,
     )
-
-
-def _play(module: nn.Module, variables: PyTree, *inputs: Array) -> tuple[Array, PyTree]:
-    """The network's answer in training, and its collections besides the parameters after it."""
-    return module.apply(variables, *inputs, mutable=[name for name in variables if name != "params"])
 
 
 def _share(x: Array, i: int, n: int) -> Array:

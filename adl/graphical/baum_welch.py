@@ -20,6 +20,7 @@ from adl.core.types import Array
 from adl.graphical import hmm
 from adl.graphical.hmm import Chain, Smoothed
 from adl.prob.exponential_family import Family
+from adl.prob.product import einsum, matmul
 
 
 class HMM(NamedTuple):
@@ -94,7 +95,7 @@ def baum_welch(
             (seen.smoothed[:, 0] * alive[:, :1]).sum(0),
             jax.vmap(lambda seen, weight: seen.transitions(model.chain, weight))(seen, alive[:, 1:]).sum(0),
             r.sum((0, 1)),
-            jnp.einsum("btk,btp->kp", r, told(x, mask), precision=lax.Precision.HIGHEST),
+            einsum("btk,btp->kp", r, told(x, mask)),
         )
         return counts, {"loss": Mean(-seen.filtered.log_evidence.sum(), mask.sum())}
 
@@ -107,7 +108,7 @@ def baum_welch(
 
 def log_likelihood(family: Family, emission: Array, x: Array, mask: Array | None = None) -> Array:
     """log p(x_t | z_t) `[T, K]` in nats of a sequence `x [T, ...]` under emissions `[K, P]`; 0 where `mask [T]` is."""
-    eta_t = jnp.matmul(jax.vmap(family.statistics)(x), emission.T, precision=lax.Precision.HIGHEST)
+    eta_t = matmul(jax.vmap(family.statistics)(x), emission.T)
     log_p = eta_t - jax.vmap(family.log_partition)(emission)[None] + jax.vmap(family.log_base)(x)[:, None]
     return log_p if mask is None else jnp.where(mask[:, None] > 0, log_p, 0)
 

@@ -22,12 +22,12 @@ from adl.core import Algorithm, Key, Mean, Probe, PyTree, accumulate, trace, tre
 from adl.core.types import Array
 from adl.latent.kmeans import kmeans, weighted
 from adl.prob.clusters import nearest
+from adl.prob.product import matmul
 
 EPSILON = float(jnp.finfo(jnp.float32).eps)
 TINY = 10 * EPSILON  # points that a component counts besides its own: nothing is divided by 0, no weight is 0
 
 Covariance = Literal["full", "tied", "diag", "spherical"]
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 
 
 class Mixture(NamedTuple):
@@ -76,7 +76,7 @@ def gaussian_mixture(
         # Not x - means: that would be the whole of [B, K, D].
         middle = means.mean(0, keepdims=True)
         count = r.sum(0)
-        return Sums(count, _matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means))
+        return Sums(count, matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means))
 
     def estimate(sums, means):
         count = sums.count + TINY
@@ -199,14 +199,14 @@ class Family(NamedTuple):
 def _full_distances(x, means, covariances):
     whiten, log_det = _whitened(covariances)
     # One component after the other: their differences stay in the cache, and are never [B, K, D].
-    return lax.map(lambda c: jnp.square(_matmul(x - c[0], c[1])).sum(-1), (means[:, None], whiten)).T, log_det
+    return lax.map(lambda c: jnp.square(matmul(x - c[0], c[1])).sum(-1), (means[:, None], whiten)).T, log_det
 
 
 def _tied_distances(x, means, covariance):
     whiten, log_det = _whitened(covariance)
     middle = means.mean(0, keepdims=True)
     scale = jnp.ones((1, x.shape[-1]))
-    return _scaled_distances(_matmul(x - middle, whiten), _matmul(means - middle, whiten), scale), log_det
+    return _scaled_distances(matmul(x - middle, whiten), matmul(means - middle, whiten), scale), log_det
 
 
 def _diag_distances(x, means, variances):
@@ -232,7 +232,7 @@ def _whitened(covariances):
 def _full_scatter(r, x, means):
     def one(component):
         weight, mean = component
-        return _matmul(((x - mean) * weight).T, x - mean)
+        return matmul(((x - mean) * weight).T, x - mean)
 
     return lax.map(one, (r.T[..., None], means[:, None]))
 
@@ -240,11 +240,11 @@ def _full_scatter(r, x, means):
 def _tied_scatter(r, x, means):
     # The responsibilities of a point sum to its weight, whatever they are: one product does for all components.
     centred = x - means.mean(0, keepdims=True)
-    return _matmul((centred * r.sum(-1, keepdims=True)).T, centred)
+    return matmul((centred * r.sum(-1, keepdims=True)).T, centred)
 
 
 def _diag_scatter(r, x, means):
-    return lax.map(lambda c: _matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
+    return lax.map(lambda c: matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
 
 
 def _full_estimate(sums, count, shift, means, reg_covar):
@@ -255,7 +255,7 @@ def _full_estimate(sums, count, shift, means, reg_covar):
 def _tied_estimate(sums, count, shift, means, reg_covar):
     second, weights = sums.scatter / count.sum(), count / count.sum()
     offset = means + shift - means.mean(0, keepdims=True)
-    return _ridged(second - _matmul(offset.T * weights[None], offset), second, reg_covar)
+    return _ridged(second - matmul(offset.T * weights[None], offset), second, reg_covar)
 
 
 def _diag_estimate(sums, count, shift, means, reg_covar):

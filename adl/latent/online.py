@@ -16,7 +16,7 @@ from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
-from adl.latent.moments import matmul
+from adl.prob.product import matmul
 
 
 class Hebbian(NamedTuple):

@@ -16,7 +16,8 @@ from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
 from adl.latent import moments as m
 from adl.latent.kmeans import weighted
-from adl.latent.moments import Moments, matmul
+from adl.latent.moments import Moments
+from adl.prob.product import matmul
 
 
 class Components(NamedTuple):

@@ -25,9 +25,9 @@ from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import kmeans, weighted
 from adl.latent.mixture import FAMILIES, TINY, Fit, Mixture, Sums
-from adl.latent.moments import matmul
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
+from adl.prob.product import matmul
 
 FULL = FAMILIES["full"]
 

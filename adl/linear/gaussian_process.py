@@ -10,22 +10,19 @@ Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, eq. 
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.prob.gaussian import MultivariateNormal
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 # hyper-parameters, all positive -> the kernel, and the variance of the noise, [] or [N]
 Model = Callable[[PyTree], tuple[Kernel, Array]]
@@ -67,14 +64,14 @@ def predict(kernel: Kernel, posterior: Posterior, x: Array) -> Prediction:
     known = jnp.square(solve_triangular(posterior.root, across, lower=True)).sum(0)
     prior = variances(kernel, x)
     floor = jnp.finfo(prior.dtype).eps * prior  # what rounding leaves of a difference
-    return Prediction(_matmul(across.T, posterior.weights), jnp.maximum(prior - known, floor))
+    return Prediction(matmul(across.T, posterior.weights), jnp.maximum(prior - known, floor))
 
 
 def joint(kernel: Kernel, posterior: Posterior, x: Array) -> MultivariateNormal:
     """f at rows `x [B, D]`, all together: its covariance may be singular, up to rounding."""
     across = kernel(posterior.x, x)
     half = solve_triangular(posterior.root, across, lower=True)
-    return MultivariateNormal(_matmul(across.T, posterior.weights), kernel(x, x) - _matmul(half.T, half))
+    return MultivariateNormal(matmul(across.T, posterior.weights), kernel(x, x) - matmul(half.T, half))
 
 
 def sample(key: Key, law: MultivariateNormal, num_samples: int) -> Array:
@@ -84,7 +81,7 @@ def sample(key: Key, law: MultivariateNormal, num_samples: int) -> Array:
     """
     values, vectors = jnp.linalg.eigh(law.covariance)
     noise = jax.random.normal(key, (num_samples, len(values))) * jnp.sqrt(jnp.maximum(values, 0))[None]
-    return law.loc[None] + _matmul(noise, vectors.T)
+    return law.loc[None] + matmul(noise, vectors.T)
 
 
 def log_evidence(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> Array:

@@ -19,19 +19,16 @@ JRSS A 135(3).
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.linalg import cho_factor, cho_solve
 from jax.scipy.special import gammaln, log_ndtr, ndtr
 
 from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 
 class Link(NamedTuple):
@@ -82,14 +79,14 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
     def measure(key, weights, batch):
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape)
-        eta = _matmul(x, weights)
+        eta = matmul(x, weights)
         score = jax.vmap(jax.grad(link.log_prob, 1))(y, eta)
         curvature = link.gauge - jax.vmap(jax.hessian(link.log_prob, 1))(y, eta)
         outputs = jnp.arange(link.num_outputs)
         information = jax.vmap(
-            lambda m: jax.vmap(lambda n: _matmul((x * (weight * curvature[:, m, n])[:, None]).T, x))(outputs)
+            lambda m: jax.vmap(lambda n: matmul((x * (weight * curvature[:, m, n])[:, None]).T, x))(outputs)
         )(outputs)
-        gradient = _matmul((weight[:, None] * score).T, x).T  # of one output, on CPU, four times as fast as x.T first
+        gradient = matmul((weight[:, None] * score).T, x).T  # of one output, on CPU, four times as fast as x.T first
         sums = Curvature(gradient, information.swapaxes(1, 2))
         return sums, {"loss": Mean.of(-jax.vmap(link.log_prob)(y, eta), weight)}
 
@@ -105,4 +102,4 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
 
 def predict(link: Link, weights: Array, x: Array) -> Array:
     """E[y] `[B]` at `x [B, D]`; of softmax the probabilities `[B, K]`."""
-    return link.mean(_matmul(x, weights))
+    return link.mean(matmul(x, weights))

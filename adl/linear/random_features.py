@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array, Key
+from adl.prob.product import matmul
 
 Features = Callable[[Array], Array]  # rows [N, D] -> [N, H], already divided by sqrt(H)
 
@@ -40,7 +41,7 @@ def random_fourier(
         frequency = frequency * lax.rsqrt(jax.random.gamma(scale_key, dof / 2, (1, num_waves)) * 2 / dof)
 
     def features(x):
-        angle = jnp.matmul(x, frequency, precision=lax.Precision.HIGHEST)
+        angle = matmul(x, frequency)
         return jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1).reshape(len(x), -1) / jnp.sqrt(num_waves)
 
     return features
@@ -73,6 +74,6 @@ def hidden_layer(
     bias = jnp.sqrt(bias_variance) * jax.random.normal(bias_key, (1, num_units))
 
     def features(x):
-        return activation(jnp.matmul(x, weights, precision=lax.Precision.HIGHEST) + bias) / jnp.sqrt(num_units)
+        return activation(matmul(x, weights) + bias) / jnp.sqrt(num_units)
 
     return features

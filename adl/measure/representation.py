@@ -20,6 +20,8 @@ from jax.tree_util import Partial
 from adl import data
 from adl.core import Key, Mean, Probe, State, full_pass, tree
 from adl.core.types import Array
+from adl.prob.labels import cross_entropy
+from adl.prob.product import matmul
 
 Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
 NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
@@ -105,7 +107,7 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
     chex.assert_equal_shape_prefix([x, label], 1)
 
     def loss(weights):
-        losses = optax.softmax_cross_entropy_with_integer_labels(log_odds(weights, x), label)
+        losses = cross_entropy(log_odds(weights, x), label)
         return losses.mean() + l2 / 2 * jnp.square(weights.kernel).sum()
 
     solver = optax.lbfgs()
@@ -127,6 +129,4 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
 
 def log_odds(weights: Weights, x: Array) -> Array:
     """Unnormalised log-probabilities `[..., K]` of the classes of `x [..., D]`."""
-    return jnp.matmul(x, weights.kernel, precision=lax.Precision.HIGHEST) + jnp.expand_dims(
-        weights.bias, tuple(range(x.ndim - 1))
-    )
+    return matmul(x, weights.kernel) + jnp.expand_dims(weights.bias, tuple(range(x.ndim - 1)))

@@ -17,7 +17,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from adl.core import Algorithm, BadInput, Learner, Mean, descend, repeated, standardise, tree
+from adl.core import Algorithm, Learner, Mean, descend, forward, standardise
+from adl.core.epochs import epochs
 from adl.core.types import Array, PyTree
 from adl.rl.advantage import gae
 from adl.rl.environment import Environment
@@ -81,11 +82,11 @@ def ppo(
       axis: name of the mapped axis, or None.
 
     Raises:
-      BadInput: at trace time, if the moves on a device do not divide into minibatches.
+      BadInput: at trace time, as `core.epochs`: if the moves on a device do not divide into minibatches.
     """
 
     def loss(key, params, extras, moves):
-        numbers, value = model.apply({"params": params, **extras}, moves.obs)
+        (numbers, value), extras = forward(model, key, params, extras, moves.obs)
         parts = ppo_loss(
             moves._replace(advantage=standardise(moves.advantage, axis)),  # detail 7: of each minibatch
             actions.log_prob(moves.action, numbers),
@@ -97,7 +98,7 @@ def ppo(
         )
         return {name: Mean.of(values) for name, values in parts.items()}, extras
 
-    update = descend(loss, tx, axis)
+    update = epochs(descend(loss, tx, axis), num_epochs, num_minibatches)
 
     def init(key, batch=()):
         env_key, model_key = jax.random.split(key)
@@ -105,20 +106,11 @@ def ppo(
         return Agent(Learner.create(model.init(model_key, copies.obs), tx), copies)
 
     def step(key, agent, batch=()):
-        num_moves = horizon * len(agent.copies.obs)
-        if num_moves % num_minibatches:
-            raise BadInput(f"{num_moves} moves a device and step do not divide into {num_minibatches} minibatches")
-        play_key, order_key, update_key = jax.random.split(key, 3)
+        play_key, update_key = jax.random.split(key)
         act = actor(model, agent.learner.variables, actions)
         copies, seen, metrics = collect(play_key, env, act, agent.copies, horizon)
         moves = judged(model, agent.learner.variables, seen, discount=discount, lam=lam)
-        order = jax.vmap(lambda key: jax.random.permutation(key, num_moves))(jax.random.split(order_key, num_epochs))
-
-        def descent(key, learner, rows):
-            return update(key, learner, tree.take(moves, rows))
-
-        n = num_epochs * num_minibatches
-        learner, losses = repeated(Algorithm(None, descent), n).step(update_key, agent.learner, order.reshape(n, -1))
+        learner, losses = update(update_key, agent.learner, moves)
         return Agent(learner, copies), {**losses, **metrics}
 
     return Algorithm(init, step, Agent(None, 0))

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from adl.core import Algorithm, Learner, Mean, PyTree, descend, tree
+from adl.core import Algorithm, Learner, Mean, PyTree, descend, forward, teacher
+from adl.core.teacher import Decay, Teacher
 from adl.core.types import Array
 from adl.selfsup.embedder import Embedder, View, unit
 
@@ -23,8 +24,7 @@ class Student(NamedTuple):
     """A learner and its teacher."""
 
     learner: Learner  # of a `Predicting`
-    teacher: PyTree  # all collections of an `Embedder`, averaged
-    count: Array  # [] steps taken
+    teacher: Teacher  # all collections of an `Embedder`, averaged
 
 
 class Predicting(nn.Module):
@@ -49,7 +49,7 @@ def byol(
     tx: optax.GradientTransformation,
     *,
     view: View,
-    decay: float | Callable[[Array], Array] = 0.996,
+    decay: Decay = 0.996,
     encode: Callable[[Array], Array] = lambda image: image,
     axis: str | None = None,
 ) -> Algorithm:
@@ -57,23 +57,24 @@ def byol(
 
     Reports the descended `loss` in [0, 8]: 4 where predictions have nothing to do with the targets.
 
-    Modules may normalise over the batch. The teacher, too, then normalises by the batch that it sees; its running
-    statistics are averages of the student's, like everything else that it has.
+    Modules may normalise over the batch. The teacher, too, then normalises by the batch that it sees, though
+    it drops no units; its running statistics are averages of the student's, like everything else that it has.
 
     Args:
       embedder: encoder and projector.
       predictor: from the student's projections to the teacher's.
       tx: optax transformation.
       view: random view of encoded pictures; each step draws two.
-      decay: tau in [0, 1] of the teacher's average, or a schedule `step [] -> tau` (`cosine_decay`).
+      decay: tau in [0, 1] of the teacher's average, or a schedule `step [] -> tau` (`core.teacher.cosine`).
       encode: from the batch's pictures to what views are made of, `[B, ...]` float.
       axis: as in `core.descend`; modules that normalise over the batch must know it too.
     """
     model = Predicting(embedder, predictor)
 
     def loss(key, params, extras, first, second, of_first, of_second):
-        predicted_second, extras = model.apply({"params": params, **extras}, first, mutable=list(extras))
-        predicted_first, extras = model.apply({"params": params, **extras}, second, mutable=list(extras))
+        first_key, second_key = jax.random.split(key)
+        predicted_second, extras = forward(model, first_key, params, extras, first)
+        predicted_first, extras = forward(model, second_key, params, extras, second)
         losses = regression_loss(predicted_second, of_second) + regression_loss(predicted_first, of_first)
         return {"loss": Mean.of(losses)}, extras
 
@@ -81,18 +82,17 @@ def byol(
 
     def init(key, batch):
         learner = Learner.create(model.init(key, encode(batch["image"])), tx)
-        return Student(learner, tree.copy(embedding(learner.variables)), jnp.zeros((), jnp.int32))
+        return Student(learner, teacher.follower(embedding(learner.variables)))
 
     def step(key, student, batch):
         first_key, second_key, update_key = jax.random.split(key, 3)
         images = encode(batch["image"])
         views = view(first_key, images), view(second_key, images)
-        statistics = [name for name in student.teacher if name != "params"]
-        targets = [embedder.apply(student.teacher, x, mutable=statistics)[0] for x in views]
+        extras = dict(student.teacher.variables)
+        params = extras.pop("params")
+        targets = [forward(embedder, None, params, extras, x)[0] for x in views]
         learner, metrics = update(update_key, student.learner, *views, *targets)
-        tau = decay(student.count) if callable(decay) else decay
-        teacher = tree.ema(student.teacher, embedding(learner.variables), tau)
-        return Student(learner, teacher, student.count + 1), metrics
+        return Student(learner, teacher.follow(student.teacher, embedding(learner.variables), decay)), metrics
 
     return Algorithm(init, step)
 
@@ -103,16 +103,6 @@ def regression_loss(prediction: Array, target: Array) -> Array:
     No gradient flows into the target. Source: eq. 2.
     """
     return jnp.square(unit(prediction) - jax.lax.stop_gradient(unit(target))).sum(-1)
-
-
-def cosine_decay(start: float, num_steps: int) -> Callable[[Array], Array]:
-    """Schedule of the teacher's decay, from `start` in [0, 1] at step 0 to 1, where it stands still, at `num_steps`.
-
-    tau_k = 1 - (1 - start) (cos(pi k / num_steps) + 1) / 2
-
-    Source: section 3.3.
-    """
-    return lambda step: 1 - (1 - start) * (jnp.cos(jnp.pi * jnp.minimum(step / num_steps, 1)) + 1) / 2
 
 
 def embedding(variables: PyTree) -> PyTree:

@@ -14,7 +14,8 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, layout
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, forward, layout
+from adl.prob.labels import cross_entropy, is_correct
 
 
 def language_model(
@@ -28,10 +29,9 @@ def language_model(
     """Maximum likelihood of texts, token by token.
 
     The state is a `Learner`; a batch is `{"token": [B, T + 1] int}`, of which the model sees the first T and predicts
-    the last T, and may hold a "weight" `[B, T]` >= 0 of each, such as 0 where a prompt or padding follows. A step
-    reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. The model may drop units
-    (it gets a `dropout` key). If it has experts, a step also reports their `balance`, which is 1 where all are equally
-    liked.
+    the last T, and may hold a "mask" `[B, T]` >= 0 of each: 0 where a prompt or padding follows. A step reports
+    the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. If the model has experts, a step
+    also reports their `balance`, which is 1 where all are equally liked.
 
     Args:
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
@@ -48,8 +48,8 @@ def language_model(
 
     def loss(key: Key, params, extras, batch):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
-        logits, sown = model.apply({"params": params, **extras}, seen, rngs={"dropout": key}, mutable=["losses"])
-        return balanced(surprise(logits, following, batch.get("weight")), sown, balance), extras
+        logits, extras = forward(model, key, params, extras, seen, sown=["losses"])
+        return balanced(surprise(logits, following, batch.get("mask")), extras.pop("losses", {}), balance), extras
 
     return Algorithm(init, descend(loss, tx, axis, microbatches=microbatches))
 
@@ -94,15 +94,14 @@ def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: 
 
     def loss(key: Key, params, extras, batch, carry):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
-        logits, carry = model.apply({"params": params, **extras}, seen, cache=carry, rngs={"dropout": key})
-        return {**surprise(logits, following), "carry": carry}, extras
+        (logits, carry), extras = forward(model, key, params, extras, seen, cache=carry)
+        return surprise(logits, following), extras, carry
 
     update = descend(loss, tx, axis)
 
     def step(key: Key, reader: Reader, batch):
-        learner, seen = update(key, reader.learner, batch, reader.carry)
-        carry = seen.pop("carry")  # of this device's rows: no metric
-        return Reader(learner, carry), seen
+        learner, metrics, carry = update(key, reader.learner, batch, reader.carry)
+        return Reader(learner, carry), metrics
 
     return Algorithm(init, step, Reader(None, 0))
 
@@ -116,11 +115,11 @@ def surprise(logits: Array, following: Array, weight: Array | None = None, size:
       weight: `[B, T]` of each, >= 0; None: 1.
       size: `[V]` characters that a token counts for in the loss, which is then in nats a character; None: 1.
     """
-    losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, following)
+    losses = cross_entropy(logits, following)
     weight = jnp.ones_like(losses) if weight is None else weight
     counts = weight if size is None else weight * jnp.asarray(size)[following]
-    correct = (logits.argmax(-1) == following).astype(losses.dtype)
-    return {"loss": Mean((losses * weight).sum(), counts.sum()), "accuracy": Mean.of(correct, weight)}
+    accuracy = Mean.of(is_correct(logits, following), weight)
+    return {"loss": Mean((losses * weight).sum(), counts.sum()), "accuracy": accuracy}
 
 
 def exact_match(logits: Array, following: Array, weight: Array) -> Array:
@@ -141,19 +140,19 @@ def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *
 
     Args:
       reader: `reader(state) -> (read, carry)`, the carry of B rows that have read nothing.
-      texts: "token" `[W, B, T + 1]` and "weight" `[W, B, T]`: `data.padded(data.text.windows(...), B)`, or
+      texts: "token" `[W, B, T + 1]` and "mask" `[W, B, T]`: `data.padded(data.text.windows(...), B)`, or
         `data.text.parallel_streams` for a model that remembers.
       size: as in `surprise`: nats a character, also where a token is several.
     Returns:
       A probe of `loss` and `accuracy`.
     """
-    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "weight")})
+    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "mask")})
 
     def probe(key, state):
         read, carry = reader(state)
 
         def one(carry, text):
-            token, weight = layout.spread(text["token"]), layout.spread(text["weight"])
+            token, weight = layout.spread(text["token"]), layout.spread(text["mask"])
             logits, carry = read(token[:, :-1], carry)
             return carry, surprise(logits, token[:, 1:], weight, size)
 

@@ -3,7 +3,8 @@
 import optax
 from flax import linen as nn
 
-from adl.core import Algorithm, Key, Learner, Mean, descend
+from adl.core import Algorithm, Key, Learner, Mean, descend, forward
+from adl.prob.labels import cross_entropy, is_correct
 
 
 def translation(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
@@ -12,7 +13,7 @@ def translation(model: nn.Module, tx: optax.GradientTransformation, *, axis: str
     The state is a `Learner`; a batch is `{"source": [B, U] int, "target": [B, T + 1] int}`, of whose targets the model
     sees the first T and predicts the last T, and may hold a `source_mask` `[B, U]` and a `target_mask` `[B, T + 1]`,
     boolean, False at padding, which counts for nothing. A step reports the `loss` in nats a token and the `accuracy` of
-    the likeliest token, in [0, 1]. The model may drop units (it gets a `dropout` key).
+    the likeliest token, in [0, 1].
 
     Args:
       model: `(source, target [B, T], source_mask=, mask=) -> [B, T, V]` logits of the next token, as `EncoderDecoder`.
@@ -28,10 +29,9 @@ def translation(model: nn.Module, tx: optax.GradientTransformation, *, axis: str
     def loss(key: Key, params, extras, batch):
         seen, following, real = batch["target"][:, :-1], batch["target"][:, 1:], batch.get("target_mask")
         masks = {"source_mask": batch.get("source_mask"), "mask": None if real is None else real[:, :-1]}
-        logits = model.apply({"params": params, **extras}, batch["source"], seen, **masks, rngs={"dropout": key})
+        logits, extras = forward(model, key, params, extras, batch["source"], seen, **masks)
         weights = None if real is None else real[:, 1:]
-        correct = (logits.argmax(-1) == following).astype(logits.dtype)
-        losses = optax.losses.softmax_cross_entropy_with_integer_labels(logits, following)
+        losses, correct = cross_entropy(logits, following), is_correct(logits, following)
         return {"loss": Mean.of(losses, weights), "accuracy": Mean.of(correct, weights)}, extras
 
     return Algorithm(init, descend(loss, tx, axis))

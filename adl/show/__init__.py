@@ -13,7 +13,7 @@ from adl.show.images import image_grid, in_rows, inked
 from adl.show.matrix import attention, heat_map, responsibilities
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
-from adl.show.samples import nearest, samples
+from adl.show.samples import beside_data, denoising, guidance, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 
 __all__ = [
@@ -21,11 +21,14 @@ __all__ = [
     "Draw",
     "ascent",
     "attention",
+    "beside_data",
     "classes",
     "component_weights",
     "curves",
+    "denoising",
     "embedding",
     "figures",
+    "guidance",
     "heat_map",
     "image_grid",
     "in_rows",

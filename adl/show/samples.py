@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
-from adl.show.images import image_grid
+from adl.show.images import image_grid, inked
 
 
 def samples(outcome: Outcome) -> Figure:
@@ -23,4 +23,41 @@ def nearest(outcome: Outcome) -> Figure:
         col_labels=range(images.shape[1]),
         x_label="class asked for",
         title="Samples, and the training image nearest to each",
+    )
+
+
+def beside_data(drawn: np.ndarray, data: np.ndarray, *, title: str) -> Figure:
+    """Samples above data, as one prints them.
+
+    Args:
+      drawn: `[R, C, H, W, 1 or 3]` in [0, 1].
+      data: `[S, C, H, W, 1 or 3]`.
+      title: of the figure.
+    """
+    rows = ["drawn"] * len(drawn) + ["data"] * len(data)
+    return image_grid(inked(np.concatenate([drawn, data])), row_labels=rows, title=title)
+
+
+def denoising(outcome: Outcome) -> Figure:
+    """What `diffusion.evaluation.Sampler.path`, as the probe "path", saw: from noise to data, and how it was read."""
+    seen = outcome.of("path")
+    return image_grid(
+        np.stack([seen["state"], seen["seen"]], 1).reshape(-1, *seen["state"].shape[1:]),
+        row_labels=[f"{label}: {what}" for label in seen["label"] for what in ("x", "D(x; σ)")],
+        col_labels=[f"{sigma:.2g}" for sigma in seen["sigma"]],
+        x_label="noise level σ",
+        title="From noise to a digit",
+    )
+
+
+def guidance(outcome: Outcome) -> Figure:
+    """What `diffusion.evaluation.Sampler.guided`, as the probe "guidance", drew: what guidance makes of one noise."""
+    seen = outcome.of("guidance")
+    return image_grid(
+        seen["grid"],
+        row_labels=[f"{scale:g}" for scale in seen["scale"]],
+        col_labels=range(seen["grid"].shape[1]),
+        x_label="class asked for",
+        y_label="guidance scale",
+        title="Guidance, from the same noise",
     )

@@ -1,5 +1,5 @@
 """Learning from labels."""
 
-from adl.supervised.classification import classifier, cross_entropy, evaluation, is_correct
+from adl.supervised.classification import classifier, evaluation
 
-__all__ = ["classifier", "cross_entropy", "evaluation", "is_correct"]
+__all__ = ["classifier", "evaluation"]

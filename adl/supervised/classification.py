@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, descend
+from adl.core import Algorithm, Key, Learner, Mean, descend, forward
+from adl.prob.labels import cross_entropy, is_correct
 
 
 def classifier(
@@ -23,8 +23,7 @@ def classifier(
     """Maximum likelihood of labels given pictures.
 
     The state is a `Learner`; a batch is `{"image": [B, ...], "label": [B] int}`. A step reports the descended `loss`
-    in nats and the `accuracy` in [0, 1], both of the views that it trained on. The model may drop units (it gets a
-    `dropout` key) and may keep collections besides `params` (batch statistics), which move with each step.
+    in nats and the `accuracy` in [0, 1], both of the views that it trained on.
 
     Args:
       model: `[B, ...] -> [B, K]` logits; one that normalises over the batch must know `axis` too.
@@ -43,8 +42,7 @@ def classifier(
         x = encode(batch["image"])
         if augment is not None:
             x = augment(view_key, x)
-        variables = {"params": params, **extras}
-        logits, extras = model.apply(variables, x, rngs={"dropout": dropout_key}, mutable=list(extras))
+        logits, extras = forward(model, dropout_key, params, extras, x)
         losses = cross_entropy(logits, batch["label"], label_smoothing=label_smoothing)
         return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(logits, batch["label"]))}, extras
 
@@ -71,28 +69,3 @@ def evaluation(logits: Callable[[Learner, Array], Array]) -> Callable[..., dict[
         }
 
     return measure
-
-
-def cross_entropy(logits: Array, label: Array, *, label_smoothing: float = 0.0) -> Array:
-    """Surprise at the right class, in nats, with some of the target's weight spread over all classes.
-
-    -sum_k q_k log softmax(logits)_k,   q_k = (1 - s) [k = label] + s / K
-
-    Args:
-      logits: `[..., K]` log-odds.
-      label: `[...]` integers in 0 ... K - 1.
-      label_smoothing: s in [0, 1); 0 is the negative log-likelihood.
-
-    Returns:
-      `[...]` losses >= 0, in nats.
-
-    Source: label smoothing: Szegedy et al. 2016, arXiv:1512.00567, section 7.
-    """
-    log_prob = jax.nn.log_softmax(logits)
-    picked = jnp.take_along_axis(log_prob, label[..., None], -1)[..., 0]
-    return -(1 - label_smoothing) * picked - label_smoothing * log_prob.mean(-1)
-
-
-def is_correct(logits: Array, label: Array) -> Array:
-    """`[...]` 1.0 where the largest of `logits` `[..., K]` is that of the `label` `[...]`, else 0.0."""
-    return (logits.argmax(-1) == label).astype(jnp.float32)

@@ -19,7 +19,6 @@ from adl.latent import mixture
 from adl.latent.kmeans import settled
 from adl.measure.clustering import soft_clustering
 
-SHARES = 64  # devices among which a batch of all points divides
 LIMIT = 3.0  # of the plane that is drawn
 AXES = ("length of the eruption (sd)", "wait for the next (sd)")
 STEPS = (0, 4, 8, 12, 16, 32)  # of the path that are drawn
@@ -64,10 +63,9 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     num_components = cfg.num_components or test.num_classes
     fit = mixture.by_likelihood(num_components, covariance=cfg.covariance, reg_covar=cfg.reg_covar)
     plane = {"x": x, "limit": LIMIT, "axes": AXES}
-    points = data.filled(data.Split({"x": x}), SHARES)
     return run.Experiment(
         fit.algorithm(start=settled(num_components, cfg.num_lloyd), axis=axis),
-        data.shuffled(points, cfg.batch_size or len(points)),
+        data.portions(train.require("x"), cfg.batch_size),
         probes={
             "test": soft_clustering(
                 fit.log_joint, test, num_clusters=num_components, weights=lambda state: state.weights

@@ -24,8 +24,6 @@ from adl.latent import mixture, principal, variational
 from adl.latent.kmeans import settled
 from adl.measure.clustering import soft_clustering
 
-SHARES = 64  # devices among which a batch of all pictures divides
-
 
 @dataclass(frozen=True)
 class Config(run.Config):
@@ -73,7 +71,7 @@ SWEEP = "reg_covar=1e-6,1e-2"  # of the tests
 class Loaded(NamedTuple):
     """Pictures, in fewer dimensions."""
 
-    train: data.Split  # "x" [N, D]
+    train: data.Split  # "x" [N, D] and "label" [N]
     test: data.Split  # "x" [M, D] and "label" [M]
     plane: principal.Components  # of the training pictures, in which x are coordinates
     image: np.ndarray  # [M, H, W, C] in [0, 1], the test pictures
@@ -81,12 +79,12 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """The first principal components of pictures."""
-    splits = [data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test")]
-    flat = [split.arrays["image"].reshape(len(split), -1).astype(np.float32) / 255 for split in splits]
-    plane = principal.found(flat[0], cfg.num_dims)
-    train, test = (np.asarray(principal.encode(plane, x)) for x in flat)
-    label, image = splits[1].arrays["label"], flat[1].reshape(-1, *splits[1].example_shape)
-    return Loaded(data.Split({"x": train}), data.Split({"x": test, "label": label}), plane, image)
+    splits = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    pixels = [np.asarray(data.image.unit(split.arrays["image"])) for split in splits]
+    points = [data.image.flat(split, image) for split, image in zip(splits, pixels, strict=True)]
+    plane = principal.found(points[0].arrays["x"], cfg.num_dims)
+    train, test = (data.image.flat(split, principal.encode(plane, split.arrays["x"])) for split in points)
+    return Loaded(train, test, plane, pixels[1])
 
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
@@ -107,11 +105,10 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         means = principal.decode(plane, read.means).reshape(-1, *image.shape[1:])
         return {"weights": read.weights, "means": means, "joint": fit.log_joint(state, x)}
 
-    points = data.filled(train, SHARES)
     of = {"num_clusters": num_components, "log_prob": fit.log_prob, "weights": lambda state: fit.read(state).weights}
     return run.Experiment(
         fit.algorithm(start=settled(num_components, cfg.num_lloyd), axis=axis),
-        data.shuffled(points, cfg.batch_size or len(points)),
+        data.portions(train.require("x"), cfg.batch_size),
         probes={"test": soft_clustering(fit.log_joint, test, **of)},
         final={"components": Partial(components, (test.arrays["x"], plane))},
         figures=show.figures(

@@ -19,7 +19,6 @@ from adl.latent import variational
 from adl.latent.kmeans import settled
 from adl.measure.clustering import soft_clustering
 
-SHARES = 64  # devices among which a batch of all points divides
 LIMIT = 3.0  # of the plane that is drawn
 AXES = ("length of the eruption (sd)", "wait for the next (sd)")
 STEPS = (0, 10, 25, 40, 60, 100)  # of the path that are drawn
@@ -75,11 +74,10 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     num_components = cfg.num_components or 5 * test.num_classes
     fit = variational.by_bound(num_components, concentration=cfg.concentration)
     plane = {"x": x, "limit": LIMIT, "axes": AXES}
-    points = data.filled(data.Split({"x": x}), SHARES)
     of = {"num_clusters": num_components, "log_prob": fit.log_prob, "weights": variational.weights}
     return run.Experiment(
         fit.algorithm(start=settled(num_components, cfg.num_lloyd), axis=axis),
-        data.shuffled(points, cfg.batch_size or len(points)),
+        data.portions(train.require("x"), cfg.batch_size),
         probes={"test": soft_clustering(fit.log_joint, test, **of)},
         final=fit.drawn(
             x,

@@ -32,6 +32,7 @@ from adl.linear import gaussian_process as gp
 from adl.linear.covariance import Kernel, squared_exponential
 from adl.linear.random_features import hidden_layer, random_fourier
 from adl.prob.distributions import normal_log_prob
+from adl.prob.product import einsum
 from experiments.linear.bayes import NAMES, View, standardised
 from experiments.linear.regress import NOISE, points, truth
 
@@ -78,7 +79,7 @@ LAYERS = {
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "features" [D] and a number "target"
+    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
     num_steps: run.Count = 400  # of the ascent
     batch_size: run.Natural = 0  # rows a step; 0: all, whose evidence it is
     log_every: run.Count = 10
@@ -259,7 +260,7 @@ def wide(key: Key, state: object) -> dict[str, Mean | Array]:
 
         def error(width, phi=phi, want=want):
             cut = phi.reshape(len(phi), -1, width)
-            grams = jnp.einsum("inw,jnw->nij", cut, cut, precision="highest") / width
+            grams = einsum("inw,jnw->nij", cut, cut) / width
             return jnp.sqrt(jnp.square(grams - want[None]).mean())
 
         size = jnp.stack([error(width) for width in WIDTHS])

@@ -22,10 +22,11 @@ import optax
 from matplotlib.figure import Figure
 
 from adl import data, run, show
+from adl.core import teacher
 from adl.measure.representation import linear_probe
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.selfsup.byol import byol, cosine_decay, embedding
+from adl.selfsup.byol import byol, embedding
 from adl.selfsup.embedder import learned, perceptron, pixels, untrained
 
 SHOWN = 12  # pictures whose views are drawn
@@ -81,10 +82,8 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "proj
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """BYOL on pictures, and the linear probe of it, of pixels and of the network before any learning."""
-    train, test = (
-        data.load(cfg.dataset, split, cfg.data_dir).require("image", "label")
-        for split in (cfg.train_split, cfg.test_split)
-    )
+    parts = (cfg.train_split, cfg.test_split)
+    train, test = data.splits(cfg.dataset, "image", "label", of=parts, data_dir=cfg.data_dir)
     dtype, widths = jnp.dtype(cfg.precision), (cfg.projector_width, cfg.projection)
     embedder = perceptron((*cfg.hidden, cfg.features), widths, axis=axis, dtype=dtype)
     predictor = MLP(widths, norm=functools.partial(BatchNorm, axis=axis), dtype=dtype)
@@ -100,7 +99,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         predictor,
         optax.adamw(lambda step: cfg.learning_rate * shape(step), weight_decay=cfg.weight_decay),
         view=view,
-        decay=cosine_decay(cfg.teacher_decay, cfg.num_steps),
+        decay=teacher.cosine(cfg.teacher_decay, cfg.num_steps),
         encode=data.image.unit,
         axis=axis,
     )

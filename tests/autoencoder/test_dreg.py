@@ -22,14 +22,15 @@ def gradients(bound, model, variables, x, likelihood, *, num_samples: int, num_k
     """Gradients `[num_keys, ...]` of the summed bound."""
 
     def total(variables, key):
-        return bound(key, model, variables, x, likelihood=likelihood, num_samples=num_samples).sum()
+        return bound(key, model.bind(variables), x, likelihood=likelihood, num_samples=num_samples).sum()
 
     return jax.jit(jax.vmap(jax.grad(total), (None, 0)))(variables, jax.random.split(KEY, num_keys))["params"]
 
 
 def test_the_bound_is_that_of_the_iwae():
     got, want = (
-        bound(KEY, MODEL, VARIABLES, BINARY, likelihood=bernoulli, num_samples=5) for bound in (dreg_bound, iwae_bound)
+        bound(KEY, MODEL.bind(VARIABLES), BINARY, likelihood=bernoulli, num_samples=5)
+        for bound in (dreg_bound, iwae_bound)
     )
     np.testing.assert_allclose(got, want, rtol=1e-5)
 

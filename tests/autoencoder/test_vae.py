@@ -40,9 +40,9 @@ EXACT = stats.multivariate_normal(OFFSET, LOADINGS.T @ LOADINGS + STD**2 * np.ey
 
 def test_every_bound_is_the_likelihood_where_the_posterior_is_exact():
     v = variables()
-    np.testing.assert_allclose(iwae_bound(KEY, MODEL, v, X, likelihood=gaussian, num_samples=1), EXACT, rtol=1e-3)
-    np.testing.assert_allclose(iwae_bound(KEY, MODEL, v, X, likelihood=gaussian, num_samples=7), EXACT, rtol=1e-3)
-    parts = jax.vmap(lambda k: elbo(k, MODEL, v, X, likelihood=gaussian))(jax.random.split(KEY, 4000))
+    np.testing.assert_allclose(iwae_bound(KEY, MODEL.bind(v), X, likelihood=gaussian, num_samples=1), EXACT, rtol=1e-3)
+    np.testing.assert_allclose(iwae_bound(KEY, MODEL.bind(v), X, likelihood=gaussian, num_samples=7), EXACT, rtol=1e-3)
+    parts = jax.vmap(lambda k: elbo(k, MODEL.bind(v), X, likelihood=gaussian))(jax.random.split(KEY, 4000))
     error = parts["elbo"].std(0) / np.sqrt(4000)
     assert (abs(parts["elbo"].mean(0) - EXACT) < 5 * error + 1e-4).all()
 
@@ -51,28 +51,28 @@ def test_bounds_rise_to_the_likelihood():
     v, keys = variables(widen=2.0), jax.random.split(KEY, 500)
 
     def mean_bound(k):
-        return jax.vmap(lambda key: iwae_bound(key, MODEL, v, X, likelihood=gaussian, num_samples=k))(keys).mean(0)
+        return jax.vmap(lambda key: iwae_bound(key, MODEL.bind(v), X, likelihood=gaussian, num_samples=k))(keys).mean(0)
 
     bounds = [mean_bound(k) for k in (1, 5, 50)]
     assert (bounds[0] < bounds[1]).all() and (bounds[1] < bounds[2]).all() and (bounds[2] < EXACT + 0.01).all()
     np.testing.assert_allclose(bounds[2], EXACT, atol=0.05)
-    sampled = jax.vmap(lambda key: elbo(key, MODEL, v, X, likelihood=gaussian)["elbo"])(keys).mean(0)
+    sampled = jax.vmap(lambda key: elbo(key, MODEL.bind(v), X, likelihood=gaussian)["elbo"])(keys).mean(0)
     np.testing.assert_allclose(sampled, bounds[0], atol=0.5)  # L_1 is the ELBO, in expectation
 
 
 def test_parts_add_up():
-    parts = elbo(KEY, MODEL, variables(2.0), X, likelihood=gaussian)
+    parts = elbo(KEY, MODEL.bind(variables(2.0)), X, likelihood=gaussian)
     np.testing.assert_allclose(parts["elbo"], parts["reconstruction"] - parts["kl"], rtol=1e-6)
 
 
 def test_chunks_are_one_long_sum():
     v, num_chunks = variables(2.0), 4
-    got = log_likelihood(KEY, MODEL, v, X, likelihood=gaussian, num_samples=40, chunk=10)
+    got = log_likelihood(KEY, MODEL.bind(v), X, likelihood=gaussian, num_samples=40, chunk=10)
     keys = jax.random.split(KEY, num_chunks)
-    parts = [iwae_bound(key, MODEL, v, X, likelihood=gaussian, num_samples=10) for key in keys]
+    parts = [iwae_bound(key, MODEL.bind(v), X, likelihood=gaussian, num_samples=10) for key in keys]
     np.testing.assert_allclose(got, jax.nn.logsumexp(jnp.stack(parts), 0) - np.log(num_chunks), rtol=1e-5)
     with pytest.raises(ValueError, match="multiple"):
-        log_likelihood(KEY, MODEL, v, X, likelihood=gaussian, num_samples=45, chunk=10)
+        log_likelihood(KEY, MODEL.bind(v), X, likelihood=gaussian, num_samples=45, chunk=10)
 
 
 def test_factories_agree_where_they_meet():

@@ -11,6 +11,7 @@ from scipy import stats
 
 from adl.linear import bayes, covariance, gaussian_process
 from adl.linear.random_features import hidden_layer, random_fourier
+from adl.prob.product import matmul
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def test_error_falls_as_the_square_root_of_the_width(name):
 
     def gram(key, width):
         phi = draw(key, width)(X)
-        return jnp.matmul(phi, phi.T, precision="highest")
+        return matmul(phi, phi.T)
 
     want, upper = np.asarray(kernel(X, X)), np.triu_indices(8, 1)
     grams = [np.asarray(jax.jit(jax.vmap(functools.partial(gram, width=w)))(keys), float) for w in WIDTHS]

@@ -157,5 +157,5 @@ def test_devices_play_games_of_their_own():
 
 def test_moves_must_divide_into_minibatches():
     alg = agent(num_minibatches=3)
-    with pytest.raises(BadInput, match="128 moves a device and step do not divide into 3 minibatches"):
+    with pytest.raises(BadInput, match="a batch of 128, as a device has it, does not divide into 3 minibatches"):
         jax.eval_shape(alg.step, KEY, jax.eval_shape(alg.init, KEY, ()), ())

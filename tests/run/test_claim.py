@@ -1,7 +1,9 @@
 """The listing of claims: what is promised, beside what was last measured."""
 
 import importlib
+import inspect
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+import experiments
 from adl.run import Claim
 from adl.run.catalogue import listing
 from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
@@ -121,3 +124,16 @@ def test_what_a_claim_needs_is_named_where_it_is_not_there(tmp_path, needs, ther
     (tmp_path / "mnist").mkdir()
     assert missing(Claim(metric="m", protocol="", needs=needs), str(tmp_path)) == there
     assert missing(Claim(metric="m", protocol="", needs=("data mnist",)), str(tmp_path / "elsewhere")) == "data mnist"
+
+
+def test_a_claim_on_text_that_python_carries_says_of_which_python():
+    """Another version carries another text: its standard library, a data set, and its documentation, `pydoc_data`."""
+    found = set()
+    for name, module in discover(experiments).items():
+        has_topics = "pydoc_data" in inspect.getsource(module)
+        for claim in module.CLAIMS:
+            dataset = claim.overrides.get("dataset", module.Config.dataset)
+            if dataset == "python_library" or (has_topics and claim.metric.startswith("test/")):
+                found.add(name)
+                assert re.search(r"\(of Python 3\.\d+\.\d+\)", claim.protocol), (name, claim.protocol)
+    assert len(found) >= 3

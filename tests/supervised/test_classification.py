@@ -13,7 +13,8 @@ import sklearn.metrics
 from adl.core import full_pass, jitted, over_devices
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.supervised import classifier, cross_entropy, evaluation, is_correct
+from adl.prob.labels import cross_entropy, is_correct
+from adl.supervised import classifier, evaluation
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = sorted((Path(__file__).parents[2] / "tpu_scripts").rglob("*.sh"))
+ROOT = Path(__file__).parents[2]
+SCRIPTS = [*sorted((ROOT / "tpu_scripts").rglob("*.sh")), ROOT / ".ci" / "run"]
 LINTER = shutil.which("shellcheck", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
