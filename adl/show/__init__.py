@@ -4,6 +4,7 @@ from adl.show.clustering import ascent, component_weights, likeliest, mixture_de
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
 from adl.show.functions import forecasts, process
+from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, heat_map, responsibilities
@@ -12,7 +13,7 @@ from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
-from adl.show.samples import beside_data, denoising, guidance, nearest, samples
+from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "dots",
     "embedding",
     "estimate",
+    "fidelity",
     "figures",
     "forecasts",
     "guidance",
@@ -38,6 +40,7 @@ __all__ = [
     "image_grid",
     "in_rows",
     "inked",
+    "interpolation",
     "landscape",
     "likeliest",
     "linear_probe",
@@ -48,6 +51,7 @@ __all__ = [
     "of",
     "page",
     "panel",
+    "players",
     "probability",
     "process",
     "prototypes",

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
+from adl.show.curves import curves
 from adl.show.images import image_grid, inked
 
 
@@ -38,6 +39,15 @@ def beside_data(drawn: np.ndarray, data: np.ndarray, *, title: str) -> Figure:
     return image_grid(inked(np.concatenate([drawn, data])), row_labels=rows, title=title)
 
 
+def fidelity(outcome: Outcome) -> Figure:
+    """How the same probe judged while the model learned: whether samples are told from data, and classes recognised."""
+    accuracies = {
+        "samples told from data (0.5: chance)": "samples/two_sample_accuracy",
+        "class recognised": "samples/class_accuracy",
+    }
+    return curves(accuracies, y_label="accuracy", title="Samples, judged by nearest neighbours")(outcome)
+
+
 def denoising(outcome: Outcome) -> Figure:
     """What `diffusion.evaluation.Sampler.path`, as the probe "path", saw: from noise to data, and how it was read."""
     seen = outcome.of("path")
@@ -60,4 +70,17 @@ def guidance(outcome: Outcome) -> Figure:
         x_label="class asked for",
         y_label="guidance scale",
         title="Guidance, from the same noise",
+    )
+
+
+def interpolation(outcome: Outcome) -> Figure:
+    """What `measure.latents.arc`, as the probe "arc", drew: from one latent to another, a class a row."""
+    seen = outcome.of("arc")
+    return image_grid(
+        seen["grid"],
+        row_labels=range(len(seen["grid"])),
+        col_labels=[f"{angle:.0f}°" for angle in seen["degrees"]],
+        x_label="angle between two latents",
+        y_label="class asked for",
+        title="Samples along an arc of latents",
     )

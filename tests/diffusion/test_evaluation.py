@@ -1,4 +1,4 @@
-"""What judges a denoiser: its loss by hand, its path and its guidance with a denoiser in closed form."""
+"""What judges and shows a denoiser: on Gaussian data, whose best denoiser is known, all has a closed form."""
 
 import jax
 import jax.numpy as jnp
