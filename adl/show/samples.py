@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
 from adl.show.curves import curves
-from adl.show.images import image_grid
+from adl.show.images import image_grid, inked
 
 
 def samples(outcome: Outcome) -> Figure:
@@ -25,6 +25,18 @@ def nearest(outcome: Outcome) -> Figure:
         x_label="class asked for",
         title="Samples, and the training image nearest to each",
     )
+
+
+def beside_data(drawn: np.ndarray, data: np.ndarray, *, title: str) -> Figure:
+    """Samples above data, as one prints them.
+
+    Args:
+      drawn: `[R, C, H, W, 1 or 3]` in [0, 1].
+      data: `[S, C, H, W, 1 or 3]`.
+      title: of the figure.
+    """
+    rows = ["drawn"] * len(drawn) + ["data"] * len(data)
+    return image_grid(inked(np.concatenate([drawn, data])), row_labels=rows, title=title)
 
 
 def fidelity(outcome: Outcome) -> Figure:
