@@ -2,8 +2,8 @@
 
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.curves import curves
-from adl.show.energies import descent, energies
 from adl.show.densities import estimate, histograms
+from adl.show.energies import descent, energies
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
@@ -30,10 +30,9 @@ __all__ = [
     "curves",
     "denoising",
     "descent",
-    "embedding",
-    "energies",
     "dots",
     "embedding",
+    "energies",
     "estimate",
     "fidelity",
     "figures",
