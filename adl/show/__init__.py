@@ -4,6 +4,7 @@ from adl.show.clustering import ascent, component_weights, likeliest, mixture_de
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
+from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
@@ -29,12 +30,14 @@ __all__ = [
     "component_weights",
     "curves",
     "denoising",
+    "densities",
     "descent",
     "dots",
     "embedding",
     "energies",
     "estimate",
     "fidelity",
+    "field",
     "figures",
     "forecasts",
     "guidance",
