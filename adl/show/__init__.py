@@ -10,6 +10,7 @@ from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, heat_map, responsibilities
+from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
@@ -23,6 +24,7 @@ __all__ = [
     "Draw",
     "Line",
     "ascent",
+    "at_modes",
     "attention",
     "bars",
     "beside_data",
@@ -53,6 +55,7 @@ __all__ = [
     "lines",
     "mixture_density",
     "mixture_steps",
+    "mode_counts",
     "nearest",
     "of",
     "page",
