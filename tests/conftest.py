@@ -37,6 +37,9 @@ _MAPS = Path("/proc/self/maps")
 _MOST_MAPS = 8_000  # of 65,530 that Linux allows a process; every compiled kernel takes three
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+gc.set_threshold(
+    100_000, 20, 100
+)  # tracing makes objects by the million, few of which are garbage: a fifth of its time
 
 
 @pytest.fixture(autouse=True)

@@ -20,6 +20,7 @@ from adl.core import (
     Algorithm,
     Mean,
     PyTree,
+    Rebuildable,
     data_mesh,
     fsdp,
     jitted,
@@ -139,6 +140,14 @@ def is_key(leaf: jax.Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
+def is_rebuildable(node: Any) -> bool:
+    return isinstance(node, Rebuildable)
+
+
+def rebuildable(state: PyTree) -> list[Rebuildable]:
+    return [node for node in jax.tree.leaves(state, is_leaf=is_rebuildable) if is_rebuildable(node)]
+
+
 def started(plain: Plain, case: Case, axes: PyTree, mesh: jax.sharding.Mesh, *layouts: layout.Layout) -> PyTree:
     """The initial state, laid out as a lift's own init would."""
     state = plain.alg.init(KEY, case.batch(0))
@@ -177,10 +186,11 @@ def test_step_keeps_structure_shapes_and_dtypes(plain):
 def test_state_is_arrays_of_its_own(case, plain):
     """No number of Python's, no leaf twice, and none that belongs to the caller or to the factory."""
     assert plain.leaves and all(plain.leaves)
-    program = plain.init.jaxpr.jaxpr
-    taken = [*map(id, program.invars), *map(id, program.constvars)]
-    given = [id(leaf) for leaf in program.outvars if isinstance(leaf, jax.extend.core.Var)]
-    assert len({*taken, *given}) == len(taken) + len(given)
+    program, consts = plain.init.jaxpr.jaxpr, plain.init.jaxpr.consts
+    kept = [var for var, const in zip(program.constvars, consts, strict=True) if isinstance(const, jax.Array)]
+    fresh = {*program.constvars} - {*kept}  # NumPy's, put on the device at each call
+    given = [var for var in program.outvars if isinstance(var, jax.extend.core.Var) and var not in fresh]
+    assert len({*program.invars, *kept, *given}) == len(program.invars) + len(kept) + len(given)
     leaves = [leaf for leaf in jax.tree.leaves(plain.alg.init(KEY, case.batch(0))) if leaf.size and not is_key(leaf)]
     pointers = [leaf.unsafe_buffer_pointer() for leaf in leaves]
     assert len(set(pointers)) == len(pointers)
@@ -253,9 +263,18 @@ def test_resume_is_the_straight_run_bit_for_bit(case, plain, checkpoints):
         state, _ = plain.alg.step(KEYS[i], state, case.batch(i))
     checkpoints.save(step, state)
     checkpoints.wait()
-    restored = checkpoints.restore(step, plain.alg.init(OTHER, case.batch(0)))
+    # A run resumes with its own key; all but what that makes anew must come from the checkpoint.
+    own, other = (plain.alg.init(key, case.batch(0)) for key in (KEY, OTHER))
+    like = jax.tree.map(lambda a, b: a if is_rebuildable(a) else b, own, other, is_leaf=is_rebuildable)
+    restored = checkpoints.restore(step, like)
+    # Bound to no device, as what init gave, since the step would be compiled once more for what is.
+    restored = jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.asarray(leaf), restored)
     resumed, _ = plain.alg.step(KEYS[STEPS - 1], restored, case.batch(STEPS - 1))
     assert_equal(fetched(resumed), plain.states[STEPS])
+    for state in plain.states:
+        for now, first in zip(rebuildable(state), rebuildable(plain.states[0]), strict=True):
+            if now.is_initial:
+                assert_equal(now.value, first.value)
 
 
 def test_progress(case, plain):

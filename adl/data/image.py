@@ -13,3 +13,8 @@ def unit(pixels: Array) -> Array:
 def symmetric(pixels: Array) -> Array:
     """`[...]` float32 in [-1, 1] of `[...]` uint8 in 0..255."""
     return pixels.astype(jnp.float32) / 127.5 - 1
+
+
+def from_symmetric(x: Array) -> Array:
+    """`[...]` in [0, 1] of `[...]` in [-1, 1]; what a model has beyond these is clipped."""
+    return jnp.clip((x + 1) / 2, 0, 1)

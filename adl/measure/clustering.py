@@ -8,7 +8,7 @@ from adl.prob.information import entropy
 
 
 def contingency(x: Array, y: Array, *, num_x: int, num_y: int) -> Array:
-    """`[num_x, num_y]` how often the labels `x [N]` in 0 ... num_x - 1 and `y [N]` in 0 ... num_y - 1 met."""
+    """`[num_x, num_y]` how often labels `x [N]` in 0 ... num_x - 1 and `y [N]` in 0 ... num_y - 1 met; -1 is none."""
     return jax.nn.one_hot(x, num_x).T @ jax.nn.one_hot(y, num_y)
 
 

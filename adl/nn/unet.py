@@ -11,6 +11,11 @@ from adl.nn import embed
 from adl.nn.convolution import Conv
 
 
+def widths(width: int, size: int) -> tuple[int, ...]:
+    """Channels of the levels for pictures of `size` pixels: halved down to at most 7, with twice as many each time."""
+    return (width,) if size <= 7 else (width, *widths(2 * width, -(-size // 2)))
+
+
 class UNet(nn.Module):
     """Residual U-Net conditioned on a noise level and a class.
 

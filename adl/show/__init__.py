@@ -5,7 +5,7 @@ from adl.show.images import image_grid
 from adl.show.matrix import attention, heat_map, responsibilities
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
-from adl.show.samples import nearest, samples
+from adl.show.samples import denoising, guidance, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 
 __all__ = [
@@ -14,8 +14,10 @@ __all__ = [
     "attention",
     "classes",
     "curves",
+    "denoising",
     "embedding",
     "figures",
+    "guidance",
     "heat_map",
     "image_grid",
     "linear_probe",

@@ -112,7 +112,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """A VAE of the data set's pictures, its bound on the test split, and pictures of what it learned."""
     if cfg.num_importance_samples % 50:
         raise BadInput(f"--num_importance_samples {cfg.num_importance_samples}: it must be a multiple of 50")
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", data_dir=cfg.data_dir)
     shape = test.take(np.arange(1))["image"].shape[1:]
     observe, likelihood, show = observation(cfg)
     dim = int(np.prod(shape))

@@ -87,7 +87,7 @@ SMOKE = {
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An energy of the data set's pictures, and where chains on it arrive."""
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     reference, held_out = (split.take(np.arange(min(cfg.num_samples, len(split)))) for split in (train, test))
     label, image = jnp.asarray(reference["label"]), data.image.unit(jnp.asarray(reference["image"]))
     network = nn.Sequential(

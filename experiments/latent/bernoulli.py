@@ -24,7 +24,6 @@ from adl.core import Mean
 from adl.latent import bernoulli, bernoulli_mixture
 from adl.measure.clustering import contingency, normalized_mutual_information, purity
 
-SHARES = 64  # devices among which a batch of all pictures divides
 COLS = 10  # pictures in a row
 SEEN = 1e-3  # weight from which on a component is drawn
 
@@ -102,10 +101,10 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         return {"x": jax.random.bernoulli(key, state.means[which]).astype(jnp.float32)}
 
     figures = {"loss": loss_figure, "means": means_figure, "classes": classes_figure, "samples": samples_figure}
-    train = data.filled(data.Split({"x": view.train}), SHARES)
+    train = data.Split({"x": view.train})
     return run.Experiment(
         bernoulli_mixture(num_components, pseudo_count=cfg.pseudo_count, axis=axis),
-        data.shuffled(train, cfg.batch_size or len(train)),
+        data.shuffled(data.filled(train), cfg.batch_size) if cfg.batch_size else data.whole(train),
         probes={"test": test},
         final={"samples": samples},
         figures=show.figures(**{name: functools.partial(draw, view=view) for name, draw in figures.items()}),
@@ -114,7 +113,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
 def pictures(cfg: Config) -> View:
     """Both splits by the threshold."""
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     black = [(s.arrays["image"] / 255 >= cfg.threshold).astype(np.float32).reshape(len(s), -1) for s in (train, test)]
     return View(*black, train.arrays["label"], test.arrays["label"], test.example_shape)
 

@@ -33,7 +33,6 @@ from adl.core.types import Array
 from adl.latent import gaussian_mixture, kmeans, mixture, variational, variational_mixture
 from adl.measure.clustering import contingency, normalized_mutual_information, purity
 
-SHARES = 64  # devices among which a batch of all points divides
 GRID = np.linspace(-3, 3, 121)  # of the plane that is drawn
 DRAWN = {"em": (0, 4, 8, 12, 16, 32), "vb": (0, 10, 25, 40, 60, 100)}  # steps of the path, by method
 LIKE = 9  # digits drawn beside each mean
@@ -171,10 +170,10 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     else:
         final = {"components": components_of_pictures}
         figures = {"loss": loss_figure, "components": components_figure, "classes": classes_figure}
-    train = data.filled(data.Split({"x": view.train}), SHARES)
+    train = data.Split({"x": view.train})
     return run.Experiment(
         fitted.make(start=clusters(num_components, cfg.num_lloyd), axis=axis),
-        data.shuffled(train, cfg.batch_size or len(train)),
+        data.shuffled(data.filled(train), cfg.batch_size) if cfg.batch_size else data.whole(train),
         probes={"test": test},
         final=final,
         figures=show.figures(**{name: functools.partial(draw, view=view) for name, draw in figures.items()}),
@@ -240,7 +239,7 @@ def eruptions() -> View:
 
 def components(cfg: Config) -> View:
     """The first principal components of pictures; the directions are those of the training split."""
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     flat = [np.asarray(split.arrays["image"], float).reshape(len(split), -1) / 255 for split in (train, test)]
     mean = flat[0].mean(0)
     _, directions = np.linalg.eigh((flat[0] - mean).T @ (flat[0] - mean))

@@ -28,7 +28,6 @@ from adl.core import Algorithm, BadInput, Key, Mean
 from adl.core.types import Array
 from adl.latent import hebbian, pca, principal, randomised, randomised_pca
 
-SHARES = 64  # devices among which a batch of all points divides
 SHOWN = (1, 2, 4, 8, 16, 32)  # components of the reconstructions, where there are as many
 NUM_EIGENDIGITS = 15
 
@@ -137,10 +136,10 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         "reconstruction": reconstruction_figure,
         **({"dimensions": dimensions_figure} if cfg.method == "exact" else {"loss": loss_figure}),
     }
-    train = data.filled(data.Split({"x": view.train}), SHARES)
+    train = data.Split({"x": view.train})
     return run.Experiment(
         algorithm,
-        data.shuffled(train, cfg.batch_size or len(train)),
+        data.shuffled(data.filled(train), cfg.batch_size) if cfg.batch_size else data.whole(train),
         probes={"test": test},
         final={"dimensions": dimensions} if cfg.method == "exact" else {},
         figures=show.figures(**{name: functools.partial(draw, view=view) for name, draw in figures.items()}),
@@ -164,7 +163,7 @@ def method(cfg: Config, axis: str | None) -> tuple[Algorithm, Callable[..., prin
 
 def pictures(cfg: Config) -> View:
     """Both splits, dequantised: a level becomes any number up to the next, all in [0, 1]."""
-    splits = [data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test")]
+    splits = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
 
     def spread(key: Key, image: np.ndarray) -> Array:
         level = jnp.round(data.image.unit(jnp.asarray(image)) * (cfg.levels - 1))

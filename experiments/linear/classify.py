@@ -30,7 +30,6 @@ from adl.linear.perceptron import perceptron
 from adl.measure import calibration, roc
 from adl.prob.product import matmul
 
-SHARES = 64  # devices among which a batch of all rows divides
 PASSES = 20  # of the perceptron over the data, which need not be separable
 REG = 1e-6  # added to the variances of Gaussian classes
 NEWTON = 12  # steps, at most, of the classifiers that are fitted at the end
@@ -49,7 +48,7 @@ GRID = 120  # points along each side of the plane that is drawn
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
-    dataset: str = "breast_cancer"  # TFDS name, with "features" [D] and "label", all in its training split
+    dataset: str = "breast_cancer"  # TFDS name, with "x" or "features" [D] and "label", all in its training split
     num_steps: run.Count = 10  # of Newton's method
     batch_size: run.Natural = 0  # rows a step; 0: all, as Newton's method wants it
     log_every: run.Count = 1
@@ -151,12 +150,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             seen[f"{name} accuracy"] = (classifier(x, jnp.asarray(view.label), x).argmax(-1) == view.label).mean()
         return {**seen, "points": points}
 
-    columns = data.filled(data.Split({"x": with_one(view.x), "y": view.label}), SHARES)
+    train = data.Split({"x": with_one(view.x), "y": view.label})
     figures = {"regions": regions_figure, "curves": curves_figure, "calibration": calibration_figure}
     figures |= {"scores": scores_figure, "newton": newton_figure}
     return run.Experiment(
         glm.irls(link, penalty=penalties(view.x.shape[1], cfg.penalty), axis=axis),
-        data.shuffled(columns, cfg.batch_size or len(columns)),
+        data.shuffled(data.filled(train), cfg.batch_size) if cfg.batch_size else data.whole(train),
         probes={"test": look},
         final={"others": others, "regions": regions},
         figures=show.figures(**{name: functools.partial(draw, cfg=cfg, view=view) for name, draw in figures.items()}),
@@ -165,8 +164,8 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
 def tables(cfg: Config) -> View:
     """Both splits, standardised by the means and deviations of the training split."""
-    table = data.load(cfg.dataset, "train", cfg.data_dir).require("features", "label")
-    x, label = np.asarray(table.arrays["features"], float), table.arrays["label"].astype(np.int32)
+    table = data.load(cfg.dataset, "train", cfg.data_dir).require("x", "label")
+    x, label = np.asarray(table.arrays["x"], float), table.arrays["label"].astype(np.int32)
     is_test = np.arange(len(x)) % 3 == 2
     x = (x - x[~is_test].mean(0)) / x[~is_test].std(0)
     names = table.info.features["label"].names

@@ -79,7 +79,7 @@ LAYERS = {
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "features" [D] and a number "target"
+    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
     num_steps: run.Count = 400  # of the ascent
     batch_size: run.Natural = 0  # rows a step; 0: all, whose evidence it is
     log_every: run.Count = 10

@@ -93,7 +93,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "hidden_width": 16}
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """A classifier of the data set's pictures, and how it does on the whole test split."""
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     model = network(cfg, train.num_classes, axis)
     algorithm = supervised.classifier(
         model,

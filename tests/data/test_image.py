@@ -15,3 +15,5 @@ def test_unit_and_symmetric():
     np.testing.assert_allclose(symmetric, 2 * unit - 1, atol=1e-6)
     np.testing.assert_array_equal(jnp.round(unit * 255), PIXELS)
     np.testing.assert_allclose(jnp.diff(unit), 1 / 255, rtol=1e-4)
+    np.testing.assert_allclose(image.from_symmetric(symmetric), unit, atol=1e-6)
+    np.testing.assert_array_equal(image.from_symmetric(jnp.array([-1.5, 3.0])), [0, 1])

@@ -21,7 +21,7 @@ from adl.data.source import load
 OTHER = """
 import os, signal, sys
 sys.path.insert(0, sys.argv[3])
-from test_prepare import at_example_100, meet, total
+from tests.data.test_prepare import at_example_100, meet, total
 from adl.data.bundled import Digits
 
 whole = Digits._generate_examples
@@ -77,7 +77,7 @@ def files(folder: Path) -> list[str]:
 def test_two_processes_at_once_and_one_that_is_killed(tmp_path, cache, monkeypatch):
     both, fatal = tmp_path / "both", tmp_path / "fatal"
     both.mkdir()
-    command = [sys.executable, "-W", "error", "-c", OTHER, str(both), str(fatal), str(Path(__file__).parent)]
+    command = [sys.executable, "-W", "error", "-c", OTHER, str(both), str(fatal), str(Path(__file__).parents[2])]
     other = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with monkeypatch.context() as patch:
         patch.setattr(Digits, "_generate_examples", at_example_100(Digits._generate_examples, lambda: meet(both)))

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_fit import fails, launch, losses
 
 from adl.core import fsdp, layout, make_mesh, replicated, tensor
 from adl.run.checkpoint import Checkpoints, set_aside_damaged
 from adl.run.record import read_rows
+from tests.run.test_fit import fails, launch, losses
 
 STATE = {"params": {"MLP_0": {"Dense_0": {"kernel": np.arange(128, dtype="f").reshape(8, 16)}}}, "count": np.int32(7)}
 LAYOUTS = {

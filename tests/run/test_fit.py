@@ -21,7 +21,7 @@ from adl import run
 from adl.core import Algorithm, Learner, Mean, alternate, descend
 from adl.run.record import lock, read_rows
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("f")
 
 
@@ -266,8 +266,8 @@ def test_full_disk_is_one_line_and_the_previous_checkpoint_stays(tmp_path):
         pytest.skip("may not mount")
     try:
         words = [str(tmp_path / "disk" / "run"), "--fill", str(tmp_path / "disk" / "filler")]
-        code = "import sys; sys.path.insert(0, '.'); import test_fit; test_fit.launch(*sys.argv[1:])"
-        ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=HERE)
+        code = "import sys; from tests.run import test_fit; test_fit.launch(*sys.argv[1:])"
+        ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT)
         assert ended.returncode == 1
         lines = [line for line in ended.stderr.splitlines() if not line.startswith("step ")]
         assert (

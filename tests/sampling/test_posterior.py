@@ -3,7 +3,6 @@
 import functools
 import json
 
-import breast_cancer
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +13,7 @@ from adl.sampling import diagnostics
 from adl.sampling.hmc import hmc
 from adl.sampling.nuts import nuts
 from experiments.sampling import nuts as experiment
+from tests.sampling import breast_cancer
 
 KEY = jax.random.key(0)
 TABLE = {name: np.array(values) for name, values in json.loads(breast_cancer.TABLE.read_text()).items()}
