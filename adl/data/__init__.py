@@ -10,8 +10,8 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
     mask   [N], [N, T]    numbers: 1 counts, 0 is padding
 """
 
-from adl.data import image, ragged, text, tokens, toys, views
-from adl.data.batches import alternating, filled, ordered, padded, shuffled, streamed, whole
+from adl.data import curves, image, ragged, tables, text, tokens, toys, views
+from adl.data.batches import alternating, filled, once, ordered, padded, portions, shuffled, streamed, whole
 from adl.data.outside import Outside
 from adl.data.source import load, splits
 from adl.data.split import Split, StoredSplit
@@ -21,15 +21,19 @@ __all__ = [
     "Split",
     "StoredSplit",
     "alternating",
+    "curves",
     "filled",
     "image",
     "load",
+    "once",
     "ordered",
     "padded",
+    "portions",
     "ragged",
     "shuffled",
     "splits",
     "streamed",
+    "tables",
     "text",
     "tokens",
     "toys",

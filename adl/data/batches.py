@@ -184,6 +184,19 @@ def whole(split: Split, multiple: int = SHARES, *, seed: int = 0) -> WholeBatche
     return WholeBatches(shuffled(full, len(full), seed=seed)[0])
 
 
+def portions(split: Split, batch_size: int) -> SplitBatches | WholeBatches:
+    """Batches of so many examples, or of all: for algorithms that count, exact where they see the whole.
+
+    Args:
+      split: N examples; a stored one is read into memory.
+      batch_size: examples a batch, shuffled each epoch; 0: all, as `whole`.
+
+    Returns:
+      Batches of the columns and "mask", as in `filled`.
+    """
+    return shuffled(filled(split), batch_size) if batch_size else whole(split)
+
+
 class AlternatingBatches(SharedBatches):
     """Batches of phases in turn; each phase reads on where it stopped."""
 
@@ -211,6 +224,26 @@ def alternating(batches: Sequence[SharedBatches], periods: Sequence[int]) -> Alt
       periods: steps each phase lasts, >= 1.
     """
     return AlternatingBatches(batches, periods)
+
+
+def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> SplitBatches:
+    """The batches of `shuffled` for what adds up what it sees: at most one pass.
+
+    Args:
+      split: N examples.
+      batch_size: as in `shuffled`.
+      num_steps: batches that will be asked for.
+      seed: as in `shuffled`.
+
+    Raises:
+      BadInput: if the batch size is not positive, or the steps need more than N examples.
+    """
+    if num_steps * batch_size > len(split):
+        raise BadInput(
+            f"--num_steps {num_steps} of --batch_size {batch_size}: they must not exceed the {len(split)} examples, "
+            "for what is seen twice counts twice"
+        )
+    return shuffled(split, batch_size, seed=seed)
 
 
 def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered, trace
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.prob.gaussian import MultivariateNormal
@@ -42,6 +42,15 @@ class Prediction(NamedTuple):
 
     mean: Array  # [B]
     variance: Array  # [B] > 0
+
+
+class Picture(NamedTuple):
+    """What there is to draw of a process."""
+
+    mean: Array  # [B]
+    scale: Array  # [B] > 0, of the next outcome
+    samples: Array  # [S, B] of the function
+    log_evidence: Array  # [] log p(y) in nats
 
 
 def condition(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> Posterior:
@@ -84,6 +93,26 @@ def sample(key: Key, law: MultivariateNormal, num_samples: int) -> Array:
     return law.loc[None] + matmul(noise, vectors.T)
 
 
+def picture(
+    key: Key, kernel: Kernel, x: Array, y: Array, new: Array, *, noise_variance: Array | float, num_samples: int
+) -> Picture:
+    """The process through data `x [N, D]` and `y [N]`, at rows `new [B, D]`; the key is consumed.
+
+    Args:
+      key: of the samples.
+      kernel: as of `condition`.
+      x: as of `condition`.
+      y: as of `condition`.
+      new: where it is looked at.
+      noise_variance: as of `condition`, `[]`.
+      num_samples: S >= 1.
+    """
+    posterior = condition(kernel, x, y, noise_variance=noise_variance)
+    law = joint(kernel, posterior, new)
+    scale = jnp.sqrt(predict(kernel, posterior, new).variance + noise_variance)
+    return Picture(law.loc, scale, sample(key, law, num_samples), posterior.log_evidence)
+
+
 def log_evidence(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> Array:
     """log p(y) `[]` in nats; arguments as of `condition`. Its gradient costs one inverse, whatever it is taken by."""
     return normal_log_prob(_with_noise(kernel, x, noise_variance), y)
@@ -121,6 +150,14 @@ def evidence_ascent(
 def values(learner: Learner) -> PyTree:
     """The hyper-parameters that a state of `evidence_ascent` stands for, all positive."""
     return jax.tree.map(jnp.exp, learner.params)
+
+
+def way_up(
+    key: Key, model: Model, start: PyTree, tx: optax.GradientTransformation, batch: PyTree, num_steps: int
+) -> PyTree:
+    """Hyper-parameters `[num_steps, ...]` after each step of `evidence_ascent` on one batch; arguments as there."""
+    alg = evidence_ascent(model, start, tx)
+    return trace(alg, num_steps, values)(key, alg.init(key, batch), batch)[1]
 
 
 @jax.custom_jvp

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array, Key
-from adl.prob.product import matmul
+from adl.prob.product import einsum, matmul
 
 Features = Callable[[Array], Array]  # rows [N, D] -> [N, H], already divided by sqrt(H)
 
@@ -77,3 +77,17 @@ def hidden_layer(
         return activation(matmul(x, weights) + bias) / jnp.sqrt(num_units)
 
     return features
+
+
+def kernel_error(units: Array, kernel: Array, width: int) -> Array:
+    """`[]` rms distance of the kernels of networks from their limit, over all pairs of places and all networks.
+
+    Args:
+      units: `[N, U]` of random features at N places, each by itself (times sqrt(H), where features are divided by it);
+        cut into U / `width` networks.
+      kernel: `[N, N]` the limit.
+      width: H >= 1, of each network; it divides U.
+    """
+    cut = units.reshape(len(units), -1, width)
+    grams = einsum("inw,jnw->nij", cut, cut) / width
+    return jnp.sqrt(jnp.square(grams - kernel[None]).mean())
