@@ -8,6 +8,7 @@ from adl.show.clustering import (
     mixture_steps,
     prototypes,
 )
+from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.matrix import attention, heat_map, responsibilities
@@ -23,9 +24,12 @@ __all__ = [
     "attention",
     "beside_data",
     "classes",
+    "component_numbers",
     "component_weights",
+    "components_plane",
     "curves",
     "denoising",
+    "eigenpictures",
     "embedding",
     "figures",
     "guidance",
@@ -41,6 +45,7 @@ __all__ = [
     "of",
     "panel",
     "prototypes",
+    "reconstructions",
     "responsibilities",
     "samples",
 ]
