@@ -1,6 +1,15 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
+from adl.show.clustering import (
+    ascent,
+    component_weights,
+    likeliest,
+    mixture_density,
+    mixture_steps,
+    prototypes,
+)
+from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
 from adl.show.functions import forecasts, process
@@ -25,10 +34,13 @@ __all__ = [
     "bars",
     "beside_data",
     "classes",
+    "component_numbers",
     "component_weights",
+    "components_plane",
     "curves",
     "denoising",
     "dots",
+    "eigenpictures",
     "embedding",
     "estimate",
     "fidelity",
@@ -56,6 +68,7 @@ __all__ = [
     "process",
     "prototypes",
     "regions",
+    "reconstructions",
     "responsibilities",
     "samples",
 ]
