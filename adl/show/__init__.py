@@ -12,6 +12,7 @@ from adl.show.clustering import (
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
+from adl.show.energies import descent, energies
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
@@ -39,9 +40,11 @@ __all__ = [
     "components_plane",
     "curves",
     "denoising",
+    "descent",
     "dots",
     "eigenpictures",
     "embedding",
+    "energies",
     "estimate",
     "fidelity",
     "figures",
