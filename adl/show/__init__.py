@@ -1,14 +1,6 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
-from adl.show.clustering import (
-    ascent,
-    component_weights,
-    likeliest,
-    mixture_density,
-    mixture_steps,
-    prototypes,
-)
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
@@ -70,8 +62,8 @@ __all__ = [
     "probability",
     "process",
     "prototypes",
-    "regions",
     "reconstructions",
+    "regions",
     "responsibilities",
     "samples",
 ]
