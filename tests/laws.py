@@ -5,6 +5,7 @@ as one program, fully sharded, and under pmap. What is a law of the lifts rather
 representative of each constructor by default, and on every factory under `-m full`.
 """
 
+import functools
 import importlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -244,6 +245,16 @@ def test_pmap_is_jit(case, plain):
         spread = np.std(ours, ddof=1) + np.std(theirs, ddof=1) + 0.02 * abs(np.mean(ours))
         assert abs(np.mean(ours) - np.mean(theirs)) < 4 * spread / np.sqrt(len(ours))
     assert len(traces) == 1
+
+
+def test_asks_for_an_axis_exactly_where_it_reduces(case, plain):
+    """A step that was built for a mapped axis cannot be traced outside of one; one built without was, in `plain`."""
+    step = functools.partial(jax.eval_shape, case.make("data").step, KEY, plain.init.out_info, case.batch(0))
+    if case.reduces:
+        with pytest.raises(NameError, match="unbound axis name"):
+            step()
+    else:
+        step()
 
 
 def test_resume_is_the_straight_run_bit_for_bit(case, plain, checkpoints):

@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
+from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
@@ -29,12 +30,15 @@ __all__ = [
     "bars",
     "beside_data",
     "classes",
+    "component_numbers",
     "component_weights",
+    "components_plane",
     "curves",
     "denoising",
     "densities",
     "descent",
     "dots",
+    "eigenpictures",
     "embedding",
     "energies",
     "estimate",
@@ -64,6 +68,7 @@ __all__ = [
     "probability",
     "process",
     "prototypes",
+    "reconstructions",
     "regions",
     "responsibilities",
     "samples",
