@@ -23,6 +23,7 @@ def curves(
     title: str,
     y_scale: Literal["linear", "log"] = "linear",
     references: Mapping[str, float] = {},
+    ticks: Mapping[float, str] = {},
 ) -> Draw:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
@@ -35,10 +36,11 @@ def curves(
       title: of the figure.
       y_scale: of the vertical axis.
       references: values to compare with, by name: a dotted line each.
+      ticks: of the vertical axis, value and text; matplotlib's own by default.
     Returns:
       `draw(outcome)`, which raises KeyError if a metric was never written.
     """
-    options = {"y_label": y_label, "title": title, "y_scale": y_scale, "references": references}
+    options = {"y_label": y_label, "title": title, "y_scale": y_scale, "references": references, "ticks": ticks}
     return functools.partial(_curves, metrics=metrics, **options)
 
 
@@ -51,6 +53,7 @@ def _curves(
     title: str,
     y_scale: str,
     references: Mapping[str, float],
+    ticks: Mapping[float, str],
 ) -> Figure:
     figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
     ax = axes[0, 0]
@@ -66,6 +69,9 @@ def _curves(
             _curve(ax, steps, values, color, "-")
     ax.set(xlabel="step", ylabel=y_label, title=title, yscale=y_scale)
     ax.margins(x=0.02)
+    if ticks:
+        ax.set_yticks([*ticks], [*ticks.values()])
+        ax.minorticks_off()
     for name, value in references.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
         place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}  # curves begin at the left
