@@ -63,8 +63,8 @@ CLAIMS = (
     ),
     run.Claim(
         "errors/rmse_ratio",
-        "true system: root mean square error of the smoothed positions of 1,024 tracks, all seconds, over the root mean "
-        "posterior variance",
+        "true system: root mean square error of the smoothed positions of 1,024 tracks, all seconds, over the root "
+        "mean posterior variance",
         at_least=0.97,
         at_most=1.03,
         reference="1 in closed form",
