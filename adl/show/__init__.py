@@ -19,6 +19,7 @@ from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
@@ -72,4 +73,6 @@ __all__ = [
     "regions",
     "responsibilities",
     "samples",
+    "track",
+    "track_errors",
 ]
