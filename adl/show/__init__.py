@@ -17,6 +17,7 @@ from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
+from adl.show.restoration import restored
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.tracks import track, track_errors
@@ -72,6 +73,7 @@ __all__ = [
     "reconstructions",
     "regions",
     "responsibilities",
+    "restored",
     "samples",
     "track",
     "track_errors",
