@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array, Mean
+from adl.prob.labels import is_correct
 
 
 class Bins(NamedTuple):
@@ -34,7 +35,7 @@ def reliability(probability: Array, label: Array, *, num_bins: int = 15, weights
     """
     chex.assert_rank([probability, label], [2, 1])
     confidence = probability.max(-1)
-    correct = (probability.argmax(-1) == label).astype(confidence.dtype)
+    correct = is_correct(probability, label)
     weights = jnp.ones_like(confidence) if weights is None else weights.astype(confidence.dtype)
     # Edges are compared with, not divided by: a confidence on an edge is never rounded into the next bin.
     index = jnp.searchsorted(jnp.arange(1, num_bins) / num_bins, confidence, side="left")
@@ -81,7 +82,7 @@ def scores(log_prob: Array, label: Array, *, num_bins: int = 15) -> dict[str, Me
     """
     probability = jnp.exp(log_prob)
     return {
-        "accuracy": Mean.of((log_prob.argmax(-1) == label).astype(log_prob.dtype)),
+        "accuracy": Mean.of(is_correct(log_prob, label)),
         "nll": Mean.of(-jnp.take_along_axis(log_prob, label[:, None], -1)),
         "brier": Mean.of(brier_score(probability, label)),
         "ece": Mean.of(expected_calibration_error(reliability(probability, label, num_bins=num_bins))),

@@ -20,7 +20,7 @@ from jax.tree_util import Partial
 from adl import data
 from adl.core import Key, Mean, Probe, State, full_pass, tree
 from adl.core.types import Array
-from adl.prob.labels import cross_entropy
+from adl.prob.labels import cross_entropy, is_correct
 from adl.prob.product import matmul
 
 Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
@@ -70,7 +70,7 @@ def linear_probe(
         mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
         x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown))
         weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
-        return (log_odds(weights, y).argmax(-1) == wanted).astype(jnp.float32), shown
+        return is_correct(log_odds(weights, y), wanted), shown
 
     def probe(columns, key, state):
         correct, shown = accuracy(represent, key, state, columns)

@@ -9,6 +9,7 @@ from jax import Array
 
 from adl.nn import embed
 from adl.nn.convolution import Conv
+from adl.nn.dropout import Dropout
 
 
 def widths(width: int, size: int) -> tuple[int, ...]:
@@ -99,7 +100,7 @@ class ResidualBlock(nn.Module):
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(x))
         h = Conv(self.channels, (3, 3), dtype=self.dtype)(h)
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h) * (1 + scale) + shift)
-        h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+        h = Dropout(self.dropout)(h)
         h = Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=self.dtype)(h)
         if x.shape[-1] != self.channels:
             x = Conv(self.channels, (1, 1), dtype=self.dtype)(x)
