@@ -1,13 +1,17 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
+from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
+from adl.show.energies import descent, energies
+from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, heat_map, responsibilities
+from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
@@ -15,23 +19,32 @@ from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
     "Draw",
     "Line",
     "ascent",
+    "at_modes",
     "attention",
     "bars",
     "beside_data",
     "classes",
+    "component_numbers",
     "component_weights",
+    "components_plane",
     "curves",
     "denoising",
+    "densities",
+    "descent",
     "dots",
+    "eigenpictures",
     "embedding",
+    "energies",
     "estimate",
     "fidelity",
+    "field",
     "figures",
     "forecasts",
     "guidance",
@@ -47,6 +60,7 @@ __all__ = [
     "lines",
     "mixture_density",
     "mixture_steps",
+    "mode_counts",
     "nearest",
     "of",
     "page",
@@ -55,7 +69,10 @@ __all__ = [
     "probability",
     "process",
     "prototypes",
+    "reconstructions",
     "regions",
     "responsibilities",
     "samples",
+    "track",
+    "track_errors",
 ]
