@@ -213,7 +213,7 @@ def alternating(batches: Sequence[SharedBatches], periods: Sequence[int]) -> Alt
     return AlternatingBatches(batches, periods)
 
 
-def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> Batches:
+def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> SplitBatches:
     """The batches of `shuffled` for what adds up what it sees: at most one pass.
 
     Args:
