@@ -35,6 +35,7 @@ class Frame(TypedDict, total=False):
     x_scale: Literal["linear", "log"]
     y_scale: Literal["linear", "log"]
     x_ticks: Sequence[float]
+    aspect: Literal["auto", "equal"]
     verticals: Mapping[str, Source]  # dotted lines by name, of which "" has none, and where they stand
     horizontals: Mapping[str, Source]
     legend: str  # where in the panel its keys are: "best", "lower left"; without they go to the page
@@ -132,6 +133,7 @@ def _set(ax: Axes, reader: Reader, frame: Frame) -> None:
             ax.set(**{f"{side}lim": frame[f"{side}_lim"]})
         if f"{side}_label" in frame:
             ax.set(**{f"{side}label": frame[f"{side}_label"]})
+    ax.set_aspect(frame.get("aspect", ax.get_aspect()))
     if "x_ticks" in frame:
         ax.set_xticks(frame["x_ticks"], [f"{tick:g}" for tick in frame["x_ticks"]])
         ax.minorticks_off()
