@@ -11,7 +11,7 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
 """
 
 from adl.data import curves, image, ragged, tables, text, tokens, toys, views
-from adl.data.batches import alternating, filled, once, ordered, padded, shuffled, streamed, whole
+from adl.data.batches import alternating, filled, once, ordered, padded, portions, shuffled, streamed, whole
 from adl.data.outside import Outside
 from adl.data.source import load, splits
 from adl.data.split import Split, StoredSplit
@@ -28,6 +28,7 @@ __all__ = [
     "once",
     "ordered",
     "padded",
+    "portions",
     "ragged",
     "shuffled",
     "splits",

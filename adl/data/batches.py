@@ -184,6 +184,19 @@ def whole(split: Split, multiple: int = SHARES, *, seed: int = 0) -> WholeBatche
     return WholeBatches(shuffled(full, len(full), seed=seed)[0])
 
 
+def portions(split: Split, batch_size: int) -> SplitBatches | WholeBatches:
+    """Batches of so many examples, or of all: for algorithms that count, exact where they see the whole.
+
+    Args:
+      split: N examples; a stored one is read into memory.
+      batch_size: examples a batch, shuffled each epoch; 0: all, as `whole`.
+
+    Returns:
+      Batches of the columns and "mask", as in `filled`.
+    """
+    return shuffled(filled(split), batch_size) if batch_size else whole(split)
+
+
 class AlternatingBatches(SharedBatches):
     """Batches of phases in turn; each phase reads on where it stopped."""
 

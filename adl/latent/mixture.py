@@ -9,14 +9,16 @@ Sources: Dempster, Laird & Rubin 1977, JRSS B 39(1); Bishop 2006, Pattern Recogn
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import solve_triangular
+from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate, tree
+from adl.core import Algorithm, Key, Mean, Probe, PyTree, accumulate, trace, tree
 from adl.core.types import Array
 from adl.latent.kmeans import kmeans, weighted
 from adl.prob.clusters import nearest
@@ -129,6 +131,59 @@ def matrices(mixture: Mixture, *, covariance: Covariance = "full") -> Array:
     if covariance in ("diag", "spherical"):
         stored = jnp.broadcast_to(stored.reshape(shape[0], -1), shape[:2])[:, None] * jnp.eye(shape[1])[None]
     return jnp.broadcast_to(stored, shape)
+
+
+class Fit(NamedTuple):
+    """A way to fit a mixture of Gaussians, and what its states say: of one mixture, or of beliefs about it."""
+
+    algorithm: Callable[..., Algorithm]  # (start=, axis=) -> its steps; see `gaussian_mixture`
+    read: Callable[[PyTree], Mixture]  # expected weights, means and full covariances [K, D, D]
+    log_joint: Callable[[PyTree, Array], Array]  # up to a constant of x, log p(x, k) [B, K], of points x [B, D]
+    log_prob: Callable[[PyTree, Array], Array]  # log p(x) [B], in nats
+    objective: Callable[[PyTree, Array], Array]  # [] of all points, over their number: what no step on them lowers
+
+    def seen(self, state: PyTree, x: Array) -> dict[str, Array]:
+        """For figures: the `Mixture`'s arrays, the `responsibility` `[N, K]` for points `x [N, D]`, the `objective`."""
+        told = {"responsibility": jax.nn.softmax(self.log_joint(state, x), -1), "objective": self.objective(state, x)}
+        return {**self.read(state)._asdict(), **told}
+
+    def drawn(self, x: Array, *, centres: Array, num_steps: int, points: Array) -> dict[str, Probe]:
+        """Probes for figures: the "path" from centres of one's own, and the "density" of the run.
+
+        Args:
+          x: `[N, D]` the points that the run fits.
+          centres: `[K, D]`.
+          num_steps: T of the path.
+          points: `[M, D]` where the density is asked for.
+        Returns:
+          "path": `seen` of the first mixture and after each step on all points, `[T + 1, ...]`; "density": `seen` of
+          the state, and `log_prob` `[M]`.
+        """
+
+        def path(carried, key, state):
+            x, centres = carried
+            alg, batch = self.algorithm(start=lambda key, batch: centres), {"x": x}
+            first = alg.init(key, batch)
+            _, rest = trace(alg, num_steps, lambda state: self.seen(state, x))(key, first, batch)
+            return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), self.seen(first, x), rest)
+
+        def density(carried, key, state):
+            x, points = carried
+            return {**self.seen(state, x), "log_prob": self.log_prob(state, points)}
+
+        return {"path": Partial(path, (x, centres)), "density": Partial(density, (x, points))}
+
+
+def by_likelihood(num_components: int, *, covariance: Covariance = "full", reg_covar: float = 1e-6) -> Fit:
+    """`gaussian_mixture`, and what it says; arguments as there."""
+    of = {"covariance": covariance}
+    return Fit(
+        partial(gaussian_mixture, num_components, **of, reg_covar=reg_covar),
+        lambda mixture: mixture._replace(covariances=matrices(mixture, **of)),
+        partial(log_joint, **of),
+        partial(log_prob, **of),
+        lambda mixture, x: log_prob(mixture, x, **of).mean(),
+    )
 
 
 class Family(NamedTuple):

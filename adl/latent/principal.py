@@ -67,6 +67,11 @@ def components(moments: Moments, num_components: int) -> Components:
     return Components(moments.mean, basis[:, ::-1][:, :num_components], leading, jnp.trace(covariance))
 
 
+def found(x: Array, num_components: int) -> Components:
+    """The first principal components of points `x [N, D]`, N > 1, all at once."""
+    return components(m.of(x, jnp.ones(len(x))), num_components)
+
+
 def encode(components: Components, x: Array) -> Array:
     """Coordinates `[B, Z]` of points `x [B, D]` in the plane of the components."""
     return matmul(x - components.mean[None], components.basis)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chisquare
 
 from adl.core import BadInput
-from adl.data import Split, StoredSplit, alternating, filled, ordered, padded, shuffled, streamed, whole
+from adl.data import Split, StoredSplit, alternating, filled, ordered, padded, portions, shuffled, streamed, whole
 
 N = 23
 
@@ -177,6 +177,17 @@ def test_filled_is_the_split_and_zeros(multiple):
         np.testing.assert_array_equal(whole.arrays[name][:n], want)
         assert not whole.arrays[name][n:].any() and whole.arrays[name].dtype == want.dtype
     np.testing.assert_array_equal(whole.arrays["mask"], np.arange(len(whole)) < n)
+
+
+@pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])
+def test_portions_are_shuffled_and_none_is_the_whole(split):
+    for batches, want in (
+        (portions(split, 3), shuffled(filled(split, 64), 3)),
+        (portions(split, 0), whole(split)),
+    ):
+        for step in (0, 1, 30):
+            for name, array in want[step].items():
+                np.testing.assert_array_equal(batches[step][name], array)
 
 
 @pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])

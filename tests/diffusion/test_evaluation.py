@@ -1,4 +1,4 @@
-"""Whoever judges and shows a denoiser: on Gaussian data, whose best denoiser is known, all has an answer in closed form."""
+"""What judges and shows a denoiser: on Gaussian data, whose best denoiser is known, all has a closed form."""
 
 import jax
 import jax.numpy as jnp

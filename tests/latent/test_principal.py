@@ -50,6 +50,13 @@ def test_components_are_scikit_learns(whole):
     )
 
 
+def test_components_at_once_are_those_of_the_moments(whole):
+    found = jax.jit(lambda x: principal.found(x, Z))(X)
+    np.testing.assert_allclose(found.variance, whole.variance, rtol=1e-5)
+    basis = np.asarray(found.basis)
+    np.testing.assert_allclose(basis * signs(basis, whole.basis), whole.basis, atol=1e-4)
+
+
 def test_whitened_coordinates_are_scikit_learns(whole):
     want = decomposition.PCA(Z, whiten=True, svd_solver="full").fit_transform(X.astype(float))
     got = np.asarray(principal.whiten(whole, X))
