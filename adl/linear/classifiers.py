@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from adl.core import repeated, until_still
 from adl.core.types import Array
 from adl.linear import generative, glm
+from adl.linear.basis import with_one
 from adl.linear.perceptron import perceptron
 
 Classifier = Callable[[Array, Array, Array], Array]
@@ -37,11 +38,6 @@ def by_name(num_classes: int, *, penalty: Array | float, reg_covar: float = 1e-6
         "Gaussian, full": gaussian(num_classes, "full", reg_covar=reg_covar),
         "naive Bayes": gaussian(num_classes, "diag", reg_covar=reg_covar),
     }
-
-
-def with_one(x: Array) -> Array:
-    """Rows `[N, D]` and a constant: `[N, D + 1]`."""
-    return jnp.concatenate([x, jnp.ones_like(x[:, :1])], 1)
 
 
 def penalties(dim: int, penalty: Array | float) -> Array:
@@ -99,9 +95,7 @@ def gaussian(num_classes: int, covariance: generative.Covariance, *, reg_covar: 
     """Classes as clouds; arguments as of `generative.log_joint`."""
 
     def classify(x, label, new):
-        return generative.log_joint(
-            _clouds(num_classes, x, label), new, covariance=covariance, reg_covar=reg_covar
-        )
+        return generative.log_joint(_clouds(num_classes, x, label), new, covariance=covariance, reg_covar=reg_covar)
 
     return classify
 

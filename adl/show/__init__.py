@@ -1,5 +1,6 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.calibration import reliability
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
@@ -13,6 +14,7 @@ from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
+from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 
@@ -56,6 +58,8 @@ __all__ = [
     "process",
     "prototypes",
     "regions",
+    "reliability",
     "responsibilities",
     "samples",
+    "threshold_curves",
 ]

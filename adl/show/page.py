@@ -78,7 +78,7 @@ def framed(draw: Callable[[Axes, Reader], Keys], frame: Frame) -> Panel:
         reader = Reader(outcome)
         keys = draw(ax, reader)
         _set(ax, reader, frame)
-        if not frame.get("legend"):
+        if not frame.get("legend") or not keys:
             return keys
         ax.legend(keys.values(), keys, loc=frame["legend"])
         return {}
@@ -110,7 +110,8 @@ def page(
         keys: dict[str, Artist] = {}
         for line, row in zip(axes, rows, strict=True):
             for ax, drawn in itertools.zip_longest(line, row):
-                keys |= drawn(ax, outcome) if drawn else ax.set_axis_off() or {}
+                new = drawn(ax, outcome) if drawn else ax.set_axis_off() or {}
+                keys = {**keys, **new, **keys}
         for ax in axes[-1] if x_label else ():
             ax.set_xlabel(x_label)
         for ax in axes[:, 0] if y_label else ():

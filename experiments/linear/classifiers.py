@@ -12,22 +12,21 @@ wines). Seconds on 2 cores, once compiled.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
 from jax.tree_util import Partial
 
 from adl import run, show
-from adl.core import Mean
 from adl.data import tables
 from adl.linear import classifiers
-from adl.measure import calibration, roc
+from adl.measure import classification
+from adl.measure.classification import OneClass
 
 PROBABILISTIC = ("logistic", "Gaussian, tied", "Gaussian, full", "naive Bayes")
 REG = 1e-6  # added to the variances of Gaussian classes
-THEIRS = "scikit-learn, C = 1"  # of the legends
+NAMES = tuple(classifiers.by_name(2, penalty=1.0))
 
 
 @dataclass(frozen=True)
@@ -56,55 +55,55 @@ CLAIMS = (
 SMOKE = {}
 SWEEP = "penalty=1,10"  # of the tests
 
-Judged = dict[str, Mean | Array]
+
+class Loaded(NamedTuple):
+    """Rows to learn from, rows to test, and what scikit-learn makes of the latter."""
+
+    train: tables.Labels
+    test: tables.Labels
+    scores: dict[str, list[float]]  # accuracy and area of each classifier, nan where there is none
+    curves: dict[str, OneClass]
 
 
-def load(cfg: Config) -> tuple[tables.Labels, tables.Labels, dict[str, Judged]]:
-    """Rows to learn from, rows to test, and what scikit-learn makes of them."""
+def load(cfg: Config) -> Loaded:
+    """Both kinds of rows, and scikit-learn's classifiers."""
     train, test = tables.labels(cfg.dataset, cfg.data_dir)
-    return train, test, {name: judged(name, outputs, test.label) for name, outputs in peers(train, test).items()}
+    theirs = {name: jnp.asarray(outputs, jnp.float32) for name, outputs in peers(train, test).items()}
+    scores = {name: classification.scores(outputs, test.label) for name, outputs in theirs.items()}
+    of = {
+        what: [float(scores[n][what].value) if n in scores else np.nan for n in NAMES] for what in ("accuracy", "auc")
+    }
+    return Loaded(train, test, of, {name: OneClass.of(theirs[name], test.label) for name in PROBABILISTIC})
 
 
-def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """All classifiers on the same rows."""
-    train, test, theirs = loaded
-    names = classifiers.by_name(len(train.classes), penalty=cfg.penalty, reg_covar=REG)
+    train, test, peers_scores, curves = loaded
+    found = classifiers.by_name(len(train.classes), penalty=cfg.penalty, reg_covar=REG)
 
     def others(rows, key, state):
         x, label, new, wanted = rows
         seen = {}
-        for name, classify in names.items():
-            for what, value in judged(name, classify(x, label, new), wanted).items():
-                seen[f"{name} {what}"] = value
-        for what in ("accuracy", "auc"):
-            seen[what] = jnp.stack([seen[f"{name} {what}"].value for name in names])
-        return seen
+        for name in NAMES:
+            outputs = found[name](x, label, new)
+            scores, probable = classification.scores(outputs, wanted), name in PROBABILISTIC
+            seen |= {f"{name} {what}": scores[what] for what in ("accuracy", "auc", *(["nll"] if probable else []))}
+            if probable:
+                seen |= {f"{name} {field}": value for field, value in OneClass.of(outputs, wanted)._asdict().items()}
+        return seen | {w: jnp.stack([seen[f"{name} {w}"].value for name in NAMES]) for w in ("accuracy", "auc")}
 
-    rows = (train.x, train.label, test.x, test.label)
+    ours = {name: OneClass(*(f"others/{name} {field}" for field in OneClass._fields)) for name in PROBABILISTIC}
+    first, words = test.classes[0], ("adl", "scikit-learn, C = 1")
+    axes = {"accuracy": "accuracy, test", "auc": "area under the ROC, mean over classes, test"}
+    pair = {what: dict(zip(words, (f"others/{what}", peers_scores[what]), strict=True)) for what in axes}
     return run.Experiment(
-        final={"others": Partial(others, rows)},
+        final={"others": Partial(others, (train.x, train.label, test.x, test.label))},
         figures=show.figures(
-            scores=scores_page(list(names), theirs),
-            curves=curves_page(test.classes[0], theirs),
-            calibration=calibration_page(test.classes[0], theirs),
+            scores=show.page([show.dots(NAMES, pair[what], x_label=axes[what]) for what in axes], size=(3.9, 3.0)),
+            curves=show.threshold_curves(ours, curves, title=f"{first} against the rest; dotted: {words[1]}"),
+            calibration=show.reliability(ours, curves, event=first, words=words),
         ),
     )
-
-
-def judged(name: str, outputs: Array, label: Array) -> Judged:
-    """Of log-odds or scores `[M, K]`; of those that are probable, too, all of the first class against the rest."""
-    log_prob = jax.nn.log_softmax(jnp.asarray(outputs, jnp.float32))
-    scores, first = calibration.scores(log_prob, label, num_bins=10), label == 0
-    seen = {"accuracy": scores["accuracy"], "auc": Mean.of(roc.mean_area(log_prob, label))}
-    if name not in PROBABILISTIC:
-        return seen
-    curve = roc.threshold_curve(roc.log_odds(log_prob, 0), first)
-    bins = calibration.binned(jnp.exp(log_prob[:, 0]), first, num_bins=5)
-    return {
-        **{**seen, "nll": scores["nll"], "ece": scores["ece"].value, **curve._asdict()},
-        **{"area": roc.area_under_roc(curve), "average precision": roc.average_precision(curve)},
-        **{"said": bins.confidence / bins.count, "came": bins.correct / bins.count},
-    }
 
 
 def peers(train: tables.Labels, test: tables.Labels) -> dict[str, np.ndarray]:
@@ -130,14 +129,5 @@ def peers(train: tables.Labels, test: tables.Labels) -> dict[str, np.ndarray]:
     return found
 
 
-def scores_page(names: list[str], theirs: dict[str, Judged]) -> show.Draw:
-    """Accuracy and area under the ROC of all classifiers beside scikit-learn's."""
-    panels = [
-        show.dots(
-            names,
-            {"adl": f"others/{what}", THEIRS: [theirs[n][what].value if n in theirs else np.nan for n in names]},
-            x_label=label,
-        )
-        for what, label in {"accuracy": "accuracy, test", "auc": "area under the ROC, mean over classes, test"}.items()
-    ]
-    return show.page(panels, size=(3.9, 3.0))
+if __name__ == "__main__":
+    run.main(__name__)

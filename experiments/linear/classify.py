@@ -1,8 +1,8 @@
 """Logistic regression by Newton's method: what breast tumours and wines are called, and how surely.
 
 Bishop 2006, Pattern Recognition and Machine Learning, section 4.3. Softmax regression where there are more than two
-classes, on all of the training split, standardised by its means and deviations; every third row of the table is left for
-the test. `linear.classifiers` has the others.
+classes, on all of the training split, standardised by its means and deviations; every third row of the table is left
+for the test. `linear.classifiers` has the others.
 
     python -m experiments.linear.classify
     python -m experiments.linear.classify --dataset wine
@@ -13,15 +13,14 @@ scikit-learn's. Seconds on 2 cores, once compiled.
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from adl import data, run, show
-from adl.core import Mean
 from adl.data import tables
 from adl.linear import glm
+from adl.linear.basis import with_one
 from adl.linear.classifiers import penalties
-from adl.measure import calibration, roc
+from adl.measure import classification
 
 
 @dataclass(frozen=True)
@@ -81,14 +80,14 @@ def build(cfg: Config, loaded: tuple[tables.Labels, tables.Labels], axis: str | 
     def look(rows, key, weights):
         x, label = rows
         log_prob = glm.log_probabilities(link, weights, x)
-        seen = {**calibration.scores(log_prob, label), "auc": Mean.of(roc.mean_area(log_prob, label))}
+        seen = classification.scores(log_prob, label)
         return {"loss": seen.pop("nll"), **seen, "weights": weights}
 
-    rows = data.Split({"x": tables.with_one(train.x), "y": train.label})
+    rows = data.Split({"x": with_one(train.x), "y": train.label})
     return run.Experiment(
         glm.irls(link, penalty=penalties(train.x.shape[1], cfg.penalty), axis=axis),
         data.shuffled(data.filled(rows), cfg.batch_size) if cfg.batch_size else data.whole(rows),
-        probes={"test": Partial(look, (tables.with_one(test.x), test.label))},
+        probes={"test": Partial(look, (with_one(test.x), test.label))},
         figures=show.figures(
             newton=show.curves(
                 {"training rows, before the step": "train/loss", "test rows": "test/loss"},
