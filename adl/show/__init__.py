@@ -1,5 +1,6 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.calibration import reliability
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
@@ -18,8 +19,11 @@ from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
+from adl.show.restoration import restored
+from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
@@ -73,7 +77,12 @@ __all__ = [
     "reconstructed",
     "reconstructions",
     "regions",
+    "reliability",
     "responsibilities",
+    "restored",
     "samples",
     "traversal",
+    "threshold_curves",
+    "track",
+    "track_errors",
 ]

@@ -25,6 +25,7 @@ def curves(
     y_lim: tuple[float | None, float | None] = (None, None),
     settled: float = 0.0,
     references: Mapping[str, float | str] = {},
+    ticks: Mapping[float, str] = {},
 ) -> Draw:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
@@ -40,11 +41,13 @@ def curves(
       settled: in [0, 1), share of the run whose curves may leave the axis, so that one sees where later ones differ.
       references: values to compare with, by name, or metrics whose last value it is: a dotted line each. A name is a
         format string of its value: "pixels {:.1%}".
+      ticks: of the vertical axis, value and text; matplotlib's own by default.
     Returns:
       `draw(outcome)`, which raises KeyError if a metric was never written.
     """
     look = {"ylabel": y_label, "title": title, "yscale": y_scale}
-    return functools.partial(_curves, metrics=metrics, look=look, y_lim=y_lim, settled=settled, references=references)
+    options = {"y_lim": y_lim, "settled": settled, "references": references, "ticks": ticks}
+    return functools.partial(_curves, metrics=metrics, look=look, **options)
 
 
 @styled
@@ -56,6 +59,7 @@ def _curves(
     y_lim: tuple[float | None, float | None],
     settled: float,
     references: Mapping[str, float | str],
+    ticks: Mapping[float, str],
 ) -> Figure:
     figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
     ax = axes[0, 0]
@@ -71,6 +75,9 @@ def _curves(
             _curve(ax, steps, values, color, "-")
     ax.set(xlabel="step", **look)
     ax.margins(x=0.02)
+    if ticks:
+        ax.set_yticks([*ticks], [*ticks.values()])
+        ax.minorticks_off()
     values = {name: outcome.last(at) if isinstance(at, str) else at for name, at in references.items()}
     end = outcome.last(next(iter(metrics.values())))
     for name, value in values.items():

@@ -40,6 +40,7 @@ class Config(run.Config):
     num_steps: run.Count = 1000
     batch_size: run.Count = 128
     eval_every: run.Count = 100
+    steps_per_call: run.Count = 10
     model: Literal["mlp", "resnet"] = "resnet"
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.5  # of matrices and kernels, times the learning rate
