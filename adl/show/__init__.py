@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.calibration import reliability
+from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
@@ -38,6 +39,7 @@ __all__ = [
     "component_numbers",
     "component_weights",
     "components_plane",
+    "confusion",
     "curves",
     "denoising",
     "densities",
@@ -62,6 +64,7 @@ __all__ = [
     "likeliest",
     "linear_probe",
     "lines",
+    "mistakes",
     "mixture_density",
     "mixture_steps",
     "mode_counts",
@@ -81,8 +84,8 @@ __all__ = [
     "responsibilities",
     "restored",
     "samples",
-    "traversal",
     "threshold_curves",
     "track",
     "track_errors",
+    "traversal",
 ]
