@@ -81,3 +81,8 @@ def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[
 def pixels(encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:
     """The pictures themselves, in a row."""
     return lambda key, state, images: flat(encode(images))
+
+
+def references(embedder: Embedder, encode: Callable[[Array], Array]) -> dict[str, Callable[[Key, State, Array], Array]]:
+    """What a representation must be better than to have learned anything."""
+    return {"pixels": pixels(encode), "untrained": untrained(embedder, encode)}

@@ -13,13 +13,13 @@ from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.latents import prior, reconstructed, traversal
 from adl.show.lines import Line, lines
-from adl.show.matrix import attention, heat_map, responsibilities
+from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
-from adl.show.representation import linear_probe
+from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
@@ -36,6 +36,7 @@ __all__ = [
     "bars",
     "beside_data",
     "classes",
+    "clusters",
     "component_numbers",
     "component_weights",
     "components_plane",
@@ -49,6 +50,7 @@ __all__ = [
     "embedding",
     "energies",
     "estimate",
+    "features",
     "fidelity",
     "field",
     "figures",
@@ -64,6 +66,7 @@ __all__ = [
     "likeliest",
     "linear_probe",
     "lines",
+    "members",
     "mistakes",
     "mixture_density",
     "mixture_steps",
@@ -88,4 +91,5 @@ __all__ = [
     "track",
     "track_errors",
     "traversal",
+    "views",
 ]

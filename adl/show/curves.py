@@ -82,8 +82,9 @@ def _curves(
     end = outcome.last(next(iter(metrics.values())))
     for name, value in values.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
-        # At the right, for curves begin at the left; and away from where they end.
-        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "top" if value < end else "bottom"}
+        # At the right, for curves begin at the left; and away from where they end, if there is room below.
+        side = "top" if settled and value < end else "bottom"
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": side}
         ax.text(0.99, value, name.format(value), color="0.4", fontsize=7, **place)
     if settled:
         curves = [outcome.curve(name)[1] for name in metrics.values()]
