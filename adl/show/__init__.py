@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.calibration import reliability
+from adl.show.chains import casino, learned_dice, letters
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
@@ -33,6 +34,7 @@ __all__ = [
     "attention",
     "bars",
     "beside_data",
+    "casino",
     "classes",
     "component_numbers",
     "component_weights",
@@ -58,6 +60,8 @@ __all__ = [
     "inked",
     "interpolation",
     "landscape",
+    "learned_dice",
+    "letters",
     "likeliest",
     "linear_probe",
     "lines",
