@@ -11,6 +11,7 @@ from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
+from adl.show.latents import prior, reconstructed, traversal
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
@@ -73,15 +74,18 @@ __all__ = [
     "page",
     "panel",
     "players",
+    "prior",
     "probability",
     "process",
     "prototypes",
+    "reconstructed",
     "reconstructions",
     "regions",
     "reliability",
     "responsibilities",
     "restored",
     "samples",
+    "traversal",
     "threshold_curves",
     "track",
     "track_errors",
