@@ -85,8 +85,8 @@ __all__ = [
     "responsibilities",
     "restored",
     "samples",
-    "traversal",
     "threshold_curves",
     "track",
     "track_errors",
+    "traversal",
 ]
