@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from adl import data, run, show
 from adl.autoencoder.dreg import dreg
-from adl.autoencoder.vae import VAE, Likelihood, bernoulli, beta_vae, elbo, gaussian, iwae, log_likelihood
+from adl.autoencoder.vae import VAE, Likelihood, bernoulli, beta_vae, elbo, gaussian, iwae, log_likelihood, perceptrons
 from adl.core import Algorithm, BadInput, Key, Mean, average_params, full_pass
 
 
@@ -118,7 +118,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     dim = int(np.prod(shape))
     activation = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}[cfg.activation]
     outputs = dim if cfg.pixels == "binary" else 2 * dim
-    model = VAE(cfg.latent_dim, cfg.hidden, outputs, activation, jnp.dtype(cfg.precision))
+    model = perceptrons(cfg.latent_dim, cfg.hidden, outputs, activation, jnp.dtype(cfg.precision))
 
     def prepare(key, batch):
         return observe(key, batch["image"])
