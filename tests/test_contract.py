@@ -19,7 +19,7 @@ import pytest
 
 from adl import data, diffusion, gan, graphical, latent, supervised
 from adl.autoencoder.dreg import dreg
-from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
+from adl.autoencoder.vae import bernoulli, beta_vae, iwae, perceptrons, vae
 from adl.core import (
     Algorithm,
     Learner,
@@ -231,7 +231,7 @@ def flat(key: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
 
 
 def autoencode(make: Callable, axis: str | None, **options) -> Algorithm:
-    return make(VAE(2, (16,), 64), optax.adam(0.01), likelihood=bernoulli, prepare=flat, axis=axis, **options)
+    return make(perceptrons(2, (16,), 64), optax.adam(0.01), likelihood=bernoulli, prepare=flat, axis=axis, **options)
 
 
 def denoise(axis: str | None) -> Algorithm:

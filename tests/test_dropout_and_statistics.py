@@ -12,7 +12,7 @@ from flax import linen as nn
 
 from adl import data, diffusion, gan
 from adl.autoencoder.dreg import dreg
-from adl.autoencoder.vae import VAE, bernoulli, vae
+from adl.autoencoder.vae import VAE, Gaussian, bernoulli, vae
 from adl.core import Algorithm, Learner
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.nn.mlp import MLP
@@ -55,14 +55,6 @@ class Restless(nn.Module):
         return jnp.zeros((size, 1))
 
 
-class RestlessVAE(VAE):
-    rate: float = 0.0
-
-    def setup(self):
-        self.encoder = MLP((8, 2 * self.latent_dim), norm=BatchNorm, dropout=self.rate)
-        self.decoder = MLP((8, self.output_dim), norm=BatchNorm, dropout=self.rate)
-
-
 def flat(key, batch):
     return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
 
@@ -72,7 +64,10 @@ def still(key, x):
 
 
 def autoencode(make, rate, **options):
-    return make(RestlessVAE(2, (), 16, rate=rate), TX, likelihood=bernoulli, prepare=flat, **options)
+    def network(size):
+        return MLP((8, size), norm=BatchNorm, dropout=rate)
+
+    return make(VAE(Gaussian(network(4)), network(16)), TX, likelihood=bernoulli, prepare=flat, **options)
 
 
 def denoise(rate):

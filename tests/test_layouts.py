@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from adl import data, diffusion, supervised
-from adl.autoencoder.vae import VAE, bernoulli, vae
+from adl.autoencoder.vae import bernoulli, perceptrons, vae
 from adl.core import (
     BadInput,
     Learner,
@@ -59,7 +59,7 @@ def autoencode():
     def prepare(key, batch):
         return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
 
-    return vae(VAE(2, (16,), 64), optimizer(), likelihood=bernoulli, prepare=prepare)
+    return vae(perceptrons(2, (16,), 64), optimizer(), likelihood=bernoulli, prepare=prepare)
 
 
 def denoise():
