@@ -29,10 +29,10 @@ def running_mean(axis: str | None) -> Algorithm:
 
     def loss(key, params, extras, x):
         mean = 0.9 * extras["mean"] + 0.1 * x.mean(0)
-        return {"loss": Mean.of((x - (mean + params)[None]) ** 2)}, {"mean": mean}
+        return {"loss": Mean.of((x - params[None]) ** 2)}, {"mean": mean}
 
     def init(key, x):
-        return Learner.create({"params": jnp.full(2, 3.0), "mean": jnp.zeros(2)}, tx)
+        return Learner.create({"params": 3 * jnp.ones(2), "mean": jnp.zeros(2)}, tx)
 
     return Algorithm(init, descend(loss, tx, axis))
 
