@@ -5,6 +5,7 @@ as one program, fully sharded, and under pmap. What is a law of the lifts rather
 representative of each constructor by default, and on every factory under `-m full`.
 """
 
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -25,6 +26,7 @@ from adl.core import (
     Algorithm,
     Mean,
     PyTree,
+    Rebuildable,
     data_mesh,
     fsdp,
     jitted,
@@ -146,6 +148,14 @@ def is_key(leaf: jax.Array) -> bool:
     return jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
+def is_rebuildable(node: Any) -> bool:
+    return isinstance(node, Rebuildable)
+
+
+def rebuildable(state: PyTree) -> list[Rebuildable]:
+    return [node for node in jax.tree.leaves(state, is_leaf=is_rebuildable) if is_rebuildable(node)]
+
+
 def started(plain: Plain, case: Case, axes: PyTree, mesh: jax.sharding.Mesh, *layouts: layout.Layout) -> PyTree:
     """The initial state, laid out as a lift's own init would."""
     state = plain.alg.init(KEY, case.batch(0))
@@ -245,17 +255,34 @@ def test_pmap_is_jit(case, plain):
     assert len(traces) == 1
 
 
+def test_asks_for_an_axis_exactly_where_it_reduces(case, plain):
+    """A step that was built for a mapped axis cannot be traced outside of one; one built without was, in `plain`."""
+    step = functools.partial(jax.eval_shape, case.make("data").step, KEY, plain.init.out_info, case.batch(0))
+    if case.reduces:
+        with pytest.raises(NameError, match="unbound axis name"):
+            step()
+    else:
+        step()
+
+
 def test_resume_is_the_straight_run_bit_for_bit(case, plain, checkpoints):
     state, step = plain.alg.init(KEY, case.batch(0)), (checkpoints.latest() or 0) + 1
     for i in range(STEPS - 1):
         state, _ = plain.alg.step(KEYS[i], state, case.batch(i))
     checkpoints.save(step, state)
     checkpoints.wait()
-    restored = checkpoints.restore(step, plain.alg.init(OTHER, case.batch(0)))
+    # A run resumes with its own key; all but what that makes anew must come from the checkpoint.
+    own, other = (plain.alg.init(key, case.batch(0)) for key in (KEY, OTHER))
+    like = jax.tree.map(lambda a, b: a if is_rebuildable(a) else b, own, other, is_leaf=is_rebuildable)
+    restored = checkpoints.restore(step, like)
     # Bound to no device, as what init gave, since the step would be compiled once more for what is.
     restored = jax.tree.map(lambda leaf: leaf if is_key(leaf) else np.asarray(leaf), restored)
     resumed, _ = plain.alg.step(KEYS[STEPS - 1], restored, case.batch(STEPS - 1))
     assert_equal(fetched(resumed), plain.states[STEPS])
+    for state in plain.states:
+        for now, first in zip(rebuildable(state), rebuildable(plain.states[0]), strict=True):
+            if now.is_initial:
+                assert_equal(now.value, first.value)
 
 
 def test_progress(case, plain):

@@ -1,6 +1,6 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
+from adl.core import buffer, epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
 from adl.core.errors import BadInput, did_you_mean
 from adl.core.gradient import descend, forward, scale_gradient
 from adl.core.key import fold_in, step_keys
@@ -9,13 +9,29 @@ from adl.core.lift import alternate, beside, ensemble, over_seeds, over_values, 
 from adl.core.optimizer import average_params
 from adl.core.place import jitted, over_devices, sharded
 from adl.core.probe import full_pass
+from adl.core.rebuildable import Rebuildable
 from adl.core.statistics import accumulate, gathered, standardise
-from adl.core.types import Algorithm, Batch, Key, Learner, Lift, Mean, Metrics, Probe, PyTree, State
+from adl.core.types import (
+    Algorithm,
+    Batch,
+    Batches,
+    Key,
+    Learner,
+    Lift,
+    Mean,
+    Metrics,
+    Probe,
+    PyTree,
+    SharedBatches,
+    State,
+    World,
+)
 
 __all__ = [
     "Algorithm",
     "BadInput",
     "Batch",
+    "Batches",
     "Key",
     "Learner",
     "Lift",
@@ -23,11 +39,15 @@ __all__ = [
     "Metrics",
     "Probe",
     "PyTree",
+    "Rebuildable",
+    "SharedBatches",
     "State",
+    "World",
     "accumulate",
     "alternate",
     "average_params",
     "beside",
+    "buffer",
     "data_mesh",
     "descend",
     "did_you_mean",

@@ -14,6 +14,7 @@ import numpy as np
 from jax import lax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from adl.core import tree
 from adl.core.errors import BadInput
 from adl.core.types import Array, PyTree
 
@@ -113,7 +114,7 @@ def shardings(axes: PyTree, state: PyTree, mesh: Mesh, layouts: Sequence[Layout]
     def one(path, at, leaf):
         spec = tuple(mesh.axis_names[0] if i == at else None for i in range(leaf.ndim))
         for layout in layouts:
-            spec = layout(jax.tree_util.keystr(path, simple=True, separator="/"), leaf, spec, mesh)
+            spec = layout(tree.name(path), leaf, spec, mesh)
         return NamedSharding(mesh, PartitionSpec(*spec))
 
     return jax.tree.map_with_path(one, axes, state, is_leaf=lambda x: x is None)

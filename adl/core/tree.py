@@ -1,5 +1,7 @@
 """Arithmetic on whole pytrees."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -32,6 +34,11 @@ def where(condition: Array, true: PyTree, false: PyTree) -> PyTree:
 
     condition = jnp.asarray(condition)
     return jax.tree.map(pick, true, false)
+
+
+def name(path: tuple[Any, ...]) -> str:
+    """A leaf's path, of `jax.tree.map_with_path`, in one word: `params/MLP_0/Dense_0/kernel`."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def norm(tree: PyTree) -> Array:

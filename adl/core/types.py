@@ -7,7 +7,7 @@ factory. If it arrives, it is the batch. If it is luck, it is the key.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -71,6 +71,43 @@ class Algorithm(NamedTuple, Generic[State, Batch]):
 
 
 Lift = Callable[[Algorithm], Algorithm]
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """What a run learns from: a pure function of the step."""
+
+    def __getitem__(self, step: int) -> PyTree:
+        """The global batch of a step >= 0, whatever was asked for before."""
+
+
+@runtime_checkable
+class SharedBatches(Batches, Protocol):
+    """Batches of which a process can gather its part alone; of all others it gathers the whole, and takes its rows."""
+
+    def share(self, index: int, count: int) -> Batches:
+        """The same batches cut into `count` equal parts, of which this is the index-th."""
+
+
+@runtime_checkable
+class World(Batches, Protocol):
+    """A world outside the program, such as an emulator: its batches depend on what its actor does.
+
+    It is data, not a part of a step. It cannot be saved either, so it begins anew, from the key and the number of the
+    segment alone, every `segment` steps, in straight and in resumed runs alike; checkpoints fall on these.
+    Its `batches[step]` is an example of a batch, for `init` and for plans.
+    """
+
+    segment: int  # steps from one beginning to the next, >= 1
+
+    def view(self, state: State) -> PyTree:
+        """What the actor needs of the state, in JAX; it is compiled."""
+
+    def after(self, step: int, view: PyTree) -> PyTree:
+        """The global batch of a step, for the view of the state before it; steps are asked for in order.
+
+        The arrays of the view are the state's, and are gone after the step: a world copies what it keeps.
+        """
 
 
 class Learner(NamedTuple):

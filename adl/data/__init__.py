@@ -1,22 +1,42 @@
-"""Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow."""
+"""Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow.
 
-from adl.data import image, text, tokens, toys, views
-from adl.data.batches import Batches, filled, padded, shuffled, streamed
-from adl.data.source import load
+Columns have one glossary, which `Split.require` checks; N examples, B of a batch:
+
+    x      [N, ...]       numbers: what is given (also found as "features")
+    y      [N, ...]       numbers: what is to be told of it (also found as "target")
+    label  [N, ...]       integers 0 ... K - 1: classes
+    token  [N, T]         integers 0 ... V - 1: texts, ragged ones too (`ragged`)
+    image  [N, H, W, C]   uint8 in 0 ... 255
+    mask   [N], [N, T]    numbers: 1 counts, 0 is padding
+"""
+
+from adl.data import curves, image, ragged, tables, text, tokens, toys, views
+from adl.data.batches import alternating, filled, once, ordered, padded, portions, shuffled, streamed, whole
+from adl.data.outside import Outside
+from adl.data.source import load, splits
 from adl.data.split import Split, StoredSplit
 
 __all__ = [
-    "Batches",
+    "Outside",
     "Split",
     "StoredSplit",
+    "alternating",
+    "curves",
     "filled",
     "image",
     "load",
+    "once",
+    "ordered",
     "padded",
+    "portions",
+    "ragged",
     "shuffled",
+    "splits",
     "streamed",
+    "tables",
     "text",
     "tokens",
     "toys",
     "views",
+    "whole",
 ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.batches import _checked, _counted
+from adl.data.batches import checked, counted
 from adl.data.split import Split
 
 ALPHABET = "0123456789+-*=."  # token i is its character i
@@ -106,17 +106,17 @@ class Questions:
 
     def __init__(self, task: str, batch_size: int, length: int, *, seed: int = 0):
         self.task, self.length = _known(task), length
-        self.batch_size, self.seed = _checked(batch_size, seed)
+        self.batch_size, self.seed = checked(batch_size, seed)
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
-        """{"token": `[B, T + 1]` int32, "weight": `[B, T]` float32: 1 where an answer's token follows}."""
-        generator = np.random.Generator(np.random.Philox(key=[self.seed, _counted(step)]))
+        """{"token": `[B, T + 1]` int32, "mask": `[B, T]` float32: 1 where an answer's token follows}."""
+        generator = np.random.Generator(np.random.Philox(key=[self.seed, counted(step)]))
         lengths = generator.integers(1, self.length + 1, size=self.batch_size)
         counts = np.bincount(lengths, minlength=self.length + 1)
         asked = {n: drawn(self.task, generator, counts[n], n, "train") for n in range(1, self.length + 1)}
         columns = rows(self.task, asked)
         order = generator.permutation(self.batch_size)
-        return {name: columns[name][order] for name in ("token", "weight")}
+        return {name: columns[name][order] for name in ("token", "mask")}
 
 
 def questions(task: str, part: str, lengths: Sequence[int], count: int, *, seed: int = 0) -> Split:
@@ -129,7 +129,7 @@ def questions(task: str, part: str, lengths: Sequence[int], count: int, *, seed:
       count: of each length, or as many as were found where there are few.
       seed: >= 0.
     Returns:
-      "token" `[N, T + 1]` and "weight" `[N, T]` as in `Questions`, and "length" `[N]`.
+      "token" `[N, T + 1]` and "mask" `[N, T]` as in `Questions`, and "length" `[N]`.
     """
     found, of = {}, _known(task)
     for n in lengths:
@@ -167,7 +167,7 @@ def tenth(question: np.ndarray) -> np.ndarray:
 
 
 def rows(task: Task, asked: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
-    """Columns "token" `[N, T + 1]`, "weight" `[N, T]` and "length" `[N]` of questions and their answers.
+    """Columns "token" `[N, T + 1]`, "mask" `[N, T]` and "length" `[N]` of questions and their answers.
 
     Args:
       task: that the questions are of.
@@ -175,16 +175,16 @@ def rows(task: Task, asked: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
     """
     answers = {n: task.answer(question) for n, question in asked.items()}
     size = max(asked[n].shape[1] + answers[n].shape[1] for n in asked) + 2
-    columns = {"token": [], "weight": [], "length": []}
+    columns = {"token": [], "mask": [], "length": []}
     for n, question in asked.items():
         begin = question.shape[1]
         end = begin + 1 + answers[n].shape[1]
         token = np.full((len(question), size), END, np.int32)
         token[:, :begin], token[:, begin], token[:, begin + 1 : end] = question, EQUALS, answers[n]
-        weight = np.zeros((len(question), size - 1), np.float32)
-        weight[:, begin:end] = 1
+        mask = np.zeros((len(question), size - 1), np.float32)
+        mask[:, begin:end] = 1
         columns["token"].append(token)
-        columns["weight"].append(weight)
+        columns["mask"].append(mask)
         columns["length"].append(np.full(len(question), n, np.int32))
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 

@@ -65,6 +65,11 @@ class _Table(_Bundled, skip_registration=True):
         """`[N, D]` features and `[N]` values of the other column."""
         raise NotImplementedError
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """What the D features are."""
+        raise NotImplementedError
+
     def _info(self) -> tfds.core.DatasetInfo:
         features = {"features": tfds.features.Tensor(shape=(self.num_features,), dtype=np.float32), **self.column}
         return tfds.core.DatasetInfo(
@@ -99,6 +104,12 @@ class Diabetes(_Table):
 
         return load_diabetes(scaled=False, return_X_y=True)
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """As the paper has them, in words."""
+        blood = ["cholesterol", "LDL", "HDL", "cholesterol / HDL", "log triglycerides", "glucose"]
+        return ["age", "sex", "body mass", "blood pressure", *blood]
+
 
 class BreastCancer(_Table):
     """Diagnoses of 569 tumours from 30 measurements of the nuclei of their cells.
@@ -117,6 +128,13 @@ class BreastCancer(_Table):
 
         return load_breast_cancer(return_X_y=True)
 
+    @classmethod
+    def columns(cls) -> list[str]:
+        """As scikit-learn has them, in words."""
+        from sklearn.datasets import load_breast_cancer
+
+        return [name.replace("_", " ") for name in load_breast_cancer().feature_names]
+
 
 class Wine(_Table):
     """Three cultivars of 178 Italian wines from 13 chemical measurements.
@@ -132,6 +150,13 @@ class Wine(_Table):
         from sklearn.datasets import load_wine
 
         return load_wine(return_X_y=True)
+
+    @classmethod
+    def columns(cls) -> list[str]:
+        """As scikit-learn has them, in words."""
+        from sklearn.datasets import load_wine
+
+        return [name.replace("_", " ") for name in load_wine().feature_names]
 
 
 class PythonLibrary(_Bundled):

@@ -1,8 +1,16 @@
-"""Pixels as the models want them; inside the step, so that host and transfer see bytes."""
+"""Pixels as the models want them; inside the step, so that host and transfer see bytes; or once, as numbers."""
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
-from adl.core.types import Array
+from adl.core.types import Array, Key
+from adl.data.split import Split
+
+PROTOCOLS = {  # of the splits "train" and "test" of sets of pictures, for claims
+    "digits": "digits: 1,437 to train, all of the 360 by other writers to test",
+    "mnist": "MNIST: 60,000 to train, all 10,000 to test",
+}
 
 
 def unit(pixels: Array) -> Array:
@@ -13,3 +21,33 @@ def unit(pixels: Array) -> Array:
 def symmetric(pixels: Array) -> Array:
     """`[...]` float32 in [-1, 1] of `[...]` uint8 in 0..255."""
     return pixels.astype(jnp.float32) / 127.5 - 1
+
+
+def from_symmetric(x: Array) -> Array:
+    """`[...]` in [0, 1] of `[...]` in [-1, 1]; what a model has beyond these is clipped."""
+    return jnp.clip((x + 1) / 2, 0, 1)
+
+
+def binary(pixels: np.ndarray, threshold: float) -> np.ndarray:
+    """`[...]` float32 of `[...]` uint8 in 0..255: 1 from `threshold` in [0, 1] of the way to 255 on, 0 below."""
+    return (pixels / 255 >= threshold).astype(np.float32)
+
+
+def dequantised(key: Key, pixels: Array, *, levels: int) -> Array:
+    """Grey levels spread evenly over their width: float32 in [0, 1), of a continuous density.
+
+    (level + u) / levels,   u ~ U[0, 1)
+
+    Args:
+      key: consumed.
+      pixels: `[...]` uint8 in 0..255, of so many equally spaced levels.
+      levels: >= 1, such as 256, or 17 of digits.
+    Source: Uria, Murray & Larochelle 2013, arXiv:1306.0186, section 5.1; Theis et al. 2016, arXiv:1511.01844, eq. 4.
+    """
+    level = jnp.round(unit(pixels) * (levels - 1))
+    return (level + jax.random.uniform(key, pixels.shape)) / levels
+
+
+def flat(split: Split, image: np.ndarray) -> Split:
+    """Pictures as points: "x" `[N, D]` of `image` `[N, ...]`, made of the split's, and "label" as the split has it."""
+    return Split({"x": np.asarray(image).reshape(len(split), -1), "label": split.arrays["label"]}, split.info)

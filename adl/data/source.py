@@ -3,6 +3,7 @@
 import functools
 import os
 import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,21 @@ def _load(name: str, split: str, folder: Path) -> Split:
         return Split(stacked(source.__getitems__(list(range(len(source))))), info)
     except (OSError, RuntimeError, TypeError) as error:  # array_record's, of files that are gone, corrupt or cut short
         raise BadInput(f"data set {name} in {folder} is damaged: {first_line(error)}; {how}") from error
+
+
+def splits(name: str, *columns: str, of: Sequence[str] = ("train", "test"), data_dir: str = "") -> tuple[Split, ...]:
+    """Splits of a data set that have what an experiment wants.
+
+    Args:
+      name: as in `load`.
+      columns: that each must have, and that are kept; see `Split.require`.
+      of: the splits, in TFDS's words.
+      data_dir: as in `load`.
+
+    Raises:
+      BadInput: as `load` and `Split.require`.
+    """
+    return tuple(load(name, split, data_dir).require(*columns) for split in of)
 
 
 def _source(name: str, split: str, folder: Path, how: str) -> tuple[Any, Any]:

@@ -1,11 +1,30 @@
 """Splits: the examples of one part of a data set, as named columns with random access."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from adl.core import BadInput
+
+
+class Column(NamedTuple):
+    """What a column of some name holds, wherever it comes from."""
+
+    types: tuple[type, ...]  # NumPy's
+    rank: int = 0  # axes, with that of the examples; 0: any number
+    wanted: str = "numbers"  # in words
+    other: str = ""  # the name that tables have for it
+
+
+COLUMNS = {
+    "x": Column((np.number, np.bool_), other="features"),
+    "y": Column((np.number, np.bool_), other="target"),
+    "label": Column((np.integer,), wanted="integers"),
+    "token": Column((np.integer,), 2, "integers [N, T]"),
+    "image": Column((np.uint8,), 4, "uint8 [N, H, W, C]"),
+    "mask": Column((np.number, np.bool_)),
+}
 
 
 class Split:
@@ -30,22 +49,43 @@ class Split:
         """Columns `[B, ...]` of the rows `[B]`, the caller's own."""
         return {name: array.take(rows, axis=0) for name, array in self.arrays.items()}
 
+    def first(self, n: int) -> "Split":
+        """The first n examples, in memory; all, where there are no more."""
+        return Split(self.take(np.arange(min(n, len(self)))), self.info)
+
     def require(self, *names: str) -> "Split":
-        """The same examples with the named columns only.
+        """The same examples with the named columns only, each known to hold what the glossary says of it.
+
+        Args:
+          names: of columns; "x" and "y" are also found as "features" and "target".
 
         Raises:
-          BadInput: if one is missing.
+          BadInput: if one is missing, or holds something else.
         """
-        if missing := [name for name in names if name not in self.names]:
-            of = f" {self.info.name}" if self.info else ""
+        sources = {name: self._found(name) for name in names}
+        of = f" {self.info.name}" if self.info else ""
+        if missing := [name for name, source in sources.items() if source not in self.names]:
             raise BadInput(
                 f"data set{of} has no {' and no '.join(missing)}, but {', '.join(self.names)}; "
                 f"this experiment wants {', '.join(names)}"
             )
-        return self._with(names)
+        split = self._with(sources)
+        for name in filter(COLUMNS.get, names):
+            if found := _unlike(COLUMNS[name], split._sample(name)):
+                raise BadInput(f"data set{of}: {sources[name]} must be {COLUMNS[name].wanted}, not {found}")
+        return split
 
-    def _with(self, names: Sequence[str]) -> "Split":
-        return Split({name: self.arrays[name] for name in names}, self.info)
+    def _found(self, name: str) -> str:
+        """The name of a column here."""
+        other = COLUMNS[name].other if name in COLUMNS else ""
+        return other if name not in self.names and other in self.names else name
+
+    def _sample(self, name: str) -> np.ndarray:
+        """Examples by which a column is known."""
+        return self.arrays[name]
+
+    def _with(self, sources: Mapping[str, str]) -> "Split":
+        return Split({name: self.arrays[source] for name, source in sources.items()}, self.info)
 
     def numbered(self) -> "Split":
         """The same examples with a column "index" more, int32: 0 ... N - 1, by which a state can remember them."""
@@ -69,12 +109,13 @@ class StoredSplit(Split):
     Args:
       source: random access to examples, `source.__getitems__([row, ...]) -> [{name: value}, ...]`, as TFDS's.
       info: the `tfds.core.DatasetInfo`, where there is one.
-      names: of the columns; all by default.
+      names: the columns' own, and those that they are known by; all and the same by default.
     """
 
-    def __init__(self, source: Any, info: Any = None, names: Sequence[str] = ()):
+    def __init__(self, source: Any, info: Any = None, names: Mapping[str, str] | None = None):
         self.source, self.info = source, info
-        self.names = tuple(names) or tuple(source.__getitems__([0])[0])
+        self._sources = dict(names or {name: name for name in source.__getitems__([0])[0]})
+        self.names = tuple(self._sources)
 
     def __len__(self) -> int:
         return len(self.source)
@@ -86,14 +127,18 @@ class StoredSplit(Split):
 
     def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns `[B, ...]` of the rows `[B]`, read now."""
-        return stacked(self.source.__getitems__([int(row) for row in rows]), self.names)
+        columns = stacked(self.source.__getitems__([int(row) for row in rows]), tuple(self._sources.values()))
+        return {name: columns[source] for name, source in self._sources.items()}
 
     def numbered(self) -> "StoredSplit":
         """As in `Split`."""
-        return StoredSplit(_Numbered(self.source), self.info, (*self.names, "index"))
+        return StoredSplit(_Numbered(self.source), self.info, {**self._sources, "index": "index"})
 
-    def _with(self, names: Sequence[str]) -> "StoredSplit":
-        return StoredSplit(self.source, self.info, names)
+    def _sample(self, name: str) -> np.ndarray:
+        return self.take(np.arange(min(2, len(self))))[name]
+
+    def _with(self, sources: Mapping[str, str]) -> "StoredSplit":
+        return StoredSplit(self.source, self.info, {name: self._sources[source] for name, source in sources.items()})
 
 
 class _Numbered:
@@ -120,6 +165,18 @@ def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) ->
       `[N, ...]` where the shapes agree; else, and for text (bytes) and nested features, `[N]` of objects.
     """
     return {name: _column([example[name] for example in examples]) for name in names or examples[0]}
+
+
+def _unlike(column: Column, array: np.ndarray) -> str:
+    """What in a column is not as the glossary says; empty where nothing is. Columns of objects are ragged."""
+    is_ragged = array.dtype == object
+    values = array if not is_ragged else array[0] if len(array) else np.zeros(())
+    if not isinstance(values, np.ndarray):
+        return type(values).__name__
+    shape = [len(array), *(["?"] * values.ndim if is_ragged else values.shape[1:])]
+    if not any(np.issubdtype(values.dtype, kind) for kind in column.types) or column.rank not in (0, len(shape)):
+        return f"{values.dtype} [{', '.join(map(str, shape))}]"
+    return "of several sizes" if is_ragged and column.rank > 2 else ""
 
 
 def _column(values: list[Any]) -> np.ndarray:

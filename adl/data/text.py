@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.batches import _checked, _counted
+from adl.data.batches import checked, counted, filled
 from adl.data.source import load
 from adl.data.split import Split, read_only
 
@@ -63,7 +63,7 @@ class Pieces:
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         """{"token": `[B, T + 1]`}."""
         index, count = self.process
-        starts = self.starts(_counted(step))
+        starts = self.starts(counted(step))
         share = len(starts) // count
         places = starts[index * share : (index + 1) * share, None] + np.arange(self.length + 1)
         return {"token": self.tokens.take(places, mode="wrap")}
@@ -81,7 +81,7 @@ def random_pieces(tokens: np.ndarray, batch_size: int, length: int, *, seed: int
     Raises:
       BadInput: if the text is shorter than a piece, or the batch size is not positive.
     """
-    batch_size, seed = _checked(batch_size, seed)
+    batch_size, seed = checked(batch_size, seed)
     if len(tokens) <= length:
         raise BadInput(f"a text of {len(tokens)} tokens has no piece of {length + 1}")
 
@@ -106,7 +106,7 @@ def streams(tokens: np.ndarray, batch_size: int, length: int) -> Pieces:
     Raises:
       BadInput: if the text has fewer tokens than rows, or the batch size is not positive.
     """
-    batch_size, _ = _checked(batch_size, 0)
+    batch_size, _ = checked(batch_size, 0)
     if len(tokens) < batch_size:
         raise BadInput(f"--batch_size {batch_size}: a text of {len(tokens)} tokens has not as many rows")
     first = np.arange(batch_size) * len(tokens) // batch_size
@@ -127,7 +127,7 @@ def windows(tokens: np.ndarray, length: int, *, start: int, stride: int = 0) -> 
       stride: 1 ... T; 0: T, windows that do not overlap.
 
     Returns:
-      "token" `[W, T + 1]` and "weight" `[W, T]` float32: 1 where the following token is predicted, 0 elsewhere.
+      "token" `[W, T + 1]` and "mask" `[W, T]` float32: 1 where the following token is predicted, 0 elsewhere.
 
     Raises:
       BadInput: if the stride is not within its range.
@@ -140,7 +140,7 @@ def windows(tokens: np.ndarray, length: int, *, start: int, stride: int = 0) -> 
     predicted = begins + np.arange(length)  # places in `tokens`
     is_new = (predicted >= begins + length - stride) | (begins == 0)
     token = row[np.minimum(begins + np.arange(length + 1), len(tokens))]
-    return Split({"token": token, "weight": (is_new & (predicted < len(tokens))).astype(np.float32)})
+    return Split({"token": token, "mask": (is_new & (predicted < len(tokens))).astype(np.float32)})
 
 
 def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start: int) -> dict[str, np.ndarray]:
@@ -156,14 +156,12 @@ def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start:
       start: the token that stands before the text.
 
     Returns:
-      "token" `[W, B, T + 1]` and "weight" `[W, B, T]`, as in `windows`.
+      "token" `[W, B, T + 1]` and "mask" `[W, B, T]`, as in `windows`.
     """
     num_pieces = -(-len(tokens) // (batch_size * length))
-    cut = windows(tokens, length, start=start).arrays
-    beyond = num_pieces * batch_size - len(cut["token"])
+    cut = filled(windows(tokens, length, start=start), num_pieces * batch_size).arrays
 
     def arranged(array: np.ndarray) -> np.ndarray:
-        array = np.concatenate([array, np.zeros((beyond, *array.shape[1:]), array.dtype)])
         return array.reshape(batch_size, num_pieces, *array.shape[1:]).swapaxes(0, 1)
 
-    return {name: arranged(array) for name, array in cut.items()}
+    return {name: arranged(cut[name]) for name in ("token", "mask")}

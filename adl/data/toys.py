@@ -4,10 +4,26 @@ All lie within about [-4, 4] x [-4, 4]. Where a label names a part, parts take t
 as the toy says; `noise`, where there is any, is the standard deviation, >= 0, of Gaussian noise on both coordinates.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from adl.core.types import Array, Key
+from adl.data.split import Split
+
+
+def splits(toy: Callable[..., tuple[Array, Array]], num_train: int, num_test: int) -> tuple[Split, Split]:
+    """Points to fit, of the key 0, and points to test, of the key 1: "x" `[N, 2]` and "label" `[N]`.
+
+    Args:
+      toy: one of those below, or a `functools.partial` of it.
+      num_train: N >= 1 of the first.
+      num_test: N >= 1 of the second.
+    """
+    drawn = [toy(jax.random.key(i), n) for i, n in enumerate((num_train, num_test))]
+    return tuple(Split({"x": np.asarray(x), "label": np.asarray(label)}) for x, label in drawn)
 
 
 def two_moons(key: Key, n: int, *, noise: float = 0.1) -> tuple[Array, Array]:
@@ -63,6 +79,18 @@ def grid_means(num_sides: int = 5) -> Array:
     """`[num_sides^2, 2]` means of `grid_gaussians`, (2 column, 2 row) about the origin."""
     row, column = jnp.divmod(jnp.arange(num_sides**2), num_sides)
     return 2.0 * jnp.stack([column, row], -1) - (num_sides - 1)
+
+
+def ring(n: int, *, radius: float = 2.0, start: float = 0.0) -> Array:
+    """`[n, 2]` points evenly on a circle about the origin, the first at the angle `start` in radians."""
+    angle = start + jnp.arange(n) * (2 * jnp.pi / n)
+    return radius * jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1)
+
+
+def mesh(limit: float, num_sides: int) -> np.ndarray:
+    """`[num_sides^2, 2]` points of a square grid over [-limit, limit] x [-limit, limit], row by row from below."""
+    side = np.linspace(-limit, limit, num_sides, dtype=np.float32)
+    return np.stack(np.meshgrid(side, side), -1).reshape(-1, 2)
 
 
 def swiss_roll(key: Key, n: int, *, noise: float = 0.05) -> tuple[Array, Array]:

@@ -10,6 +10,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
+from adl.gan.gan import Players
 from adl.nn.convolution import Conv
 from adl.nn.mlp import MLP
 from adl.nn.resnet import group_norm
@@ -25,6 +26,33 @@ def bare(layer: nn.Module) -> nn.Module:
 def leaky_relu(x: Array) -> Array:
     """max(x, x / 5): a discriminator of these has a gradient everywhere, and so has what it teaches."""
     return nn.leaky_relu(x, 0.2)
+
+
+def perceptrons(
+    shape: Sequence[int],
+    hidden: Sequence[int],
+    num_classes: int = 0,
+    *,
+    output: Callable[[Array], Array] = jnp.tanh,
+    wrap: Wrap = bare,
+    dtype: jnp.dtype = jnp.float32,
+) -> Players[nn.Module]:
+    """Two perceptrons; the arguments are those of `MLPGenerator` and `MLPDiscriminator`."""
+    gen = MLPGenerator(shape, hidden, num_classes, output, dtype)
+    return Players(gen, MLPDiscriminator(hidden, num_classes, wrap, dtype))
+
+
+def convolutions(
+    shape: Sequence[int],
+    width: int,
+    num_classes: int = 0,
+    *,
+    wrap: Wrap = bare,
+    dtype: jnp.dtype = jnp.float32,
+) -> Players[nn.Module]:
+    """Two convolutional networks; the arguments are those of `ConvGenerator` and `ConvDiscriminator`."""
+    gen = ConvGenerator(shape, width, num_classes, dtype)
+    return Players(gen, ConvDiscriminator(width, num_classes, wrap, dtype))
 
 
 class MLPGenerator(nn.Module):

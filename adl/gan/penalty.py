@@ -55,6 +55,9 @@ def r2(gamma: float) -> Penalty:
     return lambda key, critic, real, fake: gamma / 2 * squared_slopes(critic, fake)
 
 
+PENALTIES = {"none": (), "r1": (r1,), "gradient": (gradient_penalty,)}  # what a game may add, by a word
+
+
 def squared_slopes(critic: Critic, x: Array) -> Array:
     """`[B]` squared Euclidean norms of the gradient of the critic at examples `x` `[B, ...]`."""
     slopes = jax.grad(lambda x: critic(x).sum())(x)

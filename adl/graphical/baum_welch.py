@@ -15,11 +15,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, trace, tree
 from adl.core.types import Array
 from adl.graphical import hmm
 from adl.graphical.hmm import Chain, Smoothed
 from adl.prob.exponential_family import Family
+from adl.prob.product import einsum, matmul
 
 
 class HMM(NamedTuple):
@@ -94,7 +95,7 @@ def baum_welch(
             (seen.smoothed[:, 0] * alive[:, :1]).sum(0),
             jax.vmap(lambda seen, weight: seen.transitions(model.chain, weight))(seen, alive[:, 1:]).sum(0),
             r.sum((0, 1)),
-            jnp.einsum("btk,btp->kp", r, told(x, mask), precision=lax.Precision.HIGHEST),
+            einsum("btk,btp->kp", r, told(x, mask)),
         )
         return counts, {"loss": Mean(-seen.filtered.log_evidence.sum(), mask.sum())}
 
@@ -105,9 +106,31 @@ def baum_welch(
     return Algorithm(start or init, accumulate(measure, move, axis))
 
 
+def likeliest(algorithm: Algorithm, num_starts: int, num_steps: int = 20) -> Callable[[Key, PyTree], HMM]:
+    """`start(key, batch)`: the likeliest of random starts, after some steps of each.
+
+    Args:
+      algorithm: of `baum_welch`.
+      num_starts: >= 1.
+      num_steps: of each start, >= 1.
+    """
+
+    def start(key, batch):
+        def one(key):
+            init_key, key = jax.random.split(key)
+            model, _ = trace(algorithm, num_steps, view=lambda model: ())(key, algorithm.init(init_key, batch), batch)
+            _, metrics = algorithm.step(key, model, batch)
+            return model, metrics["loss"].value
+
+        models, losses = jax.vmap(one)(jax.random.split(key, num_starts))
+        return tree.take(models, losses.argmin())
+
+    return start
+
+
 def log_likelihood(family: Family, emission: Array, x: Array, mask: Array | None = None) -> Array:
     """log p(x_t | z_t) `[T, K]` in nats of a sequence `x [T, ...]` under emissions `[K, P]`; 0 where `mask [T]` is."""
-    eta_t = jnp.matmul(jax.vmap(family.statistics)(x), emission.T, precision=lax.Precision.HIGHEST)
+    eta_t = matmul(jax.vmap(family.statistics)(x), emission.T)
     log_p = eta_t - jax.vmap(family.log_partition)(emission)[None] + jax.vmap(family.log_base)(x)[:, None]
     return log_p if mask is None else jnp.where(mask[:, None] > 0, log_p, 0)
 

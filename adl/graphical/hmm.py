@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array, Key
+from adl.prob.product import matmul
 from adl.prob.special import safe_log, safe_ratio
 
 
@@ -51,7 +52,7 @@ class Smoothed(NamedTuple):
         """
         ahead = safe_ratio(self.smoothed, self.filtered.predicted)[1:]
         before = self.filtered.filtered[:-1] if weight is None else self.filtered.filtered[:-1] * weight[:, None]
-        return chain.transition * jnp.matmul(before.T, ahead, precision=lax.Precision.HIGHEST)
+        return chain.transition * matmul(before.T, ahead)
 
 
 def forward(chain: Chain, log_likelihood: Array) -> Filtered:

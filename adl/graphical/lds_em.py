@@ -11,7 +11,6 @@ Learning, section 13.3.2.
 """
 
 from collections.abc import Callable, Collection
-from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
@@ -24,12 +23,12 @@ from adl.graphical import kalman
 from adl.graphical.baum_welch import observed
 from adl.graphical.kalman import LDS
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
+from adl.prob.product import matmul
 
 Part = Literal[
     "initial", "dynamics", "dynamics_noise", "dynamics_scale", "emission", "emission_noise", "emission_scale"
 ]
 PARTS: tuple[Part, ...] = ("initial", "dynamics", "dynamics_noise", "emission", "emission_noise")
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 
 
 class Moments(NamedTuple):
@@ -102,16 +101,16 @@ def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> Counts
     def moments(now, weight, z, zz, y, yz, yy):
         """Of means z and y, with covariances zz, yz and yy, each `[T, ...]`."""
         matrix = now.matrix
-        error = y - _matmul(z, matrix.T) - now.offset[None]
-        ez = yz - _matmul(matrix, zz)
-        ee = yy - _matmul(matrix, yz.mT) - _matmul(ez, matrix.T)
+        error = y - matmul(z, matrix.T) - now.offset[None]
+        ez = yz - matmul(matrix, zz)
+        ee = yy - matmul(matrix, yz.mT) - matmul(ez, matrix.T)
         augmented = jnp.concatenate([z, one[: len(z)]], -1)
         zz, ez, ee = ((covariance * weight[:, None, None]).sum(0) for covariance in (zz, ez, ee))
         return Moments(
             weight.sum(),
-            _matmul((augmented * weight[:, None]).T, augmented) + jnp.pad(zz, ((0, 1), (0, 1))),
-            _matmul((error * weight[:, None]).T, augmented) + jnp.pad(ez, ((0, 0), (0, 1))),
-            _matmul((error * weight[:, None]).T, error) + ee,
+            matmul((augmented * weight[:, None]).T, augmented) + jnp.pad(zz, ((0, 1), (0, 1))),
+            matmul((error * weight[:, None]).T, augmented) + jnp.pad(ez, ((0, 0), (0, 1))),
+            matmul((error * weight[:, None]).T, error) + ee,
         )
 
     none = jnp.zeros((len(x), x.shape[-1], z.shape[-1])), jnp.zeros((len(x), x.shape[-1], x.shape[-1]))
@@ -126,8 +125,8 @@ def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> Counts
 def _fitted(now: LinearGaussian, sums: Moments, moving: Collection[str]) -> LinearGaussian:
     """The regression that maximises the expected likelihood, of what is to be learned: "mean", "noise" or "scale"."""
     change = jnp.linalg.solve(sums.zz, sums.ez.T).T if "mean" in moving else jnp.zeros_like(sums.ez)
-    explained = _matmul(change, sums.ez.T)
-    residual = (sums.ee - explained - explained.T + _matmul(_matmul(change, sums.zz), change.T)) / sums.count
+    explained = matmul(change, sums.ez.T)
+    residual = (sums.ee - explained - explained.T + matmul(matmul(change, sums.zz), change.T)) / sums.count
     covariance = now.covariance
     if "noise" in moving:
         covariance = (residual + residual.T) / 2

@@ -18,6 +18,7 @@ from jax import lax
 
 from adl.core.types import Array
 from adl.graphical.hmm import Chain, Filtered, Smoothed, advance, lanes, retreat
+from adl.prob.product import matmul
 from adl.prob.special import safe_log, safe_ratio
 
 BLOCKS = 256  # on CPU the best of 64 ... 512 for T = 4,096
@@ -143,7 +144,7 @@ def _forward_tree(chain: Chain, log_likelihood: Array) -> Filtered:
         weight = safe_log(a[0]) + jnp.swapaxes(b[1], -1, -2)
         total = jax.nn.logsumexp(weight, -1, keepdims=True)
         weight = jnp.where(total > -jnp.inf, jnp.exp(weight - jnp.where(total > -jnp.inf, total, 0)), 0)
-        return jnp.matmul(weight, b[0], precision=lax.Precision.HIGHEST), a[1] + total
+        return matmul(weight, b[0]), a[1] + total
 
     # One step from state i: z_t = i itself is read, then left. The start is the same, whatever i.
     ahead = jnp.broadcast_to(chain.transition[None], (len(log_likelihood), *chain.transition.shape))
@@ -162,7 +163,7 @@ def _smooth_tree(chain: Chain, seen: Filtered) -> Smoothed:
     last = jnp.broadcast_to(seen.filtered[-1][:, None], chain.transition.shape)
 
     def then(later, earlier):
-        return jnp.matmul(earlier, later, precision=lax.Precision.HIGHEST)
+        return matmul(earlier, later)
 
     products = lax.associative_scan(then, jnp.concatenate([back, last[None]]), reverse=True)
     # Each product loses a rounding of its sum, and there are many.

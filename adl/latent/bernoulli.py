@@ -13,10 +13,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, accumulate, tree
+from adl.core import Algorithm, Key, Mean, accumulate, tree
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
-from adl.latent.moments import matmul
+from adl.prob.product import matmul
 
 TINY = 1e-6  # least probability of either outcome; points that a component counts besides its own
 
@@ -76,6 +76,13 @@ def log_joint(mixture: BernoulliMixture, x: Array) -> Array:
 def log_prob(mixture: BernoulliMixture, x: Array) -> Array:
     """log p(x) `[B]` of points `x [B, D]`, in nats."""
     return jax.nn.logsumexp(log_joint(mixture, x), -1)
+
+
+def sample(key: Key, mixture: BernoulliMixture, n: int) -> Array:
+    """`[n, D]` draws in {0, 1}: a component, then each coordinate by itself."""
+    which_key, key = jax.random.split(key)
+    which = jax.random.categorical(which_key, jnp.log(mixture.weights), shape=(n,))
+    return jax.random.bernoulli(key, mixture.means[which]).astype(jnp.float32)
 
 
 def _estimate(sums: Sums, pseudo_count: float) -> BernoulliMixture:

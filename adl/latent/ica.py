@@ -19,8 +19,8 @@ from adl.core import Algorithm, Key, Mean, PyTree, accumulate
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
-from adl.latent.moments import matmul
 from adl.latent.principal import components
+from adl.prob.product import matmul
 
 
 class Unmixing(NamedTuple):

@@ -3,11 +3,12 @@
 Each of Lloyd's steps lowers the distortion, the mean squared distance of a point to its nearest centre.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, trace
 from adl.core.types import Array
 from adl.prob.clusters import members, moved, plus_plus
 
@@ -34,6 +35,23 @@ def kmeans(num_clusters: int, *, axis: str | None = None) -> Algorithm:
         return sums, {"loss": Mean.of(distances, weight)}
 
     return Algorithm(init, accumulate(measure, moved, axis))
+
+
+def settled(num_clusters: int, num_steps: int) -> Callable[[Key, PyTree], Array]:
+    """Start of a mixture, `start(key, batch) -> centres [K, D]`: by k-means++ and so many of Lloyd's steps.
+
+    Args:
+      num_clusters: K >= 1.
+      num_steps: >= 0.
+    """
+    algorithm = kmeans(num_clusters)
+
+    def start(key: Key, batch: PyTree) -> Array:
+        init_key, key = jax.random.split(key)
+        settle = trace(algorithm, num_steps, view=lambda centres: ())
+        return settle(key, algorithm.init(init_key, batch), batch)[0]
+
+    return start
 
 
 def weighted(batch: Mapping[str, Array]) -> tuple[Array, Array]:

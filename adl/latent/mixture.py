@@ -16,17 +16,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import solve_triangular
+from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate, tree
+from adl.core import Algorithm, Key, Mean, Probe, PyTree, accumulate, trace, tree
 from adl.core.types import Array
 from adl.latent.kmeans import kmeans, weighted
 from adl.prob.clusters import nearest
+from adl.prob.product import matmul
 
 EPSILON = float(jnp.finfo(jnp.float32).eps)
 TINY = 10 * EPSILON  # points that a component counts besides its own: nothing is divided by 0, no weight is 0
 
 Covariance = Literal["full", "tied", "diag", "spherical"]
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 
 
 class Mixture(NamedTuple):
@@ -75,7 +76,7 @@ def gaussian_mixture(
         # Not x - means: that would be the whole of [B, K, D].
         middle = means.mean(0, keepdims=True)
         count = r.sum(0)
-        return Sums(count, _matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means))
+        return Sums(count, matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means))
 
     def estimate(sums, means):
         count = sums.count + TINY
@@ -132,6 +133,59 @@ def matrices(mixture: Mixture, *, covariance: Covariance = "full") -> Array:
     return jnp.broadcast_to(stored, shape)
 
 
+class Fit(NamedTuple):
+    """A way to fit a mixture of Gaussians, and what its states say: of one mixture, or of beliefs about it."""
+
+    algorithm: Callable[..., Algorithm]  # (start=, axis=) -> its steps; see `gaussian_mixture`
+    read: Callable[[PyTree], Mixture]  # expected weights, means and full covariances [K, D, D]
+    log_joint: Callable[[PyTree, Array], Array]  # up to a constant of x, log p(x, k) [B, K], of points x [B, D]
+    log_prob: Callable[[PyTree, Array], Array]  # log p(x) [B], in nats
+    objective: Callable[[PyTree, Array], Array]  # [] of all points, over their number: what no step on them lowers
+
+    def seen(self, state: PyTree, x: Array) -> dict[str, Array]:
+        """For figures: the `Mixture`'s arrays, the `responsibility` `[N, K]` for points `x [N, D]`, the `objective`."""
+        told = {"responsibility": jax.nn.softmax(self.log_joint(state, x), -1), "objective": self.objective(state, x)}
+        return {**self.read(state)._asdict(), **told}
+
+    def drawn(self, x: Array, *, centres: Array, num_steps: int, points: Array) -> dict[str, Probe]:
+        """Probes for figures: the "path" from centres of one's own, and the "density" of the run.
+
+        Args:
+          x: `[N, D]` the points that the run fits.
+          centres: `[K, D]`.
+          num_steps: T of the path.
+          points: `[M, D]` where the density is asked for.
+        Returns:
+          "path": `seen` of the first mixture and after each step on all points, `[T + 1, ...]`; "density": `seen` of
+          the state, and `log_prob` `[M]`.
+        """
+
+        def path(carried, key, state):
+            x, centres = carried
+            alg, batch = self.algorithm(start=lambda key, batch: centres), {"x": x}
+            first = alg.init(key, batch)
+            _, rest = trace(alg, num_steps, lambda state: self.seen(state, x))(key, first, batch)
+            return jax.tree.map(lambda a, b: jnp.concatenate([a[None], b]), self.seen(first, x), rest)
+
+        def density(carried, key, state):
+            x, points = carried
+            return {**self.seen(state, x), "log_prob": self.log_prob(state, points)}
+
+        return {"path": Partial(path, (x, centres)), "density": Partial(density, (x, points))}
+
+
+def by_likelihood(num_components: int, *, covariance: Covariance = "full", reg_covar: float = 1e-6) -> Fit:
+    """`gaussian_mixture`, and what it says; arguments as there."""
+    of = {"covariance": covariance}
+    return Fit(
+        partial(gaussian_mixture, num_components, **of, reg_covar=reg_covar),
+        lambda mixture: mixture._replace(covariances=matrices(mixture, **of)),
+        partial(log_joint, **of),
+        partial(log_prob, **of),
+        lambda mixture, x: log_prob(mixture, x, **of).mean(),
+    )
+
+
 class Family(NamedTuple):
     """A kind of covariance: how points are measured by it, and how it is estimated from their sums."""
 
@@ -145,14 +199,14 @@ class Family(NamedTuple):
 def _full_distances(x, means, covariances):
     whiten, log_det = _whitened(covariances)
     # One component after the other: their differences stay in the cache, and are never [B, K, D].
-    return lax.map(lambda c: jnp.square(_matmul(x - c[0], c[1])).sum(-1), (means[:, None], whiten)).T, log_det
+    return lax.map(lambda c: jnp.square(matmul(x - c[0], c[1])).sum(-1), (means[:, None], whiten)).T, log_det
 
 
 def _tied_distances(x, means, covariance):
     whiten, log_det = _whitened(covariance)
     middle = means.mean(0, keepdims=True)
     scale = jnp.ones((1, x.shape[-1]))
-    return _scaled_distances(_matmul(x - middle, whiten), _matmul(means - middle, whiten), scale), log_det
+    return _scaled_distances(matmul(x - middle, whiten), matmul(means - middle, whiten), scale), log_det
 
 
 def _diag_distances(x, means, variances):
@@ -178,7 +232,7 @@ def _whitened(covariances):
 def _full_scatter(r, x, means):
     def one(component):
         weight, mean = component
-        return _matmul(((x - mean) * weight).T, x - mean)
+        return matmul(((x - mean) * weight).T, x - mean)
 
     return lax.map(one, (r.T[..., None], means[:, None]))
 
@@ -186,11 +240,11 @@ def _full_scatter(r, x, means):
 def _tied_scatter(r, x, means):
     # The responsibilities of a point sum to its weight, whatever they are: one product does for all components.
     centred = x - means.mean(0, keepdims=True)
-    return _matmul((centred * r.sum(-1, keepdims=True)).T, centred)
+    return matmul((centred * r.sum(-1, keepdims=True)).T, centred)
 
 
 def _diag_scatter(r, x, means):
-    return lax.map(lambda c: _matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
+    return lax.map(lambda c: matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
 
 
 def _full_estimate(sums, count, shift, means, reg_covar):
@@ -201,7 +255,7 @@ def _full_estimate(sums, count, shift, means, reg_covar):
 def _tied_estimate(sums, count, shift, means, reg_covar):
     second, weights = sums.scatter / count.sum(), count / count.sum()
     offset = means + shift - means.mean(0, keepdims=True)
-    return _ridged(second - _matmul(offset.T * weights[None], offset), second, reg_covar)
+    return _ridged(second - matmul(offset.T * weights[None], offset), second, reg_covar)
 
 
 def _diag_estimate(sums, count, shift, means, reg_covar):

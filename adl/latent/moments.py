@@ -3,15 +3,12 @@
 Sums have no order: any split of the points into batches, on any number of devices, leads to the same moments.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jax import lax
 
 from adl.core.types import Array
-
-matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 
 class Moments(NamedTuple):

@@ -16,7 +16,8 @@ from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
 from adl.latent import moments as m
 from adl.latent.kmeans import weighted
-from adl.latent.moments import Moments, matmul
+from adl.latent.moments import Moments
+from adl.prob.product import matmul
 
 
 class Components(NamedTuple):
@@ -66,6 +67,11 @@ def components(moments: Moments, num_components: int) -> Components:
     return Components(moments.mean, basis[:, ::-1][:, :num_components], leading, jnp.trace(covariance))
 
 
+def found(x: Array, num_components: int) -> Components:
+    """The first principal components of points `x [N, D]`, N > 1, all at once."""
+    return components(m.of(x, jnp.ones(len(x))), num_components)
+
+
 def encode(components: Components, x: Array) -> Array:
     """Coordinates `[B, Z]` of points `x [B, D]` in the plane of the components."""
     return matmul(x - components.mean[None], components.basis)
@@ -79,6 +85,36 @@ def whiten(components: Components, x: Array) -> Array:
 def decode(components: Components, z: Array) -> Array:
     """Points `[B, D]` at coordinates `z [B, Z]`."""
     return components.mean[None] + matmul(z, components.basis.T)
+
+
+def errors(components: Components, x: Array) -> Array:
+    """Squared distances `[B]` of points `x [B, D]` to the plane of the components, in squared units of x."""
+    return jnp.square(x - decode(components, encode(components, x))).sum(1)
+
+
+class ByNumber(NamedTuple):
+    """What each number of components explains."""
+
+    variance: Array  # [D] along each component
+    error: Array  # [D] mean squared distance of held-out points to the plane of 0 ... D - 1 components
+    fitted: Array  # [D - 1] mean log p(x) of fitted points under probabilistic PCA of 1 ... D - 1 components, in nats
+    held_out: Array  # [D - 1] the same of held-out points
+    evidence: Array  # [D - 1] log p(fitted points | number of components) over their number, in nats
+
+
+def by_number(moments: Moments, fitted: Array, held_out: Array) -> ByNumber:
+    """Every number of components at once.
+
+    Args:
+      moments: of the fitted points.
+      fitted: `[N, D]`, N > D.
+      held_out: `[M, D]`.
+    """
+    every = components(moments, fitted.shape[1])
+    likely, unseen = log_probs(every, fitted).mean(0), log_probs(every, held_out).mean(0)
+    evidence = log_evidence(every.variance, jnp.float32(len(fitted))) / len(fitted)
+    square = jnp.square(encode(every, held_out)).mean(0)
+    return ByNumber(every.variance, jnp.cumsum(square[::-1])[::-1], likely, unseen, evidence)
 
 
 def log_probs(components: Components, x: Array) -> Array:

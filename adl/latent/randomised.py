@@ -16,8 +16,8 @@ from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
-from adl.latent.moments import matmul
 from adl.latent.principal import Components
+from adl.prob.product import matmul
 
 EPSILON = float(jnp.finfo(jnp.float32).eps)
 

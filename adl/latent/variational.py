@@ -12,6 +12,7 @@ Sources: Attias 1999, UAI 15; Bishop 2006, Pattern Recognition and Machine Learn
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -23,10 +24,10 @@ from adl.core import Algorithm, Key, Mean, PyTree, accumulate
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import kmeans, weighted
-from adl.latent.mixture import FAMILIES, TINY, Sums
-from adl.latent.moments import matmul
+from adl.latent.mixture import FAMILIES, TINY, Fit, Mixture, Sums
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
+from adl.prob.product import matmul
 
 FULL = FAMILIES["full"]
 
@@ -182,6 +183,22 @@ def log_predictive(q: Posterior, x: Array) -> Array:
 def weights(q: Posterior) -> Array:
     """E[pi] `[K]`, of sum 1: near 0 where no points are left."""
     return q.concentration / q.concentration.sum()
+
+
+def by_bound(num_components: int, *, concentration: float, prior_count: float = 1.0) -> Fit:
+    """`variational_mixture`, and what it says, in expectation; arguments as there."""
+    prior = {"concentration": concentration, "prior_count": prior_count}
+
+    def bound(q, x):
+        return jax.nn.logsumexp(expected_log_joint(q, x), -1).mean() - divergence(q, **prior) / len(x)
+
+    return Fit(
+        partial(variational_mixture, num_components, **prior),
+        lambda q: Mixture(weights(q), q.means, q.scatter / q.dof[:, None, None]),
+        expected_log_joint,
+        log_predictive,
+        bound,
+    )
 
 
 def _expected_log_det(dof: Array, log_det: Array, dim: int) -> Array:

@@ -12,19 +12,16 @@ Machine Learning: A Probabilistic Perspective, section 7.6.3.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from adl.core import Algorithm, Key, Mean, accumulate
 from adl.core.types import Array
 from adl.prob.distributions import student_t_log_prob
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 
 class Posterior(NamedTuple):
@@ -90,7 +87,7 @@ def bayesian_regression(noise: Noise, *, prior_precision: float = 1.0, axis: str
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape)
         weighted = x * weight[:, None]
-        sums = Posterior(_matmul(weighted.T, x), _matmul(weighted.T, y), weight.sum(), _matmul(weight * y, y))
+        sums = Posterior(matmul(weighted.T, x), matmul(weighted.T, y), weight.sum(), matmul(weight * y, y))
         return sums, {"loss": Mean.of(-log_prob(posterior, x, y, noise), weight)}
 
     return Algorithm(init, accumulate(measure, lambda posterior, sums: jax.tree.map(jnp.add, posterior, sums), axis))
@@ -110,7 +107,7 @@ def predict(posterior: Posterior, x: Array, noise: Noise) -> Prediction:
     mean, root = _weights(posterior)
     dof, variance = noise(posterior)
     spread = jnp.square(solve_triangular(root, x.T, lower=True)).sum(0)
-    return Prediction(_matmul(x, mean), jnp.sqrt(variance * (1 + spread)), dof)
+    return Prediction(matmul(x, mean), jnp.sqrt(variance * (1 + spread)), dof)
 
 
 def weights(posterior: Posterior, noise: Noise) -> tuple[Array, Array]:

@@ -11,7 +11,6 @@ import functools
 import math
 import operator
 from collections.abc import Callable
-from functools import partial
 from typing import Literal
 
 import jax
@@ -19,8 +18,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array
+from adl.prob.product import matmul
 
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 Kernel = Callable[[Array, Array], Array]  # (x [N, D], y [M, D]) -> [N, M]
 COSINE = 1 - 1e-6  # at most: the angle has no derivative at 1
 NEAR = 1e-4  # lengths within which two places are one to the derivative of `matern` of order 1/2
@@ -93,7 +92,7 @@ def periodic(length: Array | float, period: Array | float) -> Kernel:
 
 def linear(variance: Array | float = 1.0) -> Kernel:
     """sum_d variance_d x_d y_d: of Bayesian linear regression, whose weights have this variance, `[]` or `[D]`."""
-    return lambda x, y: _matmul(x * _row(variance, x), y.T)
+    return lambda x, y: matmul(x * _row(variance, x), y.T)
 
 
 def constant(variance: Array | float = 1.0) -> Kernel:
@@ -180,7 +179,7 @@ def squared_differences(x: Array, y: Array) -> Array:
 def _squared_differences_jvp(primals, tangents):
     (x, y), (dx, dy) = primals, tangents
     own = (x * dx).sum(1)[:, None] + (y * dy).sum(1)[None]
-    return squared_differences(x, y), 2 * (own - _matmul(x, dy.T) - _matmul(dx, y.T))
+    return squared_differences(x, y), 2 * (own - matmul(x, dy.T) - matmul(dx, y.T))
 
 
 def _apart(x: Array, y: Array, length: Array | float) -> Array:

@@ -9,7 +9,6 @@ g is the number of weights that data determine. Both read a `bayes.Posterior`: s
 Source: Bishop 2006, Pattern Recognition and Machine Learning, section 3.5; MacKay 1992, Neural Computation 4(3).
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -17,8 +16,8 @@ from jax import lax
 
 from adl.core.types import Array
 from adl.linear.bayes import Posterior
+from adl.prob.product import matmul
 
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 CONVERGED = 1e-4  # relative move of both precisions
 
 
@@ -79,7 +78,7 @@ def maximise(posterior: Posterior, *, prior_precision: float = 1.0, max_steps: i
 
 def _evidence(posterior, eigenvalues, basis, a, b, prior_precision) -> Evidence:
     scaled = b * jnp.maximum(eigenvalues - prior_precision, 0)
-    mean = _matmul(basis, b / (a + scaled) * _matmul(basis.T, posterior.projection))
+    mean = matmul(basis, b / (a + scaled) * matmul(basis.T, posterior.projection))
     misfit = b * _residual(posterior, mean, prior_precision) + a * jnp.square(mean).sum()
     log_det = jnp.log(a + scaled).sum() - len(mean) * jnp.log(a) - posterior.count * jnp.log(b / (2 * jnp.pi))
     return Evidence(a, b, -0.5 * (misfit + log_det), (scaled / (a + scaled)).sum(), mean)
@@ -87,7 +86,7 @@ def _evidence(posterior, eigenvalues, basis, a, b, prior_precision) -> Evidence:
 
 def _residual(posterior: Posterior, mean: Array, prior_precision: float) -> Array:
     """|y - X m|^2 `[]`, from sums."""
-    explained = 2 * mean @ posterior.projection - mean @ _matmul(posterior.precision, mean)
+    explained = 2 * mean @ posterior.projection - mean @ matmul(posterior.precision, mean)
     # Never 0: in float32 what little is left may round to less.
     floor = 1e-6 * posterior.energy
     return jnp.maximum(posterior.energy - explained - prior_precision * jnp.square(mean).sum(), floor)

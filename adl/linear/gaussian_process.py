@@ -10,22 +10,19 @@ Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, eq. 
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import optax
-from jax import lax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered, trace
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.prob.gaussian import MultivariateNormal
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 # hyper-parameters, all positive -> the kernel, and the variance of the noise, [] or [N]
 Model = Callable[[PyTree], tuple[Kernel, Array]]
@@ -45,6 +42,15 @@ class Prediction(NamedTuple):
 
     mean: Array  # [B]
     variance: Array  # [B] > 0
+
+
+class Picture(NamedTuple):
+    """What there is to draw of a process."""
+
+    mean: Array  # [B]
+    scale: Array  # [B] > 0, of the next outcome
+    samples: Array  # [S, B] of the function
+    log_evidence: Array  # [] log p(y) in nats
 
 
 def condition(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> Posterior:
@@ -67,14 +73,14 @@ def predict(kernel: Kernel, posterior: Posterior, x: Array) -> Prediction:
     known = jnp.square(solve_triangular(posterior.root, across, lower=True)).sum(0)
     prior = variances(kernel, x)
     floor = jnp.finfo(prior.dtype).eps * prior  # what rounding leaves of a difference
-    return Prediction(_matmul(across.T, posterior.weights), jnp.maximum(prior - known, floor))
+    return Prediction(matmul(across.T, posterior.weights), jnp.maximum(prior - known, floor))
 
 
 def joint(kernel: Kernel, posterior: Posterior, x: Array) -> MultivariateNormal:
     """f at rows `x [B, D]`, all together: its covariance may be singular, up to rounding."""
     across = kernel(posterior.x, x)
     half = solve_triangular(posterior.root, across, lower=True)
-    return MultivariateNormal(_matmul(across.T, posterior.weights), kernel(x, x) - _matmul(half.T, half))
+    return MultivariateNormal(matmul(across.T, posterior.weights), kernel(x, x) - matmul(half.T, half))
 
 
 def sample(key: Key, law: MultivariateNormal, num_samples: int) -> Array:
@@ -84,7 +90,27 @@ def sample(key: Key, law: MultivariateNormal, num_samples: int) -> Array:
     """
     values, vectors = jnp.linalg.eigh(law.covariance)
     noise = jax.random.normal(key, (num_samples, len(values))) * jnp.sqrt(jnp.maximum(values, 0))[None]
-    return law.loc[None] + _matmul(noise, vectors.T)
+    return law.loc[None] + matmul(noise, vectors.T)
+
+
+def picture(
+    key: Key, kernel: Kernel, x: Array, y: Array, new: Array, *, noise_variance: Array | float, num_samples: int
+) -> Picture:
+    """The process through data `x [N, D]` and `y [N]`, at rows `new [B, D]`; the key is consumed.
+
+    Args:
+      key: of the samples.
+      kernel: as of `condition`.
+      x: as of `condition`.
+      y: as of `condition`.
+      new: where it is looked at.
+      noise_variance: as of `condition`, `[]`.
+      num_samples: S >= 1.
+    """
+    posterior = condition(kernel, x, y, noise_variance=noise_variance)
+    law = joint(kernel, posterior, new)
+    scale = jnp.sqrt(predict(kernel, posterior, new).variance + noise_variance)
+    return Picture(law.loc, scale, sample(key, law, num_samples), posterior.log_evidence)
 
 
 def log_evidence(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> Array:
@@ -124,6 +150,14 @@ def evidence_ascent(
 def values(learner: Learner) -> PyTree:
     """The hyper-parameters that a state of `evidence_ascent` stands for, all positive."""
     return jax.tree.map(jnp.exp, learner.params)
+
+
+def way_up(
+    key: Key, model: Model, start: PyTree, tx: optax.GradientTransformation, batch: PyTree, num_steps: int
+) -> PyTree:
+    """Hyper-parameters `[num_steps, ...]` after each step of `evidence_ascent` on one batch; arguments as there."""
+    alg = evidence_ascent(model, start, tx)
+    return trace(alg, num_steps, values)(key, alg.init(key, batch), batch)[1]
 
 
 @jax.custom_jvp

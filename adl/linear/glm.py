@@ -19,19 +19,16 @@ JRSS A 135(3).
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.linalg import cho_factor, cho_solve
 from jax.scipy.special import gammaln, log_ndtr, ndtr
 
 from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 
 class Link(NamedTuple):
@@ -63,6 +60,11 @@ def softmax(num_classes: int) -> Link:
     return Link(lambda y, eta: jax.nn.log_softmax(eta)[y], jax.nn.softmax, num_classes, gauge=1.0)
 
 
+def of_classes(num_classes: int) -> Link:
+    """`bernoulli` of two classes, `softmax` of more."""
+    return bernoulli if num_classes == 2 else softmax(num_classes)
+
+
 def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -> Algorithm:
     """Newton's method; the state is the weights `[D, M]`, which start from zero.
 
@@ -82,14 +84,14 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
     def measure(key, weights, batch):
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape)
-        eta = _matmul(x, weights)
+        eta = matmul(x, weights)
         score = jax.vmap(jax.grad(link.log_prob, 1))(y, eta)
         curvature = link.gauge - jax.vmap(jax.hessian(link.log_prob, 1))(y, eta)
         outputs = jnp.arange(link.num_outputs)
         information = jax.vmap(
-            lambda m: jax.vmap(lambda n: _matmul((x * (weight * curvature[:, m, n])[:, None]).T, x))(outputs)
+            lambda m: jax.vmap(lambda n: matmul((x * (weight * curvature[:, m, n])[:, None]).T, x))(outputs)
         )(outputs)
-        gradient = _matmul((weight[:, None] * score).T, x).T  # of one output, on CPU, four times as fast as x.T first
+        gradient = matmul((weight[:, None] * score).T, x).T  # of one output, on CPU, four times as fast as x.T first
         sums = Curvature(gradient, information.swapaxes(1, 2))
         return sums, {"loss": Mean.of(-jax.vmap(link.log_prob)(y, eta), weight)}
 
@@ -105,4 +107,10 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
 
 def predict(link: Link, weights: Array, x: Array) -> Array:
     """E[y] `[B]` at `x [B, D]`; of softmax the probabilities `[B, K]`."""
-    return link.mean(_matmul(x, weights))
+    return link.mean(matmul(x, weights))
+
+
+def log_probabilities(link: Link, weights: Array, x: Array) -> Array:
+    """`[B, K]` log p(class) in nats at `x [B, D]`, of `bernoulli` and `softmax`."""
+    eta = matmul(x, weights)
+    return jax.nn.log_softmax(jnp.concatenate([jnp.zeros_like(eta), eta], 1) if link.num_outputs == 1 else eta)

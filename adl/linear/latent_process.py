@@ -7,12 +7,10 @@ Newton's method moves a = K^-1 f, so that K, which may be singular, is never inv
 Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from adl.core import Algorithm, Mean, gathered
@@ -20,9 +18,8 @@ from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.linear.gaussian_process import Prediction
 from adl.linear.glm import Link
+from adl.prob.product import matmul
 from adl.prob.quadrature import normal_expectation
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 
 
 class Approximation(NamedTuple):
@@ -50,10 +47,10 @@ def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
     def step(key, weights, batch):
         x, y = gathered((batch["x"], batch["y"]), axis)
         gram = kernel(x, x)
-        f = _matmul(gram, weights)
+        f = matmul(gram, weights)
         score, stiffness, root = _curved(link, gram, f, y)
         target = jnp.square(stiffness) * f + score
-        new = target - stiffness * cho_solve((root, True), stiffness * _matmul(gram, target))
+        new = target - stiffness * cho_solve((root, True), stiffness * matmul(gram, target))
         nats = 0.5 * weights @ f - _log_prob(link, f, y).sum()
         return new, {"loss": Mean(nats, jnp.asarray(len(y), nats.dtype))}
 
@@ -63,7 +60,7 @@ def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
 def approximate(link: Link, kernel: Kernel, x: Array, y: Array, weights: Array) -> Approximation:
     """The approximation about the mode whose K^-1 f is `weights [N]`, the state of `newton`; rows as it saw them."""
     gram = kernel(x, x)
-    f = _matmul(gram, weights)
+    f = matmul(gram, weights)
     score, stiffness, root = _curved(link, gram, f, y)
     log_det = jnp.log(jnp.diagonal(root)).sum()
     return Approximation(x, score, stiffness, root, _log_prob(link, f, y).sum() - 0.5 * weights @ f - log_det)
@@ -75,7 +72,7 @@ def predict(kernel: Kernel, approximation: Approximation, x: Array) -> Predictio
     half = solve_triangular(approximation.root, approximation.stiffness[:, None] * across, lower=True)
     prior = variances(kernel, x)
     variance = jnp.maximum(prior - jnp.square(half).sum(0), jnp.finfo(prior.dtype).eps * prior)
-    return Prediction(_matmul(across.T, approximation.score), variance)
+    return Prediction(matmul(across.T, approximation.score), variance)
 
 
 def expected(link: Link, prediction: Prediction) -> Array:

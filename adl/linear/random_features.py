@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array, Key
+from adl.prob.product import einsum, matmul
 
 Features = Callable[[Array], Array]  # rows [N, D] -> [N, H], already divided by sqrt(H)
 
@@ -40,7 +41,7 @@ def random_fourier(
         frequency = frequency * lax.rsqrt(jax.random.gamma(scale_key, dof / 2, (1, num_waves)) * 2 / dof)
 
     def features(x):
-        angle = jnp.matmul(x, frequency, precision=lax.Precision.HIGHEST)
+        angle = matmul(x, frequency)
         return jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1).reshape(len(x), -1) / jnp.sqrt(num_waves)
 
     return features
@@ -73,6 +74,20 @@ def hidden_layer(
     bias = jnp.sqrt(bias_variance) * jax.random.normal(bias_key, (1, num_units))
 
     def features(x):
-        return activation(jnp.matmul(x, weights, precision=lax.Precision.HIGHEST) + bias) / jnp.sqrt(num_units)
+        return activation(matmul(x, weights) + bias) / jnp.sqrt(num_units)
 
     return features
+
+
+def kernel_error(units: Array, kernel: Array, width: int) -> Array:
+    """`[]` rms distance of the kernels of networks from their limit, over all pairs of places and all networks.
+
+    Args:
+      units: `[N, U]` of random features at N places, each by itself (times sqrt(H), where features are divided by it);
+        cut into U / `width` networks.
+      kernel: `[N, N]` the limit.
+      width: H >= 1, of each network; it divides U.
+    """
+    cut = units.reshape(len(units), -1, width)
+    grams = einsum("inw,jnw->nij", cut, cut) / width
+    return jnp.sqrt(jnp.square(grams - kernel[None]).mean())

@@ -8,7 +8,6 @@ Outcomes are numbers `[B]` or vectors `[B, M]`, each of whose entries is regress
 Source: Bishop 2006, Pattern Recognition and Machine Learning, section 3.1.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import chex
@@ -18,8 +17,7 @@ from jax import lax
 
 from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
+from adl.prob.product import matmul
 
 
 class Sums(NamedTuple):
@@ -48,9 +46,9 @@ def ridge(penalty: Array | float, *, axis: str | None = None) -> Algorithm:
     def measure(key, sums, batch):
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape[:1])
-        error = jnp.square(y - _matmul(x, ridge_weights(sums, penalty))).reshape(len(x), -1).mean(1)
+        error = jnp.square(y - matmul(x, ridge_weights(sums, penalty))).reshape(len(x), -1).mean(1)
         weighted = (x * weight[:, None]).T
-        return Sums(_matmul(weighted, x), _matmul(weighted, y), weight.sum()), {"loss": Mean.of(error, weight)}
+        return Sums(matmul(weighted, x), matmul(weighted, y), weight.sum()), {"loss": Mean.of(error, weight)}
 
     return Algorithm(init, accumulate(measure, lambda sums, more: jax.tree.map(jnp.add, sums, more), axis))
 
@@ -70,7 +68,7 @@ def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
       penalty: `[]` or `[D]` >= 0, in squared units of x; 0 for a constant column. `alpha` of scikit-learn's `Ridge`.
     """
     decay = jnp.broadcast_to(jnp.asarray(penalty, sums.gram.dtype), sums.gram.shape[:1])
-    return _matmul(jnp.linalg.pinv(sums.gram + jnp.diag(decay), hermitian=True), sums.projection)
+    return matmul(jnp.linalg.pinv(sums.gram + jnp.diag(decay), hermitian=True), sums.projection)
 
 
 def lasso_weights(
@@ -130,9 +128,9 @@ def lms(learning_rate: float, *, axis: str | None = None) -> Algorithm:
     def measure(key, w, batch):
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape[:1])
-        left = y - _matmul(x, w)
+        left = y - matmul(x, w)
         error = jnp.square(left).reshape(len(x), -1).mean(1)
-        return (_matmul((x * weight[:, None]).T, left), weight.sum()), {"loss": Mean.of(error, weight)}
+        return (matmul((x * weight[:, None]).T, left), weight.sum()), {"loss": Mean.of(error, weight)}
 
     def move(w, sums):
         correlation, count = sums

@@ -20,7 +20,8 @@ from jax.tree_util import Partial
 from adl import data
 from adl.core import Key, Mean, Probe, State, full_pass, tree
 from adl.core.types import Array
-from adl.prob.labels import cross_entropy
+from adl.prob.labels import cross_entropy, is_correct
+from adl.prob.product import matmul
 
 Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
 NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
@@ -69,7 +70,7 @@ def linear_probe(
         mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
         x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown))
         weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
-        return (log_odds(weights, y).argmax(-1) == wanted).astype(jnp.float32), shown
+        return is_correct(log_odds(weights, y), wanted), shown
 
     def probe(columns, key, state):
         correct, shown = accuracy(represent, key, state, columns)
@@ -128,6 +129,4 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
 
 def log_odds(weights: Weights, x: Array) -> Array:
     """Unnormalised log-probabilities `[..., K]` of the classes of `x [..., D]`."""
-    return jnp.matmul(x, weights.kernel, precision=lax.Precision.HIGHEST) + jnp.expand_dims(
-        weights.bias, tuple(range(x.ndim - 1))
-    )
+    return matmul(x, weights.kernel) + jnp.expand_dims(weights.bias, tuple(range(x.ndim - 1)))

@@ -7,8 +7,22 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
+from adl import data
 from adl.core.types import Key, Mean, Probe, State
 from adl.prob import neighbours
+
+# What `two_sample_test` measures, for the protocols of claims; and what others reach on digits, for their references.
+PROTOCOL = {
+    "two_sample_accuracy": "one sample for each training image, of its class, rounded to the nearest of the grey "
+    "levels that the data have; leave-one-out 1-NN accuracy of telling samples from training images",
+    "class_accuracy": "one sample for each training image, of its class, rounded to the nearest of the grey levels "
+    "that the data have; share that 3-NN on the training images recognises as the class asked for",
+}
+DIGITS = {
+    "two_sample_accuracy": "0.5: cannot be told apart. Memorised digits 0.12, one Gaussian a class 0.73, "
+    "test digits 0.71",
+    "class_accuracy": "the training images themselves, each left out in its turn: 0.989",
+}
 
 
 def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int) -> dict[str, Mean | Array]:
@@ -35,21 +49,19 @@ def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int
     }
 
 
-def two_sample_test(
-    draw: Callable[[Key, State, Array], Array], image: np.ndarray, label: np.ndarray, *, num_shown: int = 12
-) -> Probe:
+def two_sample_test(draw: Callable[[Key, State, Array], Array], reference: data.Split, *, num_shown: int = 12) -> Probe:
     """Probe that draws one sample for each reference image, of its class, and judges them by `fidelity`.
 
     Data have few grey levels (digits 17). Each pixel is set to the nearest of them: its rounding would else give a
     sample away.
 
     Args:
-      draw: `(key, state, label [N]) -> [N, H, W, C]`, in the unit of `image`; values outside its range are clipped.
-      image: `[N, H, W, C]` floats, the reference.
-      label: `[N]` integers in 0 ... K - 1, each of them at least once.
+      draw: `(key, state, label [N]) -> [N, H, W, C]`, in [0, 1]; values outside the range of the data are clipped.
+      reference: "image" `[N, H, W, C]` uint8 and "label" `[N]` in 0 ... K - 1, each of them at least once.
       num_shown: samples of each class in `grid` `[K, num_shown, H, W, C]` and, most like them, `nearest`.
     """
-    num_classes = int(label.max()) + 1
+    image, label = (reference.arrays[name] for name in ("image", "label"))
+    image, num_classes = image / np.float32(255), int(label.max()) + 1
     shown = np.stack([np.resize(np.flatnonzero(label == c), num_shown) for c in range(num_classes)])
 
     def probe(columns, key, state):

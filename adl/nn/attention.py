@@ -52,6 +52,16 @@ def visible(query: Array, key: Array, window: int | None = None) -> Array:
     return behind >= 0 if window is None else (behind >= 0) & (behind < window)
 
 
+def together(segment: Array) -> Array:
+    """`[B, T, T]` mask of packed rows: only places of one sequence see each other.
+
+    Args:
+      segment: `[B, T]` integers, of which sequence of its row a place is (`data.ragged.packed`); 0: of none.
+    Source: Krell et al. 2021, arXiv:2107.02027, section 3.2.4.
+    """
+    return (segment[:, :, None] == segment[:, None]) & (segment[:, :, None] > 0)
+
+
 class Places(NamedTuple):
     """Where the tokens of a call are in their texts, what of it they see, and where a cache puts them."""
 

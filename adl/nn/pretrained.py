@@ -1,6 +1,6 @@
 """Models from checkpoints of Hugging Face's names: GPT-2, BERT and T5, as published or trained elsewhere.
 
-    from adl.data.checkpoint import weights
+    from adl.data.safetensors import weights
     model, params, unused = pretrained.load(*weights("folder/of/gpt2"))
     logits = model.apply({"params": params}, token)
 
@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from adl.core import BadInput, PyTree
+from adl.core import BadInput, PyTree, tree
 from adl.nn.attention import MultiHeadAttention
 from adl.nn.encoder import BERT, exact_gelu
 from adl.nn.encoder_decoder import EncoderDecoder
@@ -70,7 +70,7 @@ def load(config: Config, tensors: Mapping[str, np.ndarray]) -> Pretrained:
     wanted = jax.eval_shape(model.init, jax.random.key(0), *inputs)["params"]
     for name in optional:
         if all(source.tensor not in tensors for source in jax.tree.leaves(sources[name], is_leaf=_is_source)):
-            sources, wanted = ({k: v for k, v in tree.items() if k != name} for tree in (sources, wanted))
+            sources, wanted = ({k: v for k, v in of.items() if k != name} for of in (sources, wanted))
 
     def read(path, source: From, shape: jax.ShapeDtypeStruct) -> jax.Array:
         if source.tensor not in tensors:
@@ -78,7 +78,7 @@ def load(config: Config, tensors: Mapping[str, np.ndarray]) -> Pretrained:
         found = np.asarray(tensors[source.tensor])
         value = source.change(found)
         if value.shape != shape.shape:
-            where = jax.tree_util.keystr(path, simple=True, separator="/")
+            where = tree.name(path)
             sizes = f"{found.shape} makes {value.shape}, where config.json says {shape.shape}"
             raise BadInput(f"tensor {source.tensor} does not fit {where}: {sizes}")
         return jnp.asarray(value, jnp.float32)

@@ -9,6 +9,12 @@ from jax import Array
 
 from adl.nn import embed
 from adl.nn.convolution import Conv
+from adl.nn.dropout import Dropout
+
+
+def widths(width: int, size: int) -> tuple[int, ...]:
+    """Channels of the levels for pictures of `size` pixels: halved down to at most 7, with twice as many each time."""
+    return (width,) if size <= 7 else (width, *widths(2 * width, -(-size // 2)))
 
 
 class UNet(nn.Module):
@@ -94,7 +100,7 @@ class ResidualBlock(nn.Module):
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(x))
         h = Conv(self.channels, (3, 3), dtype=self.dtype)(h)
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h) * (1 + scale) + shift)
-        h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+        h = Dropout(self.dropout)(h)
         h = Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=self.dtype)(h)
         if x.shape[-1] != self.channels:
             x = Conv(self.channels, (1, 1), dtype=self.dtype)(x)

@@ -12,10 +12,10 @@ from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.linalg import solve_triangular
 
 from adl.core.types import Array, Key, PyTree
+from adl.prob.product import matmul
 
 
 class Bijector(Protocol):
@@ -52,7 +52,7 @@ class Triangular(NamedTuple):
 
     def forward_and_log_det(self, x: Array) -> tuple[Array, Array]:
         """As in `Bijector`."""
-        y = jnp.matmul(jnp.tril(self.matrix), x, precision=lax.Precision.HIGHEST)
+        y = matmul(jnp.tril(self.matrix), x)
         return y, jnp.log(jnp.diagonal(self.matrix)).sum()
 
     def inverse_and_log_det(self, y: Array) -> tuple[Array, Array]:

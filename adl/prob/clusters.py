@@ -9,6 +9,7 @@ from jax import lax
 
 from adl.core.types import Array, Key
 from adl.prob.neighbours import squared_distances
+from adl.prob.product import matmul
 
 
 class Members(NamedTuple):
@@ -31,7 +32,7 @@ def members(x: Array, weight: Array, centres: Array) -> tuple[Members, Array]:
 
     def product(away, weight, index):
         member = jax.nn.one_hot(index, len(centres)) * weight[:, None]
-        return Members(jnp.matmul(member.T, away, precision=lax.Precision.HIGHEST), member.sum(0))
+        return Members(matmul(member.T, away), member.sum(0))
 
     def row_by_row(away, weight, index):
         zero = Members(jnp.zeros_like(centres), jnp.zeros_like(centres[:, 0]))
@@ -90,7 +91,7 @@ def plus_plus(key: Key, x: Array, weight: Array, num_clusters: int) -> Array:
     def add(distances, key):
         tried = draw(key, weight * distances, num_trials)
         left = jnp.minimum(distances[None], jnp.square(x[None] - tried[:, None]).sum(-1))
-        best = jnp.matmul(left, weight, precision=lax.Precision.HIGHEST).argmin()
+        best = matmul(left, weight).argmin()
         return left[best], tried[best]
 
     keys = jax.random.split(key, num_clusters)

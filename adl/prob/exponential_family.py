@@ -15,14 +15,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jax.scipy.special import gammaln
 
 from adl.core.types import Array
 from adl.prob import continuous, directional, discrete, gaussian
+from adl.prob.moment_match import moment_match
 from adl.prob.special import HALF_LOG_2PI
-
-NEWTON = 100  # steps of Newton's method, at most
 
 
 class Family(NamedTuple):
@@ -73,42 +71,6 @@ class Family(NamedTuple):
           count: `[]` > 0, their number.
         """
         return total @ eta - count * self.log_partition(eta)
-
-
-def moment_match(log_partition: Callable[[Array], Array], mean: Array, start: Array) -> Array:
-    """eta `[P]` where grad A(eta) = mean, by damped Newton's method; differentiable in `mean`.
-
-    Steps are shortened by 1 / (1 + decrement) while they are long, which keeps self-concordant functions within their
-    domain. Source: Boyd & Vandenberghe 2004, Convex Optimization, section 9.6.4.
-
-    Args:
-      log_partition: A, convex, with a regular Hessian.
-      mean: `[P]`.
-      start: `[P]` within the domain of A.
-    """
-
-    def newton(eta, target):
-        slope = target - jax.grad(log_partition)(eta)
-        step = jnp.linalg.solve(jax.hessian(log_partition)(eta), slope)
-        return step, jnp.sqrt(jnp.maximum(slope @ step, 0))
-
-    def move(carry):
-        eta, _, count = carry
-        step, decrement = newton(eta, fixed)
-        tried = eta + jnp.where(decrement > 0.25, 1 / (1 + decrement), 1) * step
-        tried, _ = lax.while_loop(
-            lambda c: ~jnp.isfinite(log_partition(c[0])) & (c[1] < 60),
-            lambda c: ((c[0] + eta) / 2, c[1] + 1),
-            (tried, 0),
-        )
-        return tried, decrement, count + 1
-
-    fixed = lax.stop_gradient(mean)
-    first = (jnp.asarray(start, jnp.float32), jnp.float32(jnp.inf), 0)
-    eta, _, _ = lax.while_loop(lambda c: (c[1] > 1e-4) & (c[2] < NEWTON), move, first)
-    eta = lax.stop_gradient(eta)
-    # One more step, of which only the slope depends on the mean: its derivative is that of the solution.
-    return eta + jnp.linalg.solve(jax.hessian(log_partition)(eta), mean - jax.grad(log_partition)(eta))
 
 
 def bernoulli() -> Family:

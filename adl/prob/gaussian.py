@@ -7,21 +7,18 @@ Source: Bishop & Bishop 2024, Deep Learning: Foundations and Concepts, section 3
 """
 
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from adl.core.types import Array, Key
 from adl.prob.continuous import Gamma, StudentT
 from adl.prob.distributions import normal_log_prob
+from adl.prob.product import matmul
 from adl.prob.special import HALF_LOG_2PI
-
-_matmul = partial(jnp.matmul, precision=lax.Precision.HIGHEST)
 
 
 class MultivariateNormal(NamedTuple):
@@ -40,7 +37,7 @@ class MultivariateNormal(NamedTuple):
         """`[*shape, D]` draws."""
         noise = jax.random.normal(key, (*shape, len(self.loc)))
         offset = jnp.broadcast_to(self.loc, noise.shape)
-        return offset + _matmul(noise, jnp.linalg.cholesky(self.covariance).T)
+        return offset + matmul(noise, jnp.linalg.cholesky(self.covariance).T)
 
     def mean(self) -> Array:
         """`[D]`."""
@@ -70,13 +67,13 @@ class MultivariateNormal(NamedTuple):
         root = jnp.linalg.cholesky(self.covariance[np.ix_(known, known)])
         half = solve_triangular(root, across, lower=True)
         shift = solve_triangular(root, value - self.loc[known], lower=True)
-        covariance = self.covariance[np.ix_(rest, rest)] - _matmul(half.T, half)
-        return MultivariateNormal(self.loc[rest] + _matmul(half.T, shift), _symmetric(covariance))
+        covariance = self.covariance[np.ix_(rest, rest)] - matmul(half.T, half)
+        return MultivariateNormal(self.loc[rest] + matmul(half.T, shift), _symmetric(covariance))
 
     def to_precision(self) -> "PrecisionForm":
         """The same by its precision."""
         precision = _inverse(self.covariance)
-        return PrecisionForm(_matmul(precision, self.loc), precision)
+        return PrecisionForm(matmul(precision, self.loc), precision)
 
 
 class PrecisionForm(NamedTuple):
@@ -91,19 +88,19 @@ class PrecisionForm(NamedTuple):
     def to_moments(self) -> MultivariateNormal:
         """The same by its mean and covariance; the precision must be positive definite."""
         covariance = _inverse(self.precision)
-        return MultivariateNormal(_matmul(covariance, self.potential), covariance)
+        return MultivariateNormal(matmul(covariance, self.potential), covariance)
 
     def log_prob(self, x: Array) -> Array:
         """`[]` log-density of `x [D]`."""
         root = jnp.linalg.cholesky(self.precision)
-        z = _matmul(root.T, x) - solve_triangular(root, self.potential, lower=True)
+        z = matmul(root.T, x) - solve_triangular(root, self.potential, lower=True)
         return -0.5 * jnp.square(z).sum() + jnp.log(jnp.diagonal(root)).sum() - len(x) * HALF_LOG_2PI
 
     def conditional(self, index: Sequence[int], value: Array) -> "PrecisionForm":
         """Of the other coordinates, where those in `index` are `value`: rows of the precision, and no inverse."""
         known = np.asarray(index)
         rest = np.setdiff1d(np.arange(len(self.potential)), known)
-        potential = self.potential[rest] - _matmul(self.precision[np.ix_(rest, known)], value)
+        potential = self.potential[rest] - matmul(self.precision[np.ix_(rest, known)], value)
         return PrecisionForm(potential, self.precision[np.ix_(rest, rest)])
 
     def marginal(self, index: Sequence[int]) -> "PrecisionForm":
@@ -113,8 +110,8 @@ class PrecisionForm(NamedTuple):
         root = jnp.linalg.cholesky(self.precision[np.ix_(rest, rest)])
         half = solve_triangular(root, self.precision[np.ix_(rest, kept)], lower=True)
         shift = solve_triangular(root, self.potential[rest], lower=True)
-        precision = self.precision[np.ix_(kept, kept)] - _matmul(half.T, half)
-        return PrecisionForm(self.potential[kept] - _matmul(half.T, shift), _symmetric(precision))
+        precision = self.precision[np.ix_(kept, kept)] - matmul(half.T, half)
+        return PrecisionForm(self.potential[kept] - matmul(half.T, shift), _symmetric(precision))
 
 
 class LinearGaussian(NamedTuple):
@@ -126,9 +123,9 @@ class LinearGaussian(NamedTuple):
 
     def joint(self, prior: MultivariateNormal) -> MultivariateNormal:
         """Of (x, y), `[D + E]`."""
-        across = _matmul(self.matrix, prior.covariance)
-        y = _matmul(across, self.matrix.T) + self.covariance
-        loc = jnp.concatenate([prior.loc, _matmul(self.matrix, prior.loc) + self.offset])
+        across = matmul(self.matrix, prior.covariance)
+        y = matmul(across, self.matrix.T) + self.covariance
+        loc = jnp.concatenate([prior.loc, matmul(self.matrix, prior.loc) + self.offset])
         return MultivariateNormal(loc, _symmetric(jnp.block([[prior.covariance, across.T], [across, y]])))
 
     def marginal(self, prior: MultivariateNormal) -> MultivariateNormal:
@@ -138,12 +135,12 @@ class LinearGaussian(NamedTuple):
 
     def reverse(self, prior: MultivariateNormal) -> "LinearGaussian":
         """x | y, of which `posterior` is the value at one y: gain S A^T (A S A^T + L)^-1."""
-        across = _matmul(self.matrix, prior.covariance)
-        root = jnp.linalg.cholesky(_symmetric(_matmul(across, self.matrix.T) + self.covariance))
+        across = matmul(self.matrix, prior.covariance)
+        root = jnp.linalg.cholesky(_symmetric(matmul(across, self.matrix.T) + self.covariance))
         half = solve_triangular(root, across, lower=True)
         gain = solve_triangular(root, half, lower=True, trans=1).T
-        offset = prior.loc - _matmul(gain, _matmul(self.matrix, prior.loc) + self.offset)
-        return LinearGaussian(gain, offset, _symmetric(prior.covariance - _matmul(half.T, half)))
+        offset = prior.loc - matmul(gain, matmul(self.matrix, prior.loc) + self.offset)
+        return LinearGaussian(gain, offset, _symmetric(prior.covariance - matmul(half.T, half)))
 
     def posterior(self, prior: MultivariateNormal, y: Array) -> MultivariateNormal:
         """Of x, by Bayes' rule, given `y [E]`; D >= E or not, only an [E, E] matrix is inverted."""

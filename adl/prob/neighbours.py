@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from adl.prob.product import matmul
+
 
 def squared_distances(x: Array, y: Array) -> Array:
     """`[N, M]` squared Euclidean distances between the rows of `x` `[N, D]` and `y` `[M, D]`, >= 0."""
-    products = jnp.matmul(x, y.T, precision=lax.Precision.HIGHEST)
+    products = matmul(x, y.T)
     return jnp.maximum((x**2).sum(1)[:, None] - 2 * products + (y**2).sum(1)[None], 0)
 
 

@@ -1,4 +1,8 @@
-"""Checkpoints: the state after so many steps, written by orbax, whole or not at all."""
+"""Checkpoints: the state after so many steps, written by orbax, whole or not at all.
+
+Two kinds of things are no part of one: a `Rebuildable` value while it is what `init` makes, and parts that a person
+names, such as a replay too large to be written. What is not there is taken from the state that `init` makes.
+"""
 
 import contextlib
 import errno
@@ -9,19 +13,22 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from adl.core import BadInput, PyTree, layout
+from adl.core import BadInput, PyTree, Rebuildable, layout, tree
+from adl.core.types import Array
 from adl.run import processes
 
 SEAL = "digests.json"  # in each checkpoint: of all its other files
+STATE, APART = "state", "apart"  # of what is written: the state, and values in use that are not always written
 
 
 class Checkpoints:
@@ -32,13 +39,14 @@ class Checkpoints:
     share; the first then seals what is complete with the digests of its files.
     """
 
-    def __init__(self, directory: Path, *, keep: int = 3, best: str = ""):
+    def __init__(self, directory: Path, *, keep: int = 3, best: str = "", leave_out: Sequence[str] = ()):
         """Opens the checkpoints of a run.
 
         Args:
           directory: the same for all processes.
           keep: newest checkpoints that stay, >= 1.
           best: metric whose lowest value's checkpoint stays too; with ":max" behind it the highest; empty: none.
+          leave_out: names of parts of the state that are never written.
         """
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs each error that it also raises
         policies = [ocp.checkpoint_managers.LatestN(keep)]
@@ -57,7 +65,10 @@ class Checkpoints:
             enable_async_checkpointing=True,
         )
         self.directory = directory
-        self._manager = ocp.CheckpointManager(directory.absolute(), options=options)
+        self._leave_out = frozenset(leave_out)
+        self._manager = ocp.CheckpointManager(
+            directory.absolute(), options=options, item_handlers=ocp.StandardCheckpointHandler()
+        )
         self._sealing = ThreadPoolExecutor(1, "seal")
 
     def latest(self) -> int | None:
@@ -76,29 +87,39 @@ class Checkpoints:
         """
         if step in self._manager.all_steps():
             return
+        rest, used, _ = _divided(state, self._leave_out)
+        written = _writable(rest, used)
         # Asked before, since a write that fails half-way fails in many threads, each with a page of its own.
-        needed = 1.1 * layout.bytes_per_device(state) + 2**17  # its files' own blocks
+        needed = 1.1 * layout.bytes_per_device(written) + 2**17  # its files' own blocks
         if shutil.disk_usage(self.directory).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         value = float(np.mean(metrics[self._best])) if metrics and self._best in metrics else np.nan
         with _storage_errors():
             self._manager.save(
                 step,
-                args=ocp.args.StandardSave(_writable(state)),
+                args=ocp.args.StandardSave(written),
                 metrics={self._best: value} if np.isfinite(value) else None,
             )
         if processes.index() == 0:
             self._sealing.submit(self._seal)
 
     def restore(self, step: int, like: PyTree) -> PyTree:
-        """State after `step` steps, placed as `like` is.
+        """State after `step` steps, placed as `like` is, with what the checkpoint has not as it is there.
 
+        Args:
+          step: of a checkpoint.
+          like: what `init` makes of the run's own key and first batch.
         Raises:
           BadInput: if the checkpoint does not fit `like` or cannot be read.
         """
-        shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, _writable(like))
+        rest, used, anew = _divided(like, self._leave_out)
+        apart = used | anew
         try:
-            return _readable(self._manager.restore(step, args=ocp.args.StandardRestore(shapes)), like)
+            names = self._manager.item_metadata(step).tree.get(APART, {})
+            wanted = _writable(rest, {name: apart[name] for name in names})
+            shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
+            found = self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
+            return _readable(like, apart, found)
         except (ValueError, OSError, KeyError) as error:
             reason = str(error).strip().splitlines()[0]
             raise BadInput(f"checkpoint {self.directory / str(step)} cannot be restored: {reason}") from error
@@ -202,10 +223,44 @@ def _is_key(leaf: Any) -> bool:
     return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _writable(state: PyTree) -> PyTree:
-    """The state in a folder of its own, typed keys (of games, of environments) as the integers that they hold."""
-    return {"state": jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, state)}
+def _divided(state: PyTree, leave_out: frozenset[str]) -> tuple[PyTree, dict[str, Array], dict[str, Array]]:
+    """The state with nothing in the places of some leaves, and these by path: those in use, and those made anew."""
+    rebuildable = {
+        (*path, jax.tree_util.GetAttrKey("value")): bool(jnp.all(node.is_initial))
+        for path, node in jax.tree.leaves_with_path(state, is_leaf=lambda node: isinstance(node, Rebuildable))
+        if isinstance(node, Rebuildable)
+    }
+    used, anew = {}, {}
+
+    def one(path, leaf):
+        is_initial = [initial for value, initial in rebuildable.items() if path[: len(value)] == value]
+        name = tree.name(path)
+        if any(is_initial) or leave_out & {*name.split("/")}:
+            anew[name] = leaf
+        elif is_initial:
+            used[name] = leaf
+        else:
+            return leaf
+        return ()
+
+    return jax.tree.map_with_path(one, state), used, anew
 
 
-def _readable(data: PyTree, like: PyTree) -> PyTree:
-    return jax.tree.map(lambda leaf, d: jax.random.wrap_key_data(d) if _is_key(leaf) else d, like, data["state"])
+def _writable(rest: PyTree, used: Mapping[str, Array]) -> dict[str, PyTree]:
+    """Both in a folder of their own, typed keys (of games, of environments) as the integers that they hold."""
+    whole = {STATE: rest, APART: used} if used else {STATE: rest}
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, whole)
+
+
+def _readable(like: PyTree, apart: Mapping[str, Array], found: Mapping[str, PyTree]) -> PyTree:
+    """A state like `like` of what a checkpoint has, and of what it has not."""
+    rest, used = iter(jax.tree.leaves(found[STATE])), found.get(APART, {})
+
+    def one(path, leaf):
+        name = tree.name(path)
+        if name in apart and name not in used:
+            return leaf
+        data = used[name] if name in used else next(rest)
+        return jax.random.wrap_key_data(data) if _is_key(leaf) else data
+
+    return jax.tree.map_with_path(one, like)

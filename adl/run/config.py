@@ -71,7 +71,7 @@ class Study:
 
     # Not fields: the loop of a study ends where it begins.
     num_steps, steps_per_call, log_every, eval_every, checkpoint_every = 0, 1, 1, 1, 1
-    best, layout, plan = "test/loss", "replicated", ""
+    leave_out, best, layout, plan = (), "test/loss", "replicated", ""
 
 
 @dataclass(frozen=True)
@@ -84,6 +84,7 @@ class Config(Study):
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes
     checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
+    leave_out: tuple[str, ...] = ()  # parts of the state, such as replay, too large for checkpoints: anew on resuming
     best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; test/accuracy:max: the highest
     layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard, over the mesh's data
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
@@ -96,12 +97,22 @@ class Optimised:
     learning_rate: Positive = 1e-3  # of Adam, the highest
     weight_decay: NonNegative = 0.0  # of AdamW, times the learning rate
 
+    @property
+    def adam(self) -> dict[str, float]:
+        """The fields, as `core.optimizer.adam` takes them."""
+        return {"learning_rate": self.learning_rate, "weight_decay": self.weight_decay}
+
 
 @dataclass(frozen=True)
 class Averaged(Optimised):
     """The same, where a moving average of the parameters is what is looked at."""
 
     ema: Rate = 0.999  # decay of the parameters' average
+
+    @property
+    def adam(self) -> dict[str, float]:
+        """The fields, as `core.optimizer.adam` takes them."""
+        return {**super().adam, "average": self.ema}
 
 
 @dataclass(frozen=True)

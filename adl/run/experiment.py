@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from adl.core import Algorithm, Probe, PyTree
+from adl.core import Algorithm, Batches, Probe
 
 
 class Outcome(NamedTuple):
@@ -32,26 +32,24 @@ class Outcome(NamedTuple):
         return float(np.mean(self.curve(name)[1][-1]))
 
 
-class NoData(Sequence):
+class NoData(Batches):
     """The batches `()` of an algorithm that brings its own: chains of a density, players of a game."""
 
     def __getitem__(self, step: int) -> tuple[()]:
         return ()
 
-    def __len__(self) -> int:
-        return sys.maxsize
-
 
 class Experiment(NamedTuple):
     """The objects of one experiment.
 
-    The algorithm moves on `batches[step]`. `probes` look every `eval_every` steps and at the end, `final` only at
-    the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays go to the figures.
-    What has no steps, a study, has no algorithm: its configuration is a `Study`, its probes see the state `()`.
+    The algorithm moves on `batches[step]`, or on what a `World` shows. `probes` look every `eval_every` steps and at
+    the end, `final` only at the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays
+    go to the figures. What has no steps, a study, has no algorithm: its configuration is a `Study`, its probes see the
+    state `()`.
     """
 
     algorithm: Algorithm | None = None
-    batches: Sequence[PyTree] = NoData()  # batches[step]: a pure function of the step
+    batches: Batches = NoData()  # batches[step]: a pure function of the step
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure

@@ -1,10 +1,7 @@
 """The loop. Its order is fixed: probe, save, next batch, step."""
 
 import contextlib
-import itertools
 import json
-import os
-import signal
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,20 +17,11 @@ from adl.run.config import Config, grid
 from adl.run.experiment import Outcome
 from adl.run.program import Program
 from adl.run.record import Onlooker, Records, byte_size, console, sweep_table
-
-RESTART = 75  # exit code after SIGTERM and a checkpoint: "try again" (EX_TEMPFAIL), which a launcher does
+from adl.run.signals import Signals
 
 
 class RunFailed(RuntimeError):
     """The run cannot go on; the message is one line."""
-
-
-class Interrupted(Exception):
-    """A signal stopped the run, after a checkpoint."""
-
-    def __init__(self, message: str, exit_code: int):
-        super().__init__(message)
-        self.exit_code = exit_code
 
 
 def fit(program: Program, folder: Path, name: str) -> Outcome:
@@ -52,7 +40,7 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
       Interrupted: after SIGTERM or Ctrl-C.
     """
     run = _Run(program, folder, name)
-    with _Signals() as signals, contextlib.closing(run.records):
+    with Signals() as signals, contextlib.closing(run.records):
         try:
             run.train(signals)
             run.conclude()
@@ -76,7 +64,7 @@ class _Run:
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
         processes.from_first("damage", lambda: say(set_aside_damaged(folder / "checkpoints")))
-        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best)
+        self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
@@ -99,9 +87,10 @@ class _Run:
     def _initial(self) -> PyTree:
         return self.program.algorithm().init(self.init_key, self.program.batch(0))
 
-    def train(self, signals: "_Signals") -> None:
+    def train(self, signals: Signals) -> None:
         config, previous = self.config, self.step
-        clock = _Clock()
+        segment, clock = self.program.segment, _Clock()
+        checkpoint_every = -(-config.checkpoint_every // segment) * segment
         while True:
             last = self.step == config.num_steps
 
@@ -110,21 +99,25 @@ class _Run:
 
             stopped = signals.reached()
             if self.step != self.resumed:
-                if due(config.log_every) or due(config.eval_every) or due(config.checkpoint_every) or stopped:
+                if due(config.log_every) or due(config.eval_every) or due(checkpoint_every) or stopped:
                     row = self.write_row(probe=due(config.eval_every))
-                if (due(config.checkpoint_every) and self.step > 0) or stopped:
+                if (due(checkpoint_every) and self.step > 0) or (stopped and self.step % segment == 0):
                     self.save(row)
             if stopped:
                 self.checkpoints.wait()
                 self.records.finish(self.step)
+                saved = self.checkpoints.latest() or 0
+                where = (
+                    "saved" if saved == self.step else f"where no world begins; the last that did is at step {saved}"
+                )
                 raise signals.interruption(
-                    f"stopped at step {self.step}, saved; the same command resumes {self.folder}"
+                    f"stopped at step {self.step}, {where}; the same command resumes {self.folder}"
                 )
             if last:
                 break
             n = min(config.steps_per_call, config.num_steps - self.step)
             started = time.perf_counter()
-            batch = self.program.batch(self.step, n)
+            batch = self.program.batch(self.step, n, self.state)
             waited = time.perf_counter() - started
             key = step_keys(self.step_root, self.step, n if n > 1 else None)
             self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
@@ -146,9 +139,14 @@ class _Run:
                 row |= self.look(name, looked)
             self.require_known_best(row)
         if row:
-            self.records.write(self.step, row)
+            self.records.write(self.step, row | self.anew(row))
             self.require_finite(self.step, {k: v for k, v in row.items() if not k.startswith("train/")})
         return row
+
+    def anew(self, row: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Of a run that was resumed without parts of its state: the step at which these began anew."""
+        shape = np.shape(next(iter(row.values())))
+        return {f"anew/{name}": np.full(shape, self.resumed) for name in self.config.leave_out if self.resumed}
 
     def require_known_best(self, row: Mapping[str, np.ndarray]) -> None:
         """Refuses a metric of `--best` that no probe measures; the default may be absent."""
@@ -213,7 +211,7 @@ class _Run:
             for name, looked in self.probes.items():
                 self.look(name, looked)
         if row and not set(row) <= set().union(*(r for r in self.records.history if r["step"] == self.step)):
-            self.records.write(self.step, row)
+            self.records.write(self.step, row | self.anew(row))
         if not self.is_first:
             return
         outcome = self.outcome()
@@ -258,40 +256,6 @@ class _Clock:
             highlight=False,
             soft_wrap=True,
         )
-
-
-class _Signals:
-    """SIGTERM and Ctrl-C, noted for the loop to finish its step; a second one acts at once.
-
-    Of many processes any may be told to stop: JAX takes its SIGTERM, and has all of them stop at the same step.
-    """
-
-    def __enter__(self) -> "_Signals":
-        self.caught: int | None = None
-        self._asked = itertools.count()
-        handlers = {signal.SIGTERM: self._note, signal.SIGINT: self._note}
-        if processes.count() > 1:
-            handlers = {signal.SIGINT: lambda *_: os.kill(os.getpid(), signal.SIGTERM)}
-        self._old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        for number, handler in self._old.items():
-            signal.signal(number, handler)
-
-    def reached(self) -> bool:
-        """Whether to stop here; every process asks before each step."""
-        if processes.count() > 1 and processes.preempted(next(self._asked)):
-            self.caught = signal.SIGTERM
-        return self.caught is not None
-
-    def _note(self, number: int, _: Any) -> None:
-        if self.caught is not None:
-            raise Interrupted("stopped at once; the same command resumes from the last checkpoint", 128 + number)
-        self.caught = number
-
-    def interruption(self, message: str) -> Interrupted:
-        return Interrupted(message, RESTART if self.caught == signal.SIGTERM else 128 + self.caught)
 
 
 def _value(mean: Mean) -> np.ndarray:

@@ -15,8 +15,9 @@ from adl.core import BadInput
 from adl.run import machine, processes, record
 from adl.run.config import Study, default_workdir, differences, parse
 from adl.run.experiment import Definition
-from adl.run.fit import Interrupted, RunFailed, fit
+from adl.run.fit import RunFailed, fit
 from adl.run.program import Program
+from adl.run.signals import Interrupted
 
 # Raised where Python wants the number behind a traced value.
 TRACED = (

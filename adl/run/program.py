@@ -11,9 +11,13 @@ import numpy as np
 from adl.core import (
     Algorithm,
     BadInput,
+    Batches,
     Key,
     Probe,
     PyTree,
+    SharedBatches,
+    World,
+    did_you_mean,
     fold_in,
     fsdp,
     lift,
@@ -22,6 +26,7 @@ from adl.core import (
     probe,
     replicated,
     tensor,
+    tree,
 )
 from adl.run import processes
 from adl.run.config import Study, mesh_axes, swept_values
@@ -51,7 +56,15 @@ class Program:
         self._definition, self._values = definition, swept_values(config)
         self._loaded = definition.load(_plain(config, self._values or ()))
         self.experiment = self._built({}, None)
-        self._batches = self._shared(self.experiment.batches)
+        index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
+        self.batches = self.experiment.batches
+        if count > 1 and isinstance(self.batches, SharedBatches):
+            self.batches, count = self.batches.share(index, count), 1
+        self._rows = functools.partial(_part, index, count)
+        self.segment = _segment(self.batches, config)
+        self._view = self.compiled(self.batches.view) if isinstance(self.batches, World) else None
+        if config.leave_out:
+            _require_parts(config.leave_out, jax.eval_shape(self.algorithm().init, self.keys()[0], self.batch(0)))
 
     @functools.cache  # noqa: B019 - a program lives as long as the process
     def algorithm(self, steps: int = 1) -> Algorithm:
@@ -74,9 +87,19 @@ class Program:
                 alg = place.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
         return place.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
 
-    def batch(self, step: int, n: int = 1) -> PyTree:
-        """What the n steps from `step` on see: of several, with a leading axis `[n]`; where the devices want it."""
-        batches = [self._batches(step + i) for i in range(n)]
+    def batch(self, step: int, n: int = 1, state: PyTree = None) -> PyTree:
+        """What the n steps from `step` on see: of several, with a leading axis `[n]`; where the devices want it.
+
+        Args:
+          step: the first, >= 0.
+          n: number of steps; 1 of a world.
+          state: before the step, of which a world's actor has its view; None: before there is any.
+        """
+        if self._view is not None and state is not None:
+            batches = [self.batches.after(step, self._view(state))]
+        else:
+            batches = [self.batches[step + i] for i in range(n)]
+        batches = [jax.tree.map(self._rows, batch) for batch in batches]
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
         return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
@@ -100,21 +123,6 @@ class Program:
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
         return tuple(fold_in(roots, use) for use in range(3))
 
-    def _shared(self, batches: Sequence[PyTree]) -> Callable[[int], PyTree]:
-        """`batches[step]`, or this process's part: what can gather a share does, of all else rows are taken."""
-        index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
-        if count == 1:
-            return batches.__getitem__
-        if hasattr(batches, "share"):
-            return batches.share(index, count).__getitem__
-
-        def rows(leaf):
-            if len(leaf) % count:
-                raise BadInput(f"a batch of {len(leaf)} does not divide among {count} processes")
-            return leaf[index * len(leaf) // count : (index + 1) * len(leaf) // count]
-
-        return lambda step: jax.tree.map(rows, batches[step])
-
     def _at(self, value) -> Algorithm:
         return self._built(value, "data" if self.lift == "pmap" else None).algorithm or NOTHING
 
@@ -137,6 +145,39 @@ def _plain(config: Study, swept: Iterable[str]) -> Study:
     if names:
         object.__setattr__(plain, "__class__", Plain)
     return plain
+
+
+def _require_parts(names: Sequence[str], state: PyTree) -> None:
+    """Refuses what no part of the state is called."""
+    parts = sorted({part for path, _ in jax.tree.leaves_with_path(state) for part in tree.name(path).split("/")})
+    for name in names:
+        if name not in parts:
+            raise BadInput(f"--leave_out {name}: the state has no such part{did_you_mean(name, parts)}")
+
+
+def _part(index: int, count: int, leaf: np.ndarray) -> np.ndarray:
+    """The index-th of `count` equal parts of a batch's rows."""
+    if count == 1:
+        return leaf
+    if len(leaf) % count:
+        raise BadInput(f"a batch of {len(leaf)} does not divide among {count} processes")
+    return leaf[index * len(leaf) // count : (index + 1) * len(leaf) // count]
+
+
+def _segment(batches: Batches, config: Study) -> int:
+    """Steps from one checkpoint to the next, at least: 1, but of a world, of which there is one for all runs."""
+    if not isinstance(batches, World):
+        return 1
+    if config.num_seeds > 1 or config.sweep:
+        raise BadInput("--num_seeds, --sweep: a world outside the program serves one run; start a process for each")
+    if config.steps_per_call > 1:
+        raise BadInput(f"--steps_per_call {config.steps_per_call}: a world outside the program is asked each step, 1")
+    if config.num_steps % batches.segment:
+        raise BadInput(
+            f"--num_steps {config.num_steps}: it must be a multiple of {batches.segment}, after which the world "
+            "begins anew"
+        )
+    return batches.segment
 
 
 def _mesh(config: Study, lifted: str, devices: Sequence[Any]) -> Any:

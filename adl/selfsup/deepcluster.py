@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
-from adl.core import Algorithm, Learner, Mean, alternate, descend, forward, gathered
+from adl.core import Algorithm, Learner, Mean, Rebuildable, alternate, descend, forward, gathered
 from adl.measure.clustering import contingency, normalized_mutual_information
 from adl.prob.clusters import members, moved, nearest, plus_plus
 from adl.prob.labels import cross_entropy, is_correct
@@ -27,9 +27,9 @@ class Clustering(NamedTuple):
     """A learner and the classes that it made."""
 
     learner: Learner  # of an `Embedder`
-    bank: Array  # [N, P] unit projection of each example when it was last looked at, 0: never; it can be rebuilt
+    bank: Rebuildable  # of [N, P], unit projection of each example as it is looked at; 0: not yet, nor when learning
     centres: Array  # [K, P] of unit length
-    label: Array  # [N] int32, the centre of each example
+    label: Array  # [N] int32, the centre of each example; -1: none
 
 
 def deepcluster(
@@ -48,7 +48,9 @@ def deepcluster(
     """Phases of looking, one step of assigning, and learning; the state is a `Clustering` within `Phases`.
 
     A batch is `{"image": [B, ...], "index": [B] int}`, the index of an example in 0 ... N - 1 being always the same. An
-    example that was never looked at has no class, and counts in no cluster and no loss.
+    example that a look passes over has no class until the next, and counts in no cluster and no loss: look in the order
+    of the data (`data.alternating`). The bank, large with the data, is empty while the network learns, and then no part
+    of a checkpoint.
 
     Learning reports the descended `loss` in nats and the `accuracy` in [0, 1] with which the classes are told;
     assigning, from the second time on, the `stability`: normalised mutual information in [0, 1] of the classes with
@@ -59,8 +61,7 @@ def deepcluster(
       tx: optax transformation.
       num_examples: N, of which every device keeps the bank.
       num_clusters: K >= 2; several times as many as one would guess do no harm.
-      periods: steps of looking, N / B for one look at each (an example that shuffled batches pass over keeps
-        its row of the round before), and of learning.
+      periods: steps of looking, N / B for one look at each, and of learning.
       view: random view of encoded pictures, in learning only.
       temperature: > 0, of the softmax over cosines.
       num_lloyd: steps of k-means a time, from a new start by k-means++.
@@ -73,23 +74,25 @@ def deepcluster(
         dim = embedder.apply(variables, encode(batch["image"])[:1]).shape[-1]
         return Clustering(
             Learner.create(variables, tx),
-            bank=jnp.zeros((num_examples, dim)),
+            bank=Rebuildable.initial(jnp.zeros((num_examples, dim))),
             centres=jnp.zeros((num_clusters, dim)),
-            label=jnp.zeros(num_examples, jnp.int32),
+            label=jnp.full(num_examples, -1, jnp.int32),
         )
 
     def look(key, state, batch):
         projection = unit(embedder.apply(state.learner.variables, encode(batch["image"])))
         index, rows = gathered((batch["index"], projection), axis)
-        return state._replace(bank=state.bank.at[index].set(rows)), {}
+        return state._replace(bank=Rebuildable.in_use(state.bank.value.at[index].set(rows))), {}
 
     def assign(key, state, batch):
         key = gathered(key[None], axis)[0]  # all devices must come to the same clusters
-        centres = spherical_kmeans(key, state.bank, is_seen(state.bank), num_clusters, num_lloyd)
-        label = nearest(state.bank, centres)[0].astype(jnp.int32)
+        bank = state.bank.value
+        seen = is_seen(bank)
+        centres = spherical_kmeans(key, bank, seen, num_clusters, num_lloyd)
+        label = jnp.where(seen > 0, nearest(bank, centres)[0], -1)
         before = contingency(state.label, label, num_x=num_clusters, num_y=num_clusters)
         metrics = {"stability": Mean.of(normalized_mutual_information(before), is_seen(state.centres[0]))}
-        return state._replace(centres=centres, label=label), metrics
+        return Clustering(state.learner, Rebuildable.initial(jnp.zeros_like(bank)), centres, label), metrics
 
     def loss(key, params, extras, batch, centres, label, weight):
         view_key, dropout_key = jax.random.split(key)
@@ -102,8 +105,8 @@ def deepcluster(
     update = descend(loss, tx, axis)
 
     def learn(key, state, batch):
-        label, weight = state.label[batch["index"]], is_seen(state.bank[batch["index"]])
-        learner, metrics = update(key, state.learner, batch, state.centres, label, weight)
+        label = state.label[batch["index"]]
+        learner, metrics = update(key, state.learner, batch, state.centres, label, label >= 0)
         return state._replace(learner=learner), metrics
 
     return alternate(init, (look, assign, learn), (periods[0], 1, periods[1]))

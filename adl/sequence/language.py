@@ -29,9 +29,9 @@ def language_model(
     """Maximum likelihood of texts, token by token.
 
     The state is a `Learner`; a batch is `{"token": [B, T + 1] int}`, of which the model sees the first T and predicts
-    the last T, and may hold a "weight" `[B, T]` >= 0 of each, such as 0 where a prompt or padding follows. A step
-    reports the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. If the model has experts, a
-    step also reports their `balance`, which is 1 where all are equally liked.
+    the last T, and may hold a "mask" `[B, T]` >= 0 of each: 0 where a prompt or padding follows. A step reports
+    the `loss` in nats a token and the `accuracy` of the likeliest token, in [0, 1]. If the model has experts, a step
+    also reports their `balance`, which is 1 where all are equally liked.
 
     Args:
       model: `[B, T] -> [B, T, V]` logits of the next token, causal.
@@ -49,7 +49,7 @@ def language_model(
     def loss(key: Key, params, extras, batch):
         seen, following = batch["token"][:, :-1], batch["token"][:, 1:]
         logits, extras = forward(model, key, params, extras, seen, sown=["losses"])
-        return balanced(surprise(logits, following, batch.get("weight")), extras.pop("losses", {}), balance), extras
+        return balanced(surprise(logits, following, batch.get("mask")), extras.pop("losses", {}), balance), extras
 
     return Algorithm(init, descend(loss, tx, axis, microbatches=microbatches))
 
@@ -140,19 +140,19 @@ def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *
 
     Args:
       reader: `reader(state) -> (read, carry)`, the carry of B rows that have read nothing.
-      texts: "token" `[W, B, T + 1]` and "weight" `[W, B, T]`: `data.padded(data.text.windows(...), B)`, or
+      texts: "token" `[W, B, T + 1]` and "mask" `[W, B, T]`: `data.padded(data.text.windows(...), B)`, or
         `data.text.parallel_streams` for a model that remembers.
       size: as in `surprise`: nats a character, also where a token is several.
     Returns:
       A probe of `loss` and `accuracy`.
     """
-    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "weight")})
+    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "mask")})
 
     def probe(key, state):
         read, carry = reader(state)
 
         def one(carry, text):
-            token, weight = layout.spread(text["token"]), layout.spread(text["weight"])
+            token, weight = layout.spread(text["token"]), layout.spread(text["mask"])
             logits, carry = read(token[:, :-1], carry)
             return carry, surprise(logits, token[:, 1:], weight, size)
 

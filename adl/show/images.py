@@ -58,6 +58,18 @@ def image_grid(
     return figure
 
 
+def inked(images: np.ndarray) -> np.ndarray:
+    """Pictures `[..., H, W, C]` in [0, 1] as one prints them: grey ones black on white, colour ones as they are."""
+    return 1 - images if images.shape[-1] == 1 else images
+
+
+def in_rows(images: np.ndarray, cols: int) -> np.ndarray:
+    """Pictures `[N, H, W, C]` in rows `[R, cols, H, W, C]`, the last filled with white; N < cols are one row of N."""
+    cols = min(cols, len(images))
+    white = np.ones((-len(images) % cols, *images.shape[1:]))
+    return np.concatenate([images, white]).reshape(-1, cols, *images.shape[1:])
+
+
 def _mosaic(images: np.ndarray, scale: int, gap: int) -> np.ndarray:
     """One picture `[Y, X, 3]` of images `[R, C, H, W, 1 or 3]`: `scale` dots a pixel, `gap` white dots between."""
     rows, cols, height, width, _ = images.shape

@@ -38,7 +38,7 @@ LOOSE = 1.0  # prior precision of the bumps' heights, times the noise variance
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "features" [D] and a number "target"
+    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
     num_steps: run.Count = 22  # at most one pass: examples seen twice would count twice
     batch_size: run.Count = 16
     log_every: run.Count = 1
@@ -134,13 +134,13 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
 def standardised(cfg: Config) -> tuple[View, View]:
     """Training and test split by the means and deviations of the training split."""
-    splits = [data.load(cfg.dataset, split, cfg.data_dir).require("features", "target") for split in ("train", "test")]
-    x, y = (np.asarray(splits[0].arrays[name], float) for name in ("features", "target"))
+    splits = data.splits(cfg.dataset, "x", "y", data_dir=cfg.data_dir)
+    x, y = (np.asarray(splits[0].arrays[name], float) for name in ("x", "y"))
 
     def standard(split: data.Split) -> View:
-        features, target = (split.arrays[name] for name in ("features", "target"))
+        given, wanted = (split.arrays[name] for name in ("x", "y"))
         return View(
-            ((features - x.mean(0)) / x.std(0)).astype("f"), ((target - y.mean()) / y.std()).astype("f"), float(y.std())
+            ((given - x.mean(0)) / x.std(0)).astype("f"), ((wanted - y.mean()) / y.std()).astype("f"), float(y.std())
         )
 
     return standard(splits[0]), standard(splits[1])

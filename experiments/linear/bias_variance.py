@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from adl import data, run, show
 from adl.core import Mean
 from adl.linear import basis, bias_variance, regression
+from adl.prob.product import matmul
 
 X = np.linspace(0, 1, 25).astype("f")  # where the points of every data set are
 GRID = np.linspace(0, 1, 101).astype("f")  # where the fits are judged
@@ -68,7 +69,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     target = jnp.asarray(truth(GRID))
 
     def fit(sample):
-        return jnp.matmul(fits, truth(X) + cfg.noise_std * sample["noise"], precision="highest")
+        return matmul(fits, truth(X) + cfg.noise_std * sample["noise"])
 
     exact = bias_variance.Parts(jnp.square(fits @ truth(X) - target[None]), cfg.noise_std**2 * jnp.square(fits).sum(-1))
 
@@ -118,7 +119,7 @@ def smoothers() -> jax.Array:
     sums, _ = alg.step(jax.random.key(0), alg.init(jax.random.key(0), batch), batch)
     free = jnp.ones(phi.shape[1]).at[0].set(0)
     weights = jax.vmap(lambda penalty: regression.ridge_weights(sums, penalty * free))(jnp.asarray(PENALTIES))
-    return jnp.matmul(grid[None], weights, precision="highest")
+    return matmul(grid[None], weights)
 
 
 def fits_figure(outcome: run.Outcome) -> Figure:

@@ -43,7 +43,7 @@ BASES = {
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "features" [D] and a number "target"
+    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
     num_steps: run.Count = 22  # at most one pass: examples seen twice would count twice
     batch_size: run.Count = 16
     log_every: run.Count = 1

@@ -41,7 +41,7 @@ FUNNEL_STD = 3.0  # of the neck variable
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
-    dataset: str = "breast_cancer"  # TFDS name, with "features" [D] and two classes of "label"; for --target logistic
+    dataset: str = "breast_cancer"  # TFDS name, with "x" (or "features") [D] and a "label" of two; of --target logistic
     num_steps: run.Count = 500  # warm-up transitions of a chain
     steps_per_call: run.Count = 20
     log_every: run.Count = 20
@@ -144,8 +144,8 @@ def algorithm(cfg: Config, target: Target) -> Algorithm:
 
 def logistic(cfg: Config) -> Target:
     """log p(w | x, y) of labels y ~ Bernoulli(sigmoid(w_0 + w' x)), x standardised, every weight ~ N(0, 1)."""
-    split = data.load(cfg.dataset, "train", cfg.data_dir).require("features", "label")
-    x = split.arrays["features"].astype(float)
+    split = data.load(cfg.dataset, "train", cfg.data_dir).require("x", "label")
+    x = split.arrays["x"].astype(float)
     x = (x - x.mean(0)) / x.std(0)
     design = np.column_stack([np.ones(len(x)), x]).astype(np.float32)
     signs = (2.0 * split.arrays["label"] - 1).astype(np.float32)

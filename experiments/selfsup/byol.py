@@ -82,10 +82,8 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "proj
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """BYOL on pictures, and the linear probe of it, of pixels and of the network before any learning."""
-    train, test = (
-        data.load(cfg.dataset, split, cfg.data_dir).require("image", "label")
-        for split in (cfg.train_split, cfg.test_split)
-    )
+    parts = (cfg.train_split, cfg.test_split)
+    train, test = data.splits(cfg.dataset, "image", "label", of=parts, data_dir=cfg.data_dir)
     dtype, widths = jnp.dtype(cfg.precision), (cfg.projector_width, cfg.projection)
     embedder = perceptron((*cfg.hidden, cfg.features), widths, axis=axis, dtype=dtype)
     predictor = MLP(widths, norm=functools.partial(BatchNorm, axis=axis), dtype=dtype)

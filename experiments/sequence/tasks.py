@@ -133,7 +133,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             len(algorithmic.ALPHABET),
             num_layers=cfg.lstm_layers if kind == "lstm" else cfg.num_layers,
             width=cfg.lstm_width if kind == "lstm" else cfg.width,
-            length=test.arrays["weight"].shape[1],
+            length=test.arrays["mask"].shape[1],
             num_heads=cfg.num_heads,
             position=cfg.position,
             dtype=jnp.dtype(cfg.precision),
@@ -151,7 +151,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
     def decoded(key, state):
         """What each network answers by itself, token by token, to some questions."""
-        token, is_answer = jnp.asarray(examples["token"]), examples["weight"] > 0
+        token, is_answer = jnp.asarray(examples["token"]), examples["mask"] > 0
         return {kind: answered(model, state[kind].variables, token, is_answer) for kind, model in models.items()}
 
     final = {"test": judge(test), "examples": decoded}
@@ -190,18 +190,18 @@ def answers(models: Mapping[str, nn.Module], length: int, split: data.Split) -> 
     """Probe of a split: how often whole answers are right, up to the longest in training and beyond."""
 
     def measure(key, state: Mapping[str, Learner], batch):
-        seen, following, real = batch["token"][:, :-1], batch["token"][:, 1:], batch["mask"]
-        weight, told = batch["weight"] * real[:, None], {}
+        seen, following, mask = batch["token"][:, :-1], batch["token"][:, 1:], batch["mask"]
+        real, told = mask.max(-1), {}
         for kind, model in models.items():
             logits = model.apply(state[kind].variables, seen)
-            is_right = exact_match(logits, following, batch["weight"]).astype(jnp.float32)
-            is_token = (logits.argmax(-1) == following) * weight
+            is_right = exact_match(logits, following, mask).astype(jnp.float32)
+            is_token = (logits.argmax(-1) == following) * mask
             told |= {
                 f"{kind}_exact": Mean.of(is_right, real * (batch["length"] <= length)),
                 f"{kind}_longer": Mean.of(is_right, real * (batch["length"] > length)),
-                f"{kind}_loss": surprise(logits, following, weight)["loss"],
+                f"{kind}_loss": surprise(logits, following, mask)["loss"],
                 f"{kind}_right": is_right,
-                f"{kind}_tokens": is_token.sum(-1) / jnp.maximum(weight.sum(-1), 1),
+                f"{kind}_tokens": is_token.sum(-1) / jnp.maximum(mask.sum(-1), 1),
             }
         return told
 
@@ -271,7 +271,7 @@ def examples_figure(outcome: run.Outcome, *, cfg: Config, examples: Mapping[str,
     """Questions of growing length, and what each network says, its wrong tokens in colour."""
     names = ["right", *(NAMES[kind] for kind in cfg.models)]
     said = [examples["token"], *(outcome.arrays[f"examples/{kind}"] for kind in cfg.models)]
-    is_answer = examples["weight"] > 0
+    is_answer = examples["mask"] > 0
     first = is_answer.argmax(1)  # places of "="
     widths = [first.max() + 1, *(max(is_answer.sum(1).max(), len(name)) for name in names)]
     starts = np.cumsum([0, *(width + GAP for width in widths)])

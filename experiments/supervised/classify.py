@@ -40,6 +40,7 @@ class Config(run.Config):
     num_steps: run.Count = 1000
     batch_size: run.Count = 128
     eval_every: run.Count = 100
+    steps_per_call: run.Count = 10
     model: Literal["mlp", "resnet"] = "resnet"
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.5  # of matrices and kernels, times the learning rate
@@ -93,7 +94,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "hidden_width": 16}
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """A classifier of the data set's pictures, and how it does on the whole test split."""
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     model = network(cfg, train.num_classes, axis)
     algorithm = supervised.classifier(
         model,

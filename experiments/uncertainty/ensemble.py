@@ -106,7 +106,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An ensemble of perceptrons, its scores beside its members', and its answers to digits that are turned."""
     if cfg.num_members < 2:
         raise BadInput(f"--num_members {cfg.num_members}: it must be >= 2, or nobody can disagree")
-    train, test = (data.load(cfg.dataset, split, cfg.data_dir).require("image", "label") for split in ("train", "test"))
+    train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     model = nn.Sequential([flat, MLP((*cfg.hidden, train.num_classes), dtype=jnp.dtype(cfg.precision))])
     shape = optax.cosine_decay_schedule(1.0, cfg.num_steps)
     member = supervised.classifier(

@@ -40,7 +40,7 @@ def test_answers_are_those_of_python(task):
 @pytest.mark.parametrize("task", TASKS)
 def test_the_answer_counts_and_its_end_and_nothing_else(task):
     batch = Questions(task, 64, 5)[3]
-    for row, weight in zip(batch["token"], batch["weight"], strict=True):
+    for row, weight in zip(batch["token"], batch["mask"], strict=True):
         start, end = text(row).index("="), text(row).index(".")
         np.testing.assert_array_equal(np.flatnonzero(weight), np.arange(start, end))
         assert set(text(row)[end:]) == {"."}

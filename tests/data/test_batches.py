@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import chisquare
 
 from adl.core import BadInput
-from adl.data import Split, StoredSplit, filled, padded, shuffled, streamed
+from adl.data import Split, StoredSplit, alternating, filled, ordered, padded, portions, shuffled, streamed, whole
 
 N = 23
 
@@ -59,6 +59,26 @@ def test_each_epoch_sees_each_example_once(make, batch_size):
     np.testing.assert_array_equal(np.sort(epochs), np.tile(np.arange(N), (4, 1)))
     assert len({tuple(epoch) for epoch in epochs}) == 4, "epochs must differ"
     assert batches.steps_per_epoch == N / batch_size
+
+
+@pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])
+@pytest.mark.parametrize("batch_size", [1, 5, 60])
+def test_ordered_batches_read_round_and_round(split, batch_size):
+    batches = ordered(split, batch_size)
+    assert rows(batches, *range(7)) == [i % N for i in range(7 * batch_size)]
+    assert rows(batches, 3) == [i % N for i in range(3 * batch_size, 4 * batch_size)]
+
+
+def test_phases_read_on_each_by_itself():
+    first, second = ordered(memory(), 4), shuffled(memory(), 4)
+    batches = alternating((first, second), (2, 3))
+    got = [rows(batches, step) for step in range(10)]
+    assert got[0:2] + got[5:7] == [rows(first, step) for step in range(4)]
+    assert got[2:5] + got[7:10] == [rows(second, step) for step in range(6)]
+    shares = [batches.share(index, 2) for index in range(2)]
+    assert all([*rows(shares[0], step), *rows(shares[1], step)] == rows(batches, step) for step in range(10))
+    with pytest.raises(IndexError, match="steps count from 0"):
+        batches[-1]
 
 
 def test_the_order_is_uniform():
@@ -130,6 +150,8 @@ def test_what_cannot_be_batched_is_refused():
             make(memory(), 0)
         with pytest.raises(BadInput, match="seed of -1"):
             make(memory(), 4, seed=-1)
+    with pytest.raises(BadInput, match=r"^--batch_size 0: it must be >= 1$"):
+        ordered(memory(), 0)
     with pytest.raises(BadInput, match="must be >= 1"):
         padded(memory(), 0)
 
@@ -155,3 +177,40 @@ def test_filled_is_the_split_and_zeros(multiple):
         np.testing.assert_array_equal(whole.arrays[name][:n], want)
         assert not whole.arrays[name][n:].any() and whole.arrays[name].dtype == want.dtype
     np.testing.assert_array_equal(whole.arrays["mask"], np.arange(len(whole)) < n)
+
+
+@pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])
+def test_portions_are_shuffled_and_none_is_the_whole(split):
+    for batches, want in (
+        (portions(split, 3), shuffled(filled(split, 64), 3)),
+        (portions(split, 0), whole(split)),
+    ):
+        for step in (0, 1, 30):
+            for name, array in want[step].items():
+                np.testing.assert_array_equal(batches[step][name], array)
+
+
+@pytest.mark.parametrize("split", [memory(), StoredSplit(Source())], ids=["memory", "disk"])
+def test_the_whole_is_one_batch_at_every_step(split):
+    batches = whole(split, 8)
+    for step in (0, 7):
+        np.testing.assert_array_equal(np.sort(batches[step]["x"][batches[step]["mask"] > 0]), np.arange(N))
+        np.testing.assert_array_equal(batches[step]["y"][:, 0], batches[step]["x"])
+        np.testing.assert_array_equal(batches[step]["x"], batches[0]["x"])
+        assert len(batches[step]["y"]) == 24 and batches[step]["mask"].sum() == N
+    assert (np.diff(batches[0]["x"]) < 0).any(), "shuffled, so that shares are alike"
+    shares = [batches.share(index, 4)[3] for index in range(4)]
+    for name, want in batches[3].items():
+        np.testing.assert_array_equal(np.concatenate([share[name] for share in shares]), want)
+    assert len(whole(split)[0]["x"]) == 64
+    with pytest.raises(BadInput, match="all 24 examples does not divide by 5"):
+        batches.share(0, 5)
+    with pytest.raises(ValueError):
+        batches[0]["x"][0] = 7
+    with pytest.raises(IndexError):
+        batches[-1]
+
+
+def test_a_mask_that_a_split_has_goes_on_with_zeros():
+    mask = np.arange(3.0) + 1
+    assert filled(Split({"x": mask, "mask": mask}), 4).arrays["mask"].tolist() == [1, 2, 3, 0]

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from adl.core import BadInput
-from adl.data.checkpoint import weights
+from adl.data.safetensors import weights
 
 TENSORS = {"a": np.arange(6, dtype="f").reshape(2, 3), "b": np.asarray(jnp.arange(4, dtype=jnp.bfloat16))}
 

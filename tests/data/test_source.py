@@ -40,6 +40,16 @@ def test_diabetes_is_the_table_of_scikit_learn(tmp_path):
         np.testing.assert_array_equal(got, want.astype(np.float32))
 
 
+def test_splits_have_what_is_wanted_of_them(tmp_path):
+    train, test = data.splits("diabetes", "x", "y", data_dir=str(tmp_path))
+    assert (len(train), len(test)) == (352, 90) and train.names == test.names == ("x", "y")
+    np.testing.assert_array_equal(train.arrays["x"], data.load("diabetes", "train", str(tmp_path)).arrays["features"])
+    parts = data.splits("digits", "image", of=("train[:10]", "train[10:]", "test"), data_dir=str(tmp_path))
+    assert [len(part) for part in parts] == [10, 1427, 360] and parts[0].names == ("image",)
+    with pytest.raises(BadInput, match="data set digits has no x, but image, label; this experiment wants x$"):
+        data.splits("digits", "x", data_dir=str(tmp_path))
+
+
 def test_breast_cancer_is_that_of_scikit_learn(tmp_path):
     bunch, split = load_breast_cancer(), data.load("breast_cancer", "train", str(tmp_path))
     np.testing.assert_array_equal(split.arrays["features"], bunch.data.astype(np.float32))

@@ -33,10 +33,67 @@ def test_memory_and_disk_answer_alike(split):
         np.testing.assert_array_equal(got, ARRAYS[name][rows])
     for name, got in split.arrays.items():
         np.testing.assert_array_equal(got, ARRAYS[name])
+    for n, there in ((3, 3), (20, 13)):
+        np.testing.assert_array_equal(split.first(n).arrays["image"], ARRAYS["image"][:there])
     only = split.require("label")
     assert list(only.take(rows)) == ["label"] == list(only.arrays)
     with pytest.raises(BadInput, match=r"data set has no mask, but image, label; this experiment wants image, mask$"):
         split.require("image", "mask")
+
+
+class Examples(list):
+    """Any, as a source."""
+
+    def __getitems__(self, rows):
+        return [self[row] for row in rows]
+
+
+def both(**columns) -> list[Split]:
+    """Columns in memory and on disk."""
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [Split(stacked(rows)), StoredSplit(Examples(rows))]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("label", [0.5, 1.0], r"label must be integers, not float32 \[2\]$"),
+        ("label", [b"cat", b"dog"], "label must be integers, not bytes$"),
+        ("image", list(np.zeros((2, 8, 8), np.uint8)), r"image must be uint8 \[N, H, W, C\], not uint8 \[2, 8, 8\]$"),
+        ("image", list(np.zeros((2, 8, 8, 1), np.float32)), r"image must be uint8 .*, not float32 \[2, 8, 8, 1\]$"),
+        ("image", [np.zeros((h, 8, 1), np.uint8) for h in (8, 9)], r"image must be uint8 .*, not of several sizes$"),
+        ("token", [1, 2], r"token must be integers \[N, T\], not int32 \[2\]$"),
+        ("token", [np.zeros(3), np.zeros(2)], r"token must be integers \[N, T\], not float64 \[2, \?\]$"),
+        ("x", ["a", "b"], "x must be numbers, not str$"),
+        ("features", ["a", "b"], "features must be numbers, not str$"),
+        ("mask", [b"1", b"0"], "mask must be numbers, not bytes$"),
+    ],
+)
+def test_a_column_that_is_not_what_its_name_says_is_refused(name, values, said):
+    for split in both(**{name: values}):
+        with pytest.raises(BadInput, match=f"data set: {said}"):
+            split.require({"features": "x"}.get(name, name))
+
+
+def test_columns_that_are_what_their_names_say_pass():
+    ragged = [np.zeros(n, np.int32) for n in (2, 3)]
+    columns = {"x": [1, 2], "y": [True, False], "label": [3, 4], "token": ragged, "mask": [1.0, 0.0], "any": ["a", "b"]}
+    columns["image"] = list(np.zeros((2, 4, 4, 3), np.uint8))
+    for split in both(**columns):
+        assert split.require(*columns).names == tuple(columns)
+
+
+def test_tables_that_call_them_otherwise_have_x_and_y_too():
+    for split in both(features=list(np.array([[1.0, 2.0], [3.0, 4.0]])), target=[5.0, 6.0], y=[7.0, 8.0]):
+        found = split.require("x")
+        assert found.names == ("x",)
+        np.testing.assert_array_equal(found.take(np.array([1]))["x"], [[3, 4]])
+        np.testing.assert_array_equal(split.require("y").arrays["y"], [7, 8])  # its own name comes first
+        assert split.require("target").names == ("target",)
+    for split in both(target=[5.0, 6.0]):
+        with pytest.raises(BadInput, match="has no x, but target; this experiment wants x, y$"):
+            split.require("x", "y")
+        assert split.require("y").numbered().require("index", "y").names == ("index", "y")
 
 
 def test_memory_is_read_only_and_batches_are_the_callers():

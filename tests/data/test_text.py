@@ -64,7 +64,7 @@ def test_what_cannot_be_cut_is_refused():
 @pytest.mark.parametrize("stride", [0, 1, 3, 4])
 def test_windows_predict_each_token_once_from_what_came_before(num_tokens, stride):
     cut = text.windows(ROW[:num_tokens], 4, start=99, stride=stride).arrays
-    token, counts = cut["token"], cut["weight"] > 0
+    token, counts = cut["token"], cut["mask"] > 0
     np.testing.assert_array_equal(token[:, 1:][counts], ROW[:num_tokens])  # once, and in order
     np.testing.assert_array_equal(token[:, :-1][counts], ROW[:num_tokens] - 1)  # 99 begins
     seen = np.broadcast_to(np.arange(1, 5), counts.shape)[counts]
@@ -76,7 +76,7 @@ def test_windows_predict_each_token_once_from_what_came_before(num_tokens, strid
 def test_parallel_streams_predict_each_token_once_and_read_on(num_tokens, batch_size):
     cut = text.parallel_streams(ROW[:num_tokens], batch_size, 4, start=99)
     rows = cut["token"].swapaxes(0, 1)  # [B, W, T + 1]
-    counts = cut["weight"].swapaxes(0, 1) > 0
+    counts = cut["mask"].swapaxes(0, 1) > 0
     np.testing.assert_array_equal(rows[..., 1:][counts], ROW[:num_tokens])
     np.testing.assert_array_equal(rows[..., :-1][counts], ROW[:num_tokens] - 1)
     is_next = counts[:, 1:, 0]  # a piece that counts goes on where the last one of its stream stopped

@@ -49,6 +49,22 @@ def test_shape_type_range_and_key(toy):
     assert (np.asarray(points) != np.asarray(draw(jax.random.key(1))[0])).all()
 
 
+def test_splits_are_the_toys_with_keys_of_their_own():
+    train, test = toys.splits(toys.eruptions, 30, 70)
+    assert (len(train), len(test)) == (30, 70) and test.num_classes == 2
+    for seed, split in enumerate((train, test)):
+        x, label = toys.eruptions(jax.random.key(seed), len(split))
+        np.testing.assert_array_equal(split.arrays["x"], x)
+        np.testing.assert_array_equal(split.arrays["label"], label)
+
+
+def test_ring_and_mesh():
+    at = 3 * np.exp(1j * (0.5 + 2 * np.pi * np.arange(5) / 5))
+    np.testing.assert_allclose(toys.ring(5, radius=3.0, start=0.5), np.stack([at.real, at.imag], -1), atol=1e-6)
+    want = [(x, y) for y in (-2, 0, 2) for x in (-2, 0, 2)]
+    np.testing.assert_allclose(toys.mesh(2.0, 3), want)
+
+
 def test_two_moons_are_scikit_learns():
     ours, label = sample(toys.two_moons, noise=0.1)
     theirs, moon = datasets.make_moons(N, noise=0.1, random_state=0)

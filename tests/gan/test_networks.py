@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.gan.networks import ConvDiscriminator, ConvGenerator, MLPDiscriminator, MLPGenerator, resolutions
+from adl.gan.networks import convolutions, perceptrons, resolutions
 from adl.nn.spectral import SpectralNorm
 
 KEY = jax.random.key(0)
@@ -15,9 +15,11 @@ SHAPES = [(8, 8, 1), (28, 28, 1), (15, 9, 3)]
 
 
 def pair(kind: str, shape, num_classes: int = 0, **options):
-    if kind == "mlp":
-        return MLPGenerator(shape, (16, 16), num_classes), MLPDiscriminator((16, 16), num_classes, **options)
-    return ConvGenerator(shape, 8, num_classes), ConvDiscriminator(8, num_classes, **options)
+    return (
+        perceptrons(shape, (16, 16), num_classes, **options)
+        if kind == "mlp"
+        else convolutions(shape, 8, num_classes, **options)
+    )
 
 
 def test_resolutions_halve_rounding_up_to_four_pixels():

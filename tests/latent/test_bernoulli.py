@@ -88,17 +88,27 @@ def test_gap_of_the_bound_is_the_divergence_from_the_posterior():
     np.testing.assert_allclose(tight, log_p, atol=1e-5)
 
 
+def test_draws_are_of_the_mixture():
+    mixture = BernoulliMixture(jnp.array([0.5, 0.3, 0.2]), jnp.asarray(MEANS, jnp.float32))
+    drawn = np.asarray(bernoulli.sample(KEY, mixture, 20_000))
+    assert set(np.unique(drawn)) == {0, 1}
+    second = np.einsum("k,ki,kj->ij", mixture.weights, MEANS, MEANS)
+    np.fill_diagonal(second, mixture.weights @ MEANS)
+    np.testing.assert_allclose(drawn.T @ drawn / len(drawn), second, atol=4 * 0.5 / 20_000**0.5)
+
+
 def test_quoted_references_are_scikit_learns():
     from sklearn.cluster import KMeans
     from sklearn.metrics import normalized_mutual_info_score
 
     from experiments.latent import bernoulli as experiment
 
-    view = experiment.pictures(experiment.Config())
+    loaded = experiment.load(experiment.Config())
+    (x, label), (shown, wanted) = ((split.arrays["x"], split.arrays["label"]) for split in loaded[:2])
     loss, nmi = experiment.CLAIMS
-    joint = BernoulliNB(alpha=1.0).fit(view.train, view.train_label).predict_joint_log_proba(view.test)
+    joint = BernoulliNB(alpha=1.0).fit(x, label).predict_joint_log_proba(shown)
     told = -special.logsumexp(joint, axis=1).mean()
     assert f"{told:.2f}" in loss.reference and loss.at_most <= told
-    found = [KMeans(10, n_init=1, random_state=seed).fit(view.train).predict(view.test) for seed in range(5)]
-    agreement = np.mean([normalized_mutual_info_score(view.label, cluster) for cluster in found])
+    found = [KMeans(10, n_init=1, random_state=seed).fit(x).predict(shown) for seed in range(5)]
+    agreement = np.mean([normalized_mutual_info_score(wanted, cluster) for cluster in found])
     assert f"{agreement:.3f}" in nmi.reference and nmi.at_least >= agreement - 1e-3

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from adl.core import jitted
 from adl.latent import kmeans
+from adl.latent.kmeans import settled
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(500, 4)).astype("f") + 100  # no clusters, far from the origin
@@ -28,6 +29,15 @@ def test_steps_are_scikit_learns(num_steps):
     np.testing.assert_allclose(centres, theirs.cluster_centers_, atol=1e-4)
     _, metrics = alg.step(KEY, centres, {"x": X})
     np.testing.assert_allclose(metrics["loss"].value, theirs.inertia_ / len(X), rtol=1e-5)
+
+
+def test_a_start_is_so_many_steps_from_k_means_plus_plus():
+    alg, batch = kmeans(3), {"x": X}
+    centres = alg.init(jax.random.split(KEY)[0], batch)
+    np.testing.assert_allclose(settled(3, 0)(KEY, batch), centres)
+    for _ in range(4):
+        centres, _ = alg.step(KEY, centres, batch)
+    np.testing.assert_allclose(settled(3, 4)(KEY, batch), centres, rtol=1e-6)
 
 
 def test_a_centre_without_points_stays():

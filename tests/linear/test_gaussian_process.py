@@ -125,6 +125,31 @@ def test_samples_have_the_laws_moments():
     np.testing.assert_array_less(np.abs(error) / np.outer(std, std), 5 * np.sqrt(2 / 20_000))
 
 
+def test_a_picture_is_the_posterior_and_samples_of_it():
+    kernel = KERNELS["matern"][0]
+    got = gaussian_process.picture(KEY, kernel, X, Y, NEW, noise_variance=NOISE, num_samples=3)
+    posterior = gaussian_process.condition(kernel, X, Y, noise_variance=NOISE)
+    want, law = gaussian_process.predict(kernel, posterior, NEW), gaussian_process.joint(kernel, posterior, NEW)
+    np.testing.assert_allclose(got.mean, want.mean, atol=1e-5)
+    np.testing.assert_allclose(jnp.square(got.scale), want.variance + NOISE, rtol=1e-4)
+    np.testing.assert_allclose(got.samples, gaussian_process.sample(KEY, law, 3), atol=1e-5)
+    assert got.log_evidence == posterior.log_evidence
+
+
+def test_the_way_up_is_that_of_the_ascent():
+    def model(theta):
+        return squared_exponential(theta["length"]), theta["noise"]
+
+    start, tx, batch = {"length": 0.5, "noise": 0.2}, optax.adam(0.1), {"x": X, "y": Y}
+    way = gaussian_process.way_up(KEY, model, start, tx, batch, 3)
+    alg = jitted(gaussian_process.evidence_ascent(model, start, tx))
+    state = alg.init(KEY, batch)
+    for i in range(3):
+        state, _ = alg.step(KEY, state, batch)
+        now = gaussian_process.values(state)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), tree.take(way, i), now)
+
+
 def test_without_data_nearby_the_posterior_is_the_prior():
     kernel = added(scaled(squared_exponential(0.1), 2.0), scaled(matern(0.1, "5/2"), 1.0))
     posterior = gaussian_process.condition(kernel, X, Y, noise_variance=NOISE)

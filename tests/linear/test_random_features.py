@@ -10,7 +10,8 @@ from jax.scipy.special import erf
 from scipy import stats
 
 from adl.linear import bayes, covariance, gaussian_process
-from adl.linear.random_features import hidden_layer, random_fourier
+from adl.linear.random_features import hidden_layer, kernel_error, random_fourier
+from adl.prob.product import matmul
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def test_error_falls_as_the_square_root_of_the_width(name):
 
     def gram(key, width):
         phi = draw(key, width)(X)
-        return jnp.matmul(phi, phi.T, precision="highest")
+        return matmul(phi, phi.T)
 
     want, upper = np.asarray(kernel(X, X)), np.triu_indices(8, 1)
     grams = [np.asarray(jax.jit(jax.vmap(functools.partial(gram, width=w)))(keys), float) for w in WIDTHS]
@@ -111,3 +112,9 @@ def test_outputs_of_a_network_become_normal_as_its_width():
         np.testing.assert_allclose(stats.kurtosis(drawn), 15 / width, atol=0.6 if width == 4 else 0.2)
     wanted = float(covariance.relu_network(1.0, 1.0)(X[:1], X[:1])[0, 0])
     assert stats.kstest(drawn / np.sqrt(wanted), "norm").pvalue > 1e-3
+
+
+def test_kernel_error_is_numpys():
+    units, kernel = RNG.normal(size=(3, 12)).astype("f"), RNG.normal(size=(3, 3)).astype("f")
+    apart = [units[:, i : i + 4] @ units[:, i : i + 4].T / 4 - kernel for i in (0, 4, 8)]
+    np.testing.assert_allclose(kernel_error(units, kernel, 4), np.sqrt(np.square(apart).mean()), rtol=1e-5)

@@ -7,6 +7,7 @@ from scipy.linalg import sqrtm
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
+from adl.data import Split
 from adl.measure.samples import (
     fidelity,
     frechet_distance,
@@ -53,13 +54,15 @@ def test_rounded_is_the_nearest_level():
 
 def test_the_probe_draws_for_each_image_of_its_class():
     """A sampler that copies, with noise of less than half a level: rounding takes it away, and copies are seen."""
-    levels = np.round(3 * REFERENCE) / 3
+    image = 3 * np.round(8 * (REFERENCE - REFERENCE.min())).astype("uint8")  # neighbouring levels differ by 3 / 255
+    levels = image / np.float32(255)
 
     def draw(key, state, label):
         np.testing.assert_array_equal(label, LABEL)
         return jnp.asarray(levels) + state * jax.random.uniform(key, levels.shape, minval=-1, maxval=1)
 
-    seen = two_sample_test(draw, levels, LABEL, num_shown=25)(jax.random.key(0), 0.15)
+    split = Split({"image": image, "label": LABEL})
+    seen = two_sample_test(draw, split, num_shown=25)(jax.random.key(0), 0.005)
     assert seen["two_sample_accuracy"].value == 0 and seen["grid"].shape == (3, 25, 2, 2, 1)
     np.testing.assert_allclose(seen["grid"], seen["nearest"], atol=1e-6)
     np.testing.assert_allclose(seen["grid"][1, :20], levels[LABEL == 1], atol=1e-6)

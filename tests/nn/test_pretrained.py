@@ -10,7 +10,7 @@ import torch
 import transformers
 
 from adl.core import BadInput
-from adl.data.checkpoint import weights
+from adl.data.safetensors import weights
 from adl.nn import pretrained
 from adl.nn.transformer import GPT, rms_norm, swiglu
 

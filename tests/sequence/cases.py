@@ -25,7 +25,7 @@ def texts(step: int) -> dict[str, np.ndarray]:
 
 def answers(step: int) -> dict[str, np.ndarray]:
     """The same, of which the second half counts, and of some rows less."""
-    return {**texts(step), "weight": (np.arange(8)[None] >= 4 + np.arange(16)[:, None] % 3).astype("f")}
+    return {**texts(step), "mask": (np.arange(8)[None] >= 4 + np.arange(16)[:, None] % 3).astype("f")}
 
 
 def reversed_texts(step: int) -> dict[str, np.ndarray]:

@@ -42,7 +42,7 @@ def test_what_weighs_nothing_does_not_count():
     steps = []
     for tokens in (token, other):
         learner = algorithm.init(jax.random.key(0), {"token": tokens})
-        steps.append(algorithm.step(jax.random.key(1), learner, {"token": tokens, "weight": weight}))
+        steps.append(algorithm.step(jax.random.key(1), learner, {"token": tokens, "mask": weight}))
     (first, metrics), (second, _) = steps
     jax.tree.map(functools.partial(np.testing.assert_allclose, atol=1e-7), first.params, second.params)
     learner = algorithm.init(jax.random.key(0), {"token": token})

@@ -1,0 +1,93 @@
+"""What latents hold, seen through what is made of them: no numbers, pictures."""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.tree_util import Partial
+
+from adl.core import Key, Probe, State
+
+Generate = Callable[[State, Array, Array], Array]  # (state, latents [B, Z], labels [B]) -> examples [B, ...]
+Encode = Callable[[State, Array], Array]  # (state, what is coded [B, ...]) -> mean latents [B, Z]
+Decode = Callable[[State, Array], Array]  # (state, latents [..., Z]) -> pictures [..., H, W, C]
+
+
+def arc(generate: Generate, latent_dim: int, num_classes: int, *, num: int = 11) -> Probe:
+    """Probe: examples of each class along a quarter of a circle from one standard normal latent to another.
+
+        z(t) = cos(t) z_0 + sin(t) z_1,   0 <= t <= pi / 2
+
+    which, unlike the straight line, is standard normal at every t.
+
+    Args:
+      generate: from latents and labels.
+      latent_dim: Z >= 1.
+      num_classes: K >= 1, each with latents of its own.
+      num: examples of each class, >= 2.
+    Returns:
+      `probe(key, state)`: `grid` `[K, num, ...]` and `degrees` `[num]`, t from 0 to 90.
+    Source: White 2016, arXiv:1609.04468, section 2.1, for latents at a right angle.
+    """
+    angle = jnp.linspace(0, jnp.pi / 2, num)
+
+    def probe(key: Key, state: State) -> dict[str, Array]:
+        start, end = jax.random.normal(key, (2, 1, num_classes, latent_dim))
+        z = jnp.cos(angle)[:, None, None] * start + jnp.sin(angle)[:, None, None] * end
+        examples = generate(state, z.reshape(-1, latent_dim), jnp.tile(jnp.arange(num_classes), num))
+        return {
+            "grid": examples.reshape(num, num_classes, *examples.shape[1:]).swapaxes(0, 1),
+            "degrees": jnp.rad2deg(angle),
+        }
+
+    return probe
+
+
+def reconstructions(encode: Encode, decode: Decode, x: Array, image: Array) -> Probe:
+    """Probe: `images` `[2, N, H, W, C]`, pictures and what is decoded from their mean latents.
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      x: `[N, ...]` what is coded.
+      image: `[N, H, W, C]`, the same as they are shown.
+    """
+
+    def probe(columns, key: Key, state: State) -> dict[str, Array]:
+        x, image = columns
+        return {"images": jnp.stack([image, decode(state, encode(state, x))])}
+
+    return Partial(probe, (x, image))
+
+
+def prior(decode: Decode, latent_dim: int, *, rows: int = 10, cols: int = 10) -> Probe:
+    """Probe: `images` `[rows, cols, H, W, C]` of latents from the standard normal prior."""
+    return lambda key, state: {"images": decode(state, jax.random.normal(key, (rows, cols, latent_dim)))}
+
+
+def traversal(encode: Encode, decode: Decode, x: Array, *, limit: float = 2.5, num: int = 11) -> Probe:
+    """Probe: the latents of one example, moved over the plane of the two that say most about the examples.
+
+    A latent says more, the more its mean varies over the examples: one that is not used stays at the prior's mean.
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      x: `[N, ...]` examples; the first is moved.
+      limit: > 0, of both latents, from -limit to limit.
+      num: pictures along a side.
+    Returns:
+      `probe(key, state)`: `images` `[num, num, H, W, C]`, the latent that says most rising to the right, the second
+      upwards, and `ticks` `[num]`, their values from left to right.
+    """
+
+    def probe(x, key: Key, state: State) -> dict[str, Array]:
+        mean = encode(state, x)
+        first, second = jnp.argsort(-mean.var(0))[jnp.array([0, min(1, mean.shape[1] - 1)])]
+        ticks = jnp.linspace(-limit, limit, num)
+        codes = jnp.broadcast_to(mean[0], (num, num, mean.shape[1]))
+        codes = codes.at[..., second].set(-ticks[:, None]).at[..., first].set(ticks[None, :])
+        return {"images": decode(state, codes), "ticks": ticks}
+
+    return Partial(probe, x)

@@ -1,0 +1,61 @@
+"""Numbers that belong to names: of measurements, of methods."""
+
+from collections.abc import Mapping, Sequence
+from typing import Unpack
+
+import numpy as np
+
+from adl.show.page import Frame, Panel, Source, framed
+
+CROSS = {"marker": "x", "color": "black", "markersize": 5}  # of what is compared with
+
+
+def bars(names: Sequence[str], values: Source, **frame: Unpack[Frame]) -> Panel:
+    """A panel with a bar for each name.
+
+    Args:
+      names: N, from the top.
+      values: `[N]`.
+      **frame: of the axes.
+    """
+
+    def draw(ax, reader):
+        ax.barh(np.arange(len(names)), reader.array(values), height=0.6)
+        _name(ax, names)
+        return {}
+
+    return framed(draw, frame)
+
+
+def dots(
+    names: Sequence[str],
+    values: Mapping[str, Source],
+    *,
+    error: Source | None = None,
+    **frame: Unpack[Frame],
+) -> Panel:
+    """A panel with a dot for each name, and crosses of what it is compared with.
+
+    Args:
+      names: N, from the top.
+      values: `[N]` by who found them, the first as dots; nan where there is none.
+      error: `[N]` standard errors of the first, of which bars show two either way; None: none.
+      **frame: of the axes.
+    """
+
+    def draw(ax, reader):
+        place, keys = np.arange(len(names)), {}
+        ax.grid(axis="x", color="0.9")
+        for who, source in values.items():
+            style = CROSS if keys else {"marker": "o", "markersize": 4.5}
+            bar = None if keys or error is None else 2 * reader.array(error)
+            keys[who] = ax.errorbar(reader.array(source), place, xerr=bar, linestyle="", capsize=2, **style)
+        _name(ax, names)
+        return keys if len(keys) > 1 else {}
+
+    return framed(draw, frame)
+
+
+def _name(ax, names: Sequence[str]) -> None:
+    ax.set_yticks(np.arange(len(names)), names)
+    ax.invert_yaxis()

@@ -1,0 +1,60 @@
+"""What judges and shows a denoiser: on Gaussian data, whose best denoiser is known, all has a closed form."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adl.core import full_pass
+from adl.diffusion import evaluation, preconditioner, schedule
+
+KEY = jax.random.key(0)
+STD = jnp.array([0.5, 0.1, 1.0])  # of the pixels of each class; the last stands for none
+SHAPE = (4, 4, 1)
+SIGMAS = schedule.karras(60, sigma_max=40.0)
+
+
+def denoiser(state, label):
+    """The best for N(0, (state STD_label)^2): x s^2 / (s^2 + sigma^2)."""
+    variance = jnp.square(state * STD[label])[:, None, None, None]
+    return lambda x, sigma: x * variance / (variance + jnp.square(jnp.reshape(sigma, (-1, 1, 1, 1))))
+
+
+SAMPLER = evaluation.Sampler(denoiser, SIGMAS, SHAPE, decode=lambda x: x + 10)
+
+
+def test_loss_of_the_best_denoiser_is_one_where_the_preconditioner_knows_the_scale():
+    """var(y - D) = c_out^2 at each level; what is masked does not count."""
+    image = 0.5 * jax.random.normal(KEY, (2, 300, 8, 8, 1)) - 1
+    batches = {"image": image.at[1, 200:].set(jnp.nan), "label": jnp.zeros((2, 300), int)}
+    batches["mask"] = jnp.ones((2, 300)).at[1, 200:].set(0.0)
+    measure = evaluation.denoising_loss(
+        denoiser, preconditioner=preconditioner.karras(0.5), encode=lambda x: x + 1, p_mean=-0.5, p_std=1.2
+    )
+    seen = full_pass(measure, batches, 500)(KEY, 1.0)["loss"]
+    assert seen.count == 500
+    np.testing.assert_allclose(seen.value, 1, atol=0.04)  # four standard errors
+    assert full_pass(measure, batches, 500)(KEY, 0.5)["loss"].value > 1.1
+
+
+def test_samples_have_the_scale_of_their_class():
+    label = jnp.repeat(jnp.arange(2), 1000)
+    x = SAMPLER.draw(KEY, 2.0, label) - 10
+    np.testing.assert_allclose(x.reshape(2, -1).std(1), 2 * STD[:2], rtol=0.02)
+
+
+def test_path_ends_where_the_sampler_does():
+    seen = SAMPLER.path((1, 0), num_shown=7)(KEY, 1.0)
+    assert seen["state"].shape == seen["seen"].shape == (2, len(seen["sigma"]), *SHAPE)
+    assert seen["sigma"][0] == SIGMAS[0] and seen["sigma"][-1] == 0
+    end = SAMPLER.draw(KEY, 1.0, jnp.array([1, 0]))
+    np.testing.assert_allclose(seen["state"][:, -1], end, atol=1e-5)
+    np.testing.assert_allclose(seen["seen"][:, -1], end, atol=0.01)  # what is left of the noise is taken away
+    np.testing.assert_allclose((seen["state"][:, 0] - 10).std(), 1, atol=0.4)
+
+
+def test_guidance_ends_are_the_model_without_and_with_the_class():
+    seen = SAMPLER.guided((0.0, 1.0, 2.0), num_classes=2)(KEY, 1.0)
+    np.testing.assert_allclose(seen["grid"][1], SAMPLER.draw(KEY, 1.0, jnp.array([0, 1])), atol=1e-4)
+    np.testing.assert_allclose(seen["grid"][0], SAMPLER.draw(KEY, 1.0, jnp.array([2, 2])), atol=1e-4)
+    assert not np.allclose(seen["grid"][2], seen["grid"][1], atol=0.1)
+    np.testing.assert_array_equal(seen["scale"], [0, 1, 2])
