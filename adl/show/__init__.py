@@ -2,6 +2,7 @@
 
 from adl.show.calibration import reliability
 from adl.show.chains import casino, learned_dice, letters
+from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
@@ -40,6 +41,7 @@ __all__ = [
     "component_numbers",
     "component_weights",
     "components_plane",
+    "confusion",
     "curves",
     "denoising",
     "densities",
@@ -66,6 +68,7 @@ __all__ = [
     "likeliest",
     "linear_probe",
     "lines",
+    "mistakes",
     "mixture_density",
     "mixture_steps",
     "mode_counts",
