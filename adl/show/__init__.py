@@ -1,5 +1,6 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.calibration import reliability
 from adl.show.chains import casino, learned_dice, letters
 from adl.show.classification import confusion, mistakes
@@ -64,6 +65,7 @@ __all__ = [
     "interpolation",
     "landscape",
     "learned_dice",
+    "lengths",
     "letters",
     "likeliest",
     "linear_probe",
@@ -77,6 +79,8 @@ __all__ = [
     "page",
     "panel",
     "players",
+    "pole_episodes",
+    "pole_policy",
     "prior",
     "probability",
     "process",
@@ -87,6 +91,7 @@ __all__ = [
     "reliability",
     "responsibilities",
     "restored",
+    "returns",
     "samples",
     "threshold_curves",
     "track",
