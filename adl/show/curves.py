@@ -23,6 +23,8 @@ def curves(
     title: str,
     y_scale: Literal["linear", "log"] = "linear",
     references: Mapping[str, float] = {},
+    x_label: str = "step",
+    x_unit: float = 1.0,
 ) -> Draw:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
@@ -35,11 +37,13 @@ def curves(
       title: of the figure.
       y_scale: of the vertical axis.
       references: values to compare with, by name: a dotted line each.
+      x_label: quantity of the horizontal axis.
+      x_unit: of which a step is so many: examples in a batch.
     Returns:
       `draw(outcome)`, which raises KeyError if a metric was never written.
     """
     options = {"y_label": y_label, "title": title, "y_scale": y_scale, "references": references}
-    return functools.partial(_curves, metrics=metrics, **options)
+    return functools.partial(_curves, metrics=metrics, x_label=x_label, x_unit=x_unit, **options)
 
 
 @styled
@@ -51,12 +55,15 @@ def _curves(
     title: str,
     y_scale: str,
     references: Mapping[str, float],
+    x_label: str,
+    x_unit: float,
 ) -> Figure:
     figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
     ax = axes[0, 0]
     shades = [tuple(shade) for shade in matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(outcome.settings)))]
     for name, color, line in zip(metrics.values(), COLORS * len(metrics), LINES * len(metrics), strict=False):
         steps, values = outcome.curve(name)
+        steps = x_unit * steps
         if not steps.size:
             raise KeyError(f"no row of this run has {name!r}")
         if outcome.settings:
@@ -64,7 +71,7 @@ def _curves(
                 _curve(ax, steps, values[:, setting], shade, line)
         else:
             _curve(ax, steps, values, color, "-")
-    ax.set(xlabel="step", ylabel=y_label, title=title, yscale=y_scale)
+    ax.set(xlabel=x_label, ylabel=y_label, title=title, yscale=y_scale)
     ax.margins(x=0.02)
     for name, value in references.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
