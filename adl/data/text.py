@@ -1,6 +1,7 @@
 """Texts: a corpus is one long row of tokens, and a batch is pieces of it."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -165,3 +166,30 @@ def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start:
         return array.reshape(batch_size, num_pieces, *array.shape[1:]).swapaxes(0, 1)
 
     return {name: arranged(cut[name]) for name in ("token", "mask")}
+
+
+class Continued(NamedTuple):
+    """Pieces of a text, cut in two: what somebody reads, and what the text went on with."""
+
+    prompt: np.ndarray  # [M, P]
+    text: np.ndarray  # [M, N]
+
+
+def continued(tokens: np.ndarray, count: int, prompt_length: int, length: int) -> Continued:
+    """Prompts at equal distances in a text, the first at its beginning, the last at its end.
+
+    Args:
+      tokens: `[K]`, K >= P + N.
+      count: M >= 1.
+      prompt_length: P >= 1.
+      length: N >= 1.
+
+    Raises:
+      BadInput: if the text is shorter than a piece.
+    """
+    whole = prompt_length + length
+    if len(tokens) < whole:
+        raise BadInput(f"a text of {len(tokens)} tokens has no piece of {whole}")
+    places = np.linspace(0, len(tokens) - whole, count).astype(int)
+    pieces = tokens[places[:, None] + np.arange(whole)]
+    return Continued(pieces[:, :prompt_length], pieces[:, prompt_length:])

@@ -23,6 +23,8 @@ def curves(
     title: str,
     y_scale: Literal["linear", "log"] = "linear",
     references: Mapping[str, float] = {},
+    named_at: Literal["left", "right"] = "right",
+    factors: Mapping[str, float] = {},
 ) -> Draw:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
@@ -35,11 +37,22 @@ def curves(
       title: of the figure.
       y_scale: of the vertical axis.
       references: values to compare with, by name: a dotted line each.
+      named_at: where the names of the references stand: at the left below their lines, for losses that fall to them; or
+        at the right above.
+      factors: by which metrics are multiplied, where they come in another unit than the axis has.
     Returns:
       `draw(outcome)`, which raises KeyError if a metric was never written.
     """
-    options = {"y_label": y_label, "title": title, "y_scale": y_scale, "references": references}
-    return functools.partial(_curves, metrics=metrics, **options)
+    return functools.partial(
+        _curves,
+        metrics=metrics,
+        y_label=y_label,
+        title=title,
+        y_scale=y_scale,
+        references=references,
+        named_at=named_at,
+        factors=factors,
+    )
 
 
 @styled
@@ -51,6 +64,8 @@ def _curves(
     title: str,
     y_scale: str,
     references: Mapping[str, float],
+    named_at: str,
+    factors: Mapping[str, float],
 ) -> Figure:
     figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
     ax = axes[0, 0]
@@ -59,6 +74,7 @@ def _curves(
         steps, values = outcome.curve(name)
         if not steps.size:
             raise KeyError(f"no row of this run has {name!r}")
+        values = values * factors.get(name, 1.0)
         if outcome.settings:
             for setting, shade in enumerate(shades):
                 _curve(ax, steps, values[:, setting], shade, line)
@@ -68,8 +84,8 @@ def _curves(
     ax.margins(x=0.02)
     for name, value in references.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
-        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}  # curves begin at the left
-        ax.text(0.99, value, name, color="0.4", fontsize=7, **place)
+        x, va = (0.01, "top") if named_at == "left" else (0.99, "bottom")
+        ax.text(x, value, name, color="0.4", fontsize=7, ha=named_at, va=va, transform=ax.get_yaxis_transform())
     keys = _legend(outcome, list(metrics), shades)
     figure.legend(handles=keys, loc="outside right upper") if outcome.settings else ax.legend(handles=keys)
     return figure
