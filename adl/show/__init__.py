@@ -5,11 +5,13 @@ from adl.show.components import component_numbers, components_plane, eigenpictur
 from adl.show.curves import curves
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
+from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, heat_map, responsibilities
+from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
@@ -17,12 +19,14 @@ from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
     "Draw",
     "Line",
     "ascent",
+    "at_modes",
     "attention",
     "bars",
     "beside_data",
@@ -32,6 +36,7 @@ __all__ = [
     "components_plane",
     "curves",
     "denoising",
+    "densities",
     "descent",
     "dots",
     "eigenpictures",
@@ -39,6 +44,7 @@ __all__ = [
     "energies",
     "estimate",
     "fidelity",
+    "field",
     "figures",
     "forecasts",
     "guidance",
@@ -54,6 +60,7 @@ __all__ = [
     "lines",
     "mixture_density",
     "mixture_steps",
+    "mode_counts",
     "nearest",
     "of",
     "page",
@@ -66,4 +73,6 @@ __all__ = [
     "regions",
     "responsibilities",
     "samples",
+    "track",
+    "track_errors",
 ]
