@@ -9,6 +9,7 @@ from adl.core import BadInput
 from adl.data.batches import checked, counted, filled
 from adl.data.source import load
 from adl.data.split import Split, read_only
+from adl.data.tokens import Kind, Parting, Tokens, of
 
 
 def corpus(name: str, split: str, data_dir: str = "") -> str:
@@ -26,6 +27,43 @@ def corpus(name: str, split: str, data_dir: str = "") -> str:
     if not text:
         raise BadInput(f"data set {name} has no text in {split}")
     return text
+
+
+class Texts(NamedTuple):
+    """What a language model learns from and is tested on, and in what tokens it is read."""
+
+    train: np.ndarray  # [N] int32
+    test: np.ndarray  # [M] int32
+    tokens: Tokens  # made from the training text
+
+
+def texts(
+    name: str,
+    *,
+    train: str = "train",
+    test: str = "test",
+    data_dir: str = "",
+    kind: Kind = "char",
+    vocab_size: int = 0,
+    parting: Parting = "punctuation",
+) -> Texts:
+    """Both splits of a data set in the tokens that the training text gave rise to.
+
+    Args:
+      name: as in `corpus`.
+      train: split to learn from, in TFDS's words.
+      test: split to test on.
+      data_dir: as in `load`.
+      kind: of the tokens; as in `tokens.of`, and so are the last two.
+      vocab_size: of byte pairs or words, at most.
+      parting: of words.
+
+    Raises:
+      BadInput: as `corpus` and `tokens.of`.
+    """
+    corpora = [corpus(name, split, data_dir) for split in (train, test)]
+    tokens = of(kind, corpora[0], vocab_size, parting=parting)
+    return Texts(*map(tokens.encode, corpora), tokens)
 
 
 class Pieces:

@@ -6,9 +6,7 @@ What a network has learned beyond them is more than what stands close together.
 import numpy as np
 
 
-def witten_bell(
-    train: np.ndarray, test: np.ndarray, *, size: np.ndarray, longest: int = 6
-) -> list[float]:
+def witten_bell(train: np.ndarray, test: np.ndarray, *, size: np.ndarray, longest: int = 6) -> list[float]:
     """Surprise at a text, in nats a unit, from what followed contexts of 0 ... `longest` tokens in another.
 
     p(w | h) = (c(h w) + t(h) p(w | h')) / (c(h) + t(h)),   t(h) the number of tokens seen after h, h' a token shorter

@@ -2,7 +2,7 @@
 
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
-from adl.show.curves import curves
+from adl.show.curves import curves, rescaled
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
 from adl.show.field import densities, field
@@ -19,6 +19,7 @@ from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.text import continuations, next_token, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "component_numbers",
     "component_weights",
     "components_plane",
+    "continuations",
     "curves",
     "denoising",
     "densities",
@@ -62,6 +64,7 @@ __all__ = [
     "mixture_steps",
     "mode_counts",
     "nearest",
+    "next_token",
     "of",
     "page",
     "panel",
@@ -71,8 +74,12 @@ __all__ = [
     "prototypes",
     "reconstructions",
     "regions",
+    "rescaled",
     "responsibilities",
     "samples",
+    "surprise",
+    "symbols",
     "track",
     "track_errors",
+    "written",
 ]

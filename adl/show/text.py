@@ -9,12 +9,33 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from adl.show.style import panel, styled
+from adl.show.curves import curves, rescaled
+from adl.show.style import Draw, panel, styled
 
 Decode = Callable[[Sequence[int]], str]  # tokens -> text
 COLUMNS, LINES = 80, 24  # of a text, at most
 TYPED = {"family": "monospace", "in_layout": False}  # a text keeps its size, and its axes theirs
 TOP = 6.0  # nats of the darkest shade
+
+
+def next_token(unit: str, *, size: float, counted: Sequence[float]) -> Draw:
+    """Surprise at training pieces and at the held-out text, by step, and that of the best counted contexts.
+
+    Args:
+      unit: of the text, "character" or "word".
+      size: > 0, units that a token of the training text counts for, in the mean: "train/loss" is in nats a token.
+      counted: losses in nats a unit, from what followed contexts of 0, 1, 2 ... tokens.
+    Returns:
+      `draw(outcome)`, of "train/loss" and "test/loss".
+    """
+    name = f"counts of what followed {np.argmin(counted)} tokens: {{:.2f}}"
+    draw = curves(
+        {"training pieces": "train/loss", "held-out text": "test/loss"},
+        y_label=f"−log p (nats a {unit})",
+        title=f"Surprise at the next {unit}",
+        references={name: min(counted)},
+    )
+    return rescaled(draw, {"train/loss": 1 / size})
 
 
 @styled
@@ -62,13 +83,12 @@ def continuations(tokens: Mapping[str, np.ndarray], *, decode: Decode, title: st
 
 
 @styled
-def surprise(nats: np.ndarray, *, pieces: Sequence[str], title: str) -> Figure:
-    """A text, each token on the colour of how much it surprised a model.
+def surprise(nats: np.ndarray, *, pieces: Sequence[str]) -> Figure:
+    """The first lines of a text, each token on the colour of how much it surprised a model.
 
     Args:
       nats: `[N]` -log p of each token.
       pieces: N tokens, as text.
-      title: of the figure.
     """
     shade = matplotlib.colormaps["Oranges"]
     figure, axes = panel(size=(8.6, 3.9))
@@ -82,6 +102,7 @@ def surprise(nats: np.ndarray, *, pieces: Sequence[str], title: str) -> Figure:
                 ax.add_patch(Rectangle((col, row), 1, 1, facecolor=color, linewidth=0))
                 ax.text(col + 0.5, row + 0.55, drawable(character), ha="center", va="center", fontsize=6.5, **TYPED)
                 col += 1
+    title = "Surprise at the first lines of the held-out text"
     ax.set(xlim=(0, COLUMNS), ylim=(min(row + 1, LINES), 0), title=title)
     ax.axis("off")
     scale = ScalarMappable(Normalize(0, TOP), shade)
