@@ -6,7 +6,7 @@ from adl.show.chains import casino, learned_dice, letters
 from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
-from adl.show.curves import curves
+from adl.show.curves import curves, rescaled
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
 from adl.show.field import densities, field
@@ -26,6 +26,7 @@ from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.text import continuations, next_token, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "component_weights",
     "components_plane",
     "confusion",
+    "continuations",
     "curves",
     "denoising",
     "densities",
@@ -75,6 +77,7 @@ __all__ = [
     "mixture_steps",
     "mode_counts",
     "nearest",
+    "next_token",
     "of",
     "page",
     "panel",
@@ -89,6 +92,7 @@ __all__ = [
     "reconstructions",
     "regions",
     "reliability",
+    "rescaled",
     "responsibilities",
     "restored",
     "returns",
@@ -97,4 +101,9 @@ __all__ = [
     "track",
     "track_errors",
     "traversal",
+    "surprise",
+    "symbols",
+    "track",
+    "track_errors",
+    "written",
 ]

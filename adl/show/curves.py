@@ -54,6 +54,20 @@ def curves(
     return functools.partial(_curves, metrics=metrics, look=look, **options)
 
 
+def rescaled(draw: Draw, factors: Mapping[str, float]) -> Draw:
+    """The same figure, of metrics in other units than a run writes.
+
+    Args:
+      draw: of the metrics.
+      factors: by which metrics are multiplied, by name.
+    """
+
+    def in_units(row):
+        return {name: np.multiply(row[name], factors[name]) if name in factors else row[name] for name in row}
+
+    return lambda outcome: draw(outcome._replace(history=[in_units(row) for row in outcome.history]))
+
+
 @styled
 def _curves(
     outcome: Outcome,
