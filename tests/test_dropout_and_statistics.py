@@ -14,6 +14,7 @@ from adl import data, diffusion, gan
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.vae import VAE, Gaussian, bernoulli, vae
 from adl.core import Algorithm, Learner
+from adl.diffusion import denoising
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
@@ -43,7 +44,6 @@ class Restless(nn.Module):
     size: int
     rate: float
     shaped: Callable = lambda h, x: h
-    num_classes: int = 2
 
     @nn.compact
     def __call__(self, x, *given, **more):
@@ -72,7 +72,8 @@ def autoencode(make, rate, **options):
 
 def denoise(rate):
     model = Restless(16, rate, lambda h, x: h.reshape(x.shape))
-    return diffusion.edm(model, TX, preconditioner=diffusion.preconditioner.karras(0.5), encode=data.image.unit)
+    prepare = denoising.labelled(data.image.unit, num_classes=2)
+    return diffusion.edm(model, TX, preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
 
 
 def game(rate):
