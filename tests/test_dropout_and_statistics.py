@@ -26,7 +26,7 @@ from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import Embedder
 from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
-from adl.supervised import classifier
+from adl.supervised.classification import classifier, views
 
 KEY, TX = jax.random.key(0), optax.sgd(0.1)
 RNG = np.random.default_rng(0)
@@ -111,7 +111,7 @@ def carried(rate):
 
 
 FAMILIES = {
-    "supervised": (lambda rate: classifier(Restless(2, rate), TX, encode=data.image.unit), IMAGES, 1),
+    "supervised": (lambda rate: classifier(Restless(2, rate), TX, prepare=views(data.image.unit)), IMAGES, 1),
     "autoencoder": (functools.partial(autoencode, vae), IMAGES, 1),
     "autoencoder, doubly": (functools.partial(autoencode, dreg, num_samples=3), IMAGES, 1),
     "diffusion": (denoise, IMAGES, 1),

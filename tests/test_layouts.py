@@ -54,7 +54,7 @@ def optimizer():
 def classify():
     """Batch norm, whose statistics are of the global batch, and dropout."""
     model = ResNet(2, (8, 8), norm=functools.partial(BatchNorm), dropout=0.3)
-    return supervised.classifier(model, optimizer(), encode=data.image.unit)
+    return supervised.classifier(model, optimizer(), prepare=supervised.classification.views(data.image.unit))
 
 
 def autoencode():

@@ -98,8 +98,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     algorithm = supervised.classifier(
         model,
         optimizer(cfg),
-        encode=data.image.unit,
-        augment=views(cfg),
+        prepare=supervised.classification.views(data.image.unit, views(cfg)),
         label_smoothing=cfg.label_smoothing,
         axis=axis,
     )
@@ -159,10 +158,10 @@ def is_kernel(params: PyTree) -> PyTree:
     return jax.tree.map(lambda leaf: leaf.ndim > 1, params)
 
 
-def views(cfg: Config) -> Callable[[Array, Array], Array] | None:
-    """Random views of training pictures, or None."""
+def views(cfg: Config) -> Callable[[Array, Array], Array]:
+    """Random views of training pictures, or themselves."""
     if cfg.augment == "none":
-        return None
+        return lambda key, image: image
     return functools.partial(
         data.views.random_affine, degrees=cfg.degrees, scale=cfg.scale, shift=cfg.shift, shear=cfg.shear
     )
