@@ -35,6 +35,7 @@ class Frame(TypedDict, total=False):
     x_scale: Literal["linear", "log"]
     y_scale: Literal["linear", "log"]
     x_ticks: Sequence[float]
+    aspect: Literal["auto", "equal"]
     verticals: Mapping[str, Source]  # dotted lines by name, of which "" has none, and where they stand
     horizontals: Mapping[str, Source]
     legend: str  # where in the panel its keys are: "best", "lower left"; without they go to the page
@@ -77,7 +78,7 @@ def framed(draw: Callable[[Axes, Reader], Keys], frame: Frame) -> Panel:
         reader = Reader(outcome)
         keys = draw(ax, reader)
         _set(ax, reader, frame)
-        if not frame.get("legend"):
+        if not frame.get("legend") or not keys:
             return keys
         ax.legend(keys.values(), keys, loc=frame["legend"])
         return {}
@@ -109,7 +110,8 @@ def page(
         keys: dict[str, Artist] = {}
         for line, row in zip(axes, rows, strict=True):
             for ax, drawn in itertools.zip_longest(line, row):
-                keys |= drawn(ax, outcome) if drawn else ax.set_axis_off() or {}
+                new = drawn(ax, outcome) if drawn else ax.set_axis_off() or {}
+                keys = {**keys, **new, **keys}
         for ax in axes[-1] if x_label else ():
             ax.set_xlabel(x_label)
         for ax in axes[:, 0] if y_label else ():
@@ -132,6 +134,7 @@ def _set(ax: Axes, reader: Reader, frame: Frame) -> None:
             ax.set(**{f"{side}lim": frame[f"{side}_lim"]})
         if f"{side}_label" in frame:
             ax.set(**{f"{side}label": frame[f"{side}_label"]})
+    ax.set_aspect(frame.get("aspect", ax.get_aspect()))
     if "x_ticks" in frame:
         ax.set_xticks(frame["x_ticks"], [f"{tick:g}" for tick in frame["x_ticks"]])
         ax.minorticks_off()

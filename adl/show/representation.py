@@ -8,10 +8,9 @@ from adl.show.curves import curves
 
 def linear_probe(outcome: Outcome) -> Figure:
     """Accuracy by the step, of the probe "test", and that of its references, of the final probe "probe"."""
-    references = {name: outcome.last(f"probe/{name}") for name in ("pixels", "untrained")}
     return curves(
         {"representation": "test/accuracy"},
         y_label="accuracy on the test split",
         title="Linear probe",
-        references={f"{name} {value:.1%}": value for name, value in references.items()},
+        references={f"{name} {{:.1%}}": f"probe/{name}" for name in ("pixels", "untrained")},
     )(outcome)

@@ -47,15 +47,20 @@ def surprise(label_smoothing: float = 0.0) -> Callable[[Array, Array], Metrics]:
 
 def views(
     encode: Callable[[Array], Array] = lambda image: image,
-    augment: Callable[[Key, Array], Array] = lambda key, image: image,
+    augment: Callable[[Key, Array], Array] | None = None,
 ) -> Prepare:
     """Pictures with their labels, `{"image": [B, ...], "label": [B]}`, each picture seen in its own way.
 
     Args:
       encode: from the batch's pictures to what the model sees, `[B, ...]` float: pixels in [0, 1].
-      augment: `(key, [B, ...]) -> [B, ...]` random view of encoded pictures.
+      augment: `(key, [B, ...]) -> [B, ...]` random view of encoded pictures; None for none.
     """
-    return lambda key, batch: (augment(key, encode(batch["image"])), batch["label"])
+
+    def prepare(key, batch):
+        x = encode(batch["image"])
+        return (x if augment is None else augment(key, x)), batch["label"]
+
+    return prepare
 
 
 def evaluation(logits: Callable[[Learner, Array], Array]) -> Callable[..., dict[str, Mean | Array]]:

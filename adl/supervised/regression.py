@@ -1,4 +1,4 @@
-"""Regression in the widest sense: whatever is to be told of an example, by the gradient of what telling it wrong costs."""
+"""Regression in the widest sense: anything that is to be told of an example, by what telling it wrong costs."""
 
 from collections.abc import Callable
 

@@ -38,6 +38,7 @@ class Config(run.Averaged, run.Config):
     num_steps: run.Count = 1500
     batch_size: run.Count = 128
     eval_every: run.Count = 250
+    steps_per_call: run.Count = 10
     width: run.Count = 32  # channels at full resolution, a multiple of 8; twice as many after each halving
     num_blocks: run.Count = 1  # residual blocks a resolution
     dropout: run.Rate = 0.0  # within residual blocks

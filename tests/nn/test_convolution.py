@@ -17,7 +17,7 @@ from adl.core import jitted, over_seeds, sharded
 from adl.core.layout import data_mesh
 from adl.nn.convolution import Conv, convolve
 from adl.nn.spectral import SpectralNorm
-from adl.supervised.classification import classifier
+from adl.supervised.classification import classifier, views
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
