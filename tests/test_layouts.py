@@ -26,6 +26,8 @@ from adl.core import (
     sharded,
     tensor,
 )
+from adl.diffusion import denoising
+from adl.nn.embed import Conditioner
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.transformer import GPT
 from adl.nn.unet import UNet
@@ -52,7 +54,7 @@ def optimizer():
 def classify():
     """Batch norm, whose statistics are of the global batch, and dropout."""
     model = ResNet(2, (8, 8), norm=functools.partial(BatchNorm), dropout=0.3)
-    return supervised.classifier(model, optimizer(), encode=data.image.unit)
+    return supervised.classifier(model, optimizer(), prepare=supervised.classification.views(data.image.unit))
 
 
 def autoencode():
@@ -63,9 +65,10 @@ def autoencode():
 
 
 def denoise():
-    model = UNet((8, 8), 2, num_blocks=1, attention=(1,), num_groups=2, dropout=0.3)
-    precondition = diffusion.preconditioner.karras(0.5)
-    return diffusion.edm(model, optimizer(), preconditioner=precondition, encode=data.image.symmetric)
+    unet = UNet((8, 8), num_blocks=1, attention=(1,), num_groups=2, dropout=0.3)
+    model = denoising.Conditioned(unet, Conditioner(2, 8))
+    prepare = denoising.labelled(data.image.symmetric, num_classes=2)
+    return diffusion.edm(model, optimizer(), preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
 
 
 def language():
