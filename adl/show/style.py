@@ -22,7 +22,6 @@ STYLE = {
     "font.size": 9,
     "figure.titlesize": 10,
     "axes.titlesize": 10,
-    "figure.titlesize": 10,
     "axes.labelsize": 9,
     "axes.linewidth": 0.6,
     "axes.spines.top": False,
