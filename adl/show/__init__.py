@@ -1,10 +1,12 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.calibration import reliability
+from adl.show.chains import casino, learned_dice, letters
 from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
-from adl.show.curves import curves
+from adl.show.curves import curves, rescaled
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
 from adl.show.field import densities, field
@@ -24,6 +26,7 @@ from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.text import continuations, next_token, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
@@ -35,12 +38,14 @@ __all__ = [
     "attention",
     "bars",
     "beside_data",
+    "casino",
     "classes",
     "clusters",
     "component_numbers",
     "component_weights",
     "components_plane",
     "confusion",
+    "continuations",
     "curves",
     "denoising",
     "densities",
@@ -63,6 +68,9 @@ __all__ = [
     "inked",
     "interpolation",
     "landscape",
+    "learned_dice",
+    "lengths",
+    "letters",
     "likeliest",
     "linear_probe",
     "lines",
@@ -72,10 +80,13 @@ __all__ = [
     "mixture_steps",
     "mode_counts",
     "nearest",
+    "next_token",
     "of",
     "page",
     "panel",
     "players",
+    "pole_episodes",
+    "pole_policy",
     "prior",
     "probability",
     "process",
@@ -84,12 +95,17 @@ __all__ = [
     "reconstructions",
     "regions",
     "reliability",
+    "rescaled",
     "responsibilities",
     "restored",
+    "returns",
     "samples",
+    "surprise",
+    "symbols",
     "threshold_curves",
     "track",
     "track_errors",
     "traversal",
     "views",
+    "written",
 ]

@@ -22,7 +22,7 @@ from adl.core import BadInput, Learner, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.nn import resnet
 from adl.nn.mlp import MLP, flat
-from adl.supervised.classification import classifier, evaluation
+from adl.supervised.classification import classifier, evaluation, views
 
 REFERENCES = {  # accuracy on the same split
     "digits": {"SVC {:.1%}": 0.958, "3-NN {:.1%}": 0.967},
@@ -95,11 +95,11 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     train, test = loaded
     model = network(cfg, train.num_classes, axis)
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
+    augment = None if cfg.augment == "none" else functools.partial(data.views.random_affine, **cfg.view)
     algorithm = classifier(
         model,
         optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
-        encode=data.image.unit,
-        augment=None if cfg.augment == "none" else functools.partial(data.views.random_affine, **cfg.view),
+        prepare=views(data.image.unit, augment),
         label_smoothing=cfg.label_smoothing,
         axis=axis,
     )
