@@ -9,6 +9,7 @@ from adl.show.components import component_numbers, components_plane, eigenpictur
 from adl.show.curves import curves, rescaled
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
+from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
@@ -95,11 +96,14 @@ __all__ = [
     "reconstructions",
     "regions",
     "reliability",
+    "reliability_bars",
     "rescaled",
     "responsibilities",
     "restored",
     "returns",
+    "rotation",
     "samples",
+    "subsets",
     "surprise",
     "symbols",
     "threshold_curves",
