@@ -89,4 +89,4 @@ def test_shifted_views_by_hand():
     np.testing.assert_allclose(seen["aleatoric"] + seen["epistemic"], entropy, rtol=1e-4)
     within = np.concatenate(together[:2])
     np.testing.assert_allclose(seen["nll"].value, log_loss(np.tile(LABEL, 2), within), rtol=1e-4)
-    assert seen["rank_correlation"].value == 1, "the larger the logits, the surer"
+    np.testing.assert_allclose(seen["rank_correlation"].value, 1, rtol=1e-6)  # the larger the logits, the surer
