@@ -31,6 +31,7 @@ class Case(NamedTuple):
     is_deterministic: bool = True
     steps: int = 40
     rises: bool = False  # it must rise instead: a return
+    reduces: bool = True  # over devices, by the axis that it is built with; if not, the factory takes none
 
 
 def nothing(step: int) -> tuple[()]:

@@ -5,7 +5,13 @@ as one program, fully sharded, and under pmap. What is a law of the lifts rather
 representative of each constructor by default, and on every factory under `-m full`.
 """
 
+import functools
 import importlib
+import inspect
+import pkgutil
+import sys
+import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import adl
 from adl.core import (
     Algorithm,
     Mean,
@@ -51,6 +58,8 @@ LAYOUTS = {"replicated": ({"data": 8}, ()), "tensor": ({"data": 4, "model": 2}, 
 
 def pytest_generate_tests(metafunc):
     """Laws of the lifts see the representatives by default."""
+    if "case" not in metafunc.fixturenames:
+        return
     few = getattr(metafunc.function, "is_of_lifts", False)
     marks = {name: [pytest.mark.full] if few and name not in REPRESENTATIVES else [] for name in CASES}
     metafunc.parametrize("case", [pytest.param(name, marks=marks[name]) for name in CASES], indirect=True)
@@ -246,6 +255,16 @@ def test_pmap_is_jit(case, plain):
     assert len(traces) == 1
 
 
+def test_asks_for_an_axis_exactly_where_it_reduces(case, plain):
+    """A step that was built for a mapped axis cannot be traced outside of one; one built without was, in `plain`."""
+    step = functools.partial(jax.eval_shape, case.make("data").step, KEY, plain.init.out_info, case.batch(0))
+    if case.reduces:
+        with pytest.raises(NameError, match="unbound axis name"):
+            step()
+    else:
+        step()
+
+
 def test_resume_is_the_straight_run_bit_for_bit(case, plain, checkpoints):
     state, step = plain.alg.init(KEY, case.batch(0)), (checkpoints.latest() or 0) + 1
     for i in range(STEPS - 1):
@@ -297,3 +316,30 @@ def test_lifts_begin_as_jit(case, plain):
     assert_same(fetched(tree.take(seeds, 1)), plain.states[0])
     assert_same(fetched(sharded(case.make(None), data_mesh(), fsdp).init(KEY, batch)), plain.states[0])
     assert_same(fetched(over_devices(case.make("data")).init(KEY, batch)), plain.states[0])
+
+
+def factories() -> dict[str, Callable]:
+    """Public functions that say they return an algorithm, by name; not those of `core`, which lift, and of `run`."""
+    found = {}
+    for module in pkgutil.walk_packages(adl.__path__, "adl."):
+        if module.name.split(".")[1] not in ("core", "run"):
+            for name, fn in inspect.getmembers(importlib.import_module(module.name), inspect.isfunction):
+                returned = inspect.signature(fn).return_annotation
+                is_own = fn.__module__ == module.name and not name.startswith("_")
+                if is_own and Algorithm in (returned, typing.get_origin(returned)):
+                    found[f"{module.name}.{name}"] = inspect.unwrap(fn)
+    return found
+
+
+def test_every_factory_has_a_case():
+    """One that builds it: told by what runs while the cases are built."""
+    ran = set()
+    sys.setprofile(lambda frame, event, _: ran.add(frame.f_code))
+    try:
+        for case in CASES.values():
+            case.make(None)
+    finally:
+        sys.setprofile(None)
+    known = factories()
+    assert len(known) > 50
+    assert not [name for name, fn in known.items() if fn.__code__ not in ran], "without a case in tests/*/cases.py"

@@ -20,33 +20,52 @@ from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent
 NAMES = list(discover(experiments))
-VARIANTS = {
-    "jit": ["--lift", "jit"],
-    "pmap": ["--lift", "pmap"],
-    "shard": ["--lift", "shard", "--steps_per_call", "2"],
-    "fsdp": ["--lift", "shard", "--layout", "fsdp"],
-    "seeds and values": ["--lift", "jit", "--num_seeds", "2", "--precision", "bfloat16"],
+DEVICES = 2  # of the eight: studies run whole on each, on the cores that there are
+LIFTS = {
+    "jit": {"lift": "jit"},  # with all figures of one run
+    "everything": {  # and of many
+        "lift": "shard",
+        "layout": "fsdp",
+        "num_seeds": 2,
+        "sweep": True,
+        "steps_per_call": 2,
+        "precision": "bfloat16",
+    },
+    "pmap": {"lift": "pmap"},
+    "shard": {"lift": "shard", "steps_per_call": 2},
+    "fsdp": {"lift": "shard", "layout": "fsdp"},
+    "seeds and values": {"lift": "jit", "num_seeds": 2, "sweep": True, "precision": "bfloat16"},
 }
+ALWAYS = ("jit", "everything")  # and the others under `-m full`
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.fixture
+def few_devices(monkeypatch):
+    few = jax.devices()[:DEVICES]
+    monkeypatch.setattr(jax, "devices", lambda *_: few)
+
+
+@pytest.mark.usefixtures("few_devices")
+@pytest.mark.parametrize("lift", [pytest.param(x, marks=() if x in ALWAYS else pytest.mark.full) for x in LIFTS])
 @pytest.mark.parametrize("name", NAMES)
-def test_runs_small(name, variant, tmp_path):
+def test_runs_small(name, lift, tmp_path):
     module = importlib.import_module(f"experiments.{name}")
-    swept = ["--sweep", getattr(module, "SWEEP", "learning_rate=1e-3,1e-4")] if variant == "seeds and values" else []
-    small = [*words(module.SMOKE), *VARIANTS[variant], *swept]
-    run.main(module.__name__, ["--workdir", str(tmp_path / "w"), *small])
-    rows = read_rows(tmp_path / "w" / "metrics.jsonl")
+    fields = module.Config.__dataclass_fields__
+    options = {key: value for key, value in LIFTS[lift].items() if key in fields}
+    swept = getattr(module, "SWEEP", "learning_rate=1e-3,1e-4" if "learning_rate" in fields else None)
+    if options.pop("sweep", False) and swept:
+        options["sweep"] = swept
+    run.main(module.__name__, ["--workdir", str(tmp_path / "w"), *words(module.SMOKE), *words(options)])
     last: dict = {}
-    for row in rows:
+    for row in read_rows(tmp_path / "w" / "metrics.jsonl"):
         last |= row
     assert last["step"] == module.SMOKE.get("num_steps", 0)
-    runs = (2, 2) if variant == "seeds and values" else ()
+    runs = (2,) * ("sweep" in options) + (2,) * ("num_seeds" in options)
     for metric, value in last.items():
         assert metric == "step" or np.shape(np.array(value, float)) == runs, metric
     learned = [last[name] for name in ("train/loss", "train/potential") if name in last]
-    assert learned and np.isfinite(learned).all()
-    if variant in ("jit", "seeds and values"):  # figures of one run and of many
+    assert (learned or "num_steps" not in fields) and np.isfinite(learned).all()
+    if lift in ALWAYS:
         for figure in (tmp_path / "w" / "figures").iterdir():
             assert figure.stat().st_size > 3000
 
@@ -54,7 +73,8 @@ def test_runs_small(name, variant, tmp_path):
 def test_a_hundred_steps_of_digits_are_the_same_under_every_lift(tmp_path):
     """At a learning rate that does not amplify rounding; at the default one the curves part after a dozen steps."""
     module = importlib.import_module("experiments.supervised.classify")
-    small = {"model": "mlp", "augment": "none", "learning_rate": 3e-3, "num_steps": 100, "log_every": 1}
+    every = {"num_steps": 100, "log_every": 1, "steps_per_call": 1}
+    small = {"model": "mlp", "augment": "none", "learning_rate": 3e-3, **every}
 
     def curve(name: str, *more: str) -> np.ndarray:
         run.main(module.__name__, ["--workdir", str(tmp_path / name), *words(small), *more])

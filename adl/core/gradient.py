@@ -104,7 +104,8 @@ def gradient(loss: Loss, axis: str | None = None, *, microbatches: int = 1) -> C
         (grads, metrics), extras, seen = whole(key, params, extras, *batch)
         mean = metrics["loss"]
         if axis is not None:
-            (grads, mean), extras = lax.psum((grads, mean), axis), lax.pmean(extras, axis)
+            grads, mean = lax.psum((grads, mean), axis)
+            extras = jax.tree.map(lambda x: lax.pmean(x, axis) if jnp.issubdtype(x.dtype, jnp.inexact) else x, extras)
         grads = jax.tree.map(lambda g: g / mean.count.astype(g.dtype), grads)
         return Gradient(grads, metrics, extras, seen, mean.value)
 

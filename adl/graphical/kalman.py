@@ -81,6 +81,26 @@ def smooth(system: LDS, x: Array, mask: Array | None = None) -> Smoothed:
     return Smoothed(smoothed, across, seen)
 
 
+def constant_velocity(process: float, measurement: float) -> LDS:
+    """Position and velocity of x, then of y, second by second; positions are measured.
+
+    Args:
+      process: root of the acceleration's spectral density, m / s^1.5; the velocity is a random walk.
+      measurement: standard deviation of a measured coordinate, m.
+    Source: Bar-Shalom, Li & Kirubarajan 2001, Estimation with Applications to Tracking and Navigation, section 6.2.2.
+    """
+    both = jnp.eye(2)
+    return LDS(
+        MultivariateNormal(jnp.zeros(4), jnp.diag(jnp.array([25.0, 1.0, 25.0, 1.0]))),
+        LinearGaussian(
+            jnp.kron(both, jnp.array([[1.0, 1.0], [0.0, 1.0]])),
+            jnp.zeros(4),
+            process**2 * jnp.kron(both, jnp.array([[1 / 3, 1 / 2], [1 / 2, 1.0]])),
+        ),
+        LinearGaussian(jnp.kron(both, jnp.array([[1.0, 0.0]])), jnp.zeros(2), measurement**2 * both),
+    )
+
+
 def sample(key: Key, system: LDS, num_steps: int) -> tuple[Array, Array]:
     """States `[T, D]` and observations `[T, E]` of one sequence of so many steps."""
     first, key = jax.random.split(key)

@@ -16,6 +16,7 @@ from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
+from adl.latent.principal import Components
 from adl.prob.product import matmul
 
 
@@ -70,3 +71,9 @@ def hebbian(num_components: int, rate: Callable[[Array], Array], *, axis: str | 
         return Hebbian(state.mean + sums.shift / count, basis, count, state.num_steps + 1)
 
     return Algorithm(init, accumulate(measure, move, axis))
+
+
+def orthonormal(state: Hebbian) -> Components:
+    """What a state says the components are, in its plane; their variances it does not know: they are 0."""
+    basis, _ = jnp.linalg.qr(state.basis)
+    return Components(state.mean, basis, jnp.zeros(basis.shape[1]), jnp.zeros(()))

@@ -87,6 +87,36 @@ def decode(components: Components, z: Array) -> Array:
     return components.mean[None] + matmul(z, components.basis.T)
 
 
+def errors(components: Components, x: Array) -> Array:
+    """Squared distances `[B]` of points `x [B, D]` to the plane of the components, in squared units of x."""
+    return jnp.square(x - decode(components, encode(components, x))).sum(1)
+
+
+class ByNumber(NamedTuple):
+    """What each number of components explains."""
+
+    variance: Array  # [D] along each component
+    error: Array  # [D] mean squared distance of held-out points to the plane of 0 ... D - 1 components
+    fitted: Array  # [D - 1] mean log p(x) of fitted points under probabilistic PCA of 1 ... D - 1 components, in nats
+    held_out: Array  # [D - 1] the same of held-out points
+    evidence: Array  # [D - 1] log p(fitted points | number of components) over their number, in nats
+
+
+def by_number(moments: Moments, fitted: Array, held_out: Array) -> ByNumber:
+    """Every number of components at once.
+
+    Args:
+      moments: of the fitted points.
+      fitted: `[N, D]`, N > D.
+      held_out: `[M, D]`.
+    """
+    every = components(moments, fitted.shape[1])
+    likely, unseen = log_probs(every, fitted).mean(0), log_probs(every, held_out).mean(0)
+    evidence = log_evidence(every.variance, jnp.float32(len(fitted))) / len(fitted)
+    square = jnp.square(encode(every, held_out)).mean(0)
+    return ByNumber(every.variance, jnp.cumsum(square[::-1])[::-1], likely, unseen, evidence)
+
+
 def log_probs(components: Components, x: Array) -> Array:
     """log p(x) `[B, D - 1]` in nats under probabilistic PCA of 1 ... D - 1 components, at once.
 

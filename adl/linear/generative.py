@@ -18,6 +18,7 @@ from jax.scipy.linalg import solve_triangular
 
 from adl.core import Algorithm, Mean, accumulate
 from adl.core.types import Array
+from adl.prob.labels import is_correct
 from adl.prob.product import matmul
 
 TINY = 1e-6  # examples that a class counts besides its own: nothing is divided by 0
@@ -62,8 +63,7 @@ def gaussian_classes(
         sums = Classes(belongs.sum(0), weighted.sum(1), matmul(weighted.swapaxes(1, 2), away))
         log_prob = jax.nn.log_softmax(log_joint(classes, x, covariance=covariance, reg_covar=reg_covar))
         surprise = -jnp.take_along_axis(log_prob, label[:, None], 1)[:, 0]
-        is_right = (log_prob.argmax(1) == label).astype(x.dtype)
-        return sums, {"loss": Mean.of(surprise, weight), "accuracy": Mean.of(is_right, weight)}
+        return sums, {"loss": Mean.of(surprise, weight), "accuracy": Mean.of(is_correct(log_prob, label), weight)}
 
     def move(classes, sums):
         """Merges the batch, whose sums are about the means so far."""

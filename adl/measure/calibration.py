@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array, Mean
+from adl.prob.labels import is_correct
 
 
 class Bins(NamedTuple):
@@ -34,7 +35,7 @@ def reliability(probability: Array, label: Array, *, num_bins: int = 15, weights
     """
     chex.assert_rank([probability, label], [2, 1])
     confidence = probability.max(-1)
-    return binned(confidence, probability.argmax(-1) == label, num_bins=num_bins, weights=weights)
+    return binned(confidence, is_correct(probability, label), num_bins=num_bins, weights=weights)
 
 
 def binned(said: Array, came: Array, *, num_bins: int, weights: Array | None = None) -> Bins:
@@ -94,7 +95,7 @@ def scores(log_prob: Array, label: Array, *, num_bins: int = 15) -> dict[str, Me
     """
     probability = jnp.exp(log_prob)
     return {
-        "accuracy": Mean.of((log_prob.argmax(-1) == label).astype(log_prob.dtype)),
+        "accuracy": Mean.of(is_correct(log_prob, label)),
         "nll": Mean.of(-jnp.take_along_axis(log_prob, label[:, None], -1)),
         "brier": Mean.of(brier_score(probability, label)),
         "ece": Mean.of(expected_calibration_error(reliability(probability, label, num_bins=num_bins))),

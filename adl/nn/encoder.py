@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.dropout import Dropout
 from adl.nn.transformer import Block, perceptron
 
 layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-12)  # as in BERT
@@ -47,7 +48,7 @@ class BERT(nn.Module):
         self.blocks = [Block(self.num_heads, self.dropout, self.dtype, **of) for _ in range(self.num_layers)]
         self.pooler = nn.Dense(self.width, kernel_init=normal)
         self.head = WordHead(self.activation, self.norm, self.dtype)
-        self.drop = nn.Dropout(self.dropout)
+        self.drop = Dropout(self.dropout)
 
     def __call__(self, token: Array, *, mask: Array | None = None, segment: Array | None = None) -> Array:
         """As `fill`."""
@@ -68,9 +69,8 @@ class BERT(nn.Module):
         chex.assert_axis_dimension_lteq(token, 1, self.max_length)
         segment = jnp.zeros_like(token) if segment is None else segment
         places = self.positions[: token.shape[1]].astype(self.dtype)
-        is_still = not self.has_rng("dropout")
         h = self.embedding_norm(self.tokens(token) + self.segments(segment) + places[None])
-        h = self.drop(h, deterministic=is_still)
+        h = self.drop(h)
         for block in self.blocks:
             h = block(h, mask=None if mask is None else mask[:, None, None, :])
         return h.astype(jnp.float32)

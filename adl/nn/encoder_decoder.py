@@ -10,6 +10,7 @@ from jax import Array
 
 from adl.nn import embed
 from adl.nn.attention import KeyValue, MultiHeadAttention, Places
+from adl.nn.dropout import Dropout
 from adl.nn.transformer import Block, layer_norm, perceptron
 
 
@@ -98,7 +99,7 @@ class EncoderDecoder(nn.Module):
             self.encoder_bias, self.decoder_bias = bias("both"), bias("back")
         if self.head == "own":
             self.last = nn.Dense(self.vocab_size, use_bias=False, dtype=self.dtype, kernel_init=normal)
-        self.drop = nn.Dropout(self.dropout)
+        self.drop = Dropout(self.dropout)
 
     def __call__(
         self, source: Array, target: Array, *, source_mask: Array | None = None, mask: Array | None = None
@@ -177,7 +178,7 @@ class EncoderDecoder(nn.Module):
         h = self.tokens(token) * (self.width**0.5 if self.embedding_scale is None else self.embedding_scale)
         if self.position == "sinusoidal":
             h = h + embed.sinusoidal(place, self.width).astype(self.dtype)
-        return self.drop(h, deterministic=not self.has_rng("dropout"))
+        return self.drop(h)
 
     def _logits(self, h: Array) -> Array:
         h = h * self.head_scale

@@ -7,7 +7,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.dropout import Dropout
+
 Initializer = Callable[..., Array]  # of flax: (key, shape, dtype) -> array
+
+
+def flat(x: Array) -> Array:
+    """`[B, D]` each example's numbers in a row, of `x` `[B, ...]`."""
+    return x.reshape(len(x), -1)
 
 
 class MLP(nn.Module):
@@ -42,7 +49,7 @@ class MLP(nn.Module):
             if self.norm is not None:
                 h = self.norm(dtype=self.dtype)(h)
             h = self.activation(h)
-            h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+            h = Dropout(self.dropout)(h)
         output_init = self.output_init or self.kernel_init
         h = nn.Dense(self.features[-1], use_bias=self.use_bias, dtype=self.dtype, kernel_init=output_init)(h)
         return h.reshape(*x.shape[:-1], self.features[-1])

@@ -15,6 +15,7 @@ from flax import linen as nn
 from jax import Array, lax
 
 from adl.nn.convolution import Conv
+from adl.nn.dropout import Dropout
 
 PyTree = Any
 
@@ -193,7 +194,7 @@ class Layers(nn.Module):
     @nn.compact
     def __call__(self, x: Array, state: PyTree | None = None, *, length: Array | None = None) -> tuple[Array, PyTree]:
         """(`[B, T, D]`, states) of `x` `[B, T, D]`; `length` as in `Recurrent`."""
-        drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
+        drop = Dropout(self.dropout)
         after = []
         for before in self.empty(len(x), x.shape[-1]) if state is None else state:
             out, last = self.layer()(self.norm(dtype=self.dtype)(x), before, length=length)

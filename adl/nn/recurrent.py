@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
 
+from adl.nn.dropout import Dropout
+
 State = tuple[Array, ...]  # [B, D] each, float32; the first is what the cell puts out
 
 
@@ -129,7 +131,7 @@ class Recurrents(nn.Module):
         after = []
         for layer, width in enumerate(self.features):
             if layer > 0:
-                x = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(x)
+                x = Dropout(self.dropout)(x)
             outputs = []
             for direction in self._directions():
                 out, last = Recurrent(self.cell, width, direction, self.dtype)(x, next(states), length=length)

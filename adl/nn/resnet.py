@@ -8,6 +8,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.convolution import Conv
+from adl.nn.dropout import Dropout
 
 group_norm = functools.partial(nn.GroupNorm, num_groups=8)  # of a multiple of 8 channels
 
@@ -60,7 +61,7 @@ class ResNet(nn.Module):
                 stride = 2 if stage > 0 and block == 0 else 1
                 h = ResidualBlock(width, stride, self.norm, self.dtype)(h)
         h = nn.relu(self.norm(dtype=self.dtype)(h)).mean((1, 2))
-        h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+        h = Dropout(self.dropout)(h)
         return h.astype(jnp.float32) if self.num_classes is None else nn.Dense(self.num_classes, dtype=jnp.float32)(h)
 
 

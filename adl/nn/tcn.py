@@ -7,6 +7,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.convolution import Conv
+from adl.nn.dropout import Dropout
 from adl.nn.recurrence import remembered
 
 
@@ -44,7 +45,7 @@ class TCN(nn.Module):
                     width, (self.kernel_size,), kernel_dilation=2**block, padding="VALID", dtype=self.dtype
                 )
                 h = nn.relu(nn.WeightNorm(convolution)(seen))
-                h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+                h = Dropout(self.dropout)(h)
             if x.shape[-1] != width:
                 x = nn.Dense(width, dtype=self.dtype)(x)
             x = nn.relu(x + h)

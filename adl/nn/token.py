@@ -7,6 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.dropout import Dropout
+
 PyTree = Any
 
 
@@ -38,7 +40,7 @@ class TokenModel(nn.Module):
           cache: of `empty_cache`, or of the last call.
         """
         chex.assert_rank(token, 2)
-        drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
+        drop = Dropout(self.dropout)
         length = order = None
         if mask is not None:  # layers want what is real first
             length, order = mask.sum(-1), jnp.argsort(~mask, axis=-1, stable=True)

@@ -11,6 +11,7 @@ from jax import Array
 
 from adl.nn import embed
 from adl.nn.attention import KeyValue, MultiHeadAttention, Places
+from adl.nn.dropout import Dropout
 from adl.nn.mlp import MLP, GatedMLP
 
 gelu = functools.partial(nn.gelu, approximate=True)  # as in GPT-2
@@ -68,7 +69,7 @@ class Block(nn.Module):
         memory; the cache holds slots for each attention, those of the memory second.
         """
         output_init, kept = nn.initializers.normal(self.output_std), []
-        drop = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))
+        drop = Dropout(self.dropout)
 
         def add(x: Array, change: Callable[[Array], Array]) -> Array:
             if self.order == "pre":
@@ -149,7 +150,7 @@ class GPT(nn.Module):
             self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
         )
         h = self._placed(tokens(token), at.query, mask is None and cache is None)
-        h = nn.Dropout(self.dropout, deterministic=not self.has_rng("dropout"))(h)
+        h = Dropout(self.dropout)(h)
         kept = []
         for layer in range(self.num_layers):
             known = None if cache is None else cache.layers[layer]

@@ -2,12 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 
 from adl.prob.neighbours import squared_distances
 
 
-def gaussian_log_prob(x: Array, centers: Array, bandwidth: Array | float) -> Array:
+def gaussian_log_prob(x: Array, centers: Array, bandwidth: Array | float, *, chunk: int | None = None) -> Array:
     """`[N]` log-density at `x` of equally many Gaussians around each center.
 
     log p(x) = log 1/M sum_m N(x; c_m, bandwidth^2 I)
@@ -19,8 +19,11 @@ def gaussian_log_prob(x: Array, centers: Array, bandwidth: Array | float) -> Arr
       x: `[N, D]`.
       centers: `[M, D]`.
       bandwidth: `[]` > 0, standard deviation in units of `x`.
+      chunk: points at a time, so that memory does not grow with N; None: all at once.
     Source: Parzen 1962, Annals of Mathematical Statistics 33(3).
     """
+    if chunk is not None:
+        return lax.map(lambda point: gaussian_log_prob(point[None], centers, bandwidth)[0], x, batch_size=chunk)
     exponents = -0.5 * squared_distances(x, centers) / bandwidth**2
     normaliser = jnp.log(len(centers)) + x.shape[1] * (jnp.log(bandwidth) + 0.5 * jnp.log(2 * jnp.pi))
     return jax.nn.logsumexp(exponents, 1) - normaliser

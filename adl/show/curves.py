@@ -22,7 +22,10 @@ def curves(
     y_label: str,
     title: str,
     y_scale: Literal["linear", "log"] = "linear",
-    references: Mapping[str, float] = {},
+    y_lim: tuple[float | None, float | None] = (None, None),
+    settled: float = 0.0,
+    references: Mapping[str, float | str] = {},
+    ticks: Mapping[float, str] = {},
     x_label: str = "step",
     x_unit: float = 1.0,
 ) -> Draw:
@@ -36,14 +39,33 @@ def curves(
       y_label: quantity and unit of the vertical axis.
       title: of the figure.
       y_scale: of the vertical axis.
-      references: values to compare with, by name: a dotted line each.
+      y_lim: of the vertical axis, which wins over what is drawn; None: open.
+      settled: in [0, 1), share of the run whose curves may leave the axis, so that one sees where later ones differ.
+      references: values to compare with, by name, or metrics whose last value it is: a dotted line each. A name is a
+        format string of its value: "pixels {:.1%}".
+      ticks: of the vertical axis, value and text; matplotlib's own by default.
       x_label: quantity of the horizontal axis.
       x_unit: of which a step is so many: examples in a batch.
     Returns:
       `draw(outcome)`, which raises KeyError if a metric was never written.
     """
-    options = {"y_label": y_label, "title": title, "y_scale": y_scale, "references": references}
-    return functools.partial(_curves, metrics=metrics, x_label=x_label, x_unit=x_unit, **options)
+    look = {"xlabel": x_label, "ylabel": y_label, "title": title, "yscale": y_scale}
+    options = {"y_lim": y_lim, "settled": settled, "references": references, "ticks": ticks, "x_unit": x_unit}
+    return functools.partial(_curves, metrics=metrics, look=look, **options)
+
+
+def rescaled(draw: Draw, factors: Mapping[str, float]) -> Draw:
+    """The same figure, of metrics in other units than a run writes.
+
+    Args:
+      draw: of the metrics.
+      factors: by which metrics are multiplied, by name.
+    """
+
+    def in_units(row):
+        return {name: np.multiply(row[name], factors[name]) if name in factors else row[name] for name in row}
+
+    return lambda outcome: draw(outcome._replace(history=[in_units(row) for row in outcome.history]))
 
 
 @styled
@@ -51,11 +73,11 @@ def _curves(
     outcome: Outcome,
     *,
     metrics: Mapping[str, str],
-    y_label: str,
-    title: str,
-    y_scale: str,
-    references: Mapping[str, float],
-    x_label: str,
+    look: Mapping[str, str],
+    y_lim: tuple[float | None, float | None],
+    settled: float,
+    references: Mapping[str, float | str],
+    ticks: Mapping[float, str],
     x_unit: float,
 ) -> Figure:
     figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
@@ -71,15 +93,34 @@ def _curves(
                 _curve(ax, steps, values[:, setting], shade, line)
         else:
             _curve(ax, steps, values, color, "-")
-    ax.set(xlabel=x_label, ylabel=y_label, title=title, yscale=y_scale)
+    ax.set(**look)
     ax.margins(x=0.02)
-    for name, value in references.items():
+    if ticks:
+        ax.set_yticks([*ticks], [*ticks.values()])
+        ax.minorticks_off()
+    values = {name: outcome.last(at) if isinstance(at, str) else at for name, at in references.items()}
+    end = outcome.last(next(iter(metrics.values())))
+    for name, value in values.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
-        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom"}  # curves begin at the left
-        ax.text(0.99, value, name, color="0.4", fontsize=7, **place)
+        # At the right, for curves begin at the left; and away from where they end, if there is room below.
+        side = "top" if settled and value < end else "bottom"
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": side}
+        ax.text(0.99, value, name.format(value), color="0.4", fontsize=7, **place)
+    if settled:
+        curves = [outcome.curve(name)[1] for name in metrics.values()]
+        _show_all(ax, np.concatenate([*(np.ravel(c[int(settled * len(c)) :]) for c in curves), list(values.values())]))
+    ax.set_ylim(*y_lim)
     keys = _legend(outcome, list(metrics), shades)
     figure.legend(handles=keys, loc="outside right upper") if outcome.settings else ax.legend(handles=keys)
     return figure
+
+
+def _show_all(ax: Axes, values: np.ndarray) -> None:
+    """Sets the vertical axis so that it holds the values that are finite, and little else."""
+    low, high = np.nanquantile(np.where(np.isfinite(values), values, np.nan), (0, 1))
+    to, back = (np.log, np.exp) if ax.get_yscale() == "log" else (np.asarray, np.asarray)
+    margin = 0.07 * (to(high) - to(low)) or 0.1
+    ax.set_ylim(back(to(low) - margin), back(to(high) + margin))
 
 
 def _legend(outcome: Outcome, metrics: Sequence[str], shades: Sequence[Any]) -> list[Line2D]:

@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import optax
 import torch
 
-from adl.core import Algorithm, jitted, repeated
+from adl.core import Algorithm, jitted, optimizer, repeated
 from adl.nn.transformer import GPT
 from adl.sequence.language import language_model
 from experiments.bench import Contenders, apart
@@ -38,12 +37,7 @@ class Work(NamedTuple):
     @property
     def algorithm(self) -> Algorithm:
         """All steps as one."""
-        tx = optax.chain(
-            optax.clip_by_global_norm(1.0),
-            optax.adamw(
-                1e-3, b2=0.99, weight_decay=0.1, mask=lambda params: jax.tree.map(lambda p: p.ndim > 1, params)
-            ),
-        )
+        tx = optimizer.adam(1e-3, clip=1.0, b2=0.99, weight_decay=0.1, mask=optimizer.matrices)
         learned = language_model(GPT(self.vocab_size, **self.model), tx, microbatches=self.microbatches)
         return jitted(repeated(learned, self.num_steps))
 

@@ -9,19 +9,19 @@ Expected: all 25 modes in each of 5 seeds, and 92 % of the samples within 3 stan
 98.9 %). 1.2 minutes on two CPU cores.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 
-from adl import data, gan, run, show
-from adl.core import average_params
-from adl.gan import Players
+from adl import data, run, show
+from adl.core import optimizer
+from adl.data import toys
+from adl.gan import networks, objective, penalty
+from adl.gan.gan import Players, gan
 from adl.measure.samples import mode_coverage
 
 STD = 0.05  # of a mode; modes are 2 apart
@@ -29,6 +29,7 @@ RADIUS = 3 * STD  # within which a sample is of high quality: 98.9 % of the data
 NUM_SAMPLES = 2500  # that are judged, 100 for each mode
 NEEDED = 20  # of high quality, for a mode to be covered: a fifth of its share
 LIMIT = 5.2  # of the coordinates that are drawn
+COVERAGE = {"modes covered": "samples/modes"}
 
 
 @dataclass(frozen=True)
@@ -68,110 +69,69 @@ CLAIMS = (
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_points": 64, "n_critic": 2}
 
 
-def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
+def load(cfg: Config) -> tuple[data.Split, np.ndarray]:
+    """Points of the grid, and its modes."""
+    points, _ = toys.grid_gaussians(jax.random.key(0), cfg.num_points, noise=STD)
+    return data.Split({"x": points}), np.asarray(toys.grid_means())
+
+
+def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) -> run.Experiment:
     """The game over the grid, and which of its modes the generator finds."""
-    with jax.ensure_compile_time_eval():  # the experiment is built within the program of a sweep, too
-        points, _ = data.toys.grid_gaussians(jax.random.key(0), cfg.num_points, noise=STD)
-        modes = data.toys.grid_means()
-    dtype = jnp.dtype(cfg.precision)
-    model = Players(
-        gan.MLPGenerator((2,), cfg.hidden, output=lambda x: x, dtype=dtype),
-        gan.MLPDiscriminator(cfg.hidden, dtype=dtype),
-    )
-    penalty = {"r1": gan.penalty.r1, "gradient": gan.penalty.gradient_penalty}.get(cfg.penalty)
-    decay = optax.cosine_decay_schedule(1.0, cfg.num_steps)
-    adam = optax.adam(lambda step: cfg.learning_rate * decay(step), b1=cfg.beta1, b2=cfg.beta2)
-    algorithm = gan.gan(
+    train, modes = loaded
+    model = networks.perceptrons((2,), cfg.hidden, output=lambda x: x, dtype=jnp.dtype(cfg.precision))
+    rate = {"shape": optimizer.cosine(cfg.num_steps), "b1": cfg.beta1, "b2": cfg.beta2}
+    adam = functools.partial(optimizer.adam, cfg.learning_rate, **rate)
+    algorithm = gan(
         model,
-        Players(optax.chain(adam, average_params(cfg.ema)), adam),
+        Players(adam(average=cfg.ema), adam()),
         latent_dim=cfg.latent_dim,
-        objective=getattr(gan.objective, cfg.objective),
-        penalties=() if penalty is None else (penalty(cfg.penalty_weight),),
+        objective=getattr(objective, cfg.objective),
+        penalties=[make(cfg.penalty_weight) for make in penalty.PENALTIES[cfg.penalty]],
         n_critic=cfg.n_critic,
         prepare=lambda key, batch: (batch["x"],),
         axis=axis,
     )
 
     def samples(key, state):
-        z = jax.random.normal(key, (NUM_SAMPLES, cfg.latent_dim))
-        x = model.gen.apply(state.gen.averaged, z)
-        return {**mode_coverage(x, modes, radius=RADIUS, num_needed=NEEDED), "x": x}
+        x = model.gen.apply(state.gen.averaged, jax.random.normal(key, (NUM_SAMPLES, cfg.latent_dim)))
+        return {**mode_coverage(x, jnp.asarray(modes), radius=RADIUS, num_needed=NEEDED), "x": x}
 
     def landscape(key, state):
         line = jnp.linspace(-LIMIT, LIMIT, 261)
-        points = jnp.stack(jnp.meshgrid(line, line), -1)
-        logits = model.disc.apply(state.disc.variables, points.reshape(-1, 2))
-        return {"logits": logits.reshape(points.shape[:2])}
+        logits = model.disc.apply(state.disc.variables, jnp.stack(jnp.meshgrid(line, line), -1).reshape(-1, 2))
+        ends = jnp.quantile(jnp.abs(logits), 0.98) * jnp.array([-1, 1])
+        return {"logits": logits.reshape(len(line), -1), "ends": ends}
 
-    train = data.Split({"x": np.asarray(points)})
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),
         probes={"samples": samples},
         final={"disc": landscape},
         figures=show.figures(
-            samples=samples_figure,
-            counts=counts_figure,
-            coverage=coverage_figure,
-            loss=loss_figure,
+            samples=samples_page(modes),
+            counts=counts_page(modes),
+            coverage=show.curves(COVERAGE, y_label="modes", title="Modes covered", y_lim=(0, 26)),
+            loss=show.players,
         ),
     )
 
 
-def samples_figure(outcome: run.Outcome) -> Figure:
-    """Samples over the grid, and over what the discriminator thinks of the plane."""
-    x, counts, logits = (outcome.arrays[name] for name in ("samples/x", "samples/counts", "disc/logits"))
-    figure, axes = show.panel(1, 2, size=(3.9, 3.7))
-    modes = np.asarray(data.toys.grid_means())
-    left, right = axes[0]
-    for mode in modes:
-        left.add_patch(Circle(mode, RADIUS, fill=False, edgecolor=show.COLORS[1], linewidth=0.8))
-    left.scatter(*x.T, s=2, color=show.COLORS[0], alpha=0.5, linewidths=0)
-    left.set_title(f"Samples: {(counts >= NEEDED).sum()} of {len(modes)} modes, {counts.sum() / len(x):.0%} near one")
-    extent = np.quantile(np.abs(logits), 0.98)
-    picture = right.imshow(
-        logits, extent=(-LIMIT, LIMIT, -LIMIT, LIMIT), origin="lower", cmap="RdBu_r", vmin=-extent, vmax=extent
-    )
-    figure.colorbar(picture, ax=right, shrink=0.8, label="logit (positive: data)").ax.tick_params(labelsize=8)
-    right.set_title("The discriminator")
-    for ax in axes[0]:
-        ax.set(xlim=(-LIMIT, LIMIT), ylim=(-LIMIT, LIMIT), aspect="equal", xlabel="first coordinate")
-    left.set_ylabel("second coordinate")
-    return figure
+def samples_page(modes: np.ndarray) -> show.Draw:
+    """Samples over the grid, and what the discriminator thinks of the plane."""
+    frame = {"x_lim": (-LIMIT, LIMIT), "y_lim": (-LIMIT, LIMIT)}
+    shades = {"scale": "disc/ends", "cmap": "RdBu_r", "bar_label": "logit (positive: data)"}
+    panels = [
+        show.at_modes("samples/x", modes, "samples/counts", radius=RADIUS, num_needed=NEEDED, **frame),
+        show.field("disc/logits", LIMIT, title="The discriminator", **shades, **frame),
+    ]
+    return show.page(panels, size=(3.9, 3.7), x_label="first coordinate", y_label="second coordinate")
 
 
-def counts_figure(outcome: run.Outcome) -> Figure:
+def counts_page(modes: np.ndarray) -> show.Draw:
     """How many samples each mode gets."""
-    counts = outcome.arrays["samples/counts"]
-    counts = counts.reshape(round(len(counts) ** 0.5), -1)
-    figure, axes = show.panel(size=(3.7, 3.1))
-    ax = axes[0, 0]
-    share = NUM_SAMPLES / counts.size
-    picture = ax.imshow(counts, origin="lower", cmap="PuOr", vmin=0, vmax=2 * share)
-    for (row, column), count in np.ndenumerate(counts):
-        color = "black" if 0.4 < count / share < 1.6 else "white"
-        ax.text(column, row, count, ha="center", va="center", fontsize=8, color=color)
-    places = 2 * np.arange(len(counts)) - (len(counts) - 1)
-    ax.set_xticks(range(len(counts)), places)
-    ax.set_yticks(range(len(counts)), places)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
-    ax.set(xlabel="first coordinate", ylabel="second coordinate", title="Samples of high quality at each mode")
-    figure.colorbar(picture, ax=ax, shrink=0.8, label=f"samples (fair share: {share:.0f})").ax.tick_params(labelsize=8)
-    return figure
-
-
-def coverage_figure(outcome: run.Outcome) -> Figure:
-    """Modes that are found while the players learn."""
-    figure = show.curves({"modes covered": "samples/modes"}, y_label="modes", title="Modes covered")(outcome)
-    figure.axes[0].set_ylim(0, 26)
-    return figure
-
-
-def loss_figure(outcome: run.Outcome) -> Figure:
-    """What either player pays."""
-    names = {"discriminator": "train/loss", "generator": "train/generator_loss"}
-    return show.curves(names, y_label="loss", title="Losses of the two players")(outcome)
+    title = "Samples of high quality at each mode"
+    panel = show.mode_counts("samples/counts", np.unique(modes[:, 0]), fair=NUM_SAMPLES / len(modes), title=title)
+    return show.page([panel], size=(3.7, 3.1), x_label="first coordinate", y_label="second coordinate")
 
 
 if __name__ == "__main__":

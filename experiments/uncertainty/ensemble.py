@@ -112,9 +112,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     member = supervised.classifier(
         model,
         optax.adamw(lambda step: cfg.learning_rate * shape(step), weight_decay=cfg.weight_decay),
-        encode=data.image.unit,
-        augment=functools.partial(
-            data.views.random_affine, degrees=cfg.degrees, scale=cfg.scale, shift=cfg.shift, shear=0.1
+        prepare=supervised.classification.views(
+            data.image.unit,
+            functools.partial(
+                data.views.random_affine, degrees=cfg.degrees, scale=cfg.scale, shift=cfg.shift, shear=0.1
+            ),
         ),
         axis=axis,
     )

@@ -202,12 +202,13 @@ def test_gradient_and_value_are_of_all_devices_but_metrics_and_what_is_seen_are_
 
 def test_extras_are_averaged_over_devices():
     def mean(key, params, extras, x):
-        return {"loss": Mean.of(x * params["w"])}, {"mean": x.mean()}
+        return {"loss": Mean.of(x * params["w"])}, {"mean": x.mean(), "count": extras["count"] + 1}
 
-    learner = Learner({"w": jnp.ones(())}, optax.sgd(0.1).init({"w": jnp.ones(())}), {"mean": jnp.zeros(())})
+    learner = Learner.create({"params": {"w": 1.0}, "mean": 0.0, "count": jnp.int32(4)}, optax.sgd(0.1))
     update = jax.vmap(descend(mean, optax.sgd(0.1), "devices"), (None, None, 0), axis_name="devices")
     learner, _ = update(None, learner, jnp.arange(8.0).reshape(4, 2))
     np.testing.assert_allclose(learner.extras["mean"], 3.5)
+    assert (learner.extras["count"] == 5).all() and learner.extras["count"].dtype == jnp.int32
 
 
 def test_what_the_loss_says_of_each_example_comes_back_in_the_order_of_the_batch():

@@ -56,8 +56,12 @@ def drift(axis: str | None) -> Algorithm:
 CASES = {
     "baum_welch": Case(symbols, speech, "loss"),
     "lds_em": Case(drift, tracks, "loss"),
-    "icm": Case(lambda axis: graphical.icm(ISING), speckles, "loss"),
-    "mean_field": Case(lambda axis: graphical.mean_field(ISING), speckles, "loss"),
-    "gibbs, images": Case(lambda axis: graphical.gibbs(ISING, num_warmup=2), speckles, "loss", is_deterministic=False),
-    "belief_propagation": Case(lambda axis: graphical.belief_propagation(grid(2, 2), damping=0.3), problems, "loss"),
+    "icm": Case(lambda axis: graphical.icm(ISING), speckles, "loss", reduces=False),
+    "mean_field": Case(lambda axis: graphical.mean_field(ISING), speckles, "loss", reduces=False),
+    "gibbs, images": Case(
+        lambda axis: graphical.gibbs(ISING, num_warmup=2), speckles, "loss", is_deterministic=False, reduces=False
+    ),
+    "belief_propagation": Case(
+        lambda axis: graphical.belief_propagation(grid(2, 2), damping=0.3), problems, "loss", reduces=False
+    ),
 }

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import repeated, trace
-from adl.latent import hebbian
+from adl.latent import hebbian, online
 
 RNG = np.random.default_rng(2)
 D, Z = 6, 3
@@ -35,6 +35,9 @@ def test_it_converges_to_the_principal_components():
     # The rate's noise is about sqrt(rate x variance) / 2 of an angle: 0.03 at the end, whose cosine is 1 - 5e-4.
     np.testing.assert_allclose(cosines, 1, atol=5e-3)
     np.testing.assert_allclose(state.basis.T @ state.basis, np.eye(Z), atol=0.03)
+    plane = online.orthonormal(state).basis
+    np.testing.assert_allclose(plane.T @ plane, np.eye(Z), atol=1e-5)
+    np.testing.assert_allclose(plane @ (plane.T @ state.basis), state.basis, atol=1e-5)
     np.testing.assert_allclose(state.mean, batches["x"].reshape(-1, D).mean(0), atol=1e-3)
 
 

@@ -117,14 +117,30 @@ def test_evidence_is_scikit_learns():
     assert found == decomposition.PCA("mle", svd_solver="full").fit(X.astype(float)).n_components_
 
 
+def test_what_each_number_explains_is_scikit_learns(whole):
+    x, held_out = X[:400], X[400:].astype(float)
+    found = jax.jit(principal.by_number)(moments.of(x, jnp.ones(len(x))), x, X[400:])
+    every = decomposition.PCA(svd_solver="full").fit(x.astype(float))
+    np.testing.assert_allclose(found.variance, every.explained_variance_, rtol=1e-3)
+    codes = np.square(every.transform(held_out)).mean(0)
+    np.testing.assert_allclose(found.error, [codes[n:].sum() for n in range(D)], rtol=1e-3)
+    some = decomposition.PCA(5, svd_solver="full").fit(x.astype(float))
+    np.testing.assert_allclose(found.held_out[4], some.score(held_out), atol=1e-3)
+    np.testing.assert_allclose(found.fitted[4], some.score(x.astype(float)), atol=1e-3)
+    want = [_assess_dimension(every.explained_variance_, rank, len(x)) / len(x) for rank in range(1, D)]
+    np.testing.assert_allclose(found.evidence, want, rtol=1e-3)
+    left = X - THEIRS.inverse_transform(THEIRS.transform(X.astype(float)))
+    np.testing.assert_allclose(principal.errors(whole, X), np.square(left).sum(1), rtol=2e-3, atol=1e-4)
+
+
 def test_quoted_references_are_scikit_learns():
     from experiments.latent import pca as experiment
 
-    view = experiment.pictures(experiment.Config())
-    train, test = view.train.astype(float), view.test.astype(float)
+    loaded = experiment.load(experiment.Config())
+    train, test = (split.arrays["x"].astype(float) for split in loaded[:2])
     theirs = decomposition.PCA(16, svd_solver="full").fit(train)
     error = np.square(test - theirs.inverse_transform(theirs.transform(test))).sum(1).mean()
-    exact, likelihood, evident, randomised, online = experiment.CLAIMS
+    exact, randomised, online, likelihood, evident = experiment.CLAIMS
     assert all(f"{error:.4f}" in claim.reference for claim in (exact, randomised, online))
     assert exact.at_most == randomised.at_most <= error + 1.5e-4 and online.at_most <= 1.01 * error
     assert f"{theirs.score(test):.3f}" in likelihood.reference and likelihood.at_least >= theirs.score(test) - 2e-3

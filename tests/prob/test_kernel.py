@@ -16,7 +16,9 @@ from adl.prob import kernel, quadrature
 def test_kernel_density_is_scikit_learns(dim, bandwidth):
     centers, x = (np.random.default_rng(seed).normal(size=(n, dim)).astype("f") for seed, n in ((0, 40), (1, 15)))
     want = KernelDensity(bandwidth=bandwidth).fit(centers.astype(float)).score_samples(x.astype(float))
-    np.testing.assert_allclose(kernel.gaussian_log_prob(x, centers, bandwidth), want, rtol=1e-3, atol=2e-3)
+    for chunk in (None, 4):
+        ours = kernel.gaussian_log_prob(x, centers, bandwidth, chunk=chunk)
+        np.testing.assert_allclose(ours, want, rtol=1e-3, atol=2e-3)
 
 
 def test_around_the_exact_places_it_is_the_toys_density():

@@ -39,13 +39,17 @@ def near_far(x: jax.Array) -> jax.Array:
 def chains(make: Callable, **options) -> Case:
     """Chains of a correlated Gaussian that begin far away and warm up while they come near."""
     of = {"num_chains": 16, "num_warmup": 30, "step_size": 0.1, **options}
-    return Case(lambda axis: make(correlated, far, **of), nothing, "potential", is_deterministic=False)
+    return Case(lambda axis: make(correlated, far, **of), nothing, "potential", is_deterministic=False, reduces=False)
 
 
 def walkers(make: Callable, **options) -> Case:
     """The same, where nothing warms up."""
     return Case(
-        lambda axis: make(correlated, far, num_chains=16, **options), nothing, "potential", is_deterministic=False
+        lambda axis: make(correlated, far, num_chains=16, **options),
+        nothing,
+        "potential",
+        is_deterministic=False,
+        reduces=False,
     )
 
 
@@ -68,7 +72,11 @@ def conditionals() -> list[Callable]:
 
 def coordinates(**options) -> Case:
     return Case(
-        lambda axis: gibbs(conditionals(), far, num_chains=16, **options), nothing, "jump", is_deterministic=False
+        lambda axis: gibbs(conditionals(), far, num_chains=16, **options),
+        nothing,
+        "jump",
+        is_deterministic=False,
+        reduces=False,
     )
 
 
@@ -121,8 +129,8 @@ CASES = {
     "gibbs": coordinates(),
     "gibbs, random scan": coordinates(scan="random"),
     "slice_sampler": walkers(slice_sampler),
-    "parallel_tempering": Case(replicas, nothing, "potential", is_deterministic=False),
-    "annealed_importance": Case(annealing, nothing, "potential", is_deterministic=False),
+    "parallel_tempering": Case(replicas, nothing, "potential", is_deterministic=False, reduces=False),
+    "annealed_importance": Case(annealing, nothing, "potential", is_deterministic=False, reduces=False),
     "smc_sampler": Case(population, nothing, "potential", is_deterministic=False),
-    "particle_filter": Case(tracking, points, "loss", is_deterministic=False),
+    "particle_filter": Case(tracking, points, "loss", is_deterministic=False, reduces=False),
 }

@@ -109,6 +109,25 @@ def test_references_are_lines_with_their_names():
     assert outcome([1.0, 3.0], [5.0, 7.0]).last("loss") == 6
 
 
+def test_reference_may_be_a_metric_whose_last_value_its_name_tells():
+    history = [{"step": 0, "loss": 1.0, "theirs": [4.0, 6.0]}, {"step": 1, "loss": 2.0, "theirs": [0.25, 0.75]}]
+    ax = show.curves({"a": "loss"}, y_label="nats", title="Loss", references={"theirs {:.0%}": "theirs"})(
+        Outcome(history, {})
+    ).axes[0]
+    np.testing.assert_allclose(ax.lines[1].get_ydata(), [0.5, 0.5])
+    assert [text.get_text() for text in ax.texts] == ["theirs 50%"]
+
+
+@pytest.mark.parametrize("y_scale", ["linear", "log"])
+def test_axis_holds_what_comes_after_the_run_has_settled(y_scale):
+    options = {"y_label": "nats", "title": "Loss", "y_scale": y_scale}
+    draw = show.curves({"a": "loss"}, settled=0.25, references={"theirs": 0.5}, **options)
+    low, high = draw(outcome([900.0, 900.0], [3.0, 4.0], [1.0, np.inf], [2.0, 2.0])).axes[0].get_ylim()
+    assert 0.2 < low < 0.5 and 4 < high < 5
+    limits = show.curves({"a": "loss"}, y_lim=(0.1, None), **options)(outcome(1.0, 3.0)).axes[0].get_ylim()
+    assert limits[0] == 0.1 and limits[1] > 3
+
+
 def test_horizontal_axis_may_count_examples():
     draw = show.curves({"a": "loss"}, y_label="nats", title="Loss", x_label="examples", x_unit=16)
     (ax,) = draw(outcome(1.0, 3.0)).axes

@@ -1,0 +1,111 @@
+"""Densities of the plane, judged exactly: it is small enough to integrate over, and a toy's density is known.
+
+    log p(x) = f(x) - log integral exp(f),   KL(true || model) = E_true [log true(x) - log p(x)]
+
+by the midpoint rule on a square outside of which neither density has any mass, so that f need not be normalised.
+"""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jax.tree_util import Partial
+
+from adl.core import Key, Mean, Probe, State
+from adl.prob import kernel, quadrature
+
+LogDensity = Callable[[State, Array], Array]  # (state, points [N, 2]) -> f [N], up to a constant
+CELLS = 240  # along a side
+WITHIN = 6.0  # nats below the peak of the true density; beyond, a difference says little
+CHUNK = 500  # points at a time, of a density around many centers
+
+
+def places(limit: float) -> Array:
+    """`[CELLS^2, 2]` centers of the cells of the square [-limit, limit]^2, rows along the second coordinate."""
+    return quadrature.plane(-limit, limit, CELLS)[0].reshape(-1, 2)
+
+
+def truth(draw: Callable[..., tuple[Array, Array]], x: Array, *, noise: float, num_exact: int = 4096) -> Array:
+    """`[N]` log-density at `x` `[N, 2]` of a toy of `data.toys` that adds Gaussian noise to exact places.
+
+    Args:
+      draw: the toy, `(key, n, *, noise) -> (points, labels)`.
+      x: points.
+      noise: > 0, the toy's standard deviation.
+      num_exact: exact places of whose noise the density is an equal mixture; a curve wants them closer than the noise.
+    """
+    exact, _ = draw(jax.random.key(2), num_exact, noise=0.0)
+    return kernel.gaussian_log_prob(x, exact, noise, chunk=CHUNK)
+
+
+def likelihood(log_density: LogDensity, x: Array, log_true: Array, *, limit: float) -> Probe:
+    """Probe of the exact test likelihood, in nats a point.
+
+    Args:
+      log_density: f.
+      x: `[N, 2]` points of the true density.
+      log_true: `[N]`, its logarithm at these.
+      limit: > 0, half a side of the square that is integrated over.
+    Returns:
+      `probe(key, state)`: `nll`, -log p; `entropy`, -log true, which it cannot pass; `kl`, by how much it fails to.
+    """
+
+    def probe(columns, key: Key, state: State) -> dict[str, Mean]:
+        x, log_true = columns
+        log_model = log_density(state, x) - normaliser(log_density, state, limit)
+        return {"nll": Mean.of(-log_model), "kl": Mean.of(log_true - log_model), "entropy": Mean.of(-log_true)}
+
+    return Partial(probe, (x, log_true))
+
+
+def density_map(
+    log_density: LogDensity, log_true: Array, *, limit: float, points: Callable[[State], Array], num_points: int = 500
+) -> Probe:
+    """Probe of what the density looks like.
+
+    Args:
+      log_density: f.
+      log_true: `[CELLS^2]`, the true one's logarithm at `places(limit)`.
+      limit: as in `likelihood`.
+      points: of a state, `[M, 2]` of its density: chains, samples.
+      num_points: of these, that are returned.
+    Returns:
+      `probe(key, state)`: densities `true` and `learned` `[CELLS, CELLS]`, `log_ratio` of the learned over the true
+      one, nan where the latter is below exp(-WITHIN) of its peak; and `points` `[num_points, 2]`.
+    """
+
+    def probe(log_true, key: Key, state: State) -> dict[str, Array]:
+        log_model = log_density(state, places(limit)) - normaliser(log_density, state, limit)
+        ratio = jnp.where(log_true > log_true.max() - WITHIN, log_model - log_true, jnp.nan)
+        maps = {"true": jnp.exp(log_true), "learned": jnp.exp(log_model), "log_ratio": ratio}
+        shown = {name: values.reshape(CELLS, CELLS) for name, values in maps.items()}
+        return {**shown, "points": points(state)[:num_points]}
+
+    return Partial(probe, log_true)
+
+
+def kernel_density(centers: Array, x: Array, log_true: Array, *, bandwidths: Sequence[float]) -> Probe:
+    """Probe of the baseline: Gaussians around the training points, of the bandwidth that is best on the test points.
+
+    Args:
+      centers: `[M, 2]` training points.
+      x: as in `likelihood`.
+      log_true: as in `likelihood`.
+      bandwidths: that are tried, > 0.
+    Returns:
+      `probe(key, state)`: `nll` and `kl` as in `likelihood`; the state is not looked at.
+    """
+
+    def probe(columns, key: Key, state: State) -> dict[str, Mean]:
+        centers, x, log_true = columns
+        found = jnp.stack([kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK) for width in bandwidths])
+        best = found[found.mean(1).argmax()]
+        return {"nll": Mean.of(-best), "kl": Mean.of(log_true - best)}
+
+    return Partial(probe, (centers, x, log_true))
+
+
+def normaliser(log_density: LogDensity, state: State, limit: float) -> Array:
+    """`[]` log of the integral of exp(f) over the square [-limit, limit]^2."""
+    return quadrature.log_integral(log_density(state, places(limit)), (2 * limit / CELLS) ** 2)
