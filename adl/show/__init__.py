@@ -19,7 +19,7 @@ from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
-from adl.show.text import continuations, next_token, surprise, symbols, written
+from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
@@ -74,6 +74,7 @@ __all__ = [
     "prototypes",
     "reconstructions",
     "regions",
+    "repetition",
     "rescaled",
     "responsibilities",
     "samples",
