@@ -27,7 +27,7 @@ from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
-from adl.show.text import continuations, next_token, surprise, symbols, written
+from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
@@ -97,6 +97,7 @@ __all__ = [
     "regions",
     "reliability",
     "reliability_bars",
+    "repetition",
     "rescaled",
     "responsibilities",
     "restored",
