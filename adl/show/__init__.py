@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.calibration import reliability
+from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves
@@ -13,13 +14,14 @@ from adl.show.images import image_grid, in_rows, inked
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
-from adl.show.names import bars, dots
+from adl.show.names import bars, dots, marks
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import linear_probe
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
+from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.tracks import track, track_errors
@@ -28,12 +30,15 @@ __all__ = [
     "COLORS",
     "Draw",
     "Line",
+    "agreement",
     "ascent",
     "at_modes",
     "attention",
     "bars",
     "beside_data",
     "classes",
+    "cloud",
+    "clouds",
     "component_numbers",
     "component_weights",
     "components_plane",
@@ -49,6 +54,8 @@ __all__ = [
     "fidelity",
     "field",
     "figures",
+    "first_coordinates",
+    "first_two",
     "forecasts",
     "guidance",
     "heat_map",
@@ -61,9 +68,14 @@ __all__ = [
     "likeliest",
     "linear_probe",
     "lines",
+    "marginal",
+    "marginals",
+    "marks",
     "mixture_density",
     "mixture_steps",
     "mode_counts",
+    "moments",
+    "most_correlated",
     "nearest",
     "of",
     "page",
@@ -79,6 +91,8 @@ __all__ = [
     "restored",
     "samples",
     "threshold_curves",
+    "trace",
+    "traces",
     "track",
     "track_errors",
 ]
