@@ -21,7 +21,7 @@ from adl.nn.resnet import BatchNorm
 from adl.rl.cartpole import cartpole
 from adl.rl.ppo import ppo
 from adl.sampling.langevin import langevin
-from adl.selfsup.byol import byol
+from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import Embedder
 from adl.sequence.language import language_model, truncated_bptt
@@ -59,6 +59,10 @@ def flat(key, batch):
     return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
 
 
+def pixels(key, batch):
+    return data.image.unit(batch["image"])
+
+
 def still(key, x):
     return x
 
@@ -87,12 +91,12 @@ def embedder(rate):
 
 
 def bootstrap(rate):
-    return byol(embedder(rate), Restless(4, rate), TX, view=still, encode=data.image.unit)
+    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=pixels)
 
 
 def clusters(rate):
     of = {"num_examples": 8, "num_clusters": 2, "periods": (1, 6), "num_lloyd": 2, "view": still}
-    return deepcluster(embedder(rate), TX, encode=data.image.unit, **of)
+    return deepcluster(embedder(rate), TX, prepare=pixels, **of)
 
 
 def contrast(rate):

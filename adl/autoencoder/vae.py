@@ -16,7 +16,7 @@ import optax
 from jax import lax
 
 from adl.autoencoder.latents import DiagonalNormal, Latents, standard
-from adl.core import Algorithm, Learner, Mean, descend, forward
+from adl.core import Algorithm, Learner, Mean, border, descend, forward
 from adl.core.types import Array, Key, PyTree
 from adl.nn.mlp import MLP
 from adl.prob.distributions import bernoulli_log_prob, normal_log_prob
@@ -274,6 +274,7 @@ def trained(
       prepare: as in `vae`.
       axis: name of the mapped axis, or None.
     """
+    prepare = border.prepared(prepare)
 
     def mean_loss(key, params, extras, batch):
         prepare_key, loss_key, dropout_key = jax.random.split(key, 3)

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered, trace
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, gathered, trace
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.prob.gaussian import MultivariateNormal
@@ -118,6 +118,7 @@ def log_evidence(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | 
     return normal_log_prob(_with_noise(kernel, x, noise_variance), y)
 
 
+@border.columns(x="float [B, D]", y="float [B]")
 def evidence_ascent(
     model: Model, start: PyTree, tx: optax.GradientTransformation, *, axis: str | None = None
 ) -> Algorithm:

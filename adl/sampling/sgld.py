@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, gathered
+from adl.core import Algorithm, border, gathered
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.chains import side_by_side
 from adl.sampling.hmc import LogDensity
@@ -31,6 +31,7 @@ class Noisy(NamedTuple):
     count: Array  # [C] steps so far
 
 
+@border.rows
 def sgld(
     log_prior: LogDensity,
     log_likelihood: Callable[[Array, PyTree], Array],

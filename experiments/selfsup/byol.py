@@ -26,7 +26,7 @@ from adl.core import teacher
 from adl.measure.representation import linear_probe
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.selfsup.byol import byol, embedding
+from adl.selfsup.byol import Predicting, byol, embedding
 from adl.selfsup.embedder import learned, perceptron, pixels, untrained
 
 SHOWN = 12  # pictures whose views are drawn
@@ -95,12 +95,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     )
     shape = optax.warmup_cosine_decay_schedule(0.0, 1.0, max(cfg.num_steps // 10, 1), max(cfg.num_steps, 2))
     algorithm = byol(
-        embedder,
-        predictor,
+        Predicting(embedder, predictor),
         optax.adamw(lambda step: cfg.learning_rate * shape(step), weight_decay=cfg.weight_decay),
         view=view,
         decay=teacher.cosine(cfg.teacher_decay, cfg.num_steps),
-        encode=data.image.unit,
+        prepare=lambda key, batch: data.image.unit(batch["image"]),
         axis=axis,
     )
     represent = learned(embedder, data.image.unit, lambda student: embedding(student.learner.variables))

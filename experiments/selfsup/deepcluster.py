@@ -127,7 +127,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         view=view,
         temperature=cfg.temperature,
         num_lloyd=cfg.num_lloyd,
-        encode=data.image.unit,
+        prepare=lambda key, batch: data.image.unit(batch["image"]),
         axis=axis,
     )
     represent = learned(embedder, data.image.unit, lambda phases: phases.state.learner.variables)

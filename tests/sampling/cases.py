@@ -118,12 +118,13 @@ def tracking(axis: str | None) -> Algorithm:
     )
 
 
+OWN = ("rank", "type")  # the batch goes to the caller's own density
 CASES = {
     "hmc": chains(hmc, num_leapfrog=3),
     "nuts": chains(nuts, metric="dense"),
     "mala": chains(mala),
     "ula": walkers(ula, step_size=0.5),
-    "sgld": Case(mean_of_points, points, "potential", is_deterministic=False),
+    "sgld": Case(mean_of_points, points, "potential", is_deterministic=False, takes=OWN),
     "random_walk": chains(metropolis.random_walk),
     "metropolis_hastings": walkers(metropolis.metropolis_hastings, propose=stride, log_proposal=log_stride),
     "gibbs": coordinates(),
@@ -132,5 +133,5 @@ CASES = {
     "parallel_tempering": Case(replicas, nothing, "potential", is_deterministic=False, reduces=False),
     "annealed_importance": Case(annealing, nothing, "potential", is_deterministic=False, reduces=False),
     "smc_sampler": Case(population, nothing, "potential", is_deterministic=False),
-    "particle_filter": Case(tracking, points, "loss", is_deterministic=False, reduces=False),
+    "particle_filter": Case(tracking, points, "loss", is_deterministic=False, reduces=False, takes=OWN),
 }
