@@ -107,7 +107,7 @@ def contrast(rate):
 
 def balance(rate):
     model = Restless(3, rate, lambda h, x: (h[..., :2], h[..., 2]))
-    return ppo(model, TX, cartpole(), num_envs=4, horizon=4, num_epochs=2, num_minibatches=2)
+    return ppo(model, TX, env=cartpole(), num_envs=4, horizon=4, num_epochs=2, num_minibatches=2)
 
 
 def carried(rate):

@@ -226,7 +226,7 @@ def beta_vae(
         parts = elbo(key, model, x, likelihood=likelihood)
         return {"loss": beta * parts["kl"] - parts["reconstruction"], **parts}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def iwae(
@@ -255,12 +255,13 @@ def iwae(
         bound = iwae_bound(key, model, x, likelihood=likelihood, num_samples=num_samples)
         return {"loss": -bound, "bound": bound}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def trained(
     model: VAE,
     tx: optax.GradientTransformation,
+    *,
     loss: Callable[..., dict[str, Array]],
     prepare: Callable[[Key, Array], Array],
     axis: str | None,

@@ -33,8 +33,8 @@ class Filter(NamedTuple):
 def particle_filter(
     initial: Callable[[Key], PyTree],
     transition: Callable[[Key, PyTree], PyTree],
-    log_likelihood: Callable[[PyTree, PyTree], Array],
     *,
+    log_likelihood: Callable[[PyTree, PyTree], Array],
     num_particles: int,
     share: float = 0.5,
     scheme: Scheme = "systematic",

@@ -33,10 +33,10 @@ class Noisy(NamedTuple):
 
 @border.rows
 def sgld(
-    log_prior: LogDensity,
     log_likelihood: Callable[[Array, PyTree], Array],
     start: Callable[[Key], Array],
     *,
+    log_prior: LogDensity,
     num_chains: int,
     num_data: int,
     step_size: float | Callable[[Array], Array],
@@ -48,9 +48,9 @@ def sgld(
     Metrics, over the chains: "potential" -log p(x, y) in nats, by the batch's estimate before the step.
 
     Args:
-      log_prior: log p(x) of a position `[D]`, up to a constant.
       log_likelihood: `log_likelihood(x, example) -> []` log p(y | x) of one example, leaves `[...]`.
       start: as in `hmc.hmc`.
+      log_prior: log p(x) of a position `[D]`, up to a constant.
       num_chains: C >= 1.
       num_data: N, examples in all.
       step_size: eps > 0 in units of x, or a function of the step's number `[]`, such as an optax schedule.

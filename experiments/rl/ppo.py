@@ -98,7 +98,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     algorithm = ppo(
         model,
         optimizer(cfg),
-        env,
+        env=env,
         num_envs=cfg.num_envs,
         horizon=cfg.batch_size // cfg.num_envs,
         num_epochs=cfg.num_epochs,

@@ -46,7 +46,7 @@ def process(axis: str | None) -> Algorithm:
         return covariance.scaled(covariance.squared_exponential(theta["length"]), theta["variance"]), theta["noise"]
 
     start = {"length": jnp.ones(2), "variance": 1.0, "noise": 0.5}
-    return gaussian_process.evidence_ascent(model, start, optax.adam(0.05), axis=axis)
+    return gaussian_process.evidence_ascent(model, optax.adam(0.05), start=start, axis=axis)
 
 
 def hidden_process(axis: str | None) -> Algorithm:
