@@ -23,7 +23,7 @@ from adl.rl.ppo import ppo
 from adl.sampling.langevin import langevin
 from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
-from adl.selfsup.embedder import Embedder
+from adl.selfsup.embedder import Embedder, pictures
 from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
 from adl.supervised.classification import classifier, views
@@ -59,10 +59,6 @@ def flat(key, batch):
     return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
 
 
-def pixels(key, batch):
-    return data.image.unit(batch["image"])
-
-
 def still(key, x):
     return x
 
@@ -91,12 +87,12 @@ def embedder(rate):
 
 
 def bootstrap(rate):
-    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=pixels)
+    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=pictures(data.image.unit))
 
 
 def clusters(rate):
     of = {"num_examples": 8, "num_clusters": 2, "periods": (1, 6), "num_lloyd": 2, "view": still}
-    return deepcluster(embedder(rate), TX, prepare=pixels, **of)
+    return deepcluster(embedder(rate), TX, prepare=pictures(data.image.unit), **of)
 
 
 def contrast(rate):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Key, PyTree, State
+from adl.core import Key, PyTree, State, border
 from adl.nn.mlp import MLP, flat
 from adl.nn.resnet import BatchNorm
 
@@ -69,6 +69,16 @@ def learned(
     return lambda key, state, images: embedder.apply(variables(state), encode(images), method="represent")
 
 
+def pictures(encode: Callable[[Array], Array]) -> Callable[[Key, PyTree], Array]:
+    """`prepare` of batches `{"image": [B, ...]}`: the pictures as `encode` makes them, `[B, ...]` float."""
+
+    def prepare(key, batch):
+        border.check(batch, image="[B, ...]")
+        return encode(batch["image"])
+
+    return prepare
+
+
 def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:
     """The representation of the same network with parameters that are drawn anew: what is not owed to learning."""
 
@@ -81,3 +91,8 @@ def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[
 def pixels(encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:
     """The pictures themselves, in a row."""
     return lambda key, state, images: flat(encode(images))
+
+
+def references(embedder: Embedder, encode: Callable[[Array], Array]) -> dict[str, Callable[[Key, State, Array], Array]]:
+    """What a representation must be better than to have learned anything."""
+    return {"pixels": pixels(encode), "untrained": untrained(embedder, encode)}
