@@ -32,12 +32,12 @@ class Replicas(NamedTuple):
 
 
 def parallel_tempering(
-    log_reference: LogDensity,
     log_density: LogDensity,
     start: Callable[[Key], Array],
+    *,
+    log_reference: LogDensity,
     inverse_temperatures: Array,
     move: Transition,
-    *,
     num_chains: int,
     num_warmup: int,
     step_size: float = 1.0,
@@ -50,9 +50,9 @@ def parallel_tempering(
     mean probability of a swap between neighbours.
 
     Args:
-      log_reference: log p_0, up to a constant, of a density that the transition explores easily.
       log_density: log p_1 of the target, up to a constant.
       start: `start(key) -> [D]`, where a replica begins.
+      log_reference: log p_0, up to a constant, of a density that the transition explores easily.
       inverse_temperatures: `[K]` b in [0, 1], rising, the last 1; K >= 2.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
       num_chains: C >= 1.

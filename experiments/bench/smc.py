@@ -40,10 +40,10 @@ def contenders(num_particles: int = 512) -> Contenders:
         return jax.random.normal(key, (dim,))
 
     alg = smc_sampler(
-        log_prior,
-        start,
         lambda x: log_prior(x) + log_likelihood(x),
-        functools.partial(hmc.transition, num_leapfrog=NUM_LEAPFROG, jitter=0.0),
+        start,
+        log_reference=log_prior,
+        move=functools.partial(hmc.transition, num_leapfrog=NUM_LEAPFROG, jitter=0.0),
         num_particles=num_particles,
         num_moves=NUM_MOVES,
         step_size=STEP_SIZE,

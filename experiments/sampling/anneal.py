@@ -97,10 +97,17 @@ def sampler(cfg: Config, axis: str | None, name: str, which: Array) -> Algorithm
     if name == "smc":
         move = functools.partial(hmc.transition, num_leapfrog=4)
         of = {"num_particles": cfg.num_particles, "step_size": cfg.step_size, "axis": axis}
-        return smc_sampler(WIDE.log_density, start, target, move, **of)
+        return smc_sampler(target, start, log_reference=WIDE.log_density, move=move, **of)
     schedule = jnp.linspace(0, 1, cfg.num_steps + 1) ** 2
-    of = {"num_chains": cfg.num_particles, "step_size": lambda b: 3.0 - 2.0 * b}
-    return annealed_importance(WIDE.log_density, start, target, schedule, metropolis.transition, **of)
+    return annealed_importance(
+        target,
+        start,
+        log_reference=WIDE.log_density,
+        inverse_temperatures=schedule,
+        move=metropolis.transition,
+        num_chains=cfg.num_particles,
+        step_size=lambda b: 3.0 - 2.0 * b,
+    )
 
 
 def population(key: Key, name: str, state: PyTree) -> tuple[Array, dict[str, Array]]:

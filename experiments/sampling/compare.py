@@ -128,7 +128,7 @@ def sampler(cfg: Config, name: str, which: Array) -> Algorithm:
     warm = {**of, "num_warmup": cfg.num_steps}
     aimed = {**warm, "target_acceptance": cfg.target_acceptance}
     move = functools.partial(hmc.transition, num_leapfrog=LEAPFROG)
-    replicas = (targets.isotropic(WIDE).log_density, target, functools.partial(start, share=1.0), LADDER, move)
+    replicas = {"log_reference": targets.isotropic(WIDE).log_density, "inverse_temperatures": LADDER, "move": move}
     make = {
         "ula": lambda: langevin.ula(target, start, step_size=cfg.step_size, **of),
         "random_walk": lambda: metropolis.random_walk(target, start, **warm),
@@ -136,7 +136,9 @@ def sampler(cfg: Config, name: str, which: Array) -> Algorithm:
         "mala": lambda: langevin.mala(target, start, **warm),
         "hmc": lambda: hmc.hmc(target, start, num_leapfrog=LEAPFROG, **aimed),
         "nuts": lambda: nuts.nuts(target, start, max_depth=6, **aimed),
-        "tempering": lambda: tempering.parallel_tempering(*replicas, **aimed),
+        "tempering": lambda: tempering.parallel_tempering(
+            target, functools.partial(start, share=1.0), **replicas, **aimed
+        ),
     }
     return make[name]()
 
