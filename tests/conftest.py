@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 _CACHE = Path(__file__).parent.parent / ".pytest_cache" / "adl"
@@ -31,7 +32,7 @@ _FLAGS = [
 os.environ.update(POOL)
 os.environ["XLA_FLAGS"] = " ".join(known(_FLAGS))
 
-_TABLES = {"tests/laws.py", "tests/test_contract.py", "tests/test_experiments.py"}  # of laws and what obeys them
+_TABLES = {"tests/laws.py", "tests/test_experiments.py"}  # of laws and what obeys them
 _SPENT = pytest.StashKey[float]()
 _MAPS = Path("/proc/self/maps")
 _MOST_MAPS = 8_000  # of 65,530 that Linux allows a process; every compiled kernel takes three
@@ -57,21 +58,23 @@ def pytest_runtest_makereport(item, call):
     report, spent = (yield), sum(os.times()[:4])
     report.processor = spent - item.config.stash.get(_SPENT, spent)
     item.config.stash[_SPENT] = spent
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    report.case = parameters.get("case", parameters.get("name"))
     return report
 
 
 def pytest_terminal_summary(terminalreporter):
-    """What each file took, and of files of laws each law, dearest first."""
-    files, laws = defaultdict(lambda: [0.0, 0.0]), defaultdict(lambda: [0.0, 0.0])
+    """What each file took, and of the tables of laws each law and each case, dearest first."""
+    took = {"file": defaultdict(float), "law": defaultdict(float), "case": defaultdict(float)}
     for report in itertools.chain(*terminalreporter.stats.values()):
         if isinstance(report, pytest.TestReport):
-            file, _, _ = report.nodeid.partition("::")
-            law = report.nodeid.partition("[")[0]
-            for table, name in ((files, file), (laws, law)) if file in _TABLES else ((files, file),):
-                table[name][0] += report.duration
-                table[name][1] += getattr(report, "processor", 0.0)
-    for what, table in (("file", files), ("law", laws)):
-        dearest = sorted(table.items(), key=lambda entry: -entry[1][0])
+            file, spent = report.nodeid.partition("::")[0], np.array([report.duration, report.processor])
+            took["file"][file] += spent
+            if file in _TABLES:
+                took["law"][report.nodeid.partition("[")[0]] += spent
+                took["case"][report.case] += spent
+    for what, table in took.items():
+        dearest = sorted(table.items(), key=lambda entry: -entry[1][0])[:40]
         lines = [f"{wall:9.1f} {processor:11.1f}  {name}" for name, (wall, processor) in dearest if wall >= 1]
         if lines:
             terminalreporter.section(f"seconds and processor seconds by {what}")

@@ -22,7 +22,7 @@ ALLOWED = {
     "run": {"core", "run"},
 }
 FAMILY = {"core", "prob", "nn", "data", "measure", "sampling"}
-ENGINE = {"jax", "jaxlib", "flax", "optax", "chex", "numpy"}
+ENGINE = {"jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy"}  # JAX itself needs SciPy
 
 
 def room(path: Path) -> str:

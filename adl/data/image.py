@@ -7,6 +7,11 @@ import numpy as np
 from adl.core.types import Array, Key
 from adl.data.split import Split
 
+PROTOCOLS = {  # of the splits "train" and "test" of sets of pictures, for claims
+    "digits": "digits: 1,437 to train, all of the 360 by other writers to test",
+    "mnist": "MNIST: 60,000 to train, all 10,000 to test",
+}
+
 
 def unit(pixels: Array) -> Array:
     """`[...]` float32 in [0, 1] of `[...]` uint8 in 0..255."""

@@ -81,11 +81,6 @@ def standard(x: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarr
     return ((x.astype(float) - mean) / deviation).astype(np.float32)
 
 
-def with_one(x: np.ndarray) -> np.ndarray:
-    """Rows `[N, D]` and a constant: `[N, D + 1]`."""
-    return np.concatenate([x, np.ones((len(x), 1), x.dtype)], 1)
-
-
 def column_names(name: str, num: int) -> list[str]:
     """What the `num` features of a set are: numbers where it is not bundled."""
     from adl.data.bundled import BUNDLED

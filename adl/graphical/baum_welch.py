@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, trace, tree
 from adl.core.types import Array
 from adl.graphical import hmm
 from adl.graphical.hmm import Chain, Smoothed
@@ -104,6 +104,28 @@ def baum_welch(
         return HMM(chain, fitted(counts.total, counts.occupied))
 
     return Algorithm(start or init, accumulate(measure, move, axis))
+
+
+def likeliest(algorithm: Algorithm, num_starts: int, num_steps: int = 20) -> Callable[[Key, PyTree], HMM]:
+    """`start(key, batch)`: the likeliest of random starts, after some steps of each.
+
+    Args:
+      algorithm: of `baum_welch`.
+      num_starts: >= 1.
+      num_steps: of each start, >= 1.
+    """
+
+    def start(key, batch):
+        def one(key):
+            init_key, key = jax.random.split(key)
+            model, _ = trace(algorithm, num_steps, view=lambda model: ())(key, algorithm.init(init_key, batch), batch)
+            _, metrics = algorithm.step(key, model, batch)
+            return model, metrics["loss"].value
+
+        models, losses = jax.vmap(one)(jax.random.split(key, num_starts))
+        return tree.take(models, losses.argmin())
+
+    return start
 
 
 def log_likelihood(family: Family, emission: Array, x: Array, mask: Array | None = None) -> Array:

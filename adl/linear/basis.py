@@ -6,6 +6,7 @@ Source: Bishop 2006, Pattern Recognition and Machine Learning, section 3.1.
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from adl.core.types import Array
 
@@ -69,6 +70,12 @@ def spline(x: Array, knots: Array, degree: int = 3) -> Array:
 def clamped(inner: Array, degree: int = 3) -> Array:
     """Knots `[T + 2 degree]` from `inner [T]`: the first and the last as often as a spline needs to end there."""
     return jnp.concatenate([jnp.full(degree, inner[0]), inner, jnp.full(degree, inner[-1])])
+
+
+def with_one(features: Array) -> Array:
+    """Features `[..., M]` and the constant: `[..., M + 1]`; of NumPy's arrays one of NumPy's."""
+    array = jnp if isinstance(features, jax.Array) else np
+    return array.concatenate([features, array.ones_like(features[..., :1])], -1)
 
 
 def _aligned(values: Array, x: Array) -> Array:

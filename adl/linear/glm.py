@@ -60,6 +60,11 @@ def softmax(num_classes: int) -> Link:
     return Link(lambda y, eta: jax.nn.log_softmax(eta)[y], jax.nn.softmax, num_classes, gauge=1.0)
 
 
+def of_classes(num_classes: int) -> Link:
+    """`bernoulli` of two classes, `softmax` of more."""
+    return bernoulli if num_classes == 2 else softmax(num_classes)
+
+
 def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -> Algorithm:
     """Newton's method; the state is the weights `[D, M]`, which start from zero.
 
@@ -103,3 +108,9 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
 def predict(link: Link, weights: Array, x: Array) -> Array:
     """E[y] `[B]` at `x [B, D]`; of softmax the probabilities `[B, K]`."""
     return link.mean(matmul(x, weights))
+
+
+def log_probabilities(link: Link, weights: Array, x: Array) -> Array:
+    """`[B, K]` log p(class) in nats at `x [B, D]`, of `bernoulli` and `softmax`."""
+    eta = matmul(x, weights)
+    return jax.nn.log_softmax(jnp.concatenate([jnp.zeros_like(eta), eta], 1) if link.num_outputs == 1 else eta)

@@ -58,6 +58,12 @@ def least_squares(*, axis: str | None = None) -> Algorithm:
     return ridge(0.0, axis=axis)
 
 
+def summed(x: Array, y: Array) -> Sums:
+    """The sums of all data `x [N, D]` and `y [N]` or `[N, M]` at once."""
+    alg, batch, key = least_squares(), {"x": x, "y": y}, jax.random.key(0)
+    return alg.step(key, alg.init(key, batch), batch)[0]
+
+
 def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
     """The weights `[D]` or `[D, M]` of least penalised error: (sum x x^T + penalty I)^+ sum x y^T.
 
@@ -69,6 +75,17 @@ def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
     """
     decay = jnp.broadcast_to(jnp.asarray(penalty, sums.gram.dtype), sums.gram.shape[:1])
     return matmul(jnp.linalg.pinv(sums.gram + jnp.diag(decay), hermitian=True), sums.projection)
+
+
+def smoother(x: Array, new: Array, penalty: Array | float) -> Array:
+    """`[T, N]`: what makes fits at rows `new [T, D]` of outcomes `[N]` at rows `x [N, D]`: ridge regression is linear.
+
+    Args:
+      x: rows to learn from.
+      new: rows to fit.
+      penalty: as in `ridge_weights`.
+    """
+    return matmul(new, ridge_weights(summed(x, jnp.eye(len(x), dtype=x.dtype)), penalty))
 
 
 def lasso_weights(

@@ -35,12 +35,25 @@ def reliability(probability: Array, label: Array, *, num_bins: int = 15, weights
     """
     chex.assert_rank([probability, label], [2, 1])
     confidence = probability.max(-1)
-    correct = is_correct(probability, label)
-    weights = jnp.ones_like(confidence) if weights is None else weights.astype(confidence.dtype)
-    # Edges are compared with, not divided by: a confidence on an edge is never rounded into the next bin.
-    index = jnp.searchsorted(jnp.arange(1, num_bins) / num_bins, confidence, side="left")
-    placed = jax.nn.one_hot(index, num_bins, dtype=confidence.dtype)
-    return Bins(*((weights * values) @ placed for values in (jnp.ones_like(confidence), confidence, correct)))
+    return binned(confidence, is_correct(probability, label), num_bins=num_bins, weights=weights)
+
+
+def binned(said: Array, came: Array, *, num_bins: int, weights: Array | None = None) -> Bins:
+    """Forecasts of one event in bins of equal width, as in `reliability`, by the probability that was said.
+
+    Args:
+      said: `[N]` in [0, 1].
+      came: `[N]` whether it came.
+      num_bins: as in `reliability`.
+      weights: as in `reliability`.
+    """
+    chex.assert_rank([said, came], 1)
+    chex.assert_equal_shape([said, came])
+    weights = jnp.ones_like(said) if weights is None else weights.astype(said.dtype)
+    # Edges are compared with, not divided by: a probability on an edge is never rounded into the next bin.
+    index = jnp.searchsorted(jnp.arange(1, num_bins) / num_bins, said, side="left")
+    placed = jax.nn.one_hot(index, num_bins, dtype=said.dtype)
+    return Bins(*((weights * values) @ placed for values in (jnp.ones_like(said), said, came.astype(said.dtype))))
 
 
 def expected_calibration_error(bins: Bins) -> Array:

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.tree_util import Partial
 
 from adl.core import Key, Probe, State
 
 Generate = Callable[[State, Array, Array], Array]  # (state, latents [B, Z], labels [B]) -> examples [B, ...]
+Encode = Callable[[State, Array], Array]  # (state, what is coded [B, ...]) -> mean latents [B, Z]
+Decode = Callable[[State, Array], Array]  # (state, latents [..., Z]) -> pictures [..., H, W, C]
 
 
 def arc(generate: Generate, latent_dim: int, num_classes: int, *, num: int = 11) -> Probe:
@@ -39,3 +42,52 @@ def arc(generate: Generate, latent_dim: int, num_classes: int, *, num: int = 11)
         }
 
     return probe
+
+
+def reconstructions(encode: Encode, decode: Decode, x: Array, image: Array) -> Probe:
+    """Probe: `images` `[2, N, H, W, C]`, pictures and what is decoded from their mean latents.
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      x: `[N, ...]` what is coded.
+      image: `[N, H, W, C]`, the same as they are shown.
+    """
+
+    def probe(columns, key: Key, state: State) -> dict[str, Array]:
+        x, image = columns
+        return {"images": jnp.stack([image, decode(state, encode(state, x))])}
+
+    return Partial(probe, (x, image))
+
+
+def prior(decode: Decode, latent_dim: int, *, rows: int = 10, cols: int = 10) -> Probe:
+    """Probe: `images` `[rows, cols, H, W, C]` of latents from the standard normal prior."""
+    return lambda key, state: {"images": decode(state, jax.random.normal(key, (rows, cols, latent_dim)))}
+
+
+def traversal(encode: Encode, decode: Decode, x: Array, *, limit: float = 2.5, num: int = 11) -> Probe:
+    """Probe: the latents of one example, moved over the plane of the two that say most about the examples.
+
+    A latent says more, the more its mean varies over the examples: one that is not used stays at the prior's mean.
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      x: `[N, ...]` examples; the first is moved.
+      limit: > 0, of both latents, from -limit to limit.
+      num: pictures along a side.
+    Returns:
+      `probe(key, state)`: `images` `[num, num, H, W, C]`, the latent that says most rising to the right, the second
+      upwards, and `ticks` `[num]`, their values from left to right.
+    """
+
+    def probe(x, key: Key, state: State) -> dict[str, Array]:
+        mean = encode(state, x)
+        first, second = jnp.argsort(-mean.var(0))[jnp.array([0, min(1, mean.shape[1] - 1)])]
+        ticks = jnp.linspace(-limit, limit, num)
+        codes = jnp.broadcast_to(mean[0], (num, num, mean.shape[1]))
+        codes = codes.at[..., second].set(-ticks[:, None]).at[..., first].set(ticks[None, :])
+        return {"images": decode(state, codes), "ticks": ticks}
+
+    return Partial(probe, x)

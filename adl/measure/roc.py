@@ -6,6 +6,7 @@ Source: Bishop 2006, Pattern Recognition and Machine Learning, section 1.5.
 from typing import NamedTuple
 
 import chex
+import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array
@@ -50,3 +51,29 @@ def area_under_roc(curve: Curve) -> Array:
 def average_precision(curve: Curve) -> Array:
     """`[]` in [0, 1]: precision, averaged over the recall that each threshold adds."""
     return (jnp.diff(curve.true_positive_rate) * curve.precision[1:]).sum()
+
+
+def log_odds(log_prob: Array, k: Array | int) -> Array:
+    """`[N]` of class k against the rest, which keep their order where probabilities round to 1.
+
+    Args:
+      log_prob: `[N, K]` in nats, up to a constant of the row.
+      k: in 0 ... K - 1.
+    """
+    others = jnp.where(jnp.arange(log_prob.shape[1])[None] == k, -jnp.inf, log_prob)
+    return log_prob[:, k] - jax.nn.logsumexp(others, 1)
+
+
+def mean_area(log_prob: Array, label: Array) -> Array:
+    """`[]` mean over classes of the area under the ROC of each against the rest.
+
+    Args:
+      log_prob: `[N, K]` as in `log_odds`.
+      label: `[N]` integers in 0 ... K - 1, each at least once.
+    """
+    chex.assert_rank([log_prob, label], [2, 1])
+
+    def area(k):
+        return area_under_roc(threshold_curve(log_odds(log_prob, k), label == k))
+
+    return jax.vmap(area)(jnp.arange(log_prob.shape[1])).mean()

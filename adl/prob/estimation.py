@@ -51,6 +51,11 @@ def maximum_likelihood(family: Family, *, axis: str | None = None) -> Algorithm:
     return Algorithm(init, accumulate(measure, move, axis))
 
 
+def of_sets(family: Family, x: Array) -> Array:
+    """Natural parameters `[S, P]` by maximum likelihood of each of S sets `x [S, N, ...]`."""
+    return jax.vmap(family.fit)(jax.vmap(jax.vmap(family.statistics))(x).mean(1))
+
+
 class Belief(NamedTuple):
     """A conjugate prior, or posterior: what was observed, whether imagined or not."""
 

@@ -12,7 +12,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.core import Key, PyTree, State
-from adl.nn.mlp import MLP
+from adl.nn.mlp import MLP, flat
 from adl.nn.resnet import BatchNorm
 
 View = Callable[[Key, Array], Array]  # (key, images [B, H, W, C]) -> a random view of each
@@ -56,7 +56,7 @@ def perceptron(
       dtype: of the computation.
     """
     mlp = functools.partial(MLP, norm=functools.partial(BatchNorm, axis=axis), dtype=dtype)
-    return Embedder(nn.Sequential([_flat, mlp(tuple(encoder)), nn.relu]), mlp(tuple(projector)))
+    return Embedder(nn.Sequential([flat, mlp(tuple(encoder)), nn.relu]), mlp(tuple(projector)))
 
 
 # What a linear probe compares: (key, state, images [B, ...]) -> features [B, D].
@@ -80,8 +80,9 @@ def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[
 
 def pixels(encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:
     """The pictures themselves, in a row."""
-    return lambda key, state, images: _flat(encode(images))
+    return lambda key, state, images: flat(encode(images))
 
 
-def _flat(images: Array) -> Array:
-    return images.reshape(len(images), -1)
+def references(embedder: Embedder, encode: Callable[[Array], Array]) -> dict[str, Callable[[Key, State, Array], Array]]:
+    """What a representation must be better than to have learned anything."""
+    return {"pixels": pixels(encode), "untrained": untrained(embedder, encode)}

@@ -1,22 +1,30 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.agents import lengths, pole_episodes, pole_policy, returns
+from adl.show.calibration import reliability
+from adl.show.chains import casino, learned_dice, letters
+from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curves import curves, rescaled
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
+from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.images import image_grid, in_rows, inked
+from adl.show.latents import prior, reconstructed, traversal
 from adl.show.lines import Line, lines
-from adl.show.matrix import attention, heat_map, responsibilities
+from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
-from adl.show.representation import linear_probe
+from adl.show.representation import features, linear_probe, members, views
+from adl.show.restoration import restored
+from adl.show.roc import threshold_curves
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
@@ -31,10 +39,13 @@ __all__ = [
     "attention",
     "bars",
     "beside_data",
+    "casino",
     "classes",
+    "clusters",
     "component_numbers",
     "component_weights",
     "components_plane",
+    "confusion",
     "continuations",
     "curves",
     "denoising",
@@ -45,6 +56,7 @@ __all__ = [
     "embedding",
     "energies",
     "estimate",
+    "features",
     "fidelity",
     "field",
     "figures",
@@ -57,9 +69,14 @@ __all__ = [
     "inked",
     "interpolation",
     "landscape",
+    "learned_dice",
+    "lengths",
+    "letters",
     "likeliest",
     "linear_probe",
     "lines",
+    "members",
+    "mistakes",
     "mixture_density",
     "mixture_steps",
     "mode_counts",
@@ -69,18 +86,31 @@ __all__ = [
     "page",
     "panel",
     "players",
+    "pole_episodes",
+    "pole_policy",
+    "prior",
     "probability",
     "process",
     "prototypes",
+    "reconstructed",
     "reconstructions",
     "regions",
     "repetition",
+    "reliability",
+    "reliability_bars",
     "rescaled",
     "responsibilities",
+    "restored",
+    "returns",
+    "rotation",
     "samples",
+    "subsets",
     "surprise",
     "symbols",
+    "threshold_curves",
     "track",
     "track_errors",
+    "traversal",
+    "views",
     "written",
 ]

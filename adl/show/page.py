@@ -35,6 +35,7 @@ class Frame(TypedDict, total=False):
     x_scale: Literal["linear", "log"]
     y_scale: Literal["linear", "log"]
     x_ticks: Sequence[float]
+    aspect: Literal["auto", "equal"]
     verticals: Mapping[str, Source]  # dotted lines by name, of which "" has none, and where they stand
     horizontals: Mapping[str, Source]
     legend: str  # where in the panel its keys are: "best", "lower left"; without they go to the page
@@ -77,7 +78,7 @@ def framed(draw: Callable[[Axes, Reader], Keys], frame: Frame) -> Panel:
         reader = Reader(outcome)
         keys = draw(ax, reader)
         _set(ax, reader, frame)
-        if not frame.get("legend"):
+        if not frame.get("legend") or not keys:
             return keys
         ax.legend(keys.values(), keys, loc=frame["legend"])
         return {}
@@ -89,7 +90,7 @@ def page(
     *rows: Sequence[Panel],
     size: tuple[float, float] = (3.2, 2.6),
     x_label: str = "",
-    y_label: str = "",
+    y_label: str | Sequence[str] = "",
     title: str = "",
     legend: Literal["below", "above", "right"] = "below",
 ) -> Draw:
@@ -99,7 +100,7 @@ def page(
       *rows: of panels, from the top; short rows leave their ends empty.
       size: width and height of one panel, in inches.
       x_label: of the panels of the last row.
-      y_label: of the first panel of each row.
+      y_label: of the first panel of each row; several: of each row its own.
       title: of the whole, a format string.
       legend: where it is.
     """
@@ -109,11 +110,13 @@ def page(
         keys: dict[str, Artist] = {}
         for line, row in zip(axes, rows, strict=True):
             for ax, drawn in itertools.zip_longest(line, row):
-                keys |= drawn(ax, outcome) if drawn else ax.set_axis_off() or {}
+                new = drawn(ax, outcome) if drawn else ax.set_axis_off() or {}
+                keys = {**keys, **new, **keys}
         for ax in axes[-1] if x_label else ():
             ax.set_xlabel(x_label)
-        for ax in axes[:, 0] if y_label else ():
-            ax.set_ylabel(y_label)
+        for ax, label in zip(axes[:, 0], [y_label] * len(rows) if isinstance(y_label, str) else y_label, strict=True):
+            if label:
+                ax.set_ylabel(label)
         if title:
             figure.suptitle(Reader(outcome).text(title))
         if keys:
@@ -132,6 +135,7 @@ def _set(ax: Axes, reader: Reader, frame: Frame) -> None:
             ax.set(**{f"{side}lim": frame[f"{side}_lim"]})
         if f"{side}_label" in frame:
             ax.set(**{f"{side}label": frame[f"{side}_label"]})
+    ax.set_aspect(frame.get("aspect", ax.get_aspect()))
     if "x_ticks" in frame:
         ax.set_xticks(frame["x_ticks"], [f"{tick:g}" for tick in frame["x_ticks"]])
         ax.minorticks_off()
@@ -144,5 +148,5 @@ def _set(ax: Axes, reader: Reader, frame: Frame) -> None:
         ax.text(float(reader.array(place)), 0.99, f" {name}", **beside)
     for name, place in frame.get("horizontals", {}).items():
         ax.axhline(float(reader.array(place)), **dotted)
-        beside = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom", "color": "0.4", "size": "small"}
-        ax.text(0.99, float(reader.array(place)), name, **beside)
+        beside = {"transform": ax.get_yaxis_transform(), "ha": "left", "va": "bottom", "color": "0.4", "size": "small"}
+        ax.text(0.01, float(reader.array(place)), name, **beside)

@@ -11,26 +11,24 @@ one method; beside it are all, and the exact minimum of the energy, by SciPy's m
 Expected: of 10.2 % wrong pixels 2.2 % stay with ICM, 1.8 % with the exact minimum and 1.5 % with mean field. A minute.
 """
 
-import re
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
+from jax import Array
+from jax.tree_util import Partial
 
 from adl import data, run, show
-from adl.core import Mean, PyTree
-from adl.core import trace as traced
-from adl.graphical import Ising, belief_propagation, gibbs, icm, ising, mean_field
-from adl.graphical.factor_graph import beliefs, grid
+from adl.core import Key, Mean
+from adl.graphical import ising
+from adl.graphical.ising import Draws, Ising
+from adl.graphical.minimum_cut import minimum_cut
+from adl.graphical.restoration import energies, restored
 
 SIZE, NUM_IMAGES, NOISE = 32, 64, 0.1
 BETA, ETA = 1.0, 0.5 * float(np.log((1 - NOISE) / NOISE))  # of the comparison
-UNIT = 10000  # capacities of the flow are integers, in units of 1 / UNIT nats
 NUM_SWEEPS = 60  # of each way in the comparison; Gibbs counts the last 40
 DRAWN = 6
 TITLES = {
@@ -77,172 +75,68 @@ SMOKE = {"num_steps": 2}
 SWEEP = "beta=0.5,1"  # of the tests
 
 
-def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
+def load(cfg: Config) -> dict[str, np.ndarray]:
+    """Digits `[N, 32, 32]` in {-1, 1}, the same behind noise, and the exact minimum of the comparison's energy."""
+    small = data.load(cfg.dataset, "test", cfg.data_dir).require("image").arrays["image"][:NUM_IMAGES]
+    grey = jax.image.resize(np.float32(small[..., 0] / 255), (len(small), SIZE, SIZE), "cubic")
+    clean = np.where(np.asarray(grey) > 0.5, 1, -1).astype(np.float32)
+    noisy = np.where(np.random.default_rng(0).random(clean.shape) < NOISE, -clean, clean)
+    return {"clean": clean, "noisy": noisy, "exact": minimum_cut(noisy, beta=BETA, eta=ETA)}
+
+
+def build(cfg: Config, loaded: dict[str, np.ndarray], axis: str | None) -> run.Experiment:
     """Sweeps over noisy digits, and what is left of the noise."""
-    clean, noisy = images(cfg)
-    minimum = exact(noisy)
-    model = Ising(cfg.beta, cfg.eta)
-    make = {"icm": icm, "mean_field": mean_field, "gibbs": gibbs}[cfg.method]
-
-    def look(key, state):
-        seen = jnp.where(state.count > 0, state.total, state.image) if cfg.method == "gibbs" else state
-        return {"error": wrong(seen, clean)}
-
-    def compare(key, state):
-        found, paths = ways(jnp.asarray(noisy))
-        found |= {"noisy": jnp.asarray(noisy), "exact": jnp.asarray(minimum)}
-        least = energies(found["exact"], noisy)
-        seen: dict[str, Any] = {f"{name}_error": wrong(image, clean) for name, image in found.items()}
-        seen |= {f"{name}_excess": Mean.of(energies(image, noisy) - least) for name, image in found.items()}
-        agree = [jnp.abs(found[name] - found["exact"]).sum((1, 2)) == 0 for name in ("icm", "max_product")]
-        seen |= {
-            "icm_exact": Mean.of(agree[0].astype("float32")),
-            "max_product_exact": Mean.of(agree[1].astype("float32")),
-        }
-        return {
-            **seen,
-            **{f"image {name}": image[:DRAWN] for name, image in found.items()},
-            **paths,
-            "least": least.mean(),
-        }
-
+    make = {"icm": ising.icm, "mean_field": ising.mean_field, "gibbs": ising.gibbs}[cfg.method]
+    noisy = data.Split({"image": loaded["noisy"]})
+    above = [show.Line(f"compare/above {name}", TITLES[name]) for name in ("icm", "gibbs", "max_product")]
     return run.Experiment(
-        make(model),
-        Always({"image": noisy}),
-        probes={"test": look},
-        final={"compare": compare},
+        make(Ising(cfg.beta, cfg.eta)),
+        data.ordered(noisy, len(noisy)),  # the state has a row for each of its rows
+        probes={"test": Partial(look, loaded["clean"])},
+        final={"compare": Partial(compare, loaded)},
         figures=show.figures(
-            images=lambda outcome: images_figure(outcome, clean),
-            energy=energy_figure,
-            error=error_figure,
+            images=show.restored("compare", TITLES, x_label=f"wrong pixels, of {NUM_IMAGES} digits"),
+            energy=show.page(
+                [
+                    show.lines(
+                        *(np.arange(1, NUM_SWEEPS + 1), *above),
+                        **{"title": "Energy", "x_label": "sweep", "y_label": "energy above the least (nats an image)"},
+                        **{"y_scale": "log", "legend": "best"},
+                    )
+                ],
+                size=(5.0, 3.1),
+            ),
+            error=show.curves(
+                {"wrong pixels": "test/error"}, y_label="share of the pixels", title="What noise is left"
+            ),
         ),
     )
 
 
-class Always(Sequence):
-    """The same batch at every step, in the same order: the state has a row for each of its rows."""
-
-    def __init__(self, batch: PyTree):
-        self.batch = batch
-
-    def __getitem__(self, step: int) -> PyTree:
-        return self.batch
-
-    def __len__(self) -> int:
-        return sys.maxsize
+def look(clean: Array, key: Key, state: Array | Draws) -> dict[str, Mean]:
+    """Pixels that are still wrong; of draws, those that most of them have."""
+    is_drawn = isinstance(state, Draws)
+    return {"error": wrong(jnp.where(state.count > 0, state.total, state.image) if is_drawn else state, clean)}
 
 
-def images(cfg: Config) -> tuple[np.ndarray, np.ndarray]:
-    """Digits `[N, 32, 32]` in {-1, 1}, and the same behind noise."""
-    small = np.asarray(data.load(cfg.dataset, "test", cfg.data_dir).require("image").arrays["image"][:NUM_IMAGES])
-    with jax.ensure_compile_time_eval():  # the experiment is built within the program of a sweep, too
-        grey = jax.image.resize(jnp.asarray(small[..., 0] / 255, jnp.float32), (len(small), SIZE, SIZE), "cubic")
-        clean = np.where(np.asarray(grey) > 0.5, 1, -1).astype(np.float32)
-    flipped = np.random.default_rng(0).random(clean.shape) < NOISE
-    return clean, np.where(flipped, -clean, clean)
+def compare(loaded: dict[str, Array], key: Key, state: object) -> dict[str, Mean | Array]:
+    """All ways, and the exact minimum."""
+    clean, noisy, exact = loaded["clean"], loaded["noisy"], loaded["exact"]
+    model = Ising(BETA, ETA)
+    found, paths = restored(jax.random.key(0), model, noisy, num_sweeps=NUM_SWEEPS)
+    found |= {"noisy": noisy, "exact": exact}
+    least = energies(model, exact, noisy)
+    seen: dict[str, Mean | Array] = {f"{name}_error": wrong(image, clean) for name, image in found.items()}
+    seen |= {f"{name}_excess": Mean.of(energies(model, image, noisy) - least) for name, image in found.items()}
+    for name in ("icm", "max_product"):
+        seen[f"{name}_exact"] = Mean.of((jnp.abs(found[name] - exact).sum((1, 2)) == 0).astype(jnp.float32))
+    seen |= {f"image {name}": image[:DRAWN] for name, image in ({"clean": clean} | found).items()}
+    return seen | {f"above {name}": path - least.mean() for name, path in paths.items()}
 
 
-def exact(noisy: np.ndarray) -> np.ndarray:
-    """The images `[N, H, W]` of least energy: a minimal cut, from a maximal flow.
-
-    Source: Greig, Porteous & Seheult 1989, JRSS B 51(2).
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-
-    _, pairs = grid(*noisy.shape[1:]).scopes
-    num_pixels = noisy[0].size
-    source, sink = num_pixels, num_pixels + 1
-    pixel = np.arange(num_pixels)
-    found = []
-    for image in noisy.reshape(len(noisy), -1):
-        rows = np.concatenate([pairs[:, 0], pairs[:, 1], np.where(image > 0, source, pixel)])
-        cols = np.concatenate([pairs[:, 1], pairs[:, 0], np.where(image > 0, pixel, sink)])
-        weights = np.full(len(rows), round(2 * ETA * UNIT), np.int32)
-        weights[: 2 * len(pairs)] = round(2 * BETA * UNIT)
-        capacity = coo_array((weights, (rows, cols)), shape=(num_pixels + 2, num_pixels + 2)).tocsr()
-        rest = capacity - maximum_flow(capacity, source, sink).flow
-        rest.eliminate_zeros()
-        reached = np.full(num_pixels + 2, -1, np.float32)
-        reached[breadth_first_order(rest, source, return_predecessors=False)] = 1
-        found.append(reached[:num_pixels])
-    return np.stack(found).reshape(noisy.shape)
-
-
-def ways(noisy: jax.Array) -> tuple[dict[str, jax.Array], dict[str, jax.Array]]:
-    """Images by each way, of the same number of sweeps; and the mean energies of some after each."""
-    model, batch, key = Ising(BETA, ETA), {"image": noisy}, jax.random.key(0)
-    signs, graph = jax.vmap(lambda y: ising.potentials(model, y)), grid(SIZE, SIZE)
-
-    def swept(algorithm, batch, view):
-        state, path = traced(algorithm, NUM_SWEEPS, view)(key, algorithm.init(key, batch), batch)
-        return state, path
-
-    def messages(semiring):
-        algorithm = belief_propagation(graph, semiring=semiring, damping=0.5)
-        state, path = swept(
-            algorithm, {"potentials": signs(noisy)}, lambda state: energies(decided(state), noisy).mean()
-        )
-        return decided(state), path
-
-    def decided(state):
-        """The likelier value of each pixel; max-marginals are read as marginals are."""
-        log_p = jax.vmap(lambda p, m: beliefs(graph, p, m).variables)(signs(noisy), state)
-        return jnp.where(log_p[..., 1] > log_p[..., 0], 1.0, -1.0).reshape(noisy.shape)
-
-    found, paths = {}, {}
-    found["icm"], paths["energy icm"] = swept(icm(model), batch, lambda x: energies(x, noisy).mean())
-    means, _ = swept(mean_field(model), batch, lambda m: ())
-    draws, paths["energy gibbs"] = swept(
-        gibbs(model, num_warmup=20), batch, lambda draws: energies(draws.image, noisy).mean()
-    )
-    found |= {"mean_field": jnp.sign(means), "gibbs": jnp.where(draws.total > 0, 1.0, -1.0)}
-    found["max_product"], paths["energy max_product"] = messages("max")
-    found["sum_product"], _ = messages("sum")
-    return found, paths
-
-
-def energies(images: jax.Array, noisy: jax.Array) -> jax.Array:
-    """E `[N]` in nats."""
-    return jax.vmap(lambda x, y: ising.energy(Ising(BETA, ETA), x, y))(jnp.asarray(images), jnp.asarray(noisy))
-
-
-def wrong(seen: jax.Array, clean: np.ndarray) -> Mean:
+def wrong(seen: Array, clean: Array) -> Mean:
     """Share of the pixels whose sign is not that of the clean image."""
-    return Mean.of((jnp.sign(seen) != jnp.asarray(clean)).astype(jnp.float32))
-
-
-def images_figure(outcome: run.Outcome, clean: np.ndarray) -> Figure:
-    """Some digits, and what each way makes of them."""
-    columns = [clean[:DRAWN], *(outcome.arrays[f"compare/image {name}"] for name in TITLES)]
-    labels = [
-        "truth",
-        *(
-            f"{re.sub('[ -]', chr(10), title)}\n{outcome.last(f'compare/{name}_error'):.1%}"
-            for name, title in TITLES.items()
-        ),
-    ]
-    pictures = (1 - np.stack(columns, 1)[..., None]) / 2
-    return show.image_grid(pictures, col_labels=labels, x_label=f"wrong pixels, of {NUM_IMAGES} digits")
-
-
-def energy_figure(outcome: run.Outcome) -> Figure:
-    """How far each way is from the least energy."""
-    figure, axes = show.panel(size=(5.0, 3.1))
-    ax = axes[0, 0]
-    for name, color in zip(("icm", "gibbs", "max_product"), show.COLORS, strict=False):
-        path = outcome.arrays[f"compare/energy {name}"] - outcome.arrays["compare/least"]
-        ax.plot(np.arange(1, len(path) + 1), path, color=color, label=TITLES[name])
-    ax.set(xlabel="sweep", ylabel="energy above the least (nats an image)", title="Energy", yscale="log")
-    ax.legend(fontsize=8, frameon=False)
-    return figure
-
-
-def error_figure(outcome: run.Outcome) -> Figure:
-    """The run: pixels that are still wrong."""
-    return show.curves({"wrong pixels": "test/error"}, y_label="share of the pixels", title="What noise is left")(
-        outcome
-    )
+    return Mean.of((jnp.sign(seen) != clean).astype(jnp.float32))
 
 
 if __name__ == "__main__":

@@ -50,6 +50,7 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_points": 24}
+SWEEP = "variance=4,9"  # of the tests
 
 
 def load(cfg: Config) -> dict[str, Array]:

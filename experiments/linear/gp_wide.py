@@ -61,6 +61,7 @@ CLAIMS = tuple(
     for name in LAYERS
 )
 SMOKE = {"num_units": 2**13}
+SWEEP = "noise_std=0.1,0.2"  # of the tests
 
 
 def load(cfg: Config) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import optax
 
 from adl import data
 from adl.autoencoder.dreg import dreg
-from adl.autoencoder.vae import VAE, bernoulli, beta_vae, iwae, vae
+from adl.autoencoder.vae import bernoulli, beta_vae, iwae, perceptrons, vae
 from adl.core import Algorithm
 from tests.case import Case, images
 
@@ -18,7 +18,7 @@ def flat(key: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
 
 
 def autoencode(make: Callable, axis: str | None, **options) -> Algorithm:
-    return make(VAE(2, (16,), 64), optax.adam(0.01), likelihood=bernoulli, prepare=flat, axis=axis, **options)
+    return make(perceptrons(2, (16,), 64), optax.adam(0.01), likelihood=bernoulli, prepare=flat, axis=axis, **options)
 
 
 def case(make: Callable, **options) -> Case:

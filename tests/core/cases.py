@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import flax.linen as nn
+import jax.numpy as jnp
 import optax
 
 from adl.core import Algorithm, Learner, Mean, alternate, average_params, beside, descend, ensemble, tree
@@ -22,6 +23,20 @@ def least_squares(axis: str | None, wrap: Callable = lambda tx: tx) -> Algorithm
     return Algorithm(init, descend(loss, tx, axis))
 
 
+def running_mean(axis: str | None) -> Algorithm:
+    """Extras that each device sees a part of."""
+    tx = optax.adam(0.05)
+
+    def loss(key, params, extras, x):
+        mean = 0.9 * extras["mean"] + 0.1 * x.mean(0)
+        return {"loss": Mean.of((x - params[None]) ** 2)}, {"mean": mean}
+
+    def init(key, x):
+        return Learner.create({"params": 3 * jnp.ones(2), "mean": jnp.zeros(2)}, tx)
+
+    return Algorithm(init, descend(loss, tx, axis))
+
+
 def phases(axis: str | None) -> Algorithm:
     """Two of one, one of the other, on one state."""
     one = least_squares(axis)
@@ -35,6 +50,7 @@ def phases(axis: str | None) -> Algorithm:
 CASES = {
     "descend": Case(least_squares, points, "loss"),
     "accumulated gradients": Case(lambda axis: least_squares(axis, lambda tx: optax.MultiSteps(tx, 2)), points, "loss"),
+    "descend, extras": Case(running_mean, points, "loss"),
     "alternate": Case(phases, points, "loss"),
     "ensemble": Case(lambda axis: ensemble(least_squares(axis), 3), points, "loss"),
     "beside": Case(lambda axis: beside({"one": least_squares(axis), "other": phases(axis)}), points, "loss"),

@@ -28,6 +28,7 @@ from adl.core import (
     step_keys,
     trace,
     tree,
+    until_still,
 )
 
 KEY = jax.random.key(0)
@@ -195,3 +196,16 @@ def test_probes_follow_their_runs():
     np.testing.assert_array_equal(each(jax.random.split(KEY, 3), states)["w"], states.params["w"])
     scaled = probe.over_values(lambda value: lambda key, state: {"w": state * value}, np.array([1.0, 2.0]))
     np.testing.assert_array_equal(scaled(KEY, jnp.ones((2, 4)))["w"], tree.take(jnp.array([[[1.0] * 4, [2.0] * 4]]), 0))
+
+
+def test_until_still_is_the_fixed_point_and_how_many_steps_it_took():
+    """Heron's square root, whose error squares at each step; and a step that never rests."""
+    heron = Algorithm(lambda key, batch: {"x": batch}, lambda key, s, batch: ({"x": (s["x"] + batch / s["x"]) / 2}, {}))
+    state, count = jax.jit(until_still(heron))(KEY, jnp.array([2.0, 9.0]))
+    np.testing.assert_allclose(state["x"], [2**0.5, 3], rtol=1e-6)
+    assert 4 <= count <= 7
+    restless = Algorithm(lambda key, batch: batch, lambda key, s, batch: (s + 1, {}))
+    state, count = until_still(restless, max_steps=7)(KEY, jnp.zeros(()))
+    assert state == count == 7
+    coarse, sooner = until_still(heron, tolerance=0.1)(KEY, jnp.array([2.0, 9.0]))
+    assert sooner < 5 and np.abs(coarse["x"] - np.sqrt([2, 9])).max() < 0.3

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.measure.latents import arc
+from adl.measure.latents import arc, prior, reconstructions, traversal
 
 KEY = jax.random.key(0)
 
@@ -24,3 +24,27 @@ def test_arc_goes_from_one_latent_to_another_of_the_same_law():
     np.testing.assert_allclose(z[:, 2], (z[:, 0] + z[:, 4]) / np.sqrt(2), atol=1e-5)
     assert abs(np.corrcoef(z[0, 0], z[0, 4])[0, 1]) < 0.2 and abs(np.corrcoef(z[0, 0], z[1, 0])[0, 1]) < 0.2
     np.testing.assert_allclose(seen["degrees"], [0, 22.5, 45, 67.5, 90], rtol=1e-6)
+
+
+def test_reconstructions_stand_below_their_pictures():
+    x = jnp.arange(12.0).reshape(3, 4)
+    image = x.reshape(3, 2, 2, 1)
+    probe = reconstructions(lambda state, x: x + state, lambda state, z: z.reshape(-1, 2, 2, 1), x, image)
+    np.testing.assert_array_equal(probe(KEY, 1.0)["images"], jnp.stack([image, image + 1]))
+
+
+def test_prior_is_standard_normal():
+    z = prior(lambda state, z: z + state, 100, rows=4, cols=6)(KEY, 5.0)["images"]
+    assert z.shape == (4, 6, 100)
+    np.testing.assert_allclose([z.mean(), z.std()], [5, 1], atol=0.1)
+
+
+def test_traversal_moves_the_two_latents_that_vary_most():
+    """Of three latents the last varies most, then the first; the middle one stays as the first example has it."""
+    x = np.random.default_rng(0).normal(size=(50, 3)) * [2, 0.1, 5]
+    seen = traversal(lambda state, x: x, lambda state, z: z, jnp.asarray(x), limit=1.0, num=5)(KEY, ())
+    ticks = np.linspace(-1, 1, 5)
+    np.testing.assert_allclose(seen["ticks"], ticks)
+    np.testing.assert_allclose(seen["images"][..., 2], np.tile(ticks, (5, 1)))
+    np.testing.assert_allclose(seen["images"][..., 0], np.tile(-ticks[:, None], (1, 5)))  # rising upwards
+    np.testing.assert_allclose(seen["images"][..., 1], x[0, 1], rtol=1e-6)

@@ -1,6 +1,7 @@
 """Pages put panels where they belong, and panels draw the very numbers that a run returned."""
 
 import io
+from typing import NamedTuple
 
 import matplotlib.image
 import numpy as np
@@ -199,3 +200,42 @@ def test_an_estimate_lies_over_the_truth_and_the_points():
     np.testing.assert_allclose(ax.lines[0].get_ydata(), density)
     np.testing.assert_allclose(ax.lines[1].get_xdata(), points)
     assert ax.lines[0].get_drawstyle() == "steps-mid"
+
+
+class One(NamedTuple):
+    """As `measure.classification.OneClass`."""
+
+    false_positive_rate: object
+    recall: object
+    precision: object
+    area: object
+    average_precision: object
+    said: object
+    came: object
+    ece: object
+
+
+def one(shift):
+    rate = np.linspace(0, 1, 7)
+    return One(rate, rate**shift, 1 - rate / 2, shift, shift / 2, [0.1, np.nan, 0.9], [0.0, np.nan, 1.0], 0.05)
+
+
+def test_curves_of_both_lie_over_each_other():
+    figure = show.threshold_curves({"a": one(0.5), "b": one(0.3)}, {"a": one(0.4)}, title="T")(OUTCOME)
+    left, right = figure.axes
+    np.testing.assert_allclose(left.lines[0].get_ydata(), one(0.5).recall)
+    np.testing.assert_allclose(left.lines[1].get_ydata(), one(0.4).recall)
+    np.testing.assert_allclose(right.lines[0].get_xydata(), np.stack([one(0.5).recall, one(0.5).precision], -1))
+    assert left.lines[1].get_linestyle() == ":" and len(left.lines) == 3
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["a: 0.5000", "b: 0.3000"]
+    assert [text.get_text() for text in right.get_legend().get_texts()] == ["a: 0.2500", "b: 0.1500"]
+
+
+def test_reliability_leaves_empty_bins_out():
+    figure = show.reliability({"a": one(0.5), "b": one(0.3)}, {"a": one(0.4)}, event="rain", words=("us", "them"))(
+        OUTCOME
+    )
+    first, second = figure.axes
+    assert [len(ax.lines) for ax in figure.axes] == [3, 2] and first.get_title() == "a\nECE 0.050"
+    np.testing.assert_allclose(first.lines[1].get_xydata(), [[0.1, 0], [0.9, 1]])
+    assert second.get_xlabel() == "said p(rain)" and keys(figure) == ["us", "them"]

@@ -1,0 +1,72 @@
+"""What a variational autoencoder is judged by: its bounds on the likelihood of a split; and the coder that it is.
+
+Measures are for `core.full_pass` over "x" `[N, D]`, in nats an image. The state is a `Learner` that keeps an average of
+its parameters, which is what is looked at.
+"""
+
+from collections.abc import Callable, Sequence
+
+from jax import Array
+
+from adl.autoencoder.pixels import Pixels
+from adl.autoencoder.vae import VAE, Likelihood, elbo, log_likelihood
+from adl.core import BadInput, Key, Learner, Mean
+from adl.measure.latents import Decode, Encode
+
+Measure = Callable[[Key, Learner, dict[str, Array]], dict[str, Mean]]
+CHUNK = 50  # latents an image in one pass
+
+
+def bounds(model: VAE, likelihood: Likelihood) -> Measure:
+    """The `elbo` and its parts, `reconstruction` and `kl`, of one latent an image.
+
+    Args:
+      model: encoder and decoder.
+      likelihood: as in training.
+    """
+
+    def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
+        parts = elbo(key, model.bind(learner.averaged), batch["x"], likelihood=likelihood)
+        return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
+
+    return measure
+
+
+def importance(model: VAE, likelihood: Likelihood, *, num_samples: int) -> Measure:
+    """`nll`, the negative of the importance-weighted bound, which nears the likelihood as latents grow many.
+
+    Args:
+      model: encoder and decoder.
+      likelihood: as in training.
+      num_samples: latents an image, a multiple of `CHUNK`.
+    Raises:
+      BadInput: if they are none.
+    """
+    if num_samples % CHUNK:
+        raise BadInput(f"--num_importance_samples {num_samples}: it must be a multiple of {CHUNK}")
+
+    def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
+        bound = log_likelihood(
+            key, model.bind(learner.averaged), batch["x"], likelihood=likelihood, num_samples=num_samples, chunk=CHUNK
+        )
+        return {"nll": Mean.of(-bound, batch["mask"])}
+
+    return measure
+
+
+def coder(model: VAE, pixels: Pixels, shape: Sequence[int]) -> tuple[Encode, Decode]:
+    """The mean latents `[B, Z]` of `x [B, D]`, and the expected pictures `[..., *shape]` of latents `[..., Z]`.
+
+    Args:
+      model: encoder and decoder.
+      pixels: how it sees pictures.
+      shape: of a picture, `(H, W, C)`.
+    """
+
+    def encode(learner: Learner, x: Array) -> Array:
+        return model.bind(learner.averaged).encode(x).mean
+
+    def decode(learner: Learner, z: Array) -> Array:
+        return pixels.mean(model.bind(learner.averaged).decode(z)).reshape(*z.shape[:-1], *shape)
+
+    return encode, decode

@@ -1,0 +1,56 @@
+"""How pictures are seen by a model of their likelihood: as real numbers whose grey levels are filled up, or as bits."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from adl import data
+from adl.autoencoder.vae import Likelihood, bernoulli, gaussian
+from adl.core import Key
+
+
+class Pixels(NamedTuple):
+    """A way to see pictures `[B, H, W, C]` uint8 as rows of D numbers, and to say how likely these are."""
+
+    observe: Callable[[Key, Array], Array]  # (key, pictures [B, ...]) -> x [B, D]; each key anew
+    likelihood: Likelihood  # (x [..., D], decoder's output [..., P]) -> log p(x|z) [...]
+    mean: Callable[[Array], Array]  # decoder's output [..., P] -> expected pictures [..., D] in [0, 1]
+    num_outputs: int  # P / D, numbers that the decoder says of each pixel
+
+
+def binary() -> Pixels:
+    """Bits: a pixel is 1 with the probability of its grey, drawn anew each time.
+
+    Source: Salakhutdinov & Murray 2008 (ICML), section 6.
+    """
+
+    def observe(key: Key, image: Array) -> Array:
+        return jax.random.bernoulli(key, data.image.unit(image)).astype(jnp.float32).reshape(len(image), -1)
+
+    return Pixels(observe, bernoulli, jax.nn.sigmoid, num_outputs=1)
+
+
+def dequantised(num_levels: int) -> Pixels:
+    """Real numbers in [-1, 1): grey levels, spread over their width by `data.image.dequantised`.
+
+    The likelihood is a Gaussian's, of means and log deviations, as a density of levels and not of what they are scaled
+    to: so it bounds the probability of the levels, in nats.
+
+    Args:
+      num_levels: L >= 2.
+    Source: Theis et al. 2016, arXiv:1511.01844, section 3.1.
+    """
+
+    def observe(key: Key, image: Array) -> Array:
+        return 2 * data.image.dequantised(key, image, levels=num_levels).reshape(len(image), -1) - 1
+
+    def likelihood(x: Array, output: Array) -> Array:
+        return gaussian(x, output) - x.shape[-1] * jnp.log(num_levels / 2)
+
+    def mean(output: Array) -> Array:
+        return (jnp.split(output, 2, -1)[0] + 1) / 2
+
+    return Pixels(observe, likelihood, mean, num_outputs=2)

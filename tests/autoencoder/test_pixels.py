@@ -1,0 +1,36 @@
+"""Ways to see pixels: what is observed has the law that the likelihood is of, and means are grey levels again."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import stats
+
+from adl.autoencoder import pixels
+
+KEY = jax.random.key(0)
+IMAGE = jnp.asarray(np.linspace(0, 255, 8).round().reshape(2, 2, 2, 1), jnp.uint8)  # eight levels
+
+
+def test_bits_have_the_greys_for_their_means():
+    seen = pixels.binary()
+    x = jnp.stack([seen.observe(key, IMAGE) for key in jax.random.split(KEY, 400)])
+    assert x.shape == (400, 2, 4) and set(np.unique(x)) == {0, 1}
+    np.testing.assert_allclose(x.mean(0), IMAGE.reshape(2, 4) / 255, atol=4 * 0.5 / 20)
+    logits = jax.random.normal(KEY, (3, 4))
+    want = stats.bernoulli.logpmf(np.asarray(x[:3, 1]), np.asarray(seen.mean(logits))).sum(-1)
+    np.testing.assert_allclose(seen.likelihood(x[:3, 1], logits), want, rtol=1e-5)
+    assert seen.num_outputs == 1
+
+
+def test_levels_are_filled_up_and_their_density_is_per_level():
+    seen = pixels.dequantised(8)
+    x = seen.observe(KEY, IMAGE)
+    level = np.asarray(4 * x + 4)  # [-1, 1] is 8 levels
+    np.testing.assert_array_equal(np.floor(level), np.arange(8).reshape(2, 4))
+    assert not np.array_equal(x, seen.observe(jax.random.key(1), IMAGE))
+    mean, log_std = jax.random.normal(KEY, (2, 2, 4))
+    output = jnp.concatenate([mean, log_std], -1)
+    want = stats.norm.logpdf(level, 4 * mean + 4, 4 * np.exp(log_std)).sum(-1)
+    np.testing.assert_allclose(seen.likelihood(x, output), want, rtol=1e-4)
+    np.testing.assert_allclose(seen.mean(output), (4 * mean + 4) / 8, rtol=1e-6)
+    assert seen.num_outputs == 2
