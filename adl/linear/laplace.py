@@ -16,7 +16,7 @@ from jax.scipy.linalg import solve_triangular
 from adl.core.types import Array
 
 
-class Laplace(NamedTuple):
+class NormalApproximation(NamedTuple):
     """A normal approximation."""
 
     mean: Array  # [D] the mode
@@ -24,7 +24,7 @@ class Laplace(NamedTuple):
     log_evidence: Array  # [] in nats
 
 
-def laplace(log_joint: Callable[[Array], Array], mode: Array) -> Laplace:
+def laplace(log_joint: Callable[[Array], Array], mode: Array) -> NormalApproximation:
     """The approximation about a mode.
 
     Args:
@@ -33,10 +33,10 @@ def laplace(log_joint: Callable[[Array], Array], mode: Array) -> Laplace:
     """
     root = jnp.linalg.cholesky(-jax.hessian(log_joint)(mode))
     log_det = 2 * jnp.log(jnp.diag(root)).sum()
-    return Laplace(mode, root, log_joint(mode) + len(mode) / 2 * jnp.log(2 * jnp.pi) - log_det / 2)
+    return NormalApproximation(mode, root, log_joint(mode) + len(mode) / 2 * jnp.log(2 * jnp.pi) - log_det / 2)
 
 
-def logistic_probability(approximation: Laplace, x: Array) -> Array:
+def logistic_probability(approximation: NormalApproximation, x: Array) -> Array:
     """p(y = 1 | x, data) `[B]` of logistic regression at `x [B, D]`, the weights integrated out.
 
     sigmoid(m / sqrt(1 + pi v / 8)),   m and v the mean and variance of the log-odds: nearer to 1/2 than at the mode.

@@ -16,7 +16,7 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from adl.core import Algorithm, Mean, border, gathered
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
-from adl.linear.gaussian_process import Prediction
+from adl.linear.gaussian_process import Marginals
 from adl.linear.glm import Link
 from adl.prob.product import matmul
 from adl.prob.quadrature import normal_expectation
@@ -67,16 +67,16 @@ def approximate(link: Link, kernel: Kernel, x: Array, y: Array, weights: Array) 
     return Approximation(x, score, stiffness, root, _log_prob(link, f, y).sum() - 0.5 * weights @ f - log_det)
 
 
-def predict(kernel: Kernel, approximation: Approximation, x: Array) -> Prediction:
+def predict(kernel: Kernel, approximation: Approximation, x: Array) -> Marginals:
     """Mean and variance of f at rows `x [B, D]`."""
     across = kernel(approximation.x, x)
     half = solve_triangular(approximation.root, approximation.stiffness[:, None] * across, lower=True)
     prior = variances(kernel, x)
     variance = jnp.maximum(prior - jnp.square(half).sum(0), jnp.finfo(prior.dtype).eps * prior)
-    return Prediction(matmul(across.T, approximation.score), variance)
+    return Marginals(matmul(across.T, approximation.score), variance)
 
 
-def expected(link: Link, prediction: Prediction) -> Array:
+def expected(link: Link, prediction: Marginals) -> Array:
     """E[y] `[B]` with f integrated out: of `bernoulli` the probability of 1."""
     return normal_expectation(lambda f: link.mean(f[..., None]), prediction.mean, prediction.variance)
 

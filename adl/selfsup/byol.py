@@ -17,7 +17,7 @@ from flax import linen as nn
 from adl.core import Algorithm, Learner, Mean, PyTree, border, descend, forward, teacher
 from adl.core.teacher import Decay, Teacher
 from adl.core.types import Array, Key
-from adl.selfsup.embedder import Embedder, View, unit
+from adl.selfsup.embedder import Embedder, View, normalised
 
 
 class Student(NamedTuple):
@@ -100,7 +100,7 @@ def regression_loss(prediction: Array, target: Array) -> Array:
 
     No gradient flows into the target. Source: eq. 2.
     """
-    return jnp.square(unit(prediction) - jax.lax.stop_gradient(unit(target))).sum(-1)
+    return jnp.square(normalised(prediction) - jax.lax.stop_gradient(normalised(target))).sum(-1)
 
 
 def embedding(variables: PyTree) -> PyTree:

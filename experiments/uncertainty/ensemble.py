@@ -32,7 +32,7 @@ from adl import data, run, show, supervised
 from adl.core import BadInput, Key, Learner, Mean, Probe, ensemble, full_pass
 from adl.measure import calibration
 from adl.nn.mlp import MLP
-from adl.uncertainty import disagreement, mixture_log_prob, uncertainty
+from adl.uncertainty.ensemble import disagreement, mixture_log_prob, uncertainty
 
 ANGLES = np.arange(0, 181, 10)  # degrees by which test pictures are turned
 LEANING = ANGLES <= 60  # of these: before a digit lies on its side
@@ -109,7 +109,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     train, test = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
     model = nn.Sequential([flat, MLP((*cfg.hidden, train.num_classes), dtype=jnp.dtype(cfg.precision))])
     shape = optax.cosine_decay_schedule(1.0, cfg.num_steps)
-    member = supervised.classifier(
+    member = supervised.classification.classifier(
         model,
         optax.adamw(lambda step: cfg.learning_rate * shape(step), weight_decay=cfg.weight_decay),
         prepare=supervised.classification.views(
