@@ -45,7 +45,7 @@ def parallel_tempering(
 ) -> Algorithm:
     """Chains of replicas that warm themselves up, each temperature for itself; state is `Replicas`, batches are empty.
 
-    Draws are `state.position[:, -1]`.
+    Draws are `coldest(state)`.
     Metrics, over the chains: "potential" -log p_1 in nats of the coldest replica, "acceptance" of all, "swap", the
     mean probability of a swap between neighbours.
 
@@ -90,6 +90,11 @@ def parallel_tempering(
         return Replicas(point.position[order], gains[order], known), metrics
 
     return side_by_side(begin, one, num_chains=num_chains)
+
+
+def coldest(state: Replicas) -> Array:
+    """Positions `[..., C, D]` of the replicas that are the target's."""
+    return state.position[..., -1, :]
 
 
 def swaps(key: Key, inverse_temperatures: Array, gain: Array, parity: Array) -> tuple[Array, Array]:

@@ -21,6 +21,7 @@ from adl.sequence.decode import Choose, drawn, generate, reading
 from adl.sequence.language import Read, Reader, language_model, sliding, truncated_bptt, whole_text
 
 DRAWN = drawn()
+AT_ONCE = 4096  # tokens of a text that is judged
 
 
 class InPieces(NamedTuple):
@@ -96,10 +97,11 @@ class OnAndOn(NamedTuple):
 Reading = InPieces | OnAndOn
 
 
-def surprise_at(reads: Reading, text: np.ndarray, tokens: data.tokens.Tokens, batch_size: int) -> Probe:
+def surprise_at(reads: Reading, text: np.ndarray, tokens: data.tokens.Tokens) -> Probe:
     """Probe of the `loss` at a whole text `[N]`, in nats a unit, and the `accuracy`, as in `language.whole_text`."""
-    held_out = reads.held_out(text, batch_size, start=tokens.start)
-    return whole_text(functools.partial(reads.pieces, size=batch_size), held_out, size=tokens.size)
+    rows = max(AT_ONCE // reads.length, 1)
+    held_out = reads.held_out(text, rows, start=tokens.start)
+    return whole_text(functools.partial(reads.pieces, size=rows), held_out, size=tokens.size)
 
 
 def surprise_along(reads: Reading, passage: np.ndarray, *, start: int) -> Probe:

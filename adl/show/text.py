@@ -9,8 +9,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from adl.run.experiment import Outcome
 from adl.show.curves import curves, rescaled
-from adl.show.style import Draw, panel, styled
+from adl.show.style import COLORS, Draw, panel, styled
 
 Decode = Callable[[Sequence[int]], str]  # tokens -> text
 COLUMNS, LINES = 80, 24  # of a text, at most
@@ -57,29 +58,73 @@ def written(token: np.ndarray, *, decode: Decode, title: str) -> Figure:
     return figure
 
 
-@styled
-def continuations(tokens: Mapping[str, np.ndarray], *, decode: Decode, title: str, num_lines: int = 5) -> Figure:
-    """Texts that go on in different ways, a row for each way.
+def continuations(
+    prompt: np.ndarray, names: Mapping[str, str], *, probe: str, rows: Sequence[int], decode: Decode, title: str
+) -> Draw:
+    """Prompts, and how they go on: a row for each way, of up to five lines each.
 
     Args:
-      tokens: `[B, N]` by the name of the way; of the first, the prompts.
+      prompt: `[M, P]` tokens.
+      names: what the figure calls each way, by the NAME of its arrays "probe/made_NAME" `[M, N]`.
+      probe: that made them.
+      rows: which of the M texts are shown.
       decode: of a text.
       title: of the figure, beside which stands how spaces and ends of lines are written.
-      num_lines: of each text, at most.
+    Returns:
+      `draw(outcome)`.
     """
-    count = len(next(iter(tokens.values())))
-    figure, axes = panel(len(tokens), count, size=(3.9, 0.8))
-    for row, (name, texts) in zip(axes, tokens.items(), strict=True):
-        for ax, text in zip(row, texts, strict=True):
-            lines = decode(text).replace(" ", "·").replace("\n", "↵\n").split("\n")
-            lines = [part for line in lines for part in _wrapped(line, 48)]
-            shown = "\n".join(map(drawable, lines[:num_lines]))
-            ax.text(0, 0.98, shown, fontsize=6.5, va="top", linespacing=1.3, transform=ax.transAxes, **TYPED)
-            ax.set(xticks=[], yticks=[])
-            ax.spines[["left", "bottom"]].set_visible(False)
-        row[0].set_ylabel(name, fontsize="small", rotation=0, ha="right", y=0.97, va="top")
-    figure.suptitle(f"{title}; · a space, ↵ the end of a line")
-    return figure
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        made = {label: outcome.arrays[f"{probe}/made_{name}"] for name, label in names.items()}
+        figure, axes = panel(1 + len(made), len(rows), size=(3.9, 0.8))
+        for line, (label, texts) in zip(axes, {"prompt": prompt, **made}.items(), strict=True):
+            for ax, row in zip(line, rows, strict=True):
+                text = decode(texts[row]).replace(" ", "·").replace("\n", "↵\n")
+                lines = [part for whole in text.split("\n") for part in _wrapped(whole, 48)]
+                shown = "\n".join(map(drawable, lines[:5]))
+                ax.text(0, 0.98, shown, fontsize=6.5, va="top", linespacing=1.3, transform=ax.transAxes, **TYPED)
+                ax.set(xticks=[], yticks=[])
+                ax.spines[["left", "bottom"]].set_visible(False)
+            line[0].set_ylabel(label, fontsize=8, rotation=0, ha="right", y=0.97, va="top")
+        figure.suptitle(f"{title}; · a space, ↵ the end of a line")
+        return figure
+
+    return draw
+
+
+def repetition(names: Mapping[str, str], *, probe: str, title: str, num_tokens: int) -> Draw:
+    """Ways to make texts, by their surprise and by how much they repeat, for the model and for another network.
+
+    Args:
+      names: what the figure calls each way, by its name in the metrics "probe/NAME_surprise", "probe/NAME_judged" and
+        "probe/NAME_repeated", as `measure.texts.beside_people` has them; of the first, a star, people.
+      probe: that judged them.
+      title: of the figure.
+      num_tokens: of what is repeated.
+    Returns:
+      `draw(outcome)`.
+    """
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        figure, axes = panel(1, 2, size=(4.3, 3.6))
+        shares = {name: outcome.last(f"{probe}/{name}_repeated") for name in names}
+        for ax, by, judge in zip(axes[0], ("surprise", "judged"), ("the model itself", "another network"), strict=True):
+            for i, (name, called) in enumerate(names.items()):
+                look = {"color": COLORS[i % 6], "marker": "os^"[i // 6]} if i else {"color": "k", "marker": "*"}
+                x = outcome.last(f"{probe}/{name}_{by}")
+                ax.plot(x, 100 * shares[name], linestyle="none", label=called, markersize=6 if i else 12, **look)
+            ax.set(xlabel=f"surprise of {judge} (nats a character)", title=f"Judged by {judge}", yscale="symlog")
+            ax.set_yticks([0, 1, 3, 10, 30, 100], ["0", "1", "3", "10", "30", "100"])
+            ax.set_ylim(max(0, 80 * min(shares.values())), 110)
+            ax.grid(linewidth=0.3)
+        axes[0, 0].set_ylabel(f"{num_tokens}-grams that the text has had before (%)")
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right center")
+        figure.suptitle(title)
+        return figure
+
+    return draw
 
 
 @styled

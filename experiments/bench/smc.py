@@ -27,7 +27,7 @@ def contenders(num_particles: int = 512) -> Contenders:
     Temperatures keep half of the particles effective, resampling is systematic, the mass is 1. Both must have the
     posterior's means, within 0.3 of its standard deviations, and in 16 runs one log normaliser, within 4 errors.
     """
-    target = posterior.logistic(posterior.Config())
+    target = posterior.load(posterior.Config())
     dim = len(target.names)
 
     def log_prior(x: Array) -> Array:

@@ -36,7 +36,6 @@ from adl.core import optimizer
 from adl.sequence import causal, counts, reading
 from adl.sequence.decode import drawn, temperature
 
-AT_ONCE = 4096  # tokens of an evaluation's batch
 SHOWN = 24  # tokens whose attention is drawn
 PASSAGE = 1920  # tokens, of whose text the first lines are drawn
 SAMPLES = "Drawn from the model at temperature {:g}"
@@ -120,7 +119,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, list[float]], axis: str | 
     return run.Experiment(
         reads.learns(tx, microbatches=cfg.microbatches, axis=axis),
         reads.batches(train, cfg.batch_size),
-        probes={"test": reading.surprise_at(reads, test, tokens, max(AT_ONCE // cfg.length, 1))},
+        probes={"test": reading.surprise_at(reads, test, tokens)},
         final={
             "samples": reading.made_up(reads, cfg.num_sampled, start=tokens.start, choose=choose),
             "surprise": reading.surprise_along(reads, passage, start=tokens.start),

@@ -12,6 +12,7 @@ from adl.core import BadInput
 from adl.nn.recurrent import Recurrents, gru
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
+from adl.sequence import reading
 from adl.sequence.decode import greedy
 from adl.sequence.language import Reader
 from adl.sequence.reading import InPieces, OnAndOn, made_up, surprise_along, surprise_at
@@ -43,11 +44,12 @@ def nats(reads, state, text):
 
 
 @BOTH
-def test_surprise_is_the_models(reads):
+def test_surprise_is_the_models(reads, monkeypatch):
     state, passage = learnt(reads), TEXT[:17]
     seen = jax.jit(lambda probe, state: probe(KEY, state))(surprise_along(reads, passage, start=TOKENS.start), state)
     np.testing.assert_allclose(seen["nats"], nats(reads, state, passage), rtol=1e-4)
-    found = surprise_at(reads, TEXT, TOKENS, 1)(KEY, state)  # one stream: it reads on through all of it
+    monkeypatch.setattr(reading, "AT_ONCE", 6)  # one stream: it reads on through all of it
+    found = surprise_at(reads, TEXT, TOKENS)(KEY, state)
     np.testing.assert_allclose(found["loss"].value, nats(reads, state, TEXT).mean(), rtol=1e-4)
     assert found["loss"].count == len(TEXT)
 

@@ -7,6 +7,8 @@ from adl import show
 from adl.run.experiment import Outcome
 from adl.show.text import TOP, drawable
 
+WHAT = ("surprise", "judged", "repeated")
+
 
 def decode(tokens):
     return "".join(map(chr, tokens))
@@ -23,10 +25,25 @@ def test_texts_stand_side_by_side_in_lines_that_fit():
 
 
 def test_continuations_have_a_row_for_each_way():
-    tokens = {"prompt": encoded("a b\n"), "greedy": encoded("c\n d")}
-    prompt, greedy = show.continuations(tokens, decode=decode, title="T").axes
+    outcome = Outcome([], {"said/made_greedy": encoded("z\n z", "c\n d")})
+    shown = {"probe": "said", "rows": [1], "decode": decode, "title": "T"}
+    prompt, greedy = show.continuations(encoded("zzzz", "a b\n"), {"greedy": "by search"}, **shown)(outcome).axes
     assert prompt.texts[0].get_text() == "a·b↵\n" and greedy.texts[0].get_text() == "c↵\n·d"
-    assert greedy.get_ylabel() == "greedy"
+    assert greedy.get_ylabel() == "by search"
+
+
+def test_ways_lie_where_they_surprise_and_repeat():
+    told = {"text": (1.5, 1.6, 0.1), "beam": (0.2, 0.3, 0.9)}
+    row = {
+        f"said/{name}_{what}": value for name, values in told.items() for what, value in zip(WHAT, values, strict=True)
+    }
+    names = {"text": "people", "beam": "beams"}
+    figure = show.repetition(names, probe="said", title="T", num_tokens=8)(Outcome([{"step": 1, **row}], {}))
+    own, other = figure.axes
+    np.testing.assert_allclose([line.get_xydata()[0] for line in own.lines], [(1.5, 10), (0.2, 90)])
+    np.testing.assert_allclose([line.get_xydata()[0] for line in other.lines], [(1.6, 10), (0.3, 90)])
+    assert [line.get_marker() for line in own.lines] == ["*", "o"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["people", "beams"]
 
 
 def test_surprise_shades_each_character_of_a_token():
