@@ -69,6 +69,7 @@ def condition(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | flo
 
 def predict(kernel: Kernel, posterior: ProcessPosterior, x: Array) -> Marginals:
     """Mean and variance of f at rows `x [B, D]`; the next outcome has the variance of the noise more."""
+    chex.assert_shape(x, (None, posterior.x.shape[1]))
     across = kernel(posterior.x, x)
     known = jnp.square(solve_triangular(posterior.root, across, lower=True)).sum(0)
     prior = variances(kernel, x)

@@ -9,6 +9,7 @@ Source: Bishop 2006, Pattern Recognition and Machine Learning, sections 4.4 and 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
@@ -31,6 +32,7 @@ def laplace(log_joint: Callable[[Array], Array], mode: Array) -> NormalApproxima
       log_joint: log p(data, w) `[]` of w `[D]`, in nats, with all its constants if the evidence is wanted.
       mode: `[D]`, where its gradient is zero and its Hessian negative definite.
     """
+    chex.assert_rank(mode, 1)
     root = jnp.linalg.cholesky(-jax.hessian(log_joint)(mode))
     log_det = 2 * jnp.log(jnp.diag(root)).sum()
     return NormalApproximation(mode, root, log_joint(mode) + len(mode) / 2 * jnp.log(2 * jnp.pi) - log_det / 2)
@@ -43,5 +45,6 @@ def logistic_probability(approximation: NormalApproximation, x: Array) -> Array:
 
     Source: MacKay 1992, Neural Computation 4(5); Bishop 2006, eq. 4.155; within 0.02 of the integral.
     """
+    chex.assert_shape(x, (None, len(approximation.mean)))
     variance = jnp.square(solve_triangular(approximation.root, x.T, lower=True)).sum(0)
     return jax.nn.sigmoid(x @ approximation.mean / jnp.sqrt(1 + jnp.pi * variance / 8))

@@ -9,6 +9,7 @@ Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, algo
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve, solve_triangular
@@ -60,6 +61,8 @@ def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
 
 def approximate(link: Link, kernel: Kernel, x: Array, y: Array, weights: Array) -> Approximation:
     """The approximation about the mode whose K^-1 f is `weights [N]`, the state of `newton`; rows as it saw them."""
+    chex.assert_rank([x, y], [2, 1])
+    chex.assert_equal_shape_prefix([x, y], 1)
     gram = kernel(x, x)
     f = matmul(gram, weights)
     score, stiffness, root = _curved(link, gram, f, y)

@@ -153,4 +153,5 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
 
 def log_odds(weights: LinearMap, x: Array) -> Array:
     """Unnormalised log-probabilities `[..., K]` of the classes of `x [..., D]`."""
+    chex.assert_axis_dimension(x, -1, len(weights.kernel))
     return matmul(x, weights.kernel) + jnp.expand_dims(weights.bias, tuple(range(x.ndim - 1)))

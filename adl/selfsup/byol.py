@@ -9,6 +9,7 @@ Source: Grill et al. 2020, arXiv:2006.07733.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -100,6 +101,8 @@ def regression_loss(prediction: Array, target: Array) -> Array:
 
     No gradient flows into the target. Source: eq. 2.
     """
+    chex.assert_rank([prediction, target], 2)
+    chex.assert_equal_shape([prediction, target])
     return jnp.square(normalised(prediction) - jax.lax.stop_gradient(normalised(target))).sum(-1)
 
 
