@@ -123,7 +123,7 @@ def two_sample_accuracy(x: Array, y: Array) -> Array:
     arXiv:1806.07755.
     """
     chex.assert_rank([x, y], 2)
-    chex.assert_equal_shape([x, y])
+    chex.assert_equal_shape_suffix([x, y], 1)
     both = jnp.concatenate([x, y])
     is_x = jnp.arange(len(both)) < len(x)
     distances = neighbours.squared_distances(both, both).at[jnp.diag_indices(len(both))].set(jnp.inf)

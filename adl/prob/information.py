@@ -39,7 +39,8 @@ def total_variation(p: Array, q: Array, cell: Array | float = 1.0) -> Array:
       q: `[..., X]`.
       cell: between places of a grid that holds both; 1 of probabilities.
     """
-    chex.assert_equal_shape([p, q])
+    chex.assert_equal_rank([p, q])
+    chex.assert_equal_shape_suffix([p, q], 1)
     return 0.5 * cell * jnp.abs(p - q).sum(-1)
 
 
