@@ -12,20 +12,21 @@ from flax import linen as nn
 
 from adl import data, diffusion, gan
 from adl.autoencoder.dreg import dreg
-from adl.autoencoder.vae import VAE, bernoulli, vae
+from adl.autoencoder.vae import VAE, Gaussian, bernoulli, vae
 from adl.core import Algorithm, Learner
+from adl.diffusion import denoising
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
 from adl.rl.cartpole import cartpole
 from adl.rl.ppo import ppo
 from adl.sampling.langevin import langevin
-from adl.selfsup.byol import byol
+from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
-from adl.selfsup.embedder import Embedder
+from adl.selfsup.embedder import Embedder, pictures
 from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
-from adl.supervised import classifier
+from adl.supervised.classification import classifier, views
 
 KEY, TX = jax.random.key(0), optax.sgd(0.1)
 RNG = np.random.default_rng(0)
@@ -43,7 +44,6 @@ class Restless(nn.Module):
     size: int
     rate: float
     shaped: Callable = lambda h, x: h
-    num_classes: int = 2
 
     @nn.compact
     def __call__(self, x, *given, **more):
@@ -55,14 +55,6 @@ class Restless(nn.Module):
         return jnp.zeros((size, 1))
 
 
-class RestlessVAE(VAE):
-    rate: float = 0.0
-
-    def setup(self):
-        self.encoder = MLP((8, 2 * self.latent_dim), norm=BatchNorm, dropout=self.rate)
-        self.decoder = MLP((8, self.output_dim), norm=BatchNorm, dropout=self.rate)
-
-
 def flat(key, batch):
     return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
 
@@ -72,12 +64,16 @@ def still(key, x):
 
 
 def autoencode(make, rate, **options):
-    return make(RestlessVAE(2, (), 16, rate=rate), TX, likelihood=bernoulli, prepare=flat, **options)
+    def network(size):
+        return MLP((8, size), norm=BatchNorm, dropout=rate)
+
+    return make(VAE(Gaussian(network(4)), network(16)), TX, likelihood=bernoulli, prepare=flat, **options)
 
 
 def denoise(rate):
     model = Restless(16, rate, lambda h, x: h.reshape(x.shape))
-    return diffusion.edm(model, TX, preconditioner=diffusion.preconditioner.karras(0.5), encode=data.image.unit)
+    prepare = denoising.labelled(data.image.unit, num_classes=2)
+    return diffusion.edm(model, TX, preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
 
 
 def game(rate):
@@ -91,12 +87,12 @@ def embedder(rate):
 
 
 def bootstrap(rate):
-    return byol(embedder(rate), Restless(4, rate), TX, view=still, encode=data.image.unit)
+    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=pictures(data.image.unit))
 
 
 def clusters(rate):
     of = {"num_examples": 8, "num_clusters": 2, "periods": (1, 6), "num_lloyd": 2, "view": still}
-    return deepcluster(embedder(rate), TX, encode=data.image.unit, **of)
+    return deepcluster(embedder(rate), TX, prepare=pictures(data.image.unit), **of)
 
 
 def contrast(rate):
@@ -107,7 +103,7 @@ def contrast(rate):
 
 def balance(rate):
     model = Restless(3, rate, lambda h, x: (h[..., :2], h[..., 2]))
-    return ppo(model, TX, cartpole(), num_envs=4, horizon=4, num_epochs=2, num_minibatches=2)
+    return ppo(model, TX, env=cartpole(), num_envs=4, horizon=4, num_epochs=2, num_minibatches=2)
 
 
 def carried(rate):
@@ -115,7 +111,7 @@ def carried(rate):
 
 
 FAMILIES = {
-    "supervised": (lambda rate: classifier(Restless(2, rate), TX, encode=data.image.unit), IMAGES, 1),
+    "supervised": (lambda rate: classifier(Restless(2, rate), TX, prepare=views(data.image.unit)), IMAGES, 1),
     "autoencoder": (functools.partial(autoencode, vae), IMAGES, 1),
     "autoencoder, doubly": (functools.partial(autoencode, dreg, num_samples=3), IMAGES, 1),
     "diffusion": (denoise, IMAGES, 1),

@@ -73,7 +73,8 @@ def test_runs_small(name, lift, tmp_path):
 def test_a_hundred_steps_of_digits_are_the_same_under_every_lift(tmp_path):
     """At a learning rate that does not amplify rounding; at the default one the curves part after a dozen steps."""
     module = importlib.import_module("experiments.supervised.classify")
-    small = {"model": "mlp", "augment": "none", "learning_rate": 3e-3, "num_steps": 100, "log_every": 1}
+    every = {"num_steps": 100, "log_every": 1, "steps_per_call": 1}
+    small = {"model": "mlp", "augment": "none", "learning_rate": 3e-3, **every}
 
     def curve(name: str, *more: str) -> np.ndarray:
         run.main(module.__name__, ["--workdir", str(tmp_path / name), *words(small), *more])

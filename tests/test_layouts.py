@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from adl import data, diffusion, supervised
-from adl.autoencoder.vae import VAE, bernoulli, vae
+from adl.autoencoder.vae import bernoulli, perceptrons, vae
 from adl.core import (
     BadInput,
     Learner,
@@ -26,6 +26,8 @@ from adl.core import (
     sharded,
     tensor,
 )
+from adl.diffusion import denoising
+from adl.nn.embed import Conditioner
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.transformer import GPT
 from adl.nn.unet import UNet
@@ -52,20 +54,21 @@ def optimizer():
 def classify():
     """Batch norm, whose statistics are of the global batch, and dropout."""
     model = ResNet(2, (8, 8), norm=functools.partial(BatchNorm), dropout=0.3)
-    return supervised.classifier(model, optimizer(), encode=data.image.unit)
+    return supervised.classifier(model, optimizer(), prepare=supervised.classification.views(data.image.unit))
 
 
 def autoencode():
     def prepare(key, batch):
         return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
 
-    return vae(VAE(2, (16,), 64), optimizer(), likelihood=bernoulli, prepare=prepare)
+    return vae(perceptrons(2, (16,), 64), optimizer(), likelihood=bernoulli, prepare=prepare)
 
 
 def denoise():
-    model = UNet((8, 8), 2, num_blocks=1, attention=(1,), num_groups=2, dropout=0.3)
-    precondition = diffusion.preconditioner.karras(0.5)
-    return diffusion.edm(model, optimizer(), preconditioner=precondition, encode=data.image.symmetric)
+    unet = UNet((8, 8), num_blocks=1, attention=(1,), num_groups=2, dropout=0.3)
+    model = denoising.Conditioned(unet, Conditioner(2, 8))
+    prepare = denoising.labelled(data.image.symmetric, num_classes=2)
+    return diffusion.edm(model, optimizer(), preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
 
 
 def language():

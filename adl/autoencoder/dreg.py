@@ -22,7 +22,6 @@ from jax import lax
 from adl.autoencoder.vae import VAE, Likelihood, trained
 from adl.core import Algorithm, scale_gradient
 from adl.core.types import Array, Key
-from adl.prob.distributions import normal_log_prob
 
 
 def dreg_bound(
@@ -33,28 +32,32 @@ def dreg_bound(
     Args:
       key: consumed.
       model: encoder and decoder, bound; units that the decoder drops are drawn twice, once for the weights v alone.
-      x: `[B, D]`.
+      x: `[B, ...]`.
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K >= 1; for K = 1 the encoder's gradient is that of "sticking the landing".
       num_backward: latents an image that the gradient is taken through, drawn from v with replacement; 0: all K.
     """
-    mean, log_std = (part[None] for part in model.encode(x))
-    z = mean + jnp.exp(log_std) * jax.random.normal(key, (num_samples, *mean.shape[1:]))
+    q, p = model.encode(x), model.prior()
+    z, fixed = q.sample(key, (num_samples,)), jax.tree.map(lax.stop_gradient, q)
 
     def log_weights(z):
-        log_p = likelihood(x[None], model.decode(z)) + normal_log_prob(z, 0.0, 0.0).sum(-1)
-        return log_p - normal_log_prob(z, lax.stop_gradient(mean), lax.stop_gradient(log_std)).sum(-1)
+        return likelihood(x[None], model.decode(z, 2)) + p.log_prob(z) - fixed.log_prob(z)
 
     weights = lax.stop_gradient(log_weights(z))
     bound = jax.nn.logsumexp(weights, 0) - jnp.log(num_samples)
     v = share = jax.nn.softmax(weights, 0)
     if num_backward:
         pick = jax.random.categorical(jax.random.fold_in(key, 1), weights, 0, shape=(num_backward, len(x)))
-        z, v = jnp.take_along_axis(z, pick[..., None], 0), jnp.take_along_axis(v, pick, 0)
+        z, v = jax.tree.map(lambda z: jnp.take_along_axis(z, _wide(pick, z), 0), z), jnp.take_along_axis(v, pick, 0)
         share = 1 / num_backward
     # Of all K, the compiler computes the same weights once.
-    slope = (share * log_weights(scale_gradient(z, v[..., None]))).sum(0)
+    slope = (share * log_weights(jax.tree.map(lambda z: scale_gradient(z, _wide(v, z)), z))).sum(0)
     return bound + slope - lax.stop_gradient(slope)
+
+
+def _wide(x: Array, like: Array) -> Array:
+    """`[K, B]` -> `[K, B, 1, ...]`, of the rank of `like`."""
+    return x.reshape(*x.shape, *[1] * (like.ndim - x.ndim))
 
 
 def dreg(
@@ -83,4 +86,4 @@ def dreg(
         bound = dreg_bound(key, model, x, likelihood=likelihood, num_samples=num_samples, num_backward=num_backward)
         return {"loss": -bound, "bound": bound}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)

@@ -64,7 +64,7 @@ def coder(model: VAE, pixels: Pixels, shape: Sequence[int]) -> tuple[Encode, Dec
     """
 
     def encode(learner: Learner, x: Array) -> Array:
-        return model.bind(learner.averaged).encode(x)[0]
+        return model.bind(learner.averaged).encode(x).mean
 
     def decode(learner: Learner, z: Array) -> Array:
         return pixels.mean(model.bind(learner.averaged).decode(z)).reshape(*z.shape[:-1], *shape)

@@ -2,8 +2,9 @@
 
     log p(x) >= L_K = E_{z_1..z_K ~ q} log 1/K sum_k w_k,    w_k = p(x|z_k) p(z_k) / q(z_k|x)
 
-L_1 is the evidence lower bound (ELBO), L_K rises with K to log p(x). Images are `[B, D]`, latents `[B, Z]`, everything
-in nats per image. Sources: Kingma & Welling 2014, arXiv:1312.6114, eq. 3; Burda et al. 2016, arXiv:1509.00519, eq. 8.
+L_1 is the evidence lower bound (ELBO), L_K rises with K to log p(x). Images are `[B, ...]`, as encoder and likelihood
+take them, latents what the encoder's `Latents` say, everything in nats per image. Sources: Kingma & Welling 2014,
+arXiv:1312.6114, eq. 3; Burda et al. 2016, arXiv:1509.00519, eq. 8.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +15,11 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from adl.core import Algorithm, Learner, Mean, descend, forward
-from adl.core.types import Array, Key
+from adl.autoencoder.latents import DiagonalNormal, Latents, standard
+from adl.core import Algorithm, Learner, Mean, border, descend, forward
+from adl.core.types import Array, Key, PyTree
 from adl.nn.mlp import MLP
-from adl.prob.distributions import bernoulli_log_prob, normal_kl, normal_log_prob
+from adl.prob.distributions import bernoulli_log_prob, normal_log_prob
 
 Likelihood = Callable[[Array, Array], Array]  # (x [..., D], decoder output [..., P]) -> log p(x|z) [...]
 
@@ -34,38 +36,74 @@ def gaussian(x: Array, output: Array) -> Array:
 
 
 class VAE(nn.Module):
-    """Multilayer-perceptron encoder and decoder around a Gaussian latent.
+    """Any encoder and any decoder around a latent.
 
     Attributes:
+      encoder: `x [B, ...] -> q(z|x)`, `Latents` of each example: `Gaussian(network)`, or any other module.
+      decoder: `z -> parameters of p(x|z)`, leaves of z `[N, ...]`: as many numbers `[N, P]` as the likelihood wants.
+      prior: `() -> p(z)`; a module where it is learned.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    prior: Callable[[], Latents] = standard
+
+    def encode(self, x: Array) -> Latents:
+        """q(z|x) for `x [B, ...]`."""
+        return self.encoder(x)
+
+    def decode(self, z: PyTree, num_axes: int | None = None) -> Array:
+        """Parameters `[..., P]` of p(x|z) for latents with leaves `[..., Z]`.
+
+        Args:
+          z: the latents.
+          num_axes: how many of the leading axes count latents; None: all but the last of each leaf. The decoder sees
+            one in their place.
+        """
+        leaf = jax.tree.leaves(z)[0]
+        lead = leaf.shape[: leaf.ndim - 1 if num_axes is None else num_axes]
+        output = self.decoder(jax.tree.map(lambda z: z.reshape(-1, *z.shape[len(lead) :]), z))
+        return output.astype(jnp.float32).reshape(*lead, *output.shape[1:])
+
+    def __call__(self, key: Key, x: Array) -> Array:
+        """Parameters of p(x|z) at one draw of z; for initialisation. The key is consumed."""
+        self.prior()
+        return self.decode(self.encode(x).sample(key), 1)
+
+
+class Gaussian(nn.Module):
+    """A network's 2 Z numbers as the mean and log standard deviation of independent Gaussian latents."""
+
+    network: nn.Module  # x [B, ...] -> [B, 2 Z]
+
+    def setup(self):
+        """Its parameters stand where the network's would."""
+        nn.share_scope(self, self.network)
+
+    def __call__(self, x: Array) -> DiagonalNormal:
+        """q(z|x), `[B, Z]`."""
+        return DiagonalNormal(*jnp.split(self.network(x).astype(jnp.float32), 2, -1))
+
+
+def perceptrons(
+    latent_dim: int,
+    hidden: Sequence[int],
+    output_dim: int,
+    activation: Callable[[Array], Array] = nn.relu,
+    dtype: jnp.dtype = jnp.float32,
+) -> VAE:
+    """Multilayer-perceptron encoder and decoder of rows around a Gaussian latent.
+
+    Args:
       latent_dim: Z >= 1.
       hidden: widths of the encoder's hidden layers; the decoder mirrors them.
       output_dim: numbers that the likelihood wants for an image: D logits, or D means and D log deviations.
       activation: of the hidden layers.
       dtype: of the computation.
     """
-
-    latent_dim: int
-    hidden: Sequence[int]
-    output_dim: int
-    activation: Callable[[Array], Array] = nn.relu
-    dtype: jnp.dtype = jnp.float32
-
-    def setup(self):
-        """Encoder and decoder."""
-        self.encoder = MLP((*self.hidden, 2 * self.latent_dim), activation=self.activation, dtype=self.dtype)
-        self.decoder = MLP((*reversed(self.hidden), self.output_dim), activation=self.activation, dtype=self.dtype)
-
-    def encode(self, x: Array) -> tuple[Array, Array]:
-        """Mean and log standard deviation `[B, Z]` of q(z|x) for `x [B, D]`."""
-        return tuple(jnp.split(self.encoder(x).astype(jnp.float32), 2, -1))
-
-    def decode(self, z: Array) -> Array:
-        """Parameters `[..., output_dim]` of p(x|z) for `z [..., Z]`."""
-        return self.decoder(z).astype(jnp.float32)
-
-    def __call__(self, x: Array) -> Array:
-        """Parameters of p(x|z) at the mean code of `x`; for initialisation."""
-        return self.decode(self.encode(x)[0])
+    encoder = MLP((*hidden, 2 * latent_dim), activation=activation, dtype=dtype)
+    decoder = MLP((*reversed(hidden), output_dim), activation=activation, dtype=dtype)
+    return VAE(Gaussian(encoder), decoder)
 
 
 # What looks at a model takes it bound to its variables, `model.bind(variables)`; a step binds it by `forward`.
@@ -77,36 +115,32 @@ def log_weights(key: Key, model: VAE, x: Array, *, likelihood: Likelihood, num_s
     Args:
       key: consumed.
       model: encoder and decoder, bound.
-      x: `[B, D]`.
+      x: `[B, ...]`.
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K >= 1.
     """
-    mean, log_std = (code[None] for code in model.encode(x))
-    noise = jax.random.normal(key, (num_samples, *mean.shape[1:]))
-    z = mean + jnp.exp(log_std) * noise
-    log_q = normal_log_prob(noise, 0.0, 0.0).sum(-1) - log_std.sum(-1)
-    log_p_z = normal_log_prob(z, 0.0, 0.0).sum(-1)
-    return likelihood(x[None], model.decode(z)) + log_p_z - log_q
+    z, log_q = model.encode(x).sample_and_log_prob(key, (num_samples,))
+    return likelihood(x[None], model.decode(z, 2)) + model.prior().log_prob(z) - log_q
 
 
 def elbo(key: Key, model: VAE, x: Array, *, likelihood: Likelihood) -> dict[str, Array]:
     """The evidence lower bound from one latent an image, in its parts.
 
-    elbo = reconstruction - kl,   reconstruction = log p(x|z),   kl = KL(q(z|x) || p(z)) in closed form.
+    elbo = reconstruction - kl,   reconstruction = log p(x|z),   kl = KL(q(z|x) || p(z)), as the latents know it.
 
     Args:
       key: consumed.
       model: encoder and decoder, bound.
-      x: `[B, D]`.
+      x: `[B, ...]`.
       likelihood: log p(x|z) from the decoder's output.
 
     Returns:
       "elbo", "reconstruction" and "kl", `[B]` each, in nats.
     """
-    mean, log_std = model.encode(x)
-    z = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
-    reconstruction = likelihood(x, model.decode(z))
-    kl = normal_kl(mean, log_std).sum(-1)
+    q = model.encode(x)
+    z = q.sample(key)
+    reconstruction = likelihood(x, model.decode(z, 1))
+    kl = q.kl(model.prior(), z)
     return {"elbo": reconstruction - kl, "reconstruction": reconstruction, "kl": kl}
 
 
@@ -124,7 +158,7 @@ def log_likelihood(
     Args:
       key: consumed.
       model: encoder and decoder, bound.
-      x: `[B, D]`.
+      x: `[B, ...]`.
       likelihood: log p(x|z) from the decoder's output.
       num_samples: K, a multiple of `chunk`.
       chunk: latents an image in one pass.
@@ -160,7 +194,7 @@ def vae(
       model: encoder and decoder.
       tx: optax transformation.
       likelihood: log p(x|z) from the decoder's output (`bernoulli`, `gaussian`).
-      prepare: `prepare(key, batch) -> x [B, D]`: flattening, and the noise that makes pixels binary or real.
+      prepare: `prepare(key, batch) -> x [B, ...]`: flattening, and the noise that makes pixels binary or real.
       axis: name of the mapped axis, or None.
     """
     return beta_vae(model, tx, likelihood=likelihood, prepare=prepare, beta=1.0, axis=axis)
@@ -192,7 +226,7 @@ def beta_vae(
         parts = elbo(key, model, x, likelihood=likelihood)
         return {"loss": beta * parts["kl"] - parts["reconstruction"], **parts}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def iwae(
@@ -221,12 +255,13 @@ def iwae(
         bound = iwae_bound(key, model, x, likelihood=likelihood, num_samples=num_samples)
         return {"loss": -bound, "bound": bound}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def trained(
     model: VAE,
     tx: optax.GradientTransformation,
+    *,
     loss: Callable[..., dict[str, Array]],
     prepare: Callable[[Key, Array], Array],
     axis: str | None,
@@ -240,6 +275,7 @@ def trained(
       prepare: as in `vae`.
       axis: name of the mapped axis, or None.
     """
+    prepare = border.prepared(prepare)
 
     def mean_loss(key, params, extras, batch):
         prepare_key, loss_key, dropout_key = jax.random.split(key, 3)
@@ -249,6 +285,6 @@ def trained(
 
     def init(key, batch):
         prepare_key, model_key = jax.random.split(key)
-        return Learner.create(model.init(model_key, prepare(prepare_key, batch)), tx)
+        return Learner.create(model.init(model_key, key, prepare(prepare_key, batch)), tx)
 
     return Algorithm(init, descend(mean_loss, tx, axis))

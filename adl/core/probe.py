@@ -42,6 +42,11 @@ def over_seeds(probe: Probe) -> Probe:
     return Partial(lambda probe, key, state: jax.vmap(probe)(key, state), _carrying(probe))
 
 
+def of_one(name: str, probe: Probe) -> Probe:
+    """The probe of one of the algorithms of `beside`, by its name: it sees `state[name]`."""
+    return Partial(lambda probe, key, state: probe(key, state[name]), _carrying(probe))
+
+
 def over_values(make: Callable[[PyTree], Probe], values: PyTree) -> Probe:
     """The probe of each of the runs of `over_values`, all with the same keys.
 

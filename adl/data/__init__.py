@@ -11,8 +11,9 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
 """
 
 from adl.data import curves, image, ragged, tables, text, tokens, toys, views
-from adl.data.batches import alternating, filled, once, ordered, padded, portions, shuffled, streamed, whole
+from adl.data.batches import filled, once, ordered, padded, portions, shuffled, streamed, whole
 from adl.data.outside import Outside
+from adl.data.phases import alternating
 from adl.data.source import load, splits
 from adl.data.split import Split, StoredSplit
 

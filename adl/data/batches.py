@@ -3,12 +3,12 @@
 import functools
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, PyTree, SharedBatches
+from adl.core import BadInput, SharedBatches
 from adl.data.split import Split, StoredSplit, read_only
 
 AHEAD = 16  # batches read ahead, at most; each has a thread
@@ -195,35 +195,6 @@ def portions(split: Split, batch_size: int) -> SplitBatches | WholeBatches:
       Batches of the columns and "mask", as in `filled`.
     """
     return shuffled(filled(split), batch_size) if batch_size else whole(split)
-
-
-class AlternatingBatches(SharedBatches):
-    """Batches of phases in turn; each phase reads on where it stopped."""
-
-    def __init__(self, batches: Sequence[SharedBatches], periods: Sequence[int]):
-        self.batches, self.periods = tuple(batches), tuple(periods)
-
-    def share(self, index: int, count: int) -> "AlternatingBatches":
-        """The same batches, of which this process gathers its share of each phase's."""
-        return AlternatingBatches([batches.share(index, count) for batches in self.batches], self.periods)
-
-    def __getitem__(self, step: int) -> PyTree:
-        turn, place = divmod(counted(step), sum(self.periods))
-        for batches, period in zip(self.batches, self.periods, strict=True):
-            if place < period:
-                return batches[turn * period + place]
-            place -= period
-        raise AssertionError
-
-
-def alternating(batches: Sequence[SharedBatches], periods: Sequence[int]) -> AlternatingBatches:
-    """Batches for `core.alternate`, where its phases learn from different ones, or in another order.
-
-    Args:
-      batches: of each phase; all of one structure and shape.
-      periods: steps each phase lasts, >= 1.
-    """
-    return AlternatingBatches(batches, periods)
 
 
 def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> SplitBatches:

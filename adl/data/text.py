@@ -1,6 +1,7 @@
 """Texts: a corpus is one long row of tokens, and a batch is pieces of it."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,6 +9,7 @@ from adl.core import BadInput
 from adl.data.batches import checked, counted, filled
 from adl.data.source import load
 from adl.data.split import Split, read_only
+from adl.data.tokens import Kind, Parting, Tokens, of
 
 
 def corpus(name: str, split: str, data_dir: str = "") -> str:
@@ -25,6 +27,43 @@ def corpus(name: str, split: str, data_dir: str = "") -> str:
     if not text:
         raise BadInput(f"data set {name} has no text in {split}")
     return text
+
+
+class Texts(NamedTuple):
+    """What a language model learns from and is tested on, and in what tokens it is read."""
+
+    train: np.ndarray  # [N] int32
+    test: np.ndarray  # [M] int32
+    tokens: Tokens  # made from the training text
+
+
+def texts(
+    name: str,
+    *,
+    train: str = "train",
+    test: str = "test",
+    data_dir: str = "",
+    kind: Kind = "char",
+    vocab_size: int = 0,
+    parting: Parting = "punctuation",
+) -> Texts:
+    """Both splits of a data set in the tokens that the training text gave rise to.
+
+    Args:
+      name: as in `corpus`.
+      train: split to learn from, in TFDS's words.
+      test: split to test on.
+      data_dir: as in `load`.
+      kind: of the tokens; as in `tokens.of`, and so are the last two.
+      vocab_size: of byte pairs or words, at most.
+      parting: of words.
+
+    Raises:
+      BadInput: as `corpus` and `tokens.of`.
+    """
+    corpora = [corpus(name, split, data_dir) for split in (train, test)]
+    tokens = of(kind, corpora[0], vocab_size, parting=parting)
+    return Texts(*map(tokens.encode, corpora), tokens)
 
 
 class Pieces:
@@ -165,3 +204,30 @@ def parallel_streams(tokens: np.ndarray, batch_size: int, length: int, *, start:
         return array.reshape(batch_size, num_pieces, *array.shape[1:]).swapaxes(0, 1)
 
     return {name: arranged(cut[name]) for name in ("token", "mask")}
+
+
+class Continued(NamedTuple):
+    """Pieces of a text, cut in two: what somebody reads, and what the text went on with."""
+
+    prompt: np.ndarray  # [M, P]
+    text: np.ndarray  # [M, N]
+
+
+def continued(tokens: np.ndarray, count: int, prompt_length: int, length: int) -> Continued:
+    """Prompts at equal distances in a text, the first at its beginning, the last at its end.
+
+    Args:
+      tokens: `[K]`, K >= P + N.
+      count: M >= 1.
+      prompt_length: P >= 1.
+      length: N >= 1.
+
+    Raises:
+      BadInput: if the text is shorter than a piece.
+    """
+    whole = prompt_length + length
+    if len(tokens) < whole:
+        raise BadInput(f"a text of {len(tokens)} tokens has no piece of {whole}")
+    places = np.linspace(0, len(tokens) - whole, count).astype(int)
+    pieces = tokens[places[:, None] + np.arange(whole)]
+    return Continued(pieces[:, :prompt_length], pieces[:, prompt_length:])

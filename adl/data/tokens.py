@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,6 +16,10 @@ from adl.core import BadInput
 
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"  # stands for every character that the training text does not have
 UNKNOWN_WORD, END_OF_LINE = "<unk>", "<eos>"  # as in the Penn Treebank of language models
+
+Kind = Literal["char", "bpe", "word"]
+Parting = Literal["spaces", "punctuation"]  # what parts words: spaces alone, as in the Penn Treebank, or both
+PATTERNS: dict[Parting, str] = {"spaces": r"\S+", "punctuation": r"\w+|[^\w\s]"}
 
 
 class Tokens(NamedTuple):
@@ -26,6 +30,26 @@ class Tokens(NamedTuple):
     vocabulary: tuple[str, ...]  # V texts, what each token stands for
     size: np.ndarray  # [V] float32: characters that a token counts for in nats a character; words: 1
     start: int  # the token that stands before a text: the end of a line
+    unit: str = "character"  # of `size`: "character" or "word"
+
+
+def of(kind: Kind, text: str, vocab_size: int = 0, *, parting: Parting = "punctuation") -> Tokens:
+    """The tokeniser of a training text, by the name of its kind.
+
+    Args:
+      kind: "char", "bpe" or "word": `characters`, `byte_pairs` or `words`.
+      text: training text, not empty.
+      vocab_size: of byte pairs or words, at most; 0: 1024 or 10000. Characters: all there are.
+      parting: of words.
+
+    Raises:
+      BadInput: if the vocabulary has no room.
+    """
+    if kind == "char":
+        return characters(text)
+    if kind == "bpe":
+        return byte_pairs(text, vocab_size or 1024)
+    return words(text, vocab_size or 10000, pattern=PATTERNS[parting])
 
 
 def characters(text: str) -> Tokens:
@@ -51,7 +75,7 @@ def characters(text: str) -> Tokens:
     return Tokens(encode, decode, vocabulary, np.ones(len(vocabulary), np.float32), vocabulary.index("\n"))
 
 
-def words(text: str, vocab_size: int, *, pattern: str = r"\S+") -> Tokens:
+def words(text: str, vocab_size: int, *, pattern: str = PATTERNS["spaces"]) -> Tokens:
     r"""The most frequent words, a token for all others, `<unk>`, and one for the end of a line, `<eos>`.
 
     As the Penn Treebank is read by language models, whose text has its words apart already. The spaces between words
@@ -86,7 +110,7 @@ def words(text: str, vocab_size: int, *, pattern: str = r"\S+") -> Tokens:
     def decode(tokens: Sequence[int]) -> str:
         return " ".join("\n" if token == 1 else vocabulary[token] for token in tokens).replace(" \n ", "\n")
 
-    return Tokens(encode, decode, vocabulary, np.ones(len(vocabulary), np.float32), 1)
+    return Tokens(encode, decode, vocabulary, np.ones(len(vocabulary), np.float32), 1, "word")
 
 
 def byte_pairs(text: str, vocab_size: int) -> Tokens:

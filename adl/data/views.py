@@ -5,6 +5,7 @@ from collections.abc import Callable
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from adl.core.types import Array, Key
 
@@ -96,6 +97,13 @@ def affine(images: Array, matrix: Array, shift: Array) -> Array:
         return _interpolated(image, d * v - b * u + (height - 1) / 2, a * u - c * v + (width - 1) / 2)
 
     return jax.vmap(one)(images, matrix, shift)
+
+
+def rotated(images: Array, degrees: float) -> Array:
+    """Images `[B, H, W, C]` of floats turned counterclockwise about their centre, bilinear, zeros outside."""
+    angle = np.deg2rad(degrees)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]], np.float32)
+    return affine(images, jnp.tile(matrix, (len(images), 1, 1)), jnp.zeros((len(images), 2)))
 
 
 def _interpolated(image: Array, row: Array, column: Array) -> Array:

@@ -1,7 +1,8 @@
 """Diffusion: generation by denoising. Schedule, preconditioner, solver and guidance are independent choices."""
 
 from adl.diffusion import guidance, preconditioner, schedule, solver
-from adl.diffusion.edm import denoiser, denoising_errors, drop_labels, edm
+from adl.diffusion.denoising import drop_labels
+from adl.diffusion.edm import denoiser, edm, weighted_errors
 from adl.diffusion.guidance import classifier_free
 from adl.diffusion.preconditioner import Preconditioner
 from adl.diffusion.solver import Denoiser, Solver, churned, euler, heun, path, sample
@@ -13,7 +14,6 @@ __all__ = [
     "churned",
     "classifier_free",
     "denoiser",
-    "denoising_errors",
     "drop_labels",
     "edm",
     "euler",
@@ -24,4 +24,5 @@ __all__ = [
     "sample",
     "schedule",
     "solver",
+    "weighted_errors",
 ]

@@ -13,7 +13,8 @@ from jax import Array, lax
 from jax.scipy.stats import norm
 
 from adl.core import Key, Mean, Probe, State
-from adl.diffusion.edm import denoising_errors
+from adl.diffusion.denoising import Prepare
+from adl.diffusion.edm import weighted_errors
 from adl.diffusion.guidance import classifier_free
 from adl.diffusion.preconditioner import Preconditioner
 from adl.diffusion.solver import Denoiser, Solver, heun, path, sample
@@ -25,7 +26,7 @@ def denoising_loss(
     denoiser: DenoiserOf,
     *,
     preconditioner: Preconditioner,
-    encode: Callable[[Array], Array],
+    prepare: Prepare,
     p_mean: float,
     p_std: float,
 ) -> Callable[..., dict[str, Mean]]:
@@ -34,17 +35,18 @@ def denoising_loss(
     Args:
       denoiser: judged.
       preconditioner: that sets the weights, as in training.
-      encode: from a batch's "image" to what is diffused, as in training.
+      prepare: from a batch to what is diffused, and what the denoiser is told of it, none of it hidden.
       p_mean: mean of ln(sigma) in training.
       p_std: > 0, its standard deviation.
     """
 
     def measure(key: Key, state: State, batch) -> dict[str, Mean]:
+        image, condition = prepare(jax.random.fold_in(key, 1), batch)
         # Multiples of the golden ratio: even over any number of images, and the same levels each time.
-        quantiles = (jnp.arange(len(batch["label"])) + 0.5) * 0.6180339887 % 1
+        quantiles = (jnp.arange(len(image)) + 0.5) * 0.6180339887 % 1
         sigma = jnp.exp(p_mean + p_std * norm.ppf(quantiles))
-        denoise, image = denoiser(state, batch["label"]), encode(batch["image"])
-        errors = denoising_errors(key, denoise, image, sigma, preconditioner=preconditioner)
+        denoise = denoiser(state, condition)
+        errors = weighted_errors(key, denoise, image, sigma, preconditioner=preconditioner)
         return {"loss": Mean.of(errors, batch["mask"])}
 
     return measure

@@ -13,8 +13,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, PyTree, accumulate, tree
+from adl.core import Algorithm, Mean, PyTree, accumulate, border, tree
 from adl.core.types import Array
+from adl.prob.product import matmul
 
 
 class Moments(NamedTuple):
@@ -32,6 +33,7 @@ class Parts(NamedTuple):
     variance: Array  # [..., T] >= 0
 
 
+@border.rows
 def decomposition(fit: Callable[[PyTree], Array], truth: Array, *, axis: str | None = None) -> Algorithm:
     """Fits of data set after data set; the state is `Moments`.
 
@@ -67,3 +69,34 @@ def parts(moments: Moments) -> Parts:
     mean = moments.error / count
     variance = (moments.square / count - jnp.square(mean)) * count / jnp.maximum(count - 1, 1)
     return Parts(jnp.square(mean) - variance / count, variance)
+
+
+def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | float) -> Parts:
+    """Bias^2 and variance `[..., T]` of fits that are linear in the outcomes, in closed form.
+
+    Args:
+      rows: `[..., T, N]`: fits are rows @ outcomes, as of `regression.smoother`.
+      signal: `[N]` means of the outcomes.
+      truth: `[T]` what fits would best be.
+      noise_std: >= 0, of each outcome about its mean, independently.
+    """
+    error = matmul(rows, signal) - truth.reshape((1,) * (rows.ndim - 2) + (-1,))
+    return Parts(jnp.square(error), noise_std**2 * jnp.square(rows).sum(-1))
+
+
+def compared(counted: Parts, exact: Parts) -> dict[str, Array]:
+    """How far counted parts are from the exact ones, over settings.
+
+    Args:
+      counted: `[V, T]`, of V settings.
+      exact: `[V, T]`.
+    Returns:
+      `best`, the index of the setting of least exact error; `bias2`, `variance` and `loss`, their sum, as counted
+      there; `gap`, the largest distance of either part's mean over T from the exact one, of the sum of both; `excess`,
+      the exact error of the setting that was counted best, of that of the best.
+    """
+    found, want = (jnp.stack([part.mean(-1) for part in parts]) for parts in (counted, exact))
+    total, least = found.sum(0), want.sum(0)
+    best, gap = least.argmin(), jnp.abs(found - want).max(0) / least
+    there = {"bias2": found[0, best], "variance": found[1, best], "loss": total[best]}
+    return {"best": best, **there, "gap": gap.max(), "excess": least[total.argmin()] / least.min()}

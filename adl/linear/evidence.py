@@ -11,11 +11,13 @@ Source: Bishop 2006, Pattern Recognition and Machine Learning, section 3.5; MacK
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array
-from adl.linear.bayes import Posterior
+from adl.linear import bayes
+from adl.linear.bayes import Posterior, Prediction, bayesian_regression, known_noise
 from adl.prob.product import matmul
 
 CONVERGED = 1e-4  # relative move of both precisions
@@ -29,6 +31,13 @@ class Evidence(NamedTuple):
     log_evidence: Array  # [] in nats
     determined: Array  # [] g in [0, D]
     mean: Array  # [D] of the weights
+
+
+def learned(x: Array, y: Array, *, prior_precision: float = 1.0) -> Posterior:
+    """The posterior of all data `x [N, D]` and `y [N]` at once, which both below read."""
+    alg = bayesian_regression(known_noise(1.0), prior_precision=prior_precision)
+    batch, key = {"x": x, "y": y}, jax.random.key(0)
+    return alg.step(key, alg.init(key, batch), batch)[0]
 
 
 def evidence(
@@ -74,6 +83,13 @@ def maximise(posterior: Posterior, *, prior_precision: float = 1.0, max_steps: i
     start = (0, jnp.ones(()), posterior.count / posterior.energy, jnp.inf)
     _, a, b, _ = lax.while_loop(unfinished, move, start)
     return seen(a, b)
+
+
+def predict(posterior: Posterior, best: Evidence, x: Array, *, prior_precision: float = 1.0) -> Prediction:
+    """What is expected of y at `x [B, D]`, noise included, with the precisions of `best`; others as in `evidence`."""
+    ratio = best.weight_precision / best.noise_precision - prior_precision
+    precise = posterior._replace(precision=posterior.precision + ratio * jnp.eye(len(posterior.projection)))
+    return bayes.predict(precise, x, known_noise(best.noise_precision**-0.5))
 
 
 def _evidence(posterior, eigenvalues, basis, a, b, prior_precision) -> Evidence:

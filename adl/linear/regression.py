@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.prob.product import matmul
 
@@ -28,6 +28,7 @@ class Sums(NamedTuple):
     count: Array  # [] examples seen
 
 
+@border.columns(x="float [B, D]", y="float [B, ...]", mask="[B]?")
 def ridge(penalty: Array | float, *, axis: str | None = None) -> Algorithm:
     """Least squares with a penalty, batch by batch; the state is `Sums`.
 
@@ -58,6 +59,12 @@ def least_squares(*, axis: str | None = None) -> Algorithm:
     return ridge(0.0, axis=axis)
 
 
+def summed(x: Array, y: Array) -> Sums:
+    """The sums of all data `x [N, D]` and `y [N]` or `[N, M]` at once."""
+    alg, batch, key = least_squares(), {"x": x, "y": y}, jax.random.key(0)
+    return alg.step(key, alg.init(key, batch), batch)[0]
+
+
 def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
     """The weights `[D]` or `[D, M]` of least penalised error: (sum x x^T + penalty I)^+ sum x y^T.
 
@@ -69,6 +76,17 @@ def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
     """
     decay = jnp.broadcast_to(jnp.asarray(penalty, sums.gram.dtype), sums.gram.shape[:1])
     return matmul(jnp.linalg.pinv(sums.gram + jnp.diag(decay), hermitian=True), sums.projection)
+
+
+def smoother(x: Array, new: Array, penalty: Array | float) -> Array:
+    """`[T, N]`: what makes fits at rows `new [T, D]` of outcomes `[N]` at rows `x [N, D]`: ridge regression is linear.
+
+    Args:
+      x: rows to learn from.
+      new: rows to fit.
+      penalty: as in `ridge_weights`.
+    """
+    return matmul(new, ridge_weights(summed(x, jnp.eye(len(x), dtype=x.dtype)), penalty))
 
 
 def lasso_weights(
@@ -108,6 +126,7 @@ def lasso_weights(
     return w, count
 
 
+@border.columns(x="float [B, D]", y="float [B, ...]", mask="[B]?")
 def lms(learning_rate: float, *, axis: str | None = None) -> Algorithm:
     """Widrow and Hoff's least-mean-squares rule; the state is the weights `[D]` or `[D, M]`, from zero.
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import chex
+import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
@@ -23,6 +24,17 @@ from adl.core.types import Array
 from adl.prob.labels import cross_entropy, is_correct
 from adl.prob.product import matmul
 
+# What `linear_probe` measures, for the protocols of claims; and what others reach on digits, for their references.
+PROTOCOL = {
+    "accuracy": "softmax regression on the frozen features of the training split (standardised, C = 1), tested on the "
+    "test split",
+    "margin": "softmax regression on the frozen features of the training split (standardised, C = 1), tested on the "
+    "test split, less the better of the same probe of pixels and of the untrained network",
+}
+DIGITS = {
+    "accuracy": "with labels on the same split: SVC with an RBF kernel 0.958, this repository's ResNet 0.989",
+    "margin": "pixels 0.897, untrained networks 0.924",
+}
 Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
 NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
 TOLERANCE = 1e-6  # Euclidean norm of the gradient, in nats, at which a fit has converged
@@ -83,6 +95,18 @@ def linear_probe(
 
     columns = [(data.padded(split.require("image"), 500), split.arrays["label"]) for split in (train, test)]
     return Partial(probe, columns)
+
+
+def two_views(view: Callable[[Key, Array], Array], image: Array) -> Probe:
+    """Probe: `pairs` `[2, N, H, W, C]`, two views of each picture, as a method learns from.
+
+    Args:
+      view: random, of all pictures.
+      image: `[N, H, W, C]` floats.
+    """
+    return Partial(
+        lambda image, key, state: {"pairs": jnp.stack([view(k, image) for k in jax.random.split(key)])}, image
+    )
 
 
 class Weights(NamedTuple):

@@ -1,6 +1,10 @@
-"""Embeddings of numbers: what a network can tell apart in a single coordinate, at many scales at once."""
+"""Embeddings of numbers: what a network can tell apart in a single coordinate, at many scales at once.
+
+And the vector that tells a network a noise level and a class.
+"""
 
 import jax.numpy as jnp
+from flax import linen as nn
 from jax import Array
 
 
@@ -63,3 +67,31 @@ def alibi(query: Array, key: Array, num_heads: int) -> Array:
     slopes += [2 ** (-8 * (h + 0.5) / power) for h in range(num_heads - power)]
     behind = (query[..., :, None] - key[..., None, :]).astype(jnp.float32)
     return -jnp.einsum("h,...ts->...hts", jnp.asarray(slopes, jnp.float32), behind)
+
+
+class Conditioner(nn.Module):
+    """A noise level and a class as one vector, by which the blocks of a `UNet` are scaled and shifted.
+
+    silu(W_2 silu(W_1 sinusoidal(noise) + e_label))
+    """
+
+    num_classes: int  # K; label K stands for "no class given"
+    width: int  # even and >= 4; the vector has four times as many entries
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+
+    @nn.compact
+    def __call__(self, noise: Array, label: Array) -> Array:
+        """`[B, 4 width]`.
+
+        Args:
+          noise: `[B]` noise level or time on a scale of order 1, as c_noise of a preconditioner.
+          label: `[B]` integer class in 0 ... K, K for none.
+        """
+        dim = 4 * self.width
+        scales = sinusoidal(noise, self.width, slowest=0.5, fastest=32.0)
+        # Entries of unit variance: flax's own would whisper the class beside the noise level.
+        classes = nn.Embed(self.num_classes + 1, dim, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype)(
+            label
+        )
+        h = nn.Dense(dim, dtype=self.dtype)(scales) + classes
+        return nn.silu(nn.Dense(dim, dtype=self.dtype)(nn.silu(h)))

@@ -12,6 +12,11 @@ from adl.nn.dropout import Dropout
 Initializer = Callable[..., Array]  # of flax: (key, shape, dtype) -> array
 
 
+def flat(x: Array) -> Array:
+    """`[B, D]` each example's numbers in a row, of `x` `[B, ...]`."""
+    return x.reshape(len(x), -1)
+
+
 class MLP(nn.Module):
     """Fully connected network; the last layer is affine.
 

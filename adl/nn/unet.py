@@ -1,13 +1,13 @@
-"""A U-Net: a picture in, a picture out, seen at every scale on the way and told a noise level and a class."""
+"""A U-Net: a picture in, a picture out, seen at every scale on the way and told what a vector says."""
 
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.nn import embed
 from adl.nn.convolution import Conv
 from adl.nn.dropout import Dropout
 
@@ -18,7 +18,7 @@ def widths(width: int, size: int) -> tuple[int, ...]:
 
 
 class UNet(nn.Module):
-    """Residual U-Net conditioned on a noise level and a class.
+    """Residual U-Net, of pictures alone or under a condition: a noise level, a class, a text (`embed.Conditioner`).
 
     Each level halves the picture (rounding up, so that any size works: 28, 14, 7, 4) and hands the output of every
     block to the way up, where it is concatenated. The last convolution starts at zero. Dropout acts when a
@@ -29,23 +29,24 @@ class UNet(nn.Module):
     """
 
     channels: Sequence[int]  # of each level, from full to lowest resolution
-    num_classes: int  # K; label K stands for "no class given"
     num_blocks: int = 2  # residual blocks a level on the way down; one more on the way up
     attention: Sequence[int] = ()  # levels (0 is full resolution) whose blocks end in self-attention
     num_groups: int = 8  # of GroupNorm; divides every channel count
     dropout: float = 0.0  # in [0, 1), within residual blocks
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+    features: int | None = None  # channels of the output, the classes of a segmentation; None: those of the input
 
     @nn.compact
-    def __call__(self, x: Array, noise: Array, label: Array) -> Array:
-        """`[B, H, W, C]` output picture.
+    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+        """`[B, H, W, features]` output picture.
 
         Args:
           x: `[B, H, W, C]` input picture, of about unit variance.
-          noise: `[B]` noise level on a logarithmic scale of order 1, as c_noise of the preconditioner.
-          label: `[B]` integer class in 0 ... K, K for none.
+          condition: `[B, D]` what the blocks are told; None: nothing.
         """
-        condition = self._condition(noise, label)
+        chex.assert_rank(x, 4)
+        if condition is not None:
+            chex.assert_shape(condition, (len(x), None))
         h = Conv(self.channels[0], (3, 3), dtype=self.dtype)(x)
         skips = [h]
         for level, width in enumerate(self.channels):
@@ -67,20 +68,9 @@ class UNet(nn.Module):
                 h = Conv(self.channels[level - 1], (3, 3), dtype=self.dtype)(h)
 
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h))
-        return Conv(x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
+        return Conv(self.features or x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
 
-    def _condition(self, noise: Array, label: Array) -> Array:
-        """`[B, D]` embedding of the noise level and the class."""
-        dim = 4 * self.channels[0]
-        scales = embed.sinusoidal(noise, self.channels[0], slowest=0.5, fastest=32.0)
-        # Entries of unit variance: flax's own would whisper the class beside the noise level.
-        classes = nn.Embed(self.num_classes + 1, dim, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype)(
-            label
-        )
-        h = nn.Dense(dim, dtype=self.dtype)(scales) + classes
-        return nn.silu(nn.Dense(dim, dtype=self.dtype)(nn.silu(h)))
-
-    def _block(self, h: Array, condition: Array, level: int) -> Array:
+    def _block(self, h: Array, condition: Array | None, level: int) -> Array:
         h = ResidualBlock(self.channels[level], self.num_groups, self.dropout, self.dtype)(h, condition)
         return SelfAttention(self.num_groups, self.dtype)(h) if level in self.attention else h
 
@@ -94,12 +84,15 @@ class ResidualBlock(nn.Module):
     dtype: jnp.dtype
 
     @nn.compact
-    def __call__(self, x: Array, condition: Array) -> Array:
-        """`[B, H, W, channels]` from `x` `[B, H, W, C]` and `condition` `[B, D]`."""
-        scale, shift = jnp.split(nn.Dense(2 * self.channels, dtype=self.dtype)(condition)[:, None, None], 2, -1)
+    def __call__(self, x: Array, condition: Array | None) -> Array:
+        """`[B, H, W, channels]` from `x` `[B, H, W, C]` and `condition` `[B, D]`, None for none."""
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(x))
         h = Conv(self.channels, (3, 3), dtype=self.dtype)(h)
-        h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h) * (1 + scale) + shift)
+        h = nn.GroupNorm(self.num_groups, dtype=self.dtype)(h)
+        if condition is not None:
+            scale, shift = jnp.split(nn.Dense(2 * self.channels, dtype=self.dtype)(condition)[:, None, None], 2, -1)
+            h = h * (1 + scale) + shift
+        h = nn.silu(h)
         h = Dropout(self.dropout)(h)
         h = Conv(self.channels, (3, 3), kernel_init=nn.initializers.zeros, dtype=self.dtype)(h)
         if x.shape[-1] != self.channels:

@@ -65,6 +65,12 @@ def leave_one_out(x: Array, bandwidth: Array | float) -> Array:
     return jax.nn.logsumexp(others, 1) - jnp.log(n - 1) - dim * (jnp.log(bandwidth) + 0.5 * jnp.log(2 * jnp.pi))
 
 
+def likeliest_bandwidth(x: Array, bandwidths: Array) -> Array:
+    """`[]` the one of `bandwidths [W]` under which points `x [N, D]` are likeliest, each left out in turn."""
+    likelihood = lax.map(lambda bandwidth: leave_one_out(x, bandwidth).mean(), bandwidths)
+    return bandwidths[likelihood.argmax()]
+
+
 def neighbour_log_prob(x: Array, data: Array, *, k: int) -> Array:
     """`[N]` log of the share of data in the smallest ball that holds k of them, over its volume.
 

@@ -25,12 +25,13 @@ def normal_log_prob(x: Array, mean: Array, log_std: Array) -> Array:
     return -0.5 * jnp.square((x - mean) * jnp.exp(-log_std)) - log_std - 0.5 * jnp.log(2 * jnp.pi)
 
 
-def normal_kl(mean: Array, log_std: Array) -> Array:
-    """KL(N(mean, exp(log_std)^2) || N(0, 1)) >= 0 in nats, elementwise `[...]`.
+def normal_kl(mean: Array, log_std: Array, other: Array | float = 0.0, log_other_std: Array | float = 0.0) -> Array:
+    """KL(N(mean, exp(log_std)^2) || N(other, exp(log_other_std)^2)) >= 0 in nats, elementwise `[...]`.
 
-    (mean^2 + std^2 - 1) / 2 - log std
+    ((mean - other)^2 / other_std^2 + r^2 - 1) / 2 - log r,   r = std / other_std
     """
-    return 0.5 * (jnp.square(mean) + jnp.expm1(2 * log_std)) - log_std
+    log_ratio = log_std - log_other_std
+    return 0.5 * (jnp.square((mean - other) * jnp.exp(-log_other_std)) + jnp.expm1(2 * log_ratio)) - log_ratio
 
 
 def student_t_log_prob(x: Array, mean: Array, log_scale: Array, dof: Array) -> Array:

@@ -28,6 +28,17 @@ def mutual_information(joint: Array) -> Array:
     return kl(joint, joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True))
 
 
+def total_variation(p: Array, q: Array, cell: Array | float = 1.0) -> Array:
+    """`[...]` half the sum of |p - q| over places in [0, 1], times the distance of places where they are densities.
+
+    Args:
+      p: `[..., X]`.
+      q: `[..., X]`.
+      cell: between places of a grid that holds both; 1 of probabilities.
+    """
+    return 0.5 * cell * jnp.abs(p - q).sum(-1)
+
+
 def monte_carlo_kl(log_p: Callable[[Array], Array], log_q: Callable[[Array], Array], x: Array) -> Mean:
     """KL(p || q) in nats, estimated without bias from draws of p; each term is >= 0, so is the estimate.
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from adl.core import tree
 from adl.core.types import Array, Key, PyTree
+from adl.prob.continuous import Normal
 
 
 class Mixture(NamedTuple):
@@ -51,6 +52,15 @@ class Mixture(NamedTuple):
 
     def _average(self, values: Array) -> Array:
         return jnp.tensordot(jax.nn.softmax(self.logits), values, 1)
+
+
+def claw() -> Mixture:
+    """Half a standard normal, and five narrow ones of standard deviation 0.1 on top, at -1, -0.5, 0, 0.5 and 1.
+
+    Source: Marron & Wand 1992, Annals of Statistics 20(2), table 1, number 10.
+    """
+    weights, scales = jnp.array([0.5] + 5 * [0.1]), jnp.array([1.0] + 5 * [0.1])
+    return Mixture(jnp.log(weights), Normal(jnp.array([0.0, -1, -0.5, 0, 0.5, 1]), scales))
 
 
 def _each(components: PyTree, moment: str) -> Array:

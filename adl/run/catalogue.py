@@ -25,7 +25,18 @@ from rich.markup import escape
 from rich.table import Table
 
 from adl.core import BadInput, did_you_mean
-from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
+from adl.run.claim import (
+    bound,
+    claiming,
+    command,
+    described,
+    discover,
+    key,
+    missing,
+    read_measured,
+    words,
+    write_measured,
+)
 from adl.run.experiment import Claim, Definition
 from adl.run.record import read_rows
 
@@ -189,12 +200,11 @@ def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> b
 
 def _chosen(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
     """The named experiments of a package; all where none is named."""
-    modules = discover(package)
+    there = claiming(package)
     for name in names:
-        if name not in modules:
-            there = ", ".join(modules)
-            raise BadInput(f"no experiment {name}; there are {there}{did_you_mean(name, list(modules))}")
-    return {name: modules[name] for name in names or modules}
+        if name not in there:
+            raise BadInput(f"no experiment {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
+    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names or there}
 
 
 def _measure(

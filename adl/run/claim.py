@@ -23,7 +23,12 @@ Measured = dict[str, dict[str, Any]]  # claim -> what was measured, as in `<name
 
 def discover(package: ModuleType) -> dict[str, ModuleType]:
     """The modules of a package and of its folders that make claims, by name: "gan.image"."""
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in _claiming(package.__path__[0])}
+    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in claiming(package)}
+
+
+def claiming(package: ModuleType) -> list[str]:
+    """Their names, of which nothing is imported."""
+    return list(_claiming(package.__path__[0]))
 
 
 def _claiming(folder: str) -> Iterator[str]:

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Key, PyTree, State
-from adl.nn.mlp import MLP
+from adl.core import Key, PyTree, State, border
+from adl.nn.mlp import MLP, flat
 from adl.nn.resnet import BatchNorm
 
 View = Callable[[Key, Array], Array]  # (key, images [B, H, W, C]) -> a random view of each
@@ -56,7 +56,7 @@ def perceptron(
       dtype: of the computation.
     """
     mlp = functools.partial(MLP, norm=functools.partial(BatchNorm, axis=axis), dtype=dtype)
-    return Embedder(nn.Sequential([_flat, mlp(tuple(encoder)), nn.relu]), mlp(tuple(projector)))
+    return Embedder(nn.Sequential([flat, mlp(tuple(encoder)), nn.relu]), mlp(tuple(projector)))
 
 
 # What a linear probe compares: (key, state, images [B, ...]) -> features [B, D].
@@ -67,6 +67,16 @@ def learned(
 ) -> Callable[[Key, State, Array], Array]:
     """The representation of a state whose `variables(state)` are the embedder's."""
     return lambda key, state, images: embedder.apply(variables(state), encode(images), method="represent")
+
+
+def pictures(encode: Callable[[Array], Array]) -> Callable[[Key, PyTree], Array]:
+    """`prepare` of batches `{"image": [B, ...]}`: the pictures as `encode` makes them, `[B, ...]` float."""
+
+    def prepare(key, batch):
+        border.check(batch, image="[B, ...]")
+        return encode(batch["image"])
+
+    return prepare
 
 
 def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:
@@ -80,8 +90,9 @@ def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[
 
 def pixels(encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:
     """The pictures themselves, in a row."""
-    return lambda key, state, images: _flat(encode(images))
+    return lambda key, state, images: flat(encode(images))
 
 
-def _flat(images: Array) -> Array:
-    return images.reshape(len(images), -1)
+def references(embedder: Embedder, encode: Callable[[Array], Array]) -> dict[str, Callable[[Key, State, Array], Array]]:
+    """What a representation must be better than to have learned anything."""
+    return {"pixels": pixels(encode), "untrained": untrained(embedder, encode)}

@@ -13,11 +13,13 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array, lax
+from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, forward, layout
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, border, descend, forward, layout
 from adl.prob.labels import cross_entropy, is_correct
 
 
+@border.columns(token="int [B, T+1]", mask="[B, T]?")
 def language_model(
     model: nn.Module,
     tx: optax.GradientTransformation,
@@ -74,6 +76,7 @@ class Reader(NamedTuple):
     carry: PyTree  # [B, ...] what it remembers of each
 
 
+@border.columns(token="int [B, T+1]")
 def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
     """Maximum likelihood by a model that reads on: it remembers, but gradients end where a batch begins.
 
@@ -146,9 +149,8 @@ def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *
     Returns:
       A probe of `loss` and `accuracy`.
     """
-    texts = jax.tree.map(jnp.asarray, {name: texts[name] for name in ("token", "mask")})
 
-    def probe(key, state):
+    def probe(texts, key, state):
         read, carry = reader(state)
 
         def one(carry, text):
@@ -159,7 +161,26 @@ def whole_text(reader: Callable[[PyTree], tuple[Read, PyTree]], texts: PyTree, *
         _, seen = lax.scan(one, carry, texts)
         return jax.tree.map(lambda sums: sums.sum(0), seen)
 
-    return probe
+    return Partial(probe, {name: texts[name] for name in ("token", "mask")})
+
+
+def log_probs_after(model: nn.Module, variables: PyTree, prompt: Array, text: Array) -> Array:
+    """`[B, N, V]` log-probabilities of each next token along texts, given all that is before it.
+
+    Args:
+      model: `[B, P + N - 1] -> [B, P + N - 1, V]` logits, causal.
+      variables: of the model.
+      prompt: `[B, P]` tokens before the texts.
+      text: `[B, N]`.
+    """
+    whole = jnp.concatenate([prompt, text], 1)[:, :-1]
+    return jax.nn.log_softmax(model.apply(variables, whole)[:, prompt.shape[1] - 1 :])
+
+
+def surprise_after(model: nn.Module, variables: PyTree, prompt: Array, text: Array) -> Array:
+    """`[B]` mean of -log p of the tokens of each text, in nats a token; arguments as of `log_probs_after`."""
+    log_prob = log_probs_after(model, variables, prompt, text)
+    return -jnp.take_along_axis(log_prob, text[..., None], -1)[..., 0].mean(1)
 
 
 class Window(NamedTuple):

@@ -9,11 +9,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 from jax import Array, lax
+from jax.tree_util import Partial
 
-from adl.core import Key, PyTree
-from adl.sequence.decode import Adjust, in_turn, is_any, prefill
-from adl.sequence.language import Read
+from adl import data
+from adl.core import Key, Mean, Probe, PyTree
+from adl.measure.texts import beside_people
+from adl.sequence.decode import Adjust, drawn, generate, in_turn, is_any, prefill, reading
+from adl.sequence.language import Read, log_probs_after, surprise_after
 
 
 class Speculated(NamedTuple):
@@ -148,6 +152,79 @@ def judge(key: Key, token: Array, log_q: Array, log_p: Array) -> Drafted:
     tokens = jnp.concatenate([token, token[:, :1]], 1)
     is_next = jnp.arange(tokens.shape[1])[None] == num_accepted[:, None]
     return Drafted(jnp.where(is_next, following[:, None], tokens), num_accepted)
+
+
+def beside_drawn(model: nn.Module, draft: nn.Module, held: data.text.Continued, *, num_drafted: int) -> Probe:
+    """Probe: texts with drafts beside texts without, of models that learn beside each other as "model" and "draft".
+
+    Args:
+      model: the large one, called with `cache`, as `GPT`.
+      draft: the small one.
+      held: M prompts, and how people went on.
+      num_drafted: G >= 1.
+    Returns:
+      `measure.texts.beside_people` of the texts that were `drawn`, and `drafted`; `z`, the difference of their
+      surprise in standard errors; `alpha`, the mean of `acceptance` along the drawn; `expected`, as in
+      `tokens_a_pass`; `a_pass`, tokens that a pass gave; and their `ratio`. Sorted `[M]`, the surprise of texts that
+      were `drawn`, `drafted`, or written by `people`; and `passes` `[2]`, of what was found and expected.
+    """
+
+    def probe(held, key, state):
+        num_tokens, large, small = held.text.shape[1], state["model"].variables, state["draft"].variables
+        drawn_key, drafted_key = jax.random.split(key)
+
+        def begun(network: nn.Module, variables: PyTree) -> tuple[Read, PyTree]:
+            room = held.prompt.shape[1] + num_tokens
+            return reading(network, variables), network.empty_cache(len(held.prompt), room)
+
+        first, second = begun(model, large), begun(draft, small)
+        one_by_one = generate(drawn_key, *first, held.prompt, num_tokens, choose=drawn())
+        told = speculative(drafted_key, *first, *second, held.prompt, num_tokens, num_drafted=num_drafted)
+        texts = {"text": held.text, "drawn": one_by_one.token, "drafted": told.token}
+        nats = {name: surprise_after(model, large, held.prompt, text) for name, text in texts.items()}
+        difference = nats["drafted"] - nats["drawn"]
+        log_p, log_q = (
+            log_probs_after(network, variables, held.prompt, texts["drawn"])
+            for network, variables in ((model, large), (draft, small))
+        )
+        alpha, passes = acceptance(log_p, log_q).mean(), told.num_passes.sum().astype(jnp.float32)
+        a_pass, expected = Mean(passes + told.num_accepted.sum(), passes), tokens_a_pass(alpha, num_drafted)
+        return {
+            **beside_people(texts, nats),
+            "z": Mean.of(jnp.abs(difference.mean()) / (difference.std() / len(difference) ** 0.5)),
+            "alpha": Mean.of(alpha),
+            "expected": Mean.of(expected),
+            "a_pass": a_pass,
+            "ratio": Mean.of(a_pass.value / expected),
+            "passes": jnp.stack([a_pass.value, expected]),
+            **{("people" if name == "text" else name): jnp.sort(values) for name, values in nats.items()},
+        }
+
+    return Partial(probe, held)
+
+
+def acceptance(log_p: Array, log_q: Array) -> Array:
+    """`[...]` sum_x min(p(x), q(x)) in [0, 1]: the probability that a token of the small model is accepted.
+
+    Args:
+      log_p: `[..., V]` log-probabilities of the large model.
+      log_q: `[..., V]` of the small one, at the same places.
+
+    Source: Leviathan et al. 2023, arXiv:2211.17192, theorem 3.5.
+    """
+    return jnp.minimum(jnp.exp(log_p), jnp.exp(log_q)).sum(-1)
+
+
+def tokens_a_pass(alpha: Array, num_drafted: int) -> Array:
+    """(1 - alpha^(G + 1)) / (1 - alpha), what a pass of the large model gives where acceptance is i.i.d.
+
+    Args:
+      alpha: `[...]` in [0, 1), the rate of acceptance.
+      num_drafted: G >= 1.
+
+    Source: Leviathan et al. 2023, arXiv:2211.17192, eq. 1.
+    """
+    return (1 - alpha ** (num_drafted + 1)) / (1 - alpha)
 
 
 def _taken_back(before: PyTree, after: PyTree, count: Array | int) -> PyTree:

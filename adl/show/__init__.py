@@ -1,35 +1,42 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.calibration import reliability
-from adl.show.chains import casino, learned_dice, letters
+from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
+from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
-from adl.show.curves import curves
+from adl.show.curves import curves, rescaled
 from adl.show.densities import estimate, histograms
 from adl.show.energies import descent, energies
+from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
+from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.latents import prior, reconstructed, traversal
 from adl.show.lines import Line, lines
-from adl.show.matrix import attention, heat_map, responsibilities
+from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
-from adl.show.names import bars, dots
+from adl.show.names import bars, dots, marks
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
-from adl.show.representation import linear_probe
+from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
+from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
+from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
     "Draw",
     "Line",
+    "agreement",
     "ascent",
     "at_modes",
     "attention",
@@ -37,9 +44,14 @@ __all__ = [
     "beside_data",
     "casino",
     "classes",
+    "cloud",
+    "clouds",
+    "clusters",
     "component_numbers",
     "component_weights",
     "components_plane",
+    "confusion",
+    "continuations",
     "curves",
     "denoising",
     "densities",
@@ -49,9 +61,12 @@ __all__ = [
     "embedding",
     "energies",
     "estimate",
+    "features",
     "fidelity",
     "field",
     "figures",
+    "first_coordinates",
+    "first_two",
     "forecasts",
     "guidance",
     "heat_map",
@@ -62,18 +77,29 @@ __all__ = [
     "interpolation",
     "landscape",
     "learned_dice",
+    "lengths",
     "letters",
     "likeliest",
     "linear_probe",
     "lines",
+    "marginal",
+    "marginals",
+    "marks",
+    "members",
+    "mistakes",
     "mixture_density",
     "mixture_steps",
     "mode_counts",
+    "moments",
+    "most_correlated",
     "nearest",
+    "next_token",
     "of",
     "page",
     "panel",
     "players",
+    "pole_episodes",
+    "pole_policy",
     "prior",
     "probability",
     "process",
@@ -82,11 +108,23 @@ __all__ = [
     "reconstructions",
     "regions",
     "reliability",
+    "reliability_bars",
+    "repetition",
+    "rescaled",
     "responsibilities",
     "restored",
+    "returns",
+    "rotation",
     "samples",
+    "subsets",
+    "surprise",
+    "symbols",
     "threshold_curves",
+    "trace",
+    "traces",
     "track",
     "track_errors",
     "traversal",
+    "views",
+    "written",
 ]

@@ -26,6 +26,8 @@ def curves(
     settled: float = 0.0,
     references: Mapping[str, float | str] = {},
     ticks: Mapping[float, str] = {},
+    x_label: str = "step",
+    x_unit: float = 1.0,
 ) -> Draw:
     """Metrics over steps: one line each; of several seeds their mean, in a band of one standard error.
 
@@ -42,12 +44,28 @@ def curves(
       references: values to compare with, by name, or metrics whose last value it is: a dotted line each. A name is a
         format string of its value: "pixels {:.1%}".
       ticks: of the vertical axis, value and text; matplotlib's own by default.
+      x_label: quantity of the horizontal axis.
+      x_unit: of which a step is so many: examples in a batch.
     Returns:
       `draw(outcome)`, which raises KeyError if a metric was never written.
     """
-    look = {"ylabel": y_label, "title": title, "yscale": y_scale}
-    options = {"y_lim": y_lim, "settled": settled, "references": references, "ticks": ticks}
+    look = {"xlabel": x_label, "ylabel": y_label, "title": title, "yscale": y_scale}
+    options = {"y_lim": y_lim, "settled": settled, "references": references, "ticks": ticks, "x_unit": x_unit}
     return functools.partial(_curves, metrics=metrics, look=look, **options)
+
+
+def rescaled(draw: Draw, factors: Mapping[str, float]) -> Draw:
+    """The same figure, of metrics in other units than a run writes.
+
+    Args:
+      draw: of the metrics.
+      factors: by which metrics are multiplied, by name.
+    """
+
+    def in_units(row):
+        return {name: np.multiply(row[name], factors[name]) if name in factors else row[name] for name in row}
+
+    return lambda outcome: draw(outcome._replace(history=[in_units(row) for row in outcome.history]))
 
 
 @styled
@@ -60,12 +78,14 @@ def _curves(
     settled: float,
     references: Mapping[str, float | str],
     ticks: Mapping[float, str],
+    x_unit: float,
 ) -> Figure:
     figure, axes = panel(size=(6.2 if outcome.settings else 4.4, 3.1))
     ax = axes[0, 0]
     shades = [tuple(shade) for shade in matplotlib.colormaps["viridis"](np.linspace(0, 0.9, len(outcome.settings)))]
     for name, color, line in zip(metrics.values(), COLORS * len(metrics), LINES * len(metrics), strict=False):
         steps, values = outcome.curve(name)
+        steps = x_unit * steps
         if not steps.size:
             raise KeyError(f"no row of this run has {name!r}")
         if outcome.settings:
@@ -73,7 +93,7 @@ def _curves(
                 _curve(ax, steps, values[:, setting], shade, line)
         else:
             _curve(ax, steps, values, color, "-")
-    ax.set(xlabel="step", **look)
+    ax.set(**look)
     ax.margins(x=0.02)
     if ticks:
         ax.set_yticks([*ticks], [*ticks.values()])
@@ -82,8 +102,9 @@ def _curves(
     end = outcome.last(next(iter(metrics.values())))
     for name, value in values.items():
         ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
-        # At the right, for curves begin at the left; and away from where they end.
-        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "top" if value < end else "bottom"}
+        # At the right, for curves begin at the left; and away from where they end, if there is room below.
+        side = "top" if settled and value < end else "bottom"
+        place = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": side}
         ax.text(0.99, value, name.format(value), color="0.4", fontsize=7, **place)
     if settled:
         curves = [outcome.curve(name)[1] for name in metrics.values()]

@@ -49,15 +49,25 @@ def responsibilities(r: np.ndarray, label: np.ndarray) -> Figure:
       label: `[N]` integers >= 0.
     """
     share = np.stack([r[label == k].mean(0) for k in range(label.max() + 1)])
-    order = np.lexsort((-share.max(0), share.argmax(0)))
-    return heat_map(
-        share[:, order],
-        x_label="component",
-        y_label="class",
-        title="Who answers for whom",
-        bar_label="mean responsibility, test",
-        col_labels=order if len(order) <= 30 else [""] * len(order),
-    )
+    words = {"title": "Who answers for whom", "bar_label": "mean responsibility, test"}
+    return _by_class(share, x_label="component", **words)
+
+
+@styled
+def clusters(counts: np.ndarray) -> Figure:
+    """Which classes the clusters of the training split hold, those of the same class side by side.
+
+    Args:
+      counts: `[K, C]` how often class and cluster met.
+    """
+    return _by_class(counts, x_label="cluster", title="Clusters and classes", bar_label="training pictures")
+
+
+def _by_class(counts: np.ndarray, **words: str) -> Figure:
+    """A heat map whose columns are sorted by the class, a row, that each has most of."""
+    order = np.lexsort((-counts.max(0), counts.argmax(0)))
+    labels = order if len(order) <= 40 else [""] * len(order)
+    return heat_map(counts[:, order], y_label="class", col_labels=labels, **words)
 
 
 @styled

@@ -90,7 +90,7 @@ def page(
     *rows: Sequence[Panel],
     size: tuple[float, float] = (3.2, 2.6),
     x_label: str = "",
-    y_label: str = "",
+    y_label: str | Sequence[str] = "",
     title: str = "",
     legend: Literal["below", "above", "right"] = "below",
 ) -> Draw:
@@ -100,7 +100,7 @@ def page(
       *rows: of panels, from the top; short rows leave their ends empty.
       size: width and height of one panel, in inches.
       x_label: of the panels of the last row.
-      y_label: of the first panel of each row.
+      y_label: of the first panel of each row; several: of each row its own.
       title: of the whole, a format string.
       legend: where it is.
     """
@@ -114,8 +114,9 @@ def page(
                 keys = {**keys, **new, **keys}
         for ax in axes[-1] if x_label else ():
             ax.set_xlabel(x_label)
-        for ax in axes[:, 0] if y_label else ():
-            ax.set_ylabel(y_label)
+        for ax, label in zip(axes[:, 0], [y_label] * len(rows) if isinstance(y_label, str) else y_label, strict=True):
+            if label:
+                ax.set_ylabel(label)
         if title:
             figure.suptitle(Reader(outcome).text(title))
         if keys:
@@ -147,5 +148,5 @@ def _set(ax: Axes, reader: Reader, frame: Frame) -> None:
         ax.text(float(reader.array(place)), 0.99, f" {name}", **beside)
     for name, place in frame.get("horizontals", {}).items():
         ax.axhline(float(reader.array(place)), **dotted)
-        beside = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom", "color": "0.4", "size": "small"}
-        ax.text(0.99, float(reader.array(place)), name, **beside)
+        beside = {"transform": ax.get_yaxis_transform(), "ha": "left", "va": "bottom", "color": "0.4", "size": "small"}
+        ax.text(0.01, float(reader.array(place)), name, **beside)

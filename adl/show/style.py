@@ -20,6 +20,7 @@ Draw = Callable[[Outcome], Figure]  # what the runner draws when a run ends
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 STYLE = {
     "font.size": 9,
+    "figure.titlesize": 10,
     "axes.titlesize": 10,
     "axes.labelsize": 9,
     "axes.linewidth": 0.6,

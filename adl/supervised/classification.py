@@ -7,46 +7,61 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, descend, forward
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, border
 from adl.prob.labels import cross_entropy, is_correct
+from adl.supervised.regression import Prepare, fit
 
 
 def classifier(
     model: nn.Module,
     tx: optax.GradientTransformation,
     *,
-    encode: Callable[[Array], Array] = lambda image: image,
-    augment: Callable[[Key, Array], Array] | None = None,
+    prepare: Prepare = lambda key, batch: (batch["image"], batch["label"]),
     label_smoothing: float = 0.0,
     axis: str | None = None,
 ) -> Algorithm:
     """Maximum likelihood of labels given pictures.
 
-    The state is a `Learner`; a batch is `{"image": [B, ...], "label": [B] int}`. A step reports the descended `loss`
-    in nats and the `accuracy` in [0, 1], both of the views that it trained on.
+    The state is a `Learner`; a batch is what `prepare` takes, `{"image": [B, ...], "label": [B] int}`. A step reports
+    the descended `loss` in nats and the `accuracy` in [0, 1], both of the views that it trained on.
 
     Args:
       model: `[B, ...] -> [B, K]` logits; one that normalises over the batch must know `axis` too.
       tx: optax transformation; end its chain with `core.average_params` to predict with averaged parameters.
-      encode: from the batch's pictures to what the model sees, `[B, ...]` float: pixels in [0, 1].
-      augment: `(key, [B, ...]) -> [B, ...]` random view of encoded pictures, in training only; None for none.
+      prepare: `prepare(key, batch) -> (x [B, ...], label [B] int)`: random views of encoded pictures (`views`).
       label_smoothing: in [0, 1), as in `cross_entropy`.
       axis: as in `core.descend`.
     """
+    return fit(model, tx, loss=surprise(label_smoothing), prepare=prepare, axis=axis)
 
-    def init(key: Key, batch) -> Learner:
-        return Learner.create(model.init(key, encode(batch["image"])), tx)
 
-    def loss(key: Key, params, extras, batch):
-        view_key, dropout_key = jax.random.split(key)
+def surprise(label_smoothing: float = 0.0) -> Callable[[Array, Array], Metrics]:
+    """Loss of logits `[B, K]` given labels `[B]`: `cross_entropy`, with the `accuracy` beside it."""
+
+    def loss(logits, label):
+        losses = cross_entropy(logits, label, label_smoothing=label_smoothing)
+        return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(logits, label))}
+
+    return loss
+
+
+def views(
+    encode: Callable[[Array], Array] = lambda image: image,
+    augment: Callable[[Key, Array], Array] | None = None,
+) -> Prepare:
+    """Pictures with their labels, `{"image": [B, ...], "label": [B]}`, each picture seen in its own way.
+
+    Args:
+      encode: from the batch's pictures to what the model sees, `[B, ...]` float: pixels in [0, 1].
+      augment: `(key, [B, ...]) -> [B, ...]` random view of encoded pictures; None for none.
+    """
+
+    def prepare(key, batch):
+        border.check(batch, image="[B, ...]", label="int [B]")
         x = encode(batch["image"])
-        if augment is not None:
-            x = augment(view_key, x)
-        logits, extras = forward(model, dropout_key, params, extras, x)
-        losses = cross_entropy(logits, batch["label"], label_smoothing=label_smoothing)
-        return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(logits, batch["label"]))}, extras
+        return (x if augment is None else augment(key, x)), batch["label"]
 
-    return Algorithm(init, descend(loss, tx, axis))
+    return prepare
 
 
 def evaluation(logits: Callable[[Learner, Array], Array]) -> Callable[..., dict[str, Mean | Array]]:

@@ -17,7 +17,7 @@ from flax import linen as nn
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.dreg import dreg
-from adl.autoencoder.vae import VAE, beta_vae, iwae
+from adl.autoencoder.vae import VAE, beta_vae, iwae, perceptrons
 from adl.core import Algorithm, BadInput, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.measure import latents
@@ -101,7 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
     train, test, seen = loaded
     x, image = test.arrays["x"], data.image.unit(test.arrays["image"][:10])
     outputs, activation = x.shape[1] * seen.num_outputs, getattr(nn, cfg.activation)
-    model = VAE(cfg.latent_dim, cfg.hidden, outputs, activation, jnp.dtype(cfg.precision))
+    model = perceptrons(cfg.latent_dim, cfg.hidden, outputs, activation, jnp.dtype(cfg.precision))
     encode, decode = evaluation.coder(model, seen, test.example_shape)
 
     def over(measure, batch_size):

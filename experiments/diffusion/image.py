@@ -10,6 +10,7 @@ accuracy 0.987, Frechet distance on pixels 0.027. 2 minutes on two CPU cores, sa
 MNIST gets a third resolution, 128 channels wide; its samples are compared with the first 1,437 training images.
 """
 
+import functools
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -19,9 +20,11 @@ from jax import Array
 from adl import data, run, show
 from adl.core import Learner, full_pass, optimizer
 from adl.diffusion import evaluation, preconditioner, schedule
+from adl.diffusion.denoising import Conditioned, labelled
 from adl.diffusion.edm import denoiser, edm
 from adl.diffusion.solver import Denoiser
 from adl.measure import samples
+from adl.nn.embed import Conditioner
 from adl.nn.unet import UNet, widths
 
 SCALES = (0.0, 1.0, 2.0, 4.0)  # of guidance, in the figure: no class, the model itself, sharper, sharper still
@@ -78,18 +81,20 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     reference, shape, num_classes = train.first(cfg.num_samples), train.example_shape, train.num_classes
     model = network(cfg, shape[0], num_classes)
     scaled = preconditioner.karras(float(np.std(reference.arrays["image"] / 127.5)))
-    noise = {"preconditioner": scaled, "encode": data.image.symmetric, "p_mean": cfg.p_mean, "p_std": cfg.p_std}
+    noise = {"preconditioner": scaled, "p_mean": cfg.p_mean, "p_std": cfg.p_std}
+    prepare = functools.partial(labelled, data.image.symmetric, num_classes=num_classes)
     tx = optimizer.adam(**cfg.adam, shape=optimizer.warm_up(100), clip=1.0)
 
     def denoiser_of(learner: Learner, label: Array) -> Denoiser:
         return denoiser(model, learner.averaged, label, preconditioner=scaled)
 
     sigmas = schedule.karras(cfg.solver_steps, sigma_min=cfg.sigma_min, sigma_max=cfg.sigma_max)
+    judge = evaluation.denoising_loss(denoiser_of, **noise, prepare=prepare(label_dropout=0.0))
     sampler = evaluation.Sampler(denoiser_of, sigmas, shape, data.image.from_symmetric)
     return run.Experiment(
-        edm(model, tx, **noise, label_dropout=cfg.label_dropout, axis=axis),
+        edm(model, tx, **noise, prepare=prepare(label_dropout=cfg.label_dropout), axis=axis),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": full_pass(evaluation.denoising_loss(denoiser_of, **noise), data.padded(test, 500), len(test))},
+        probes={"test": full_pass(judge, data.padded(test, 500), len(test))},
         final={
             "samples": samples.two_sample_test(sampler.draw, reference),
             "path": sampler.path(PATHS),
@@ -107,17 +112,12 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     )
 
 
-def network(cfg: Config, size: int, num_classes: int) -> UNet:
+def network(cfg: Config, size: int, num_classes: int) -> Conditioned:
     """A U-Net for pictures of this size, which attends at its lowest resolution."""
     channels = widths(cfg.width, size)
-    return UNet(
-        channels,
-        num_classes,
-        num_blocks=cfg.num_blocks,
-        attention=(len(channels) - 1,),
-        dropout=cfg.dropout,
-        dtype=jnp.dtype(cfg.precision),
-    )
+    more = {"dropout": cfg.dropout, "dtype": jnp.dtype(cfg.precision)}
+    unet = UNet(channels, num_blocks=cfg.num_blocks, attention=(len(channels) - 1,), **more)
+    return Conditioned(unet, Conditioner(num_classes, cfg.width, dtype=unet.dtype))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from adl.energy.contrastive_divergence import Points, persistent_contrastive_div
 from adl.energy.evaluation import Descent
 from adl.energy.tilt import Tilted
 from adl.measure import samples
-from adl.nn.mlp import MLP
+from adl.nn.mlp import MLP, flat
 from adl.sampling.langevin import langevin
 
 PATHS = 5  # classes whose chains are drawn on their way
@@ -89,7 +89,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     train, num_classes = loaded[0], loaded[0].num_classes
     reference, held_out = (split.first(cfg.num_samples) for split in loaded)
     features = MLP((*cfg.hidden, num_classes), activation=nn.silu, dtype=jnp.dtype(cfg.precision))
-    model = Tilted(nn.Sequential([lambda x: x.reshape(len(x), -1), features]), cfg.std)
+    model = Tilted(nn.Sequential([flat, features]), cfg.std)
     walk = functools.partial(langevin, step_size=cfg.step_size, temperature=cfg.temperature)
     rate = optimizer.cosine(cfg.num_steps)
 

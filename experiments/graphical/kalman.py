@@ -22,7 +22,6 @@ import numpy as np
 
 from adl import data, run, show
 from adl.core import Mean
-from adl.data import tracks
 from adl.graphical import kalman
 from adl.graphical.lds_em import lds_em
 from adl.measure.consistency import NEES, normalised_error, root_mean_square
@@ -32,6 +31,7 @@ GAPS = ((15, 25), (40, 48))  # seconds without a measurement
 MIDDLE = 20  # a second within the first gap
 PROCESS = 0.3  # root of the acceleration's spectral density, m / s^1.5
 MEASUREMENT = 1.0  # standard deviation of a coordinate, m
+SEEN = np.array([not any(a <= t < b for a, b in GAPS) for t in range(LENGTH)], np.float32)
 LEARN = {"scale": ("dynamics_scale", "emission_scale"), "all": ("dynamics_noise", "emission_noise")}
 
 
@@ -77,19 +77,22 @@ SWEEP = "wrong_by=2,4"  # of the tests
 
 
 def load(cfg: Config) -> data.Split:
-    """Tracks to learn from."""
-    x = tracks.drifting(NUM_TRAIN, LENGTH, process=PROCESS, measurement=MEASUREMENT)
-    return data.Split({"x": x, "mask": np.broadcast_to(tracks.gaps(LENGTH, GAPS), x.shape[:2])})
+    """Measurements of tracks to learn from."""
+    _, x = drifting(jax.random.key(0), NUM_TRAIN)
+    return data.Split({"x": np.asarray(x), "mask": np.broadcast_to(SEEN, x.shape[:2])})
+
+
+def drifting(key: jax.Array, num_tracks: int) -> tuple[jax.Array, jax.Array]:
+    """States `[N, T, 4]` and measurements `[N, T, 2]` of the true system."""
+    truth = kalman.constant_velocity(PROCESS, MEASUREMENT)
+    return jax.vmap(lambda key: kalman.sample(key, truth, LENGTH))(jax.random.split(key, num_tracks))
 
 
 def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
     """EM on the noises of tracks, and what the exact smoother knows."""
-
-    def start(key, batch):
-        return kalman.constant_velocity(PROCESS / cfg.wrong_by, MEASUREMENT * cfg.wrong_by)
-
+    start = kalman.constant_velocity(PROCESS / cfg.wrong_by, MEASUREMENT * cfg.wrong_by)
     return run.Experiment(
-        lds_em(start, learn=LEARN[cfg.noise], axis=axis),
+        lds_em(lambda key, batch: start, learn=LEARN[cfg.noise], axis=axis),
         data.shuffled(loaded, cfg.batch_size),
         probes={"test": noises},
         final={"errors": errors},
@@ -118,10 +121,8 @@ def noises(key, system) -> dict[str, Mean]:
 
 def errors(key, system) -> dict[str, Mean | jax.Array]:
     """Of the true system's filter and smoother, on other tracks."""
-    truth, mask = kalman.constant_velocity(PROCESS, MEASUREMENT), jnp.asarray(tracks.gaps(LENGTH, GAPS))
-    keys = jax.random.split(jax.random.key(1), NUM_TEST)
-    states, x = jax.vmap(lambda key: kalman.sample(key, truth, LENGTH))(keys)
-    seen = jax.vmap(lambda x: kalman.smooth(truth, x, mask))(x)
+    states, x = drifting(jax.random.key(1), NUM_TEST)
+    seen = jax.vmap(lambda x: kalman.smooth(kalman.constant_velocity(PROCESS, MEASUREMENT), x, jnp.asarray(SEEN)))(x)
     filtered, smoothed = seen.filtered.filtered, seen.smoothed
     of_filter, of_smoother = (normalised_error(states, belief) for belief in (filtered, smoothed))
     rms = root_mean_square(states, smoothed, (0, 2))
@@ -134,7 +135,7 @@ def errors(key, system) -> dict[str, Mean | jax.Array]:
         "rmse smoother": rms,
         "states": states[0],
         "x": x[0],
-        "mask": mask,
+        "mask": jnp.asarray(SEEN),
         "filtered": filtered.loc[0],
         "smoothed": smoothed.loc[0],
         "filtered covariance": filtered.covariance[0],

@@ -11,13 +11,13 @@ Expected: both parts within 0.005 of their sum of the closed form at all 41 pena
 penalty 0.15. Seconds on 2 cores.
 """
 
-import functools
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.figure import Figure
+from jax import Array
+from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.core import Mean
@@ -28,7 +28,7 @@ X = np.linspace(0, 1, 25).astype("f")  # where the points of every data set are
 GRID = np.linspace(0, 1, 101).astype("f")  # where the fits are judged
 CENTRES = np.linspace(0, 1, 24).astype("f")
 PENALTIES = np.exp(np.linspace(-7, 4, 41)).astype("f")
-SHOWN = (34, 22, 6)  # penalties of the fits that are drawn
+SHOWN = {"too stiff": 34, "about right": 22, "too loose": 6}  # penalties of the fits that are drawn
 NUM_SETS = 2000
 NUM_DRAWN = 20  # fits in a panel
 
@@ -62,46 +62,45 @@ SMOKE = {"num_steps": 4, "batch_size": 16}
 SWEEP = "noise_std=0.1,0.5"  # of the tests
 
 
-def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
+def load(cfg: Config) -> tuple[np.ndarray, Array]:
+    """Noise `[NUM_SETS, N]` of standard deviation 1, and a smoother `[T, N]` for each penalty."""
+    phi, grid = (basis.with_one(basis.gaussian(jnp.asarray(x), CENTRES, 0.06)) for x in (X, GRID))
+    free = jnp.ones(phi.shape[1]).at[-1].set(0)
+    smoothers = jax.vmap(lambda penalty: regression.smoother(phi, grid, penalty * free))(jnp.asarray(PENALTIES))
+    return (np.random.default_rng(0).normal(size=(NUM_SETS, len(X))).astype("f"), smoothers)
+
+
+def build(cfg: Config, loaded: tuple[np.ndarray, Array], axis: str | None) -> run.Experiment:
     """Fits of data set after data set, and their moments beside the closed form."""
-    noise = np.random.default_rng(0).normal(size=(NUM_SETS, len(X))).astype("f")
-    fits = smoothers()
-    target = jnp.asarray(truth(GRID))
+    noise, smoothers = loaded
+    signal, target, shown = truth(X), jnp.asarray(truth(GRID)), jnp.array(list(SHOWN.values()))
 
-    def fit(sample):
-        return matmul(fits, truth(X) + cfg.noise_std * sample["noise"])
+    def fits(smoothers, noise):
+        return matmul(smoothers, signal + cfg.noise_std * noise)
 
-    exact = bias_variance.Parts(jnp.square(fits @ truth(X) - target[None]), cfg.noise_std**2 * jnp.square(fits).sum(-1))
-
-    def look(key, moments):
+    def look(smoothers, key, moments):
         counted = bias_variance.parts(moments)
-        bias2, variance = (part.mean(-1) for part in counted)
-        want_bias2, want_variance = (part.mean(-1) for part in exact)
-        total, want = bias2 + variance, want_bias2 + want_variance
-        best = want.argmin()
-        return {
-            "loss": Mean.of(total[best]),
-            "bias2": Mean.of(bias2[best]),
-            "variance": Mean.of(variance[best]),
-            "gap": Mean.of((jnp.maximum(jnp.abs(bias2 - want_bias2), jnp.abs(variance - want_variance)) / want).max()),
-            "excess": Mean.of(want[total.argmin()] / want.min()),
-            **{"counted bias2": bias2, "counted variance": variance},
-            **{"exact bias2": want_bias2, "exact variance": want_variance},
-            "mean": moments.error[jnp.array(SHOWN)] / jnp.maximum(moments.count, 1) + target[None],
-        }
+        exact = bias_variance.of_linear_fits(smoothers, jnp.asarray(signal), target, cfg.noise_std)
+        means = bias_variance.compared(counted, exact)
+        seen = {"best": jnp.log(jnp.asarray(PENALTIES))[means.pop("best")]}
+        for how, parts in {"counted": counted, "exact": exact}.items():
+            seen |= {f"{how} {name}": part.mean(-1) for name, part in parts._asdict().items()}
+            seen[f"{how} sum"] = seen[f"{how} bias2"] + seen[f"{how} variance"]
+        mean = moments.error[shown] / jnp.maximum(moments.count, 1) + target[None]
+        seen |= dict(zip(SHOWN, mean, strict=True))
+        return {**seen, **{name: Mean.of(value) for name, value in means.items()}}
 
-    def drawn(key, moments):
-        return {"fits": jax.vmap(fit)({"noise": jnp.asarray(noise[:NUM_DRAWN])})[:, jnp.array(SHOWN)]}
+    def drawn(loaded, key, moments):
+        noise, smoothers = loaded
+        found = jax.vmap(lambda one: fits(smoothers[shown], one))(noise)
+        return dict(zip(SHOWN, found.swapaxes(0, 1), strict=True))
 
     return run.Experiment(
-        bias_variance.decomposition(fit, target, axis=axis),
+        bias_variance.decomposition(lambda sample: fits(smoothers, sample["noise"]), target, axis=axis),
         data.shuffled(data.Split({"noise": noise}), cfg.batch_size),
-        probes={"parts": look},
-        final={"drawn": drawn},
-        figures=show.figures(
-            fits=fits_figure,
-            parts=functools.partial(parts_figure, cfg=cfg),
-        ),
+        probes={"parts": Partial(look, smoothers)},
+        final={"drawn": Partial(drawn, (noise[:NUM_DRAWN], smoothers))},
+        figures=show.figures(fits=fits_page(), parts=parts_page()),
     )
 
 
@@ -110,60 +109,37 @@ def truth(x: np.ndarray) -> np.ndarray:
     return np.sin(2 * np.pi * x)
 
 
-def smoothers() -> jax.Array:
-    """`[V, T, N]`: what makes fits `[V, T]` of outcomes `[N]`: the fits of one outcome of 1 and else 0."""
-    phi, grid = (
-        jnp.concatenate([jnp.ones((len(x), 1)), basis.gaussian(jnp.asarray(x), CENTRES, 0.06)], 1) for x in (X, GRID)
-    )
-    alg, batch = regression.least_squares(), {"x": phi, "y": jnp.eye(len(X))}
-    sums, _ = alg.step(jax.random.key(0), alg.init(jax.random.key(0), batch), batch)
-    free = jnp.ones(phi.shape[1]).at[0].set(0)
-    weights = jax.vmap(lambda penalty: regression.ridge_weights(sums, penalty * free))(jnp.asarray(PENALTIES))
-    return matmul(grid[None], weights)
-
-
-def fits_figure(outcome: run.Outcome) -> Figure:
+def fits_page() -> show.Draw:
     """Fits to twenty data sets with three penalties, and the mean of all fits."""
-    fits, mean = outcome.arrays["drawn/fits"], outcome.arrays["parts/mean"]
-    figure, axes = show.panel(2, 3, size=(2.5, 1.9))
-    names = ("too stiff", "about right", "too loose")
-    for column, (upper, lower) in enumerate(axes.T):
-        upper.plot(GRID, fits[:, column].T, color=show.COLORS[1], linewidth=0.6, alpha=0.7)
-        lower.plot(GRID, truth(GRID), color=show.COLORS[2], label="truth")
-        lower.plot(GRID, mean[column], "--", color=show.COLORS[1], label="mean of all fits")
-        penalty = np.log(PENALTIES[SHOWN[column]])
-        upper.set_title(f"{names[column]}: ln penalty {penalty:.1f}")
-        lower.set_xlabel("x")
-        for ax in (upper, lower):
-            ax.set_ylim(-1.7, 1.7)
-    axes[0, 0].set_ylabel("twenty fits")
-    axes[1, 0].set_ylabel("y")
-    axes[1, 0].legend(fontsize=8, frameon=False)
-    return figure
+    few = [
+        show.lines(
+            *(GRID, show.Line(f"drawn/{name}", color=show.COLORS[1])),
+            **{"title": f"{name}: ln penalty {np.log(PENALTIES[place]):.1f}", "y_lim": (-1.7, 1.7)},
+        )
+        for name, place in SHOWN.items()
+    ]
+    true = show.Line(truth(GRID), "truth", color=show.COLORS[2])
+    mean = [
+        show.lines(
+            *(GRID, true, show.Line(f"parts/{name}", "mean of all fits", "--", show.COLORS[1])), y_lim=(-1.7, 1.7)
+        )
+        for name in SHOWN
+    ]
+    return show.page(few, mean, size=(2.5, 1.9), x_label="x", y_label=("twenty fits", "y"))
 
 
-def parts_figure(outcome: run.Outcome, *, cfg: Config) -> Figure:
+def parts_page() -> show.Draw:
     """Bias and variance by penalty: counted (dots) and in closed form (lines)."""
-    counted, exact = (
-        [outcome.arrays[f"parts/{how} {part}"] for part in ("bias2", "variance")] for how in ("counted", "exact")
+    names = {"bias2": "bias²", "variance": "variance", "sum": "bias² + variance"}
+    colors = dict(zip(names, show.COLORS, strict=False))
+    exact = [show.Line(f"parts/exact {part}", name, color=colors[part]) for part, name in names.items()]
+    counted = [show.Line(f"parts/counted {part}", style="o", color=colors[part]) for part in names]
+    panel = show.lines(
+        *(np.log(PENALTIES), *exact, *counted),
+        **{"x_label": "ln penalty", "y_label": "squared error, mean over x", "title": "Dots: counted; lines: exact"},
+        **{"y_scale": "log", "y_lim": (1e-5, 1), "verticals": {"": "parts/best"}, "legend": "upper left"},
     )
-    figure, axes = show.panel(size=(4.6, 3.3))
-    ax, x = axes[0, 0], np.log(PENALTIES)
-    names = ("bias²", "variance", "bias² + variance")
-    counted, exact = ([*found, sum(found)] for found in (counted, exact))
-    for name, dots, line, color in zip(names, counted, exact, show.COLORS, strict=False):
-        ax.plot(x, line, color=color, label=name)
-        ax.plot(x, dots, "o", color=color, markersize=2.8)
-    ax.axvline(x[exact[2].argmin()], color="0.4", linestyle=":", linewidth=1)
-    ax.set(
-        xlabel="ln penalty",
-        ylabel="squared error, mean over x",
-        yscale="log",
-        title="Dots: counted; lines: exact",
-        ylim=(1e-5, 1),
-    )
-    ax.legend(fontsize=8, frameon=False)
-    return figure
+    return show.page([panel], size=(4.6, 3.3))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ import optax
 import pytest
 
 from adl.autoencoder.dreg import dreg, dreg_bound
-from adl.autoencoder.vae import VAE, bernoulli, gaussian, iwae, iwae_bound
+from adl.autoencoder.vae import bernoulli, gaussian, iwae, iwae_bound, perceptrons
 
 KEY = jax.random.key(0)
 X = jnp.asarray(np.random.default_rng(0).normal(size=(3, 4)), "float32")
 BINARY = (X > 0).astype("float32")
-MODEL = VAE(2, (6,), 4)
-VARIABLES = MODEL.init(KEY, X)
+MODEL = perceptrons(2, (6,), 4)
+VARIABLES = MODEL.init(KEY, KEY, X)
 
 
 def gradients(bound, model, variables, x, likelihood, *, num_samples: int, num_keys: int):
@@ -61,7 +61,7 @@ def test_gradients_agree_in_expectation(num_backward):
 
 def test_no_noise_reaches_an_exact_encoder():
     """One latent, x = z w + noise: the posterior is Gaussian, every weight is p(x), and nothing is left to learn."""
-    model, std = VAE(1, (), 8), 0.5
+    model, std = perceptrons(1, (), 8), 0.5
     w = np.array([[1.0, -0.5, 0.3, 2.0]])
     variance = 1 / (1 + (w**2).sum() / std**2)
     made = {
@@ -72,7 +72,7 @@ def test_no_noise_reaches_an_exact_encoder():
         "decoder": {"kernel": np.hstack([w, np.zeros((1, 4))]), "bias": np.r_[np.zeros(4), np.full(4, np.log(std))]},
     }
     params = {side: {"Dense_0": {k: jnp.asarray(v, "float32") for k, v in made[side].items()}} for side in made}
-    assert jax.tree.structure(params) == jax.tree.structure(model.init(KEY, X)["params"])
+    assert jax.tree.structure(params) == jax.tree.structure(model.init(KEY, KEY, X)["params"])
     doubly, plain = (
         gradients(bound, model, {"params": params}, X, gaussian, num_samples=5, num_keys=50)["encoder"]
         for bound in (dreg_bound, iwae_bound)

@@ -8,14 +8,14 @@ import pytest
 from flax import linen as nn
 from scipy import stats
 
-from adl.autoencoder.vae import VAE, bernoulli, beta_vae, elbo, gaussian, iwae, iwae_bound, log_likelihood, vae
+from adl.autoencoder.vae import bernoulli, beta_vae, elbo, gaussian, iwae, iwae_bound, log_likelihood, perceptrons, vae
 
 KEY = jax.random.key(0)
 D, Z, STD = 5, 2, 0.5
 RNG = np.random.default_rng(0)
 LOADINGS, OFFSET = RNG.normal(size=(Z, D)), RNG.normal(size=D)
 X = jnp.asarray(RNG.normal(size=(6, D)), "float32")
-MODEL = VAE(Z, (), 2 * D, nn.tanh)  # affine encoder and decoder
+MODEL = perceptrons(Z, (), 2 * D, nn.tanh)  # affine encoder and decoder
 
 
 def variables(widen: float = 1.0) -> dict:
@@ -27,7 +27,7 @@ def variables(widen: float = 1.0) -> dict:
     loadings = vectors.T @ LOADINGS
     gain = (np.diag(values) @ loadings / STD**2).T
     log_std = 0.5 * np.log(values) + np.log(widen)
-    params = MODEL.init(KEY, X)["params"]
+    params = MODEL.init(KEY, KEY, X)["params"]
     encoder = {"kernel": np.hstack([gain, np.zeros((D, Z))]), "bias": np.r_[-OFFSET @ gain, log_std]}
     decoder = {"kernel": np.hstack([loadings, np.zeros((Z, D))]), "bias": np.r_[OFFSET, np.full(D, np.log(STD))]}
     names = {side: next(iter(params[side])) for side in ("encoder", "decoder")}
@@ -77,7 +77,7 @@ def test_chunks_are_one_long_sum():
 
 def test_factories_agree_where_they_meet():
     tx, x = optax.sgd(0.1), (X > 0).astype("float32")
-    model = VAE(Z, (8,), D)
+    model = perceptrons(Z, (8,), D)
     first, second, weighted = (
         make(model, tx, likelihood=bernoulli)
         for make in (vae, lambda *a, **k: beta_vae(*a, beta=1.0, **k), lambda *a, **k: beta_vae(*a, beta=4.0, **k))

@@ -37,6 +37,15 @@ def test_no_split_is_a_constant_of_a_program(name):
     assert len(text) < 60_000, "a constant of 60,000 pictures"
 
 
+def test_the_probe_of_one_sees_its_state_alone_and_keeps_its_data():
+    looks = probe.of_one("second", brightness(1.0))
+    assert jax.tree.leaves(looks)[0].shape == PICTURES.shape
+    found = jax.eval_shape(looks, KEY, {"first": (), "second": jnp.ones(())})
+    assert found["mean"].total.shape == ()
+    seen = probe.of_one("b", jax.tree_util.Partial(lambda data, key, state: {"x": data + state}, jnp.ones(3)))
+    np.testing.assert_array_equal(seen(KEY, {"a": 5.0, "b": 2.0})["x"], 3 * np.ones(3))
+
+
 def test_values_of_a_sweep_see_the_same_data_each_their_own_way():
     batches = {"x": np.arange(6, dtype="f").reshape(2, 3), "mask": np.ones((2, 3), "f")}
 

@@ -81,3 +81,21 @@ def test_parallel_streams_predict_each_token_once_and_read_on(num_tokens, batch_
     np.testing.assert_array_equal(rows[..., :-1][counts], ROW[:num_tokens] - 1)
     is_next = counts[:, 1:, 0]  # a piece that counts goes on where the last one of its stream stopped
     np.testing.assert_array_equal(rows[:, 1:, 0][is_next], rows[:, :-1, -1][is_next])
+
+
+def test_texts_are_both_splits_in_the_tokens_of_the_first(monkeypatch):
+    said = {"train": "abba\n", "test": "abc"}
+    monkeypatch.setattr(text, "corpus", lambda name, split, data_dir: said[split])
+    train, test, tokens = text.texts("any")
+    assert tokens.decode(train) == "abba\n" and tokens.decode(test) == "ab\N{REPLACEMENT CHARACTER}"
+
+
+def test_continued_pieces_are_the_texts_from_its_beginning_to_its_end():
+    tokens = np.arange(50)
+    prompt, rest = text.continued(tokens, 4, 3, 5)
+    whole = np.concatenate([prompt, rest], 1)
+    assert prompt.shape == (4, 3) and rest.shape == (4, 5)
+    np.testing.assert_array_equal(whole, whole[:, :1] + np.arange(8))
+    np.testing.assert_array_equal(whole[:, 0], [0, 14, 28, 42])
+    with pytest.raises(BadInput, match="no piece of 8"):
+        text.continued(tokens[:7], 4, 3, 5)

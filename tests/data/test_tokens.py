@@ -23,6 +23,17 @@ def test_characters_are_those_of_the_training_text():
     np.testing.assert_array_equal(of.size, 1)
 
 
+def test_kinds_are_known_by_name():
+    char, bpe, word = (tokens.of(kind, TRAIN) for kind in ("char", "bpe", "word"))
+    assert char.vocabulary == tokens.characters(TRAIN).vocabulary and char.unit == bpe.unit == "character"
+    assert bpe.vocabulary == tokens.byte_pairs(TRAIN, 1024).vocabulary
+    assert word.vocabulary == tokens.words(TRAIN, 10000).vocabulary and word.unit == "word"
+    text = "it is, as ever: 3 cats."
+    parted, spaced = (tokens.of("word", text, 50, parting=by) for by in ("punctuation", "spaces"))
+    assert set(parted.vocabulary[2:]) == {"it", "is", ",", "as", "ever", ":", "3", "cats", "."}
+    assert set(spaced.vocabulary[2:]) == set(text.split())
+
+
 def test_words_are_the_most_frequent():
     of = tokens.words(TRAIN, 6)
     assert of.vocabulary == ("<unk>", "<eos>", "the", "cat", "sat", "on")

@@ -49,6 +49,15 @@ def test_affine_of_exact_cases():
     assert not moved([[1.0, 0.0], [0.0, 1.0]], (0.0, 7.0)).any(), "what leaves the frame is gone"
 
 
+def test_rotated_is_counterclockwise():
+    square = IMAGES[:, :7]
+    np.testing.assert_allclose(views.rotated(square, 90), np.rot90(square, axes=(1, 2)), atol=1e-5)
+    want = np.stack(
+        [ndimage.rotate(image[..., 0], 30, reshape=False, order=1, mode="grid-constant") for image in square]
+    )
+    np.testing.assert_allclose(views.rotated(square, 30)[..., 0], want, atol=1e-4)
+
+
 def drawn(**bounds) -> tuple[np.ndarray, np.ndarray]:
     """The transforms `[B, 2, 2]` and shifts `[B, 2]` that were drawn, read off images of their own coordinates."""
     size, num = 41, 400

@@ -7,7 +7,10 @@ import optax
 
 from adl import data, diffusion
 from adl.core import Algorithm, average_params
+from adl.diffusion import denoising, preconditioner, process, target
 from tests.case import Case, images
+
+PREPARE = denoising.labelled(data.image.symmetric, num_classes=2)
 
 
 class Conditioned(nn.Module):
@@ -23,9 +26,13 @@ class Conditioned(nn.Module):
 
 def denoise(axis: str | None) -> Algorithm:
     tx = optax.chain(optax.adam(0.01), average_params(0.9))
-    return diffusion.edm(
-        Conditioned(2), tx, preconditioner=diffusion.preconditioner.karras(0.5), encode=data.image.symmetric, axis=axis
-    )
+    return diffusion.edm(Conditioned(2), tx, preconditioner=preconditioner.karras(0.5), prepare=PREPARE, axis=axis)
 
 
-CASES = {"edm": Case(denoise, images, "loss", is_deterministic=False)}
+def match(axis: str | None) -> Algorithm:
+    """Flow matching."""
+    of = {"process": process.straight, "target": target.velocity, "levels": denoising.uniform()}
+    return denoising.denoising(Conditioned(2), optax.adam(0.01), **of, prepare=PREPARE, axis=axis)
+
+
+CASES = {name: Case(make, images, "loss", is_deterministic=False) for name, make in (("edm", denoise), ("flow", match))}

@@ -7,7 +7,8 @@ import optax
 from flax import linen as nn
 
 from adl.core import average_params, jitted
-from adl.diffusion import denoiser, denoising_errors, drop_labels, edm, heun, preconditioner, sample, schedule
+from adl.diffusion import denoiser, drop_labels, edm, heun, preconditioner, sample, schedule, weighted_errors
+from adl.diffusion.denoising import labelled
 
 KEY = jax.random.key(0)
 S = 0.5
@@ -40,7 +41,7 @@ def test_zero_network_on_gaussian_data_has_unit_loss_at_every_noise_level():
     image = S * jax.random.normal(KEY, (6, 100, 100, 1))
     sigma = jnp.asarray([1e-2, 0.1, 0.5, 1.0, 5.0, 50.0])
     denoise = denoiser(Silent(), {}, jnp.zeros(6, int), preconditioner=PRECONDITIONER)
-    errors = denoising_errors(jax.random.key(1), denoise, image, sigma, preconditioner=PRECONDITIONER)
+    errors = weighted_errors(jax.random.key(1), denoise, image, sigma, preconditioner=PRECONDITIONER)
     np.testing.assert_allclose(errors, 1, atol=0.06)
 
 
@@ -58,7 +59,8 @@ def test_learns_the_best_denoiser_of_each_class():
     scales = np.array([0.2, 1.0])
     labels = np.repeat([0, 1], 128)
     tx = optax.chain(optax.adam(0.03), average_params(0.98))
-    algorithm = jitted(edm(Affine(), tx, preconditioner=PRECONDITIONER, p_mean=0.0, p_std=1e-6, label_dropout=0.3))
+    prepare = labelled(num_classes=2, label_dropout=0.3)
+    algorithm = jitted(edm(Affine(), tx, preconditioner=PRECONDITIONER, p_mean=0.0, p_std=1e-6, prepare=prepare))
     rng = np.random.default_rng(0)
     batch = {"image": np.zeros((256, 4, 4, 1), "f"), "label": labels}
     learner = algorithm.init(KEY, batch)
@@ -73,9 +75,9 @@ def test_learns_the_best_denoiser_of_each_class():
     assert metrics["loss"].count == 256
 
 
-def test_encode_is_applied_within_the_step():
-    algorithm = edm(Affine(), optax.sgd(0.1), preconditioner=PRECONDITIONER, encode=lambda x: x.astype("float32") / 255)
-    plain = edm(Affine(), optax.sgd(0.1), preconditioner=PRECONDITIONER)
+def test_prepare_is_applied_within_the_step():
+    ways = labelled(lambda x: x.astype("float32") / 255, num_classes=2), labelled(num_classes=2)
+    algorithm, plain = (edm(Affine(), optax.sgd(0.1), preconditioner=PRECONDITIONER, prepare=way) for way in ways)
     image = np.random.default_rng(0).integers(0, 256, (4, 2, 2, 1), dtype="uint8")
     batches = {"image": image, "label": np.zeros(4, int)}, {"image": image.astype("f") / 255, "label": np.zeros(4, int)}
     learners = [a.step(KEY, a.init(KEY, b), b)[0] for a, b in zip((algorithm, plain), batches, strict=True)]

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import full_pass
-from adl.diffusion import evaluation, preconditioner, schedule
+from adl.diffusion import denoising, evaluation, preconditioner, schedule
 
 KEY = jax.random.key(0)
 STD = jnp.array([0.5, 0.1, 1.0])  # of the pixels of each class; the last stands for none
@@ -27,8 +27,9 @@ def test_loss_of_the_best_denoiser_is_one_where_the_preconditioner_knows_the_sca
     image = 0.5 * jax.random.normal(KEY, (2, 300, 8, 8, 1)) - 1
     batches = {"image": image.at[1, 200:].set(jnp.nan), "label": jnp.zeros((2, 300), int)}
     batches["mask"] = jnp.ones((2, 300)).at[1, 200:].set(0.0)
+    prepare = denoising.labelled(lambda x: x + 1, num_classes=2, label_dropout=0.0)
     measure = evaluation.denoising_loss(
-        denoiser, preconditioner=preconditioner.karras(0.5), encode=lambda x: x + 1, p_mean=-0.5, p_std=1.2
+        denoiser, preconditioner=preconditioner.karras(0.5), prepare=prepare, p_mean=-0.5, p_std=1.2
     )
     seen = full_pass(measure, batches, 500)(KEY, 1.0)["loss"]
     assert seen.count == 500

@@ -58,3 +58,10 @@ def test_leading_axes_stay(features):
     table = features(X[:40].reshape(8, 5))
     np.testing.assert_allclose(table.reshape(40, -1), features(X[:40]), rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(table[3, 2], features(X[17]), rtol=1e-5, atol=1e-6)
+
+
+def test_the_constant_comes_last_and_numpys_stays_numpys():
+    got = basis.with_one(X[:6].reshape(3, 2))
+    assert isinstance(got, np.ndarray) and got.dtype == np.float32
+    np.testing.assert_array_equal(got, np.pad(X[:6].reshape(3, 2), ((0, 0), (0, 1)), constant_values=1))
+    np.testing.assert_array_equal(basis.with_one(jnp.asarray(X[:6]).reshape(3, 2)), got)

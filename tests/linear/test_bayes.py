@@ -138,7 +138,7 @@ def test_masked_examples_do_not_count():
 def test_quoted_references_are_scikit_learns():
     from experiments.linear import bayes as experiment
 
-    train, test = experiment.standardised(experiment.Config())
+    train, test = experiment.load(experiment.Config())
     ridge = BayesianRidge().fit(train.x.astype(float), train.y.astype(float))
     mean, std = ridge.predict(test.x.astype(float), return_std=True)
     loss = -(stats.norm(mean, std).logpdf(test.y) - np.log(test.unit)).mean()
@@ -151,7 +151,7 @@ def test_the_prior_is_that_of_the_highest_evidence():
     from experiments.linear import bayes as experiment
 
     config = experiment.Config()
-    train, _ = experiment.standardised(config)
+    train, _ = experiment.load(config)
     x, guess = experiment.with_one(train.x).astype(float), config.noise_rate / config.noise_shape
 
     def evidence(prior_precision):
@@ -164,5 +164,6 @@ def test_the_prior_is_that_of_the_highest_evidence():
 def test_examples_are_not_counted_twice():
     from experiments.linear import bayes as experiment
 
+    config = experiment.Config(num_steps=45)
     with pytest.raises(BadInput, match="must not exceed the 352 examples"):
-        experiment.build(experiment.Config(num_steps=45), None, None)
+        experiment.build(config, experiment.load(config), None)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import jitted
-from adl.linear.bias_variance import decomposition, parts
+from adl.linear.bias_variance import Parts, compared, decomposition, of_linear_fits, parts
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -42,3 +42,17 @@ def test_parts_add_up_to_the_error():
     # E (f - h)^2 = (mean f - h)^2 + var of these, without the corrections of the two for finitely many data sets
     np.testing.assert_allclose((got.bias2 + got.variance).mean(), error, rtol=1e-4)
     np.testing.assert_allclose(error, ((predictions - TRUTH) ** 2).mean(), rtol=1e-4)
+
+
+def test_closed_form_is_numpys():
+    got = of_linear_fits(*(jnp.asarray(z, "float32") for z in (SMOOTHERS, TRUTH + 0.1, TRUTH)), NOISE)
+    np.testing.assert_allclose(got.bias2, (SMOOTHERS @ (TRUTH + 0.1) - TRUTH) ** 2, atol=1e-5)
+    np.testing.assert_allclose(got.variance, NOISE**2 * (SMOOTHERS**2).sum(-1), rtol=1e-4)
+
+
+def test_comparison_is_of_means_over_places():
+    exact = Parts(jnp.array([[1.0, 3], [0, 1]]), jnp.array([[1.0, 1], [2, 2]]))  # sums of 3 and 2.5
+    counted = Parts(jnp.array([[1.0, 2], [1, 1]]), jnp.array([[0.5, 0.5], [2, 2.5]]))  # of 2 and 3.25
+    got = compared(counted, exact)
+    want = {"best": 1, "bias2": 1, "variance": 2.25, "loss": 3.25, "gap": 0.5 / 2.5, "excess": 3 / 2.5}
+    assert {name: round(float(value), 6) for name, value in got.items()} == want

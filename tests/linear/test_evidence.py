@@ -7,7 +7,7 @@ from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
 from adl.linear.bayes import bayesian_regression, known_noise
-from adl.linear.evidence import evidence, maximise
+from adl.linear.evidence import evidence, learned, maximise, predict
 
 RNG = np.random.default_rng(0)
 N, D = 80, 5
@@ -45,3 +45,16 @@ def test_maximum_is_scikit_learns(seen):
     np.testing.assert_allclose(got.noise_precision, theirs.alpha_, rtol=1e-3)
     np.testing.assert_allclose(got.mean, theirs.coef_, atol=1e-4)
     np.testing.assert_allclose(got.log_evidence, theirs.scores_[-1], rtol=1e-4)
+
+
+@pytest.mark.parametrize("prior_precision", [1e-3, 2.0])
+def test_predictions_are_scikit_learns(prior_precision):
+    """Whatever precision the posterior was begun with."""
+    flat = {"alpha_1": 0, "alpha_2": 0, "lambda_1": 0, "lambda_2": 0}
+    theirs = BayesianRidge(fit_intercept=False, tol=1e-10, max_iter=1000, **flat).fit(X.astype(float), Y)
+    posterior = learned(X, Y, prior_precision=prior_precision)
+    best = maximise(posterior, prior_precision=prior_precision)
+    got = predict(posterior, best, X[:9] + 1, prior_precision=prior_precision)
+    mean, std = theirs.predict(X[:9].astype(float) + 1, return_std=True)
+    np.testing.assert_allclose(got.mean, mean, atol=1e-3)
+    np.testing.assert_allclose(got.scale, std, rtol=1e-3)

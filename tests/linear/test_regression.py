@@ -31,6 +31,20 @@ def test_least_squares_is_numpys(y):
     np.testing.assert_allclose(regression.ridge_weights(learned(y)), want, atol=1e-4)
 
 
+def test_all_at_once_is_batch_by_batch():
+    for got, want in zip(regression.summed(X, Y), learned(), strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
+
+
+def test_a_smoother_fits_whatever_outcomes():
+    """Of scikit-learn's ridge regression with a constant that is not penalised."""
+    x, new, y = np.vander(np.linspace(-1, 1, 9), 4), np.vander(np.linspace(-1, 1, 5), 4), RNG.normal(size=9)
+    free = np.array([1, 1, 1, 0], "f")
+    rows = regression.smoother(x.astype("f"), new.astype("f"), 0.3 * free)
+    theirs = Ridge(0.3).fit(x[:, :3], y)
+    np.testing.assert_allclose(rows @ y.astype("f"), theirs.predict(new[:, :3]), atol=1e-4)
+
+
 def test_of_many_answers_the_shortest():
     """Fewer examples than weights."""
     want = np.linalg.lstsq(X[:4].astype(float), Y[:4].astype(float), rcond=None)[0]

@@ -12,7 +12,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from adl import data
-from adl.measure.representation import linear_probe, log_odds, softmax_regression
+from adl.measure.representation import linear_probe, log_odds, softmax_regression, two_views
 
 KEY = jax.random.key(0)
 TRAIN, TEST = (data.load("digits", split).arrays for split in ("train", "test"))
@@ -72,3 +72,11 @@ def test_probe_is_scikit_learns_pipeline():
     assert abs(result["brightness"].value - dull.score(mean[1], TEST["label"])) < 0.02
     margin = result["accuracy"].value - result["brightness"].value
     np.testing.assert_allclose(result["margin"].value, margin, atol=1e-6)
+
+
+def test_two_views_of_each_picture_differ_by_luck_alone():
+    image = jnp.arange(24.0).reshape(2, 2, 2, 3)
+    pairs = two_views(lambda key, image: image + jax.random.normal(key, ()), image)(KEY, ())["pairs"]
+    assert pairs.shape == (2, *image.shape) and not np.allclose(pairs[0], pairs[1])
+    shift = pairs - image[None]
+    np.testing.assert_allclose(shift, jnp.broadcast_to(shift[:, :1, :1, :1, :1], shift.shape), atol=1e-5)

@@ -17,7 +17,7 @@ from adl.core import jitted, over_seeds, sharded
 from adl.core.layout import data_mesh
 from adl.nn.convolution import Conv, convolve
 from adl.nn.spectral import SpectralNorm
-from adl.supervised.classification import classifier
+from adl.supervised.classification import classifier, views
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -231,7 +231,7 @@ def test_devices_exchange_gradients_and_no_pictures(num_seeds):
             return Conv(5, (3, 3))(nn.relu(Conv(4, (3, 3), 2)(x))).mean((1, 2))
 
     batch = {"image": RNG.normal(size=(16, 8, 8, 3)).astype("f"), "label": RNG.integers(0, 5, 16)}
-    algorithm = over_seeds(classifier(Network(), optax.sgd(0.1), encode=jnp.asarray), num_seeds)
+    algorithm = over_seeds(classifier(Network(), optax.sgd(0.1), prepare=views(jnp.asarray)), num_seeds)
     lifted = sharded(algorithm, data_mesh())
     state = jitted(algorithm).init(KEY, batch)
     compiled = lifted.step.lower(KEY, state, batch).compile().as_text()

@@ -5,14 +5,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from adl.diffusion.denoising import Conditioned
 from adl.nn import embed
+from adl.nn.embed import Conditioner
 from adl.nn.unet import UNet
 
 KEY = jax.random.key(0)
 
 
 def net(**changes):
-    return UNet((8, 16), num_classes=10, num_blocks=1, num_groups=4, attention=(1,), **changes)
+    return Conditioned(UNet((8, 16), num_blocks=1, num_groups=4, attention=(1,), **changes), Conditioner(10, 8))
 
 
 def wake(variables):
@@ -32,10 +34,11 @@ def awake():
 
 @pytest.mark.parametrize("channels, shape", [((8, 16), (8, 8, 1)), ((8, 8, 8, 8), (28, 28, 1)), ((8, 8), (7, 5, 3))])
 def test_output_has_the_shape_of_the_input(channels, shape):
-    model = UNet(channels, num_classes=10, num_blocks=2, num_groups=4)
-    args = jnp.ones((2, *shape)), jnp.zeros(2), jnp.zeros(2, int)
-    output, _ = jax.eval_shape(model.init_with_output, KEY, *args)
-    assert output.shape == (2, *shape)
+    for features in (None, 5):
+        model = UNet(channels, num_blocks=2, num_groups=4, features=features)
+        for condition in (None, jnp.zeros((2, 32))):
+            output, _ = jax.eval_shape(model.init_with_output, KEY, jnp.ones((2, *shape)), condition)
+            assert output.shape == (2, *shape[:2], features or shape[2])
 
 
 def test_computes_in_bfloat16_on_float32_parameters():

@@ -8,7 +8,8 @@ from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KernelDensity, NearestNeighbors
 
 from adl.prob import kernel
-from adl.prob.density import histogram, leave_one_out, neighbour_log_prob, silverman
+from adl.prob.density import histogram, leave_one_out, likeliest_bandwidth, neighbour_log_prob, silverman
+from adl.prob.mixture import claw
 
 RNG = np.random.default_rng(0)
 
@@ -33,6 +34,22 @@ def test_kernel_density_is_scikit_learns(dim):
     np.testing.assert_allclose(kernel.gaussian_log_prob(at, jnp.asarray(x), bandwidth), want, rtol=1e-4, atol=1e-4)
     left_out = cross_val_score(theirs, x, cv=LeaveOneOut())
     np.testing.assert_allclose(leave_one_out(jnp.asarray(x), bandwidth), left_out, rtol=1e-4, atol=1e-4)
+
+
+def test_likeliest_bandwidth_is_scikit_learns():
+    x, widths = RNG.normal(size=(40, 1)).astype("f"), np.geomspace(0.05, 2, 9).astype("f")
+    scores = [cross_val_score(KernelDensity(bandwidth=width), x, cv=LeaveOneOut()).mean() for width in widths.tolist()]
+    assert likeliest_bandwidth(jnp.asarray(x), jnp.asarray(widths)) == widths[np.argmax(scores)]
+
+
+def test_quoted_loss_of_kernels_is_scikit_learns():
+    from experiments.prob import density as experiment
+
+    points, others = (np.asarray(x, float) for x in experiment.load(experiment.Config()))
+    width = likeliest_bandwidth(jnp.asarray(points, jnp.float32)[:, None], jnp.asarray(experiment.BANDWIDTHS))
+    machine = KernelDensity(bandwidth=float(width), rtol=1e-6).fit(points[:, None])
+    excess = claw().log_prob(jnp.asarray(others)).mean() - machine.score_samples(others[:, None]).mean()
+    assert f"{excess:.4f}" in experiment.CLAIMS[0].reference
 
 
 def test_silverman_is_scipys():

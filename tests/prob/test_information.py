@@ -15,6 +15,7 @@ from adl.prob.information import (
     mutual_information,
     neighbour_entropy,
     neighbour_mutual_information,
+    total_variation,
 )
 
 RNG = np.random.default_rng(0)
@@ -58,3 +59,13 @@ def test_mutual_information_from_neighbours_is_scikit_learns():
     got = neighbour_mutual_information(*(jnp.asarray(v[:, None], "float32") for v in (x, y)), k=3)
     np.testing.assert_allclose(got, want, atol=0.01)
     np.testing.assert_allclose(got, -0.5 * np.log(1 - 0.64), atol=0.15)
+
+
+def test_total_variation_is_the_largest_difference_of_an_event():
+    p, q = RNG.dirichlet(np.ones(5), size=2)
+    events = (np.arange(32)[:, None] >> np.arange(5)) & 1
+    np.testing.assert_allclose(total_variation(jnp.asarray(p), jnp.asarray(q)), (events @ (p - q)).max(), rtol=1e-5)
+    grid = np.linspace(-8, 8, 1601)
+    densities = [jnp.asarray(stats.norm(mean).pdf(grid)) for mean in (0, 1)]
+    want = 2 * stats.norm.cdf(0.5) - 1
+    np.testing.assert_allclose(total_variation(*densities, grid[1] - grid[0]), want, rtol=1e-4)

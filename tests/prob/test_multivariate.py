@@ -11,7 +11,7 @@ from adl.prob import gaussian
 from adl.prob.continuous import Dirichlet, Normal
 from adl.prob.directional import VonMisesFisher
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal, NormalGamma
-from adl.prob.mixture import Mixture
+from adl.prob.mixture import Mixture, claw
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -199,3 +199,9 @@ def test_mixture_of_numbers_integrates():
     )
     draws = np.asarray(ours.sample(KEY, (4000,)))
     assert stats.kstest(draws, lambda v: np.asarray(ours.cdf(jnp.asarray(v, "f")))).pvalue > 1e-3
+
+
+def test_the_claw_is_scipys_normals():
+    x = np.linspace(-3, 3, 50)
+    want = 0.5 * stats.norm.pdf(x) + sum(0.1 * stats.norm(centre, 0.1).pdf(x) for centre in (-1, -0.5, 0, 0.5, 1))
+    np.testing.assert_allclose(jnp.exp(claw().log_prob(jnp.asarray(x, jnp.float32))), want, rtol=1e-4)

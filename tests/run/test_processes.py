@@ -20,8 +20,8 @@ from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent.parent
 CLASSIFY = "experiments.supervised.classify"
-SMALL = "--model mlp --augment none --learning_rate 3e-3 --batch_size 64 --log_every 1 --eval_every 20"
-SMALL = [*SMALL.split(), "--checkpoint_every", "20", "--dropout", "0.2", "--hidden_width", "32"]
+SMALL = "--model mlp --augment none --learning_rate 3e-3 --batch_size 64 --steps_per_call 1 --log_every 1"
+SMALL = [*SMALL.split(), "--eval_every", "20", "--checkpoint_every", "20", "--dropout", "0.2", "--hidden_width", "32"]
 
 
 class Job:

@@ -14,7 +14,15 @@ from adl.nn.experts import Experts
 from adl.nn.recurrent import Recurrents, gru
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
-from adl.sequence.language import exact_match, language_model, sliding, truncated_bptt, whole_text
+from adl.sequence.language import (
+    exact_match,
+    language_model,
+    log_probs_after,
+    sliding,
+    surprise_after,
+    truncated_bptt,
+    whole_text,
+)
 
 MODEL = GPT(vocab_size=7, max_length=12, num_layers=1, num_heads=2, width=16)
 COUNTING = (np.arange(13)[None] + np.arange(16)[:, None]) % 7  # each token is the last one's successor
@@ -68,6 +76,17 @@ def test_a_match_is_exact_where_greedy_decoding_says_the_same():
     want = (told[:, 4:9] == greedy[:, 4:9]).all(1)
     assert 10 < want.sum() < 60
     np.testing.assert_array_equal(exact_match(logits(told[:, :-1]), told[:, 1:], weight), want)
+
+
+def test_texts_are_judged_after_their_prompts():
+    learner = language_model(MODEL, optax.sgd(0.0)).init(jax.random.key(4), {"token": COUNTING})
+    whole = np.random.default_rng(0).integers(0, 7, (5, 9))
+    prompt, text = whole[:, :3], whole[:, 3:]
+    want = log_softmax(np.asarray(MODEL.apply(learner.variables, whole), np.float64), -1)[:, 2:-1]
+    got = log_probs_after(MODEL, learner.variables, prompt, text)
+    np.testing.assert_allclose(got, want, atol=1e-5)
+    nats = -np.take_along_axis(want, text[..., None], -1).mean((1, 2))
+    np.testing.assert_allclose(surprise_after(MODEL, learner.variables, prompt, text), nats, rtol=1e-5)
 
 
 def test_the_loss_of_experts_holds_their_balance():

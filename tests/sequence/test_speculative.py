@@ -9,11 +9,13 @@ import pytest
 from scipy.special import log_softmax, softmax
 from scipy.stats import chisquare
 
+from adl.core import Learner
+from adl.data.text import Continued
 from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
 from adl.sequence.decode import drawn, generate, in_turn, nucleus, reading, temperature, top_k
-from adl.sequence.speculative import judge, speculative
+from adl.sequence.speculative import acceptance, beside_drawn, judge, speculative, tokens_a_pass
 
 KEY = jax.random.key(0)
 V, N, DRAWS = 4, 3, 3000
@@ -161,3 +163,34 @@ def test_a_draft_that_remembers_nothing_needs_no_cache():
     )()
     want = jax.jit(lambda: alone(KEY, top_k(1), num_tokens=6))()
     np.testing.assert_array_equal(texts.token, want.token)
+
+
+def test_acceptance_is_the_share_that_two_models_have_in_common():
+    """A token x of q is taken with probability min(1, p / q): sum_x q min(1, p / q)."""
+    p, q = np.random.default_rng(0).dirichlet(np.ones(5), (2, 7))
+    np.testing.assert_allclose(acceptance(np.log(p), np.log(q)), (q * np.minimum(1, p / q)).sum(-1), rtol=1e-5)
+    np.testing.assert_allclose(acceptance(np.log(p), np.log(p)), 1, rtol=1e-5)
+
+
+def test_tokens_a_pass_are_those_of_drafts_that_end_by_chance():
+    """One more than the tokens accepted, of G that are tried one after the other until one is not."""
+    alpha, num_drafted = 0.7, 4
+    taken = [alpha**n * (1 - alpha) for n in range(num_drafted)] + [alpha**num_drafted]
+    np.testing.assert_allclose(tokens_a_pass(alpha, num_drafted), np.arange(1, num_drafted + 2) @ taken, rtol=1e-6)
+
+
+def test_beside_drawn_texts_those_with_drafts_surprise_alike_and_come_as_fast_as_is_said():
+    prompt = np.random.default_rng(1).integers(0, V, (400, 2))
+    held = Continued(prompt, np.random.default_rng(2).integers(0, V, (400, 5)))
+    state = {"model": Learner(LARGE_AT["params"], (), {}), "draft": Learner(SMALL_AT["params"], (), {})}
+    found = jax.jit(beside_drawn(LARGE, SMALL, held, num_drafted=2))(KEY, state)
+    assert found["z"].value < 4
+    np.testing.assert_allclose(found["ratio"].value, found["a_pass"].value / found["expected"].value, rtol=1e-5)
+    np.testing.assert_allclose(found["expected"].value, tokens_a_pass(found["alpha"].value, 2), rtol=1e-5)
+    np.testing.assert_allclose(found["passes"], [found["a_pass"].value, found["expected"].value])
+    whole = np.concatenate([prompt, held.text], 1)
+    log_prob = log_softmax(np.asarray(LARGE.apply(LARGE_AT, whole[:, :-1]), float), -1)
+    people = -np.take_along_axis(log_prob, whole[:, 1:, None], -1)[:, 1:, 0].mean(1)
+    np.testing.assert_allclose(found["people"], np.sort(people), rtol=1e-4)
+    np.testing.assert_allclose(found["text_surprise"].value, people.mean(), rtol=1e-4)
+    assert 0.8 < found["ratio"].value < 1.2

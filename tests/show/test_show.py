@@ -128,6 +128,13 @@ def test_axis_holds_what_comes_after_the_run_has_settled(y_scale):
     assert limits[0] == 0.1 and limits[1] > 3
 
 
+def test_horizontal_axis_may_count_examples():
+    draw = show.curves({"a": "loss"}, y_label="nats", title="Loss", x_label="examples", x_unit=16)
+    (ax,) = draw(outcome(1.0, 3.0)).axes
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), [0, 160])
+    assert ax.get_xlabel() == "examples"
+
+
 def test_embedding_is_the_plane_of_most_variance():
     rng = np.random.default_rng(0)
     points = rng.normal(size=(200, 5)) * [0.1, 7, 0.1, 3, 0.1] + 4

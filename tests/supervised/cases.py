@@ -5,9 +5,11 @@ import functools
 import flax.linen as nn
 import optax
 
-from adl import data, supervised
+from adl import data
 from adl.core import Algorithm
 from adl.nn.resnet import BatchNorm, ResNet
+from adl.supervised.classification import classifier, views
+from adl.supervised.regression import fit, squared_error
 from tests.case import Case, images
 
 
@@ -22,14 +24,24 @@ class Flat(nn.Module):
 
 
 def classify(axis: str | None, model: nn.Module, **options) -> Algorithm:
-    return supervised.classifier(model, optax.adam(0.01), encode=data.image.unit, axis=axis, **options)
+    return classifier(model, optax.adam(0.01), prepare=views(data.image.unit, **options), axis=axis)
 
 
 def resnet(axis: str | None) -> nn.Module:
     return ResNet(2, (8, 8), norm=functools.partial(BatchNorm, axis=axis))
 
 
+def brightness(key, batch):
+    x = data.image.unit(batch["image"])
+    return x, x.reshape(len(x), -1).mean(1, keepdims=True)
+
+
+def regress(axis: str | None) -> Algorithm:
+    return fit(Flat(1), optax.adam(0.01), loss=squared_error, prepare=brightness, axis=axis)
+
+
 CASES = {
+    "fit": Case(regress, images, "loss"),
     "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
     "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),
     "classifier, views": Case(

@@ -14,7 +14,7 @@ from adl.core import full_pass, jitted, over_devices
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
 from adl.prob.labels import cross_entropy, is_correct
-from adl.supervised import classifier, evaluation
+from adl.supervised.classification import classifier, evaluation, views
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -87,7 +87,7 @@ def flat_linear():
 
 def step_loss(augment, key=KEY):
     """Loss of a fresh linear model, whose biases are 0, at its first step."""
-    alg = classifier(flat_linear(), optax.sgd(0.1), encode=unit, augment=augment)
+    alg = classifier(flat_linear(), optax.sgd(0.1), prepare=views(unit, augment))
     batch = {"image": IMAGE, "label": np.zeros(16, "i4")}
     return float(alg.step(key, alg.init(KEY, batch), batch)[1]["loss"].value)
 

@@ -1,0 +1,94 @@
+"""The usual ways to make texts of a model, by name: by search, or by chance."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+from flax import linen as nn
+from jax import Array
+from jax.tree_util import Partial
+
+from adl import data
+from adl.core import Key, Mean, Probe, PyTree
+from adl.measure.texts import beside_people
+from adl.sequence.beam import beam_search
+from adl.sequence.decode import Choose, drawn, generate, greedy, nucleus, reading, temperature, top_k
+from adl.sequence.language import surprise_after
+
+Way = Callable[[Key, PyTree, Array], Array]  # (key, variables, prompt [B, P]) -> texts [B, N]
+
+# What figures call them; of the others their own names, with spaces.
+LABELS = {"text": "what people wrote", "beam": "beams", "pure": "drawn", "speculative": "with drafts"}
+
+
+def label(name: str) -> str:
+    """What figures call a way."""
+    return LABELS.get(name, name.replace("_", " "))
+
+
+def strategies(
+    model: nn.Module, num_tokens: int, *, temperatures: Sequence[float], k: int, p: float, num_beams: int
+) -> dict[str, Way]:
+    """Texts of N tokens: `greedy`; the best `beam`; drawn at `temperature_T`, `pure`, from `top_k` or the `nucleus`.
+
+    Args:
+      model: called with `cache`, as `GPT` and `TokenModel` are.
+      num_tokens: N >= 1.
+      temperatures: each > 0.
+      k: as in `top_k`.
+      p: as in `nucleus`.
+      num_beams: >= 1.
+    """
+
+    def begun(variables: PyTree, prompt: Array) -> tuple:
+        cache = model.empty_cache(len(prompt), prompt.shape[1] + num_tokens)
+        return reading(model, variables), cache, prompt, num_tokens
+
+    def one_path(choose: Choose) -> Way:
+        return lambda key, variables, prompt: generate(key, *begun(variables, prompt), choose=choose).token
+
+    def beams(key: Key, variables: PyTree, prompt: Array) -> Array:
+        return beam_search(*begun(variables, prompt), num_beams=num_beams).token[:, 0]
+
+    return {
+        "greedy": one_path(greedy),
+        "beam": beams,
+        **{f"temperature_{t:g}": one_path(drawn(temperature(t))) for t in temperatures},
+        "pure": one_path(drawn()),
+        "top_k": one_path(drawn(top_k(k))),
+        "nucleus": one_path(drawn(nucleus(p))),
+    }
+
+
+def compared(
+    models: Mapping[str, nn.Module], ways: Mapping[str, Way], held: data.text.Continued, *, by: str = "model"
+) -> Probe:
+    """Probe: what each way makes of prompts, and how it compares with what people wrote, the way "text".
+
+    Args:
+      models: that learn beside each other, by name: one that makes the texts, and one that judges them, too.
+      ways: of the first.
+      held: M prompts, and how people went on.
+      by: the name of the model that makes them.
+    Returns:
+      For each way `measure.texts.beside_people`, in nats of the model itself; `NAME_judged`, the other model's
+      surprise; and the texts `made_NAME` `[M, N]`.
+    """
+    (other,) = set(models) - {by}
+
+    def probe(held, key, state):
+        keys, variables = jax.random.split(key, len(ways)), {name: state[name].variables for name in models}
+        texts = {"text": held.text} | {
+            name: way(key, variables[by], held.prompt) for key, (name, way) in zip(keys, ways.items(), strict=True)
+        }
+
+        def surprise(judge: str) -> dict[str, Array]:
+            asked = models[judge], variables[judge], held.prompt
+            return {name: surprise_after(*asked, text) for name, text in texts.items()}
+
+        return {
+            **beside_people(texts, surprise(by)),
+            **{f"{name}_judged": Mean.of(nats) for name, nats in surprise(other).items()},
+            **{f"made_{name}": text for name, text in texts.items()},
+        }
+
+    return Partial(probe, held)

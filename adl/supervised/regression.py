@@ -1,0 +1,49 @@
+"""Regression in the widest sense: anything that is to be told of an example, by what telling it wrong costs."""
+
+from collections.abc import Callable
+
+import jax
+import optax
+from flax import linen as nn
+from jax import Array
+
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, PyTree, border, descend, forward
+
+Prepare = Callable[[Key, PyTree], tuple[PyTree, PyTree]]  # (key, batch) -> (what the model sees, what it should tell)
+
+
+def fit(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    loss: Callable[[PyTree, PyTree], Metrics],
+    prepare: Prepare,
+    axis: str | None = None,
+) -> Algorithm:
+    """Descent of any loss of a model's output and what it should have been; the state is a `Learner`.
+
+    Args:
+      model: `x -> output`; one that normalises over the batch must know `axis` too.
+      tx: optax transformation; end its chain with `core.average_params` to predict with averaged parameters.
+      loss: `loss(output, y) -> {name: Mean}`, whose "loss" is descended; the others are reported.
+      prepare: `prepare(key, batch) -> (x, y)`, also of what no batch has: random views, mixed examples, masks.
+      axis: as in `core.descend`.
+    """
+    prepare = border.prepared(prepare, "[B, ...]")
+
+    def init(key: Key, batch) -> Learner:
+        x, _ = prepare(jax.random.fold_in(key, 1), batch)
+        return Learner.create(model.init(key, x), tx)
+
+    def total(key: Key, params, extras, batch):
+        prepare_key, dropout_key = jax.random.split(key)
+        x, y = prepare(prepare_key, batch)
+        output, extras = forward(model, dropout_key, params, extras, x)
+        return loss(output, y), extras
+
+    return Algorithm(init, descend(total, tx, axis))
+
+
+def squared_error(output: Array, y: Array) -> Metrics:
+    """Half the squared distance of `output` from `y`, both `[B, ...]`: a Gaussian's surprise, up to a constant."""
+    return {"loss": Mean.of(((output - y) ** 2).reshape(len(y), -1).sum(-1) / 2)}
