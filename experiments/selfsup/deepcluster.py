@@ -97,8 +97,8 @@ def load(cfg: Config) -> tuple[data.Split, data.Split]:
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
     """DeepCluster on pictures; its clusters against the classes, and the linear probe of its features."""
     train, test = loaded
-    pictures = train.require("image").numbered()
-    batches = data.shuffled(pictures, cfg.batch_size)
+    numbered = train.require("image").numbered()
+    batches = data.shuffled(numbered, cfg.batch_size)
     num_looks, epoch = -(-len(train) // cfg.batch_size), max(round(batches.steps_per_epoch), 1)
     num_learns, projector = cfg.num_epochs * epoch, (cfg.projector_width, cfg.projection)
     embedder = of_perceptrons((*cfg.hidden, cfg.features), projector, axis=axis, dtype=jnp.dtype(cfg.precision))
@@ -124,7 +124,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     return run.Experiment(
         algorithm,
         # The network looks at all pictures in their order, and at one batch more while it assigns.
-        data.alternating((data.ordered(pictures, cfg.batch_size), batches), (num_looks + 1, num_learns)),
+        data.alternating((data.ordered(numbered, cfg.batch_size), batches), (num_looks + 1, num_learns)),
         probes={"test": probe(), "clusters": evaluation.clusters(embedder, train.arrays, **seen)},
         final={
             "probe": probe(references=references(embedder, unit)),

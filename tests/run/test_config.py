@@ -8,11 +8,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from adl import run
-from adl.core import BadInput
+from adl.core import BadInput, optimizer
+from adl.data import views
 from adl.run.config import check, default_workdir, differences, parse, swept_values
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,6 +36,22 @@ def read(*words: str) -> Config:
 def test_fields_reach_the_configuration():
     config = read("--learning_rate", "0.1", "--lift", "pmap", "--sweep", "decay=0.1,0.2")
     assert config == Config(learning_rate=0.1, lift="pmap", sweep=("decay=0.1,0.2",))
+
+
+@dataclass(frozen=True)
+class Mixed(run.Averaged, run.Views, run.Config):
+    """All that recurs."""
+
+    shift: run.NonNegative = 0.5
+
+
+def test_what_recurs_is_taken_as_it_is_by_whom_it_is_for():
+    config = Mixed(learning_rate=0.1, ema=0.5)
+    images = jax.numpy.ones((2, 4, 4, 1))
+    assert optimizer.adam(**config.adam).init({"x": images})[-1].average["x"].shape == images.shape
+    assert config.adam == {"learning_rate": 0.1, "weight_decay": 0.0, "average": 0.5}
+    assert config.view["shift"] == 0.5
+    assert views.random_affine(jax.random.key(0), images, **config.view).shape == images.shape
 
 
 @pytest.mark.parametrize(
