@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
+from adl.show.answers import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import casino, learned_dice, letters
 from adl.show.classification import confusion, mistakes
@@ -34,6 +35,7 @@ __all__ = [
     "COLORS",
     "Draw",
     "Line",
+    "answers",
     "ascent",
     "at_modes",
     "attention",
@@ -95,13 +97,14 @@ __all__ = [
     "reconstructed",
     "reconstructions",
     "regions",
-    "repetition",
     "reliability",
     "reliability_bars",
+    "repetition",
     "rescaled",
     "responsibilities",
     "restored",
     "returns",
+    "right_by_length",
     "rotation",
     "samples",
     "subsets",
