@@ -31,6 +31,7 @@ class Case(NamedTuple):
     is_deterministic: bool = True
     steps: int = 40
     rises: bool = False  # it must rise instead: a return
+    takes: tuple[str, ...] = ()  # of a batch's "rank", "length" and "type" what no factory of the library looks at
     reduces: bool = True  # over devices, by the axis that it is built with; if not, the factory takes none
 
 

@@ -24,6 +24,7 @@ import pytest
 import adl
 from adl.core import (
     Algorithm,
+    BadInput,
     Mean,
     PyTree,
     Rebuildable,
@@ -69,6 +70,26 @@ def of_lifts(law):
     """Marks a law that a lift must obey for one algorithm of each constructor, if it does for one."""
     law.is_of_lifts = True
     return law
+
+
+def of_other_rank(columns: list) -> tuple[int, Any]:
+    """The first column with one number a row; or, if it has just that, with a row of them."""
+    x = columns[0]
+    return 0, x[:, None] if x.ndim == 1 else x[(slice(None), *[0] * (x.ndim - 1))]
+
+
+def of_other_length(columns: list) -> tuple[int, Any] | None:
+    """The last of several columns without half of its rows."""
+    return (len(columns) - 1, columns[-1][: len(columns[-1]) // 2]) if len(columns) > 1 else None
+
+
+def of_other_type(columns: list) -> tuple[int, Any]:
+    """Labels or pixels that are no integers, or numbers that are."""
+    i = next((i for i, x in enumerate(columns) if x.dtype == np.int32), 0)  # labels before pixels
+    return i, columns[i].astype(np.int32 if np.issubdtype(columns[i].dtype, np.floating) else np.float32)
+
+
+WRONG = {"rank": of_other_rank, "length": of_other_length, "type": of_other_type}
 
 
 class Plain(NamedTuple):
@@ -290,6 +311,27 @@ def test_progress(case, plain):
     fifth = max(len(seen) // 5, 1)
     change = seen[-fifth:].mean() - seen[:fifth].mean()
     assert change > 0 if case.rises else change < 0
+
+
+def test_wrong_batches_are_told_in_one_line(case, plain):
+    """Of the wrong rank, of unequal lengths, and of the wrong type: where it is traced, and of what the step reads."""
+    state, batch = plain.init.out_info, case.batch(0)
+    leaves, tree = jax.tree.flatten(batch)
+    program = plain.step.jaxpr.jaxpr
+    used = {var for eqn in program.eqns for var in eqn.invars if isinstance(var, jax.extend.core.Var)}
+    read = [i for i, var in enumerate(program.invars[len(program.invars) - len(leaves) :]) if var in used]
+    names = [jax.tree_util.keystr(path) for path, _ in jax.tree_util.tree_leaves_with_path(batch)]
+    read.sort(key=lambda i: "mask" in names[i])  # weights last: they may be of any type
+    for wrong, spoil in WRONG.items():
+        found = spoil([leaves[i] for i in read]) if read and wrong not in case.takes else None
+        if found is None:
+            continue
+        spoiled = [*leaves]
+        spoiled[read[found[0]]] = found[1]
+        spoiled = tree.unflatten(spoiled)
+        with pytest.raises((BadInput, AssertionError)) as told:
+            jax.eval_shape(case.make(None).step, KEY, state, spoiled)
+        assert "\n" not in str(told.value).strip(), wrong
 
 
 @of_lifts

@@ -101,3 +101,19 @@ def test_light_import():
         "'cv2', 'tensorboardX'} & set(sys.modules); assert not heavy, heavy; assert seconds < 0.1, seconds"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+@pytest.mark.parametrize("path", FILES, ids=identify)
+def test_factories_are_of_a_model_a_transformation_and_words(path):
+    """`name(model, tx, *, ..., axis=None)`: at most two by place, `tx` the second, and `prepare` for the batch."""
+    for node in ast.parse(path.read_text()).body:
+        if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") or room(path) in ("core", ""):
+            continue
+        if node.returns is None or ast.unparse(node.returns) != "Algorithm":
+            continue
+        places, words = ([arg.arg for arg in args] for args in (node.args.args, node.args.kwonlyargs))
+        assert not node.args.vararg and not node.args.kwarg and not node.args.defaults, node.name
+        assert len(places) <= 2 and "tx" not in words, f"{node.name}({', '.join(places)}, *, {', '.join(words)})"
+        assert "tx" not in places or places == ["model", "tx"], node.name
+        assert "axis" not in [*places, *words[:-1]], f"{node.name}: axis comes last"
+        assert not {*places, *words} & {"encode", "augment", "transform"}, node.name

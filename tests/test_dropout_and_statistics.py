@@ -21,9 +21,9 @@ from adl.nn.resnet import BatchNorm
 from adl.rl.cartpole import cartpole
 from adl.rl.ppo import ppo
 from adl.sampling.langevin import langevin
-from adl.selfsup.byol import byol
+from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
-from adl.selfsup.embedder import Embedder
+from adl.selfsup.embedder import Embedder, pictures
 from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
 from adl.supervised.classification import classifier, views
@@ -87,12 +87,12 @@ def embedder(rate):
 
 
 def bootstrap(rate):
-    return byol(embedder(rate), Restless(4, rate), TX, view=still, encode=data.image.unit)
+    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=pictures(data.image.unit))
 
 
 def clusters(rate):
     of = {"num_examples": 8, "num_clusters": 2, "periods": (1, 6), "num_lloyd": 2, "view": still}
-    return deepcluster(embedder(rate), TX, encode=data.image.unit, **of)
+    return deepcluster(embedder(rate), TX, prepare=pictures(data.image.unit), **of)
 
 
 def contrast(rate):
@@ -103,7 +103,7 @@ def contrast(rate):
 
 def balance(rate):
     model = Restless(3, rate, lambda h, x: (h[..., :2], h[..., 2]))
-    return ppo(model, TX, cartpole(), num_envs=4, horizon=4, num_epochs=2, num_minibatches=2)
+    return ppo(model, TX, env=cartpole(), num_envs=4, horizon=4, num_epochs=2, num_minibatches=2)
 
 
 def carried(rate):

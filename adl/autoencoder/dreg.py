@@ -86,4 +86,4 @@ def dreg(
         bound = dreg_bound(key, model, x, likelihood=likelihood, num_samples=num_samples, num_backward=num_backward)
         return {"loss": -bound, "bound": bound}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)

@@ -16,7 +16,7 @@ import optax
 from jax import lax
 
 from adl.autoencoder.latents import DiagonalNormal, Latents, standard
-from adl.core import Algorithm, Learner, Mean, descend, forward
+from adl.core import Algorithm, Learner, Mean, border, descend, forward
 from adl.core.types import Array, Key, PyTree
 from adl.nn.mlp import MLP
 from adl.prob.distributions import bernoulli_log_prob, normal_log_prob
@@ -226,7 +226,7 @@ def beta_vae(
         parts = elbo(key, model, x, likelihood=likelihood)
         return {"loss": beta * parts["kl"] - parts["reconstruction"], **parts}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def iwae(
@@ -255,12 +255,13 @@ def iwae(
         bound = iwae_bound(key, model, x, likelihood=likelihood, num_samples=num_samples)
         return {"loss": -bound, "bound": bound}
 
-    return trained(model, tx, loss, prepare, axis)
+    return trained(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def trained(
     model: VAE,
     tx: optax.GradientTransformation,
+    *,
     loss: Callable[..., dict[str, Array]],
     prepare: Callable[[Key, Array], Array],
     axis: str | None,
@@ -274,6 +275,7 @@ def trained(
       prepare: as in `vae`.
       axis: name of the mapped axis, or None.
     """
+    prepare = border.prepared(prepare)
 
     def mean_loss(key, params, extras, batch):
         prepare_key, loss_key, dropout_key = jax.random.split(key, 3)

@@ -1,11 +1,11 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import buffer, epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
+from adl.core import border, buffer, epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
 from adl.core.errors import BadInput, did_you_mean
 from adl.core.gradient import descend, forward, scale_gradient
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
-from adl.core.lift import alternate, beside, ensemble, over_seeds, over_values, repeated, trace, until_still
+from adl.core.lift import alternate, beside, ensemble, in_turn, over_seeds, over_values, repeated, trace, until_still
 from adl.core.optimizer import average_params
 from adl.core.place import jitted, over_devices, sharded
 from adl.core.probe import full_pass
@@ -47,6 +47,7 @@ __all__ = [
     "alternate",
     "average_params",
     "beside",
+    "border",
     "buffer",
     "data_mesh",
     "descend",
@@ -59,6 +60,7 @@ __all__ = [
     "full_pass",
     "gathered",
     "gradient",
+    "in_turn",
     "jitted",
     "layout",
     "lift",

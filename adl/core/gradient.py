@@ -10,7 +10,7 @@ import optax
 from flax import linen as nn
 from jax import lax
 
-from adl.core import tree
+from adl.core import border, tree
 from adl.core.errors import BadInput
 from adl.core.types import Array, Key, Learner, Metrics, PyTree
 
@@ -38,9 +38,12 @@ def forward(
         module, `method=lambda model: model.decode(model.encode(x))`, where several calls are one pass.
     Returns:
       `(output, extras)`, the latter also with what was sown.
+    Raises:
+      BadInput: at trace time, if the inputs are of another shape than those that the parameters were made for.
     """
     rngs = {} if key is None else {"dropout": key, "params": jax.random.fold_in(key, 1)}  # "params": of other names
-    return model.apply({"params": params, **extras}, *inputs, rngs=rngs, mutable=[*extras, *sown], **more)
+    with border.same_inputs():
+        return model.apply({"params": params, **extras}, *inputs, rngs=rngs, mutable=[*extras, *sown], **more)
 
 
 class Gradient(NamedTuple):

@@ -102,6 +102,33 @@ def over_values(make: Callable[[PyTree], Algorithm], values: PyTree) -> Algorith
     return Algorithm(init, step, _shifted(make(tree.take(values, 0)).axes))
 
 
+def in_turn(make: Callable[[PyTree], Algorithm], values: PyTree) -> Algorithm:
+    """One algorithm for each value, one after the other in a program: the state gains a leading axis `[V]`.
+
+    Each has keys of its own; metrics are merged over them. Not `over_values`, under which a conditional on the value
+    runs every branch for each.
+
+    Args:
+      make: `make(value) -> Algorithm`; it must not branch in Python on the value, which is traced.
+      values: leaves `[V]`, one entry for each.
+    """
+    values = jax.tree.map(jnp.asarray, values)
+    count = len(jax.tree.leaves(values)[0])
+
+    def init(key, batch):
+        return lax.map(lambda own: make(own[1]).init(own[0], batch), (jax.random.split(key, count), values))
+
+    def step(key, state, batch):
+        def one(own):
+            key, state, value = own
+            return make(value).step(key, state, batch)
+
+        state, metrics = lax.map(one, (jax.random.split(key, count), state, values))
+        return state, jax.tree.map(lambda x: x.sum(0), metrics)
+
+    return Algorithm(init, step, _shifted(make(tree.take(values, 0)).axes))
+
+
 def repeated(alg: Algorithm, n: int) -> Algorithm:
     """n steps a dispatch (scan): the batch gains a leading axis `[n]`, metrics are summed over the steps.
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from adl.core.errors import BadInput
 from adl.core.types import Array, Key
 from adl.data.split import Split
 
@@ -15,12 +16,19 @@ PROTOCOLS = {  # of the splits "train" and "test" of sets of pictures, for claim
 
 def unit(pixels: Array) -> Array:
     """`[...]` float32 in [0, 1] of `[...]` uint8 in 0..255."""
+    _assert_bytes(pixels)
     return pixels.astype(jnp.float32) / 255
 
 
 def symmetric(pixels: Array) -> Array:
     """`[...]` float32 in [-1, 1] of `[...]` uint8 in 0..255."""
+    _assert_bytes(pixels)
     return pixels.astype(jnp.float32) / 127.5 - 1
+
+
+def _assert_bytes(pixels: Array) -> None:
+    if pixels.dtype != jnp.uint8:
+        raise BadInput(f"pixels are uint8 in 0..255, not {pixels.dtype} {list(pixels.shape)}: these are scaled already")
 
 
 def from_symmetric(x: Array) -> Array:

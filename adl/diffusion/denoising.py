@@ -19,7 +19,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, forward
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, forward
 from adl.diffusion.process import Process, Signal
 from adl.diffusion.solver import Denoiser
 from adl.diffusion.target import Target
@@ -61,6 +61,7 @@ def denoising(
         the model is told of it, its class or text, or None.
       axis: as in `core.descend`.
     """
+    prepare = border.prepared(prepare)
 
     def init(key: Key, batch) -> Learner:
         x, condition = prepare(jax.random.fold_in(key, 1), batch)
@@ -157,6 +158,7 @@ def labelled(
     """
 
     def prepare(key, batch):
+        border.check(batch, image="[B, ...]", label="int [B]")
         label = drop_labels(key, batch["label"], rate=label_dropout, num_classes=num_classes)
         return encode(batch["image"]), label
 

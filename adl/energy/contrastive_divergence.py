@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from adl.core import Algorithm, BadInput, Learner, Mean, descend, forward, tree
+from adl.core import Algorithm, BadInput, Learner, Mean, border, descend, forward, tree
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.langevin import Sampler, Score
 
@@ -62,7 +62,7 @@ def contrastive_divergence(
       prepare: `prepare(key, batch) -> Points`: scaling, and noise that makes pixels real.
       axis: as in `core.descend`.
     """
-    update = descend(contrast(model, alpha), tx, axis)
+    prepare, update = border.prepared(prepare, "float [B, D, ...]"), descend(contrast(model, alpha), tx, axis)
 
     def init(key, batch):
         return created(key, model, tx, prepare, batch)[0]
@@ -109,7 +109,7 @@ def persistent_contrastive_divergence(
     Raises:
       BadInput: at trace time, if there are fewer chains than examples.
     """
-    update = descend(contrast(model, alpha), tx, axis)
+    prepare, update = border.prepared(prepare, "float [B, D, ...]"), descend(contrast(model, alpha), tx, axis)
 
     def init(key, batch):
         noise_key, key = jax.random.split(key)

@@ -13,7 +13,7 @@ import jax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, PyTree, descend, forward
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, PyTree, border, descend, forward
 from adl.gan import objective as objectives
 from adl.gan.objective import Objective
 from adl.gan.penalty import Penalty, gradient_penalty
@@ -59,6 +59,7 @@ def gan(
     Raises:
       BadInput: if the batch does not divide by `n_critic`.
     """
+    prepare = border.prepared(prepare)
 
     def disc_loss(key: Key, params, extras, gen, batch) -> tuple[Metrics, PyTree]:
         prepare_key, latent_key, *penalty_keys, pass_key = jax.random.split(key, 3 + len(penalties))

@@ -5,6 +5,7 @@ Generators are `(z [B, Z], label [B] or None) -> x [B, ...]`, discriminators `(x
 
 from collections.abc import Callable, Sequence
 
+import chex
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -162,6 +163,7 @@ class Projection(nn.Module):
         logits = self.wrap(nn.Dense(1))(h)[:, 0]
         if label is None:
             return logits
+        _assert_classes(label)
         return logits + (self.wrap(nn.Embed(self.num_classes, h.shape[-1]))(label) * h).sum(-1)
 
 
@@ -177,5 +179,11 @@ def _with_class(z: Array, label: Array | None, num_classes: int) -> Array:
     """`[B, 2 Z]` latents beside an embedding of the class of the same size and scale; without a label, `z`."""
     if label is None:
         return z
+    _assert_classes(label)
     embedding = nn.Embed(num_classes, z.shape[-1], embedding_init=nn.initializers.normal(1.0))
     return jnp.concatenate([z, embedding(label)], -1)
+
+
+def _assert_classes(label: Array) -> None:
+    chex.assert_rank(label, 1)
+    chex.assert_type(label, int)

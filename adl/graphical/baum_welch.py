@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate, trace, tree
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border, trace, tree
 from adl.core.types import Array
 from adl.graphical import hmm
 from adl.graphical.hmm import Chain, Smoothed
@@ -39,6 +39,7 @@ class Counts(NamedTuple):
     total: Array  # [K, P] sums of their T
 
 
+@border.columns(x="[B, T, ...]", mask="[B, T]?")
 def baum_welch(
     num_states: int,
     family: Family,

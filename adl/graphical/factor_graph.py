@@ -15,12 +15,13 @@ Recognition and Machine Learning, section 8.4; Yedidia, Freeman & Weiss 2005, IE
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from adl.core import Algorithm, Mean, tree
+from adl.core import Algorithm, Mean, border, tree
 from adl.core.types import Array
 from adl.graphical.directed import Directed
 
@@ -169,6 +170,7 @@ def score(graph: FactorGraph, potentials: Potentials, states: Array) -> Array:
     return total
 
 
+@border.rows
 def belief_propagation(
     graph: FactorGraph, *, semiring: Literal["sum", "max"] = "sum", damping: float = 0.0
 ) -> Algorithm:
@@ -189,10 +191,12 @@ def belief_propagation(
     """
 
     def init(key, batch):
+        _assert_potentials(graph, batch["potentials"])
         num_problems = len(jax.tree.leaves(batch["potentials"])[0])
         return tuple(jnp.broadcast_to(m[None], (num_problems, *m.shape)) for m in start(graph))
 
     def step(key, messages, batch):
+        _assert_potentials(graph, batch["potentials"])
         new = jax.vmap(lambda p, m: passed(graph, p, m, semiring=semiring))(batch["potentials"], messages)
         if damping:
             new = jax.tree.map(jax.nn.log_softmax, tree.ema(messages, new, damping))
@@ -239,3 +243,11 @@ def _to_factors(graph: FactorGraph, messages: Messages) -> tuple[Array, ...]:
 def _along(message: Array, at: int, arity: int) -> Array:
     """`[F, 1, ..., K, ..., 1]`: a message `[F, K]` along that axis of a factor."""
     return message.reshape(len(message), *[message.shape[-1] if a == at else 1 for a in range(arity)])
+
+
+def _assert_potentials(graph: FactorGraph, potentials: Potentials) -> None:
+    """For each group `[B, F, K, ..., K]` float."""
+    chex.assert_type(potentials, float)
+    for scope, potential in zip(graph.scopes, potentials, strict=True):
+        factors, arity = scope.shape
+        chex.assert_shape(potential, (None, factors, *[graph.num_states] * arity))

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.core import Algorithm, Mean
+from adl.core import Algorithm, Mean, border
 from adl.core.types import Array, Key
 from adl.graphical.factor_graph import Potentials, grid
 
@@ -51,6 +51,7 @@ def field(model: Ising, x: Array, y: Array) -> Array:
     return model.beta * around + model.eta * y + model.bias
 
 
+@border.columns(image="float [B, H, W]")
 def icm(model: Ising) -> Algorithm:
     """Iterated conditional modes: each pixel takes the value that its neighbours make more probable.
 
@@ -68,6 +69,7 @@ def icm(model: Ising) -> Algorithm:
     return Algorithm(lambda key, batch: jnp.array(batch["image"], jnp.float32), step, axes=0)
 
 
+@border.columns(image="float [B, H, W]")
 def mean_field(model: Ising) -> Algorithm:
     """Mean field: the nearest distribution of independent pixels, of means m_i = tanh(f_i(m)).
 
@@ -85,6 +87,7 @@ def mean_field(model: Ising) -> Algorithm:
     return Algorithm(lambda key, batch: jnp.array(batch["image"], jnp.float32), step, axes=0)
 
 
+@border.columns(image="float [B, H, W]")
 def gibbs(model: Ising, *, num_warmup: int = 0) -> Algorithm:
     """Gibbs sampling: each pixel is drawn given its neighbours; the state is `Draws`, the batch as of `icm`.
 

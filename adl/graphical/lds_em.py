@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
 from adl.graphical import kalman
 from adl.graphical.baum_welch import observed
@@ -48,6 +48,7 @@ class Counts(NamedTuple):
     emission: Moments
 
 
+@border.columns(x="float [B, T, E]", mask="[B, T]?")
 def lds_em(
     start: Callable[[Key, PyTree], LDS], *, learn: Collection[Part] = PARTS, axis: str | None = None
 ) -> Algorithm:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Key, Mean, accumulate, tree
+from adl.core import Algorithm, Key, Mean, accumulate, border, tree
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
 from adl.prob.product import matmul
@@ -35,6 +35,7 @@ class Sums(NamedTuple):
     ones: Array  # [K, D] sum of r x
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def bernoulli_mixture(num_components: int, *, pseudo_count: float = 0.0, axis: str | None = None) -> Algorithm:
     """Maximum likelihood, or a posteriori, by EM; the state is a `BernoulliMixture`.
 

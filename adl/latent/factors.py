@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve, solve_triangular
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate, tree
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border, tree
 from adl.core.types import Array
 from adl.latent.bound import elbo as discrete_elbo
 from adl.latent.kmeans import kmeans, weighted
@@ -118,6 +118,7 @@ def ppca(mean: Array, covariance: Array, num_factors: int) -> Factors:
     return Factors(mean, vectors[:, ::-1][:, :num_factors] * scale[None], jnp.full_like(mean, noise))
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def factor_analysis(num_factors: int, *, noise: Noise = "diagonal", axis: str | None = None) -> Algorithm:
     """Maximum likelihood by EM; the state is `Factors`. With isotropic noise it is probabilistic PCA.
 
@@ -145,6 +146,7 @@ def factor_analysis(num_factors: int, *, noise: Noise = "diagonal", axis: str | 
     return Algorithm(init, accumulate(measure, move, axis))
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def factor_mixture(
     num_components: int,
     num_factors: int,

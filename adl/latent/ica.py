@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
@@ -39,6 +39,7 @@ class Sums(NamedTuple):
     slope: Array  # [Z] sum of 1 - tanh^2(W z)
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def fast_ica(
     num_sources: int, *, start: Callable[[Key, PyTree], Array] | None = None, axis: str | None = None
 ) -> Algorithm:

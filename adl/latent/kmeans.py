@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate, trace
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border, trace
 from adl.core.types import Array
 from adl.prob.clusters import members, moved, plus_plus
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def kmeans(num_clusters: int, *, axis: str | None = None) -> Algorithm:
     """Lloyd's algorithm from a start by k-means++; the state is the centres `[K, D]`.
 

@@ -18,7 +18,7 @@ from jax import lax
 from jax.scipy.linalg import solve_triangular
 from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Mean, Probe, PyTree, accumulate, trace, tree
+from adl.core import Algorithm, Key, Mean, Probe, PyTree, accumulate, border, trace, tree
 from adl.core.types import Array
 from adl.latent.kmeans import kmeans, weighted
 from adl.prob.clusters import nearest
@@ -46,6 +46,7 @@ class Sums(NamedTuple):
     scatter: Array  # sum of r (x - mean)^2: full [K, D, D], diag and spherical [K, D]; tied [D, D], about one middle
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def gaussian_mixture(
     num_components: int,
     *,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
@@ -38,6 +38,7 @@ class Sums(NamedTuple):
     gram: Array  # [Z, Z] sum of y y^T
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def hebbian(num_components: int, rate: Callable[[Array], Array], *, axis: str | None = None) -> Algorithm:
     """Sanger's generalised Hebbian algorithm; the state is `Hebbian`. With one component it is Oja's rule.
 

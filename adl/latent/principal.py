@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.latent import moments as m
 from adl.latent.kmeans import weighted
@@ -29,6 +29,7 @@ class Components(NamedTuple):
     total: Array  # [] variance of all D directions together
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def pca(num_components: int, *, axis: str | None = None) -> Algorithm:
     """Exact principal components, batch by batch; the state is the `Moments` of all points so far.
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import weighted
@@ -31,6 +31,7 @@ class Sketch(NamedTuple):
     image: Array  # [D, L] Z
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def randomised_pca(num_components: int, *, num_oversamples: int = 10, axis: str | None = None) -> Algorithm:
     """A pass over all points a step; the state is `Components` with L = Z + `num_oversamples` directions.
 

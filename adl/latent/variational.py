@@ -20,7 +20,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import digamma, gammaln
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import kmeans, weighted
@@ -44,6 +44,7 @@ class Posterior(NamedTuple):
     prior_scatter: Array  # [D, D] W0^-1
 
 
+@border.columns(x="float [B, D]", mask="[B]?")
 def variational_mixture(
     num_components: int,
     *,

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from adl.core import Algorithm, Key, Mean, accumulate
+from adl.core import Algorithm, Key, Mean, accumulate, border
 from adl.core.types import Array
 from adl.prob.distributions import student_t_log_prob
 from adl.prob.product import matmul
@@ -67,6 +67,7 @@ def inverse_gamma_noise(shape: float, rate: float) -> Noise:
     return noise
 
 
+@border.columns(x="float [B, D]", y="float [B]", mask="[B]?")
 def bayesian_regression(noise: Noise, *, prior_precision: float = 1.0, axis: str | None = None) -> Algorithm:
     """The posterior of the weights, batch by batch; the state is a `Posterior`.
 

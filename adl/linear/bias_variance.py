@@ -13,7 +13,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, PyTree, accumulate, tree
+from adl.core import Algorithm, Mean, PyTree, accumulate, border, tree
 from adl.core.types import Array
 from adl.prob.product import matmul
 
@@ -33,6 +33,7 @@ class Parts(NamedTuple):
     variance: Array  # [..., T] >= 0
 
 
+@border.rows
 def decomposition(fit: Callable[[PyTree], Array], truth: Array, *, axis: str | None = None) -> Algorithm:
     """Fits of data set after data set; the state is `Moments`.
 

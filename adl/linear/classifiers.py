@@ -84,7 +84,8 @@ def mistakes(num_classes: int, *, num_passes: int = 20) -> Classifier:
     """Perceptrons of each class against the rest, row by row; the data need not be separable, and so it has an end."""
 
     def score(x, y, new):
-        rows = {"x": jnp.tile(with_one(x)[:, None], (num_passes, 1, 1)), "label": jnp.tile(y[:, None], (num_passes, 1))}
+        label = y[:, None].astype(jnp.int32)
+        rows = {"x": jnp.tile(with_one(x)[:, None], (num_passes, 1, 1)), "label": jnp.tile(label, (num_passes, 1))}
         alg = repeated(perceptron(), len(rows["x"]))
         return with_one(new) @ alg.step(KEY(0), alg.init(KEY(0), rows), rows)[0]
 

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import optax
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, descend, gathered, trace
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, gathered, trace
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.prob.gaussian import MultivariateNormal
@@ -118,8 +118,13 @@ def log_evidence(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | 
     return normal_log_prob(_with_noise(kernel, x, noise_variance), y)
 
 
+@border.columns(x="float [B, D]", y="float [B]")
 def evidence_ascent(
-    model: Model, start: PyTree, tx: optax.GradientTransformation, *, axis: str | None = None
+    model: Model,
+    tx: optax.GradientTransformation,
+    *,
+    start: PyTree,
+    axis: str | None = None,
 ) -> Algorithm:
     """Hyper-parameters of most evidence, by its gradient; the state is a `Learner` of their logarithms.
 
@@ -129,8 +134,8 @@ def evidence_ascent(
 
     Args:
       model: of the hyper-parameters.
-      start: > 0, arrays of any structure.
       tx: optax transformation; it moves the logarithms.
+      start: > 0, arrays of any structure.
       axis: as in `core.descend`.
     """
 
@@ -156,7 +161,7 @@ def way_up(
     key: Key, model: Model, start: PyTree, tx: optax.GradientTransformation, batch: PyTree, num_steps: int
 ) -> PyTree:
     """Hyper-parameters `[num_steps, ...]` after each step of `evidence_ascent` on one batch; arguments as there."""
-    alg = evidence_ascent(model, start, tx)
+    alg = evidence_ascent(model, tx, start=start)
     return trace(alg, num_steps, values)(key, alg.init(key, batch), batch)[1]
 
 

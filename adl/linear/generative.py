@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.prob.labels import is_correct
 from adl.prob.product import matmul
@@ -34,6 +34,7 @@ class Classes(NamedTuple):
     scatter: Array  # [K, D, D] sum of (x - mean) (x - mean)^T
 
 
+@border.columns(x="float [B, D]", label="int [B]", mask="[B]?")
 def gaussian_classes(
     num_classes: int, *, covariance: Covariance = "full", reg_covar: float = 1e-6, axis: str | None = None
 ) -> Algorithm:

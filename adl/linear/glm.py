@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
 from jax.scipy.special import gammaln, log_ndtr, ndtr
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.prob.product import matmul
 
@@ -65,6 +65,7 @@ def of_classes(num_classes: int) -> Link:
     return bernoulli if num_classes == 2 else softmax(num_classes)
 
 
+@border.columns(x="float [B, D]", y="[B]", mask="[B]?")
 def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -> Algorithm:
     """Newton's method; the state is the weights `[D, M]`, which start from zero.
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-from adl.core import Algorithm, Mean, gathered
+from adl.core import Algorithm, Mean, border, gathered
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.linear.gaussian_process import Prediction
@@ -32,6 +32,7 @@ class Approximation(NamedTuple):
     log_evidence: Array  # [] log p(y) in nats, approximately
 
 
+@border.columns(x="float [B, D]", y="[B]")
 def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
     """The mode of f at the data; the state is a `[N]`, from zero, and `core.until_still` takes it to the end.
 

@@ -9,10 +9,11 @@ Sources: Rosenblatt 1958, Psychological Review 65(6); Novikoff 1962, Symposium o
 
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 
 
+@border.columns(x="float [B, D]", label="int [B]", mask="[B]?")
 def perceptron(*, axis: str | None = None) -> Algorithm:
     """Learning by mistakes; the state is the weights `[D]`, which start from zero.
 

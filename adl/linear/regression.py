@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, Mean, accumulate
+from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.prob.product import matmul
 
@@ -28,6 +28,7 @@ class Sums(NamedTuple):
     count: Array  # [] examples seen
 
 
+@border.columns(x="float [B, D]", y="float [B, ...]", mask="[B]?")
 def ridge(penalty: Array | float, *, axis: str | None = None) -> Algorithm:
     """Least squares with a penalty, batch by batch; the state is `Sums`.
 
@@ -125,6 +126,7 @@ def lasso_weights(
     return w, count
 
 
+@border.columns(x="float [B, D]", y="float [B, ...]", mask="[B]?")
 def lms(learning_rate: float, *, axis: str | None = None) -> Algorithm:
     """Widrow and Hoff's least-mean-squares rule; the state is the weights `[D]` or `[D, M]`, from zero.
 

@@ -7,10 +7,11 @@ imagined observations, and Robbins and Monro's is a mean whose weights the step 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate
+from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
 from adl.prob.exponential_family import Family
 
@@ -22,6 +23,7 @@ class Average(NamedTuple):
     count: Array  # [] observations
 
 
+@border.columns(x="[B, ...]", mask="[B]?")
 def maximum_likelihood(family: Family, *, axis: str | None = None) -> Algorithm:
     """The mean of T over all batches so far; `family.fit(state.mean)` is the estimate. State is an `Average`.
 
@@ -39,9 +41,10 @@ def maximum_likelihood(family: Family, *, axis: str | None = None) -> Algorithm:
 
     def measure(key, state, batch):
         x, weight = _weighted(batch)
+        sums = _sums(family, state.mean, x, weight)
         eta = family.fit(state.mean)
         loss = -jax.vmap(family.log_prob, (0, None))(x, eta)
-        return _sums(family, state.mean, x, weight), {"loss": Mean.of(loss, weight)}
+        return sums, {"loss": Mean.of(loss, weight)}
 
     def move(state, sums):
         # About the mean so far: far from 0 nothing is lost, and nothing seen moves nothing.
@@ -63,6 +66,7 @@ class Belief(NamedTuple):
     count: Array  # [] > 0
 
 
+@border.columns(x="[B, ...]", mask="[B]?")
 def conjugate(family: Family, *, total: Array, count: float, axis: str | None = None) -> Algorithm:
     """The posterior over the parameters of a family, batch by batch; the state is a `Belief`.
 
@@ -82,8 +86,8 @@ def conjugate(family: Family, *, total: Array, count: float, axis: str | None = 
 
     def measure(key, state, batch):
         x, weight = _weighted(batch)
-        expected = family.predictive(*state)
         sums = _sums(family, jnp.zeros_like(state.total), x, weight)
+        expected = family.predictive(*state)
         return sums, {"loss": Mean.of(-jax.vmap(expected.log_prob)(x), weight)}
 
     return Algorithm(init, accumulate(measure, lambda state, sums: jax.tree.map(jnp.add, state, sums), axis))
@@ -96,6 +100,7 @@ class Iterate(NamedTuple):
     step: Array  # [] steps taken
 
 
+@border.columns(x="[B, ...]", mask="[B]?")
 def robbins_monro(
     field: Callable[[Array, Array], Array],
     start: Array,
@@ -144,4 +149,6 @@ def _weighted(batch: PyTree) -> tuple[Array, Array]:
 
 def _sums(family: Family, about: Array, x: Array, weight: Array) -> Belief:
     """Weighted sums of T less `about`, and of the weights."""
-    return Belief(weight @ (jax.vmap(family.statistics)(x) - about[None]), weight.sum())
+    statistics = jax.vmap(family.statistics)(x)
+    chex.assert_shape(statistics, (len(x), *about.shape))  # else x is of another rank than the family's
+    return Belief(weight @ (statistics - about[None]), weight.sum())

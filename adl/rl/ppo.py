@@ -46,8 +46,8 @@ class Moves(NamedTuple):
 def ppo(
     model: nn.Module,
     tx: optax.GradientTransformation,
-    env: Environment,
     *,
+    env: Environment,
     num_envs: int,
     horizon: int,
     num_epochs: int = 4,

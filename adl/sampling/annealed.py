@@ -38,12 +38,12 @@ def geometric(log_reference: LogDensity, log_density: LogDensity, inverse_temper
 
 
 def annealed_importance(
-    log_reference: LogDensity,
-    start: Callable[[Key], Array],
     log_density: LogDensity,
+    start: Callable[[Key], Array],
+    *,
+    log_reference: LogDensity,
     inverse_temperatures: Array,
     move: Transition,
-    *,
     num_chains: int,
     step_size: float | Callable[[Array], Array],
 ) -> Algorithm:
@@ -54,9 +54,9 @@ def annealed_importance(
     Metrics, over the chains: "potential" -log p_1 in nats, "acceptance", "inverse_temperature".
 
     Args:
-      log_reference: log p_0, up to a constant that goes into the ratio.
-      start: `start(key) -> [D]` a draw from p_0, exactly.
       log_density: log p_1, up to a constant that is to be found.
+      start: `start(key) -> [D]` a draw from p_0, exactly.
+      log_reference: log p_0, up to a constant that goes into the ratio.
       inverse_temperatures: `[K + 1]` b from 0 to 1, rising.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
       num_chains: C >= 1.

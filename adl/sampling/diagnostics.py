@@ -6,10 +6,20 @@ normalisation makes both diagnostics meaningful for targets without mean or vari
 Source: Vehtari et al. 2021, arXiv:1903.08008; effective sample sizes after Geyer 1992, Statistical Science 7(4).
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array
+
+
+class Judgement(NamedTuple):
+    """How draws stand to what is known of their density."""
+
+    z: Array  # [] largest error of a mean or a variance, in Monte-Carlo standard errors
+    rhat: Array  # [] largest split R-hat of a coordinate
+    ess: Array  # [] least effective sample size of these means and variances
 
 
 def split(draws: Array) -> Array:
@@ -125,3 +135,21 @@ def tail_ess(draws: Array) -> Array:
 def standard_error(draws: Array) -> Array:
     """`[...]` Monte-Carlo standard error of the mean of all draws, in the unit of the draws."""
     return draws.std((0, 1), ddof=1) / jnp.sqrt(effective_sample_size(split(draws)))
+
+
+def z_scores(draws: Array, mean: Array, error: Array | float = 0.0) -> Array:
+    """`[...]` errors of the means of all draws, in standard errors: nearly normal where chains have mixed.
+
+    Args:
+      draws: `[C, N, ...]`, N >= 4.
+      mean: `[...]` the true one.
+      error: `[...]` >= 0, standard error of `mean`, where that is an estimate itself.
+    """
+    return (draws.mean((0, 1)) - mean) / jnp.hypot(standard_error(draws), jnp.asarray(error))
+
+
+def judged(draws: Array, mean: Array, variance: Array) -> Judgement:
+    """Draws `[C, N, D]` beside the known means `[D]` and variances `[D]` of their density."""
+    values = jnp.concatenate([draws, (draws - mean[None, None]) ** 2], -1)
+    error = z_scores(values, jnp.concatenate([mean, variance]))
+    return Judgement(jnp.abs(error).max(), split_rhat(draws).max(), effective_sample_size(split(values)).min())

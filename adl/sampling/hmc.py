@@ -165,9 +165,9 @@ def hmc(
         return transition(key, log_density, point, step_size, inverse_mass, num_leapfrog=num_leapfrog)
 
     return chains(
-        move,
         log_density,
         start,
+        move=move,
         num_chains=num_chains,
         num_warmup=num_warmup,
         step_size=step_size,
@@ -194,10 +194,10 @@ def warmed(
 
 
 def chains(
-    move: Transition,
     log_density: LogDensity,
     start: Callable[[Key], Array],
     *,
+    move: Transition,
     num_chains: int,
     num_warmup: int,
     step_size: float,

@@ -105,9 +105,9 @@ def mala(
       metric: as in `hmc.hmc`.
     """
     return chains(
-        functools.partial(transition, num_leapfrog=1, jitter=0.0),
         log_density,
         start,
+        move=functools.partial(transition, num_leapfrog=1, jitter=0.0),
         num_chains=num_chains,
         num_warmup=num_warmup,
         step_size=step_size,

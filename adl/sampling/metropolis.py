@@ -21,8 +21,8 @@ from adl.sampling.hmc import Info, LogDensity, Point, chains, draw_momentum, vel
 def metropolis_hastings(
     log_density: Callable[[PyTree], Array],
     start: Callable[[Key], PyTree],
-    propose: Callable[[Key, PyTree], PyTree],
     *,
+    propose: Callable[[Key, PyTree], PyTree],
     num_chains: int,
     log_proposal: Callable[[PyTree, PyTree], Array] = lambda to, of: jnp.zeros(()),
 ) -> Algorithm:
@@ -103,9 +103,9 @@ def random_walk(
       metric: as in `hmc.hmc`, of the proposal's covariance.
     """
     return chains(
-        transition,
         log_density,
         start,
+        move=transition,
         num_chains=num_chains,
         num_warmup=num_warmup,
         step_size=step_size,

@@ -221,9 +221,9 @@ def nuts(
         return transition(key, log_density, point, step_size, inverse_mass, max_depth=max_depth)
 
     return chains(
-        move,
         log_density,
         start,
+        move=move,
         num_chains=num_chains,
         num_warmup=num_warmup,
         step_size=step_size,

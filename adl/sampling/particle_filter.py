@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.core import Algorithm, Mean, tree
+from adl.core import Algorithm, Mean, border, tree
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.importance import effective_size
 from adl.sampling.resampling import Scheme, resample
@@ -29,11 +29,12 @@ class Filter(NamedTuple):
     count: Array  # [B] observations so far
 
 
+@border.rows
 def particle_filter(
     initial: Callable[[Key], PyTree],
     transition: Callable[[Key, PyTree], PyTree],
-    log_likelihood: Callable[[PyTree, PyTree], Array],
     *,
+    log_likelihood: Callable[[PyTree, PyTree], Array],
     num_particles: int,
     share: float = 0.5,
     scheme: Scheme = "systematic",

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, gathered
+from adl.core import Algorithm, border, gathered
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.chains import side_by_side
 from adl.sampling.hmc import LogDensity
@@ -31,11 +31,12 @@ class Noisy(NamedTuple):
     count: Array  # [C] steps so far
 
 
+@border.rows
 def sgld(
-    log_prior: LogDensity,
     log_likelihood: Callable[[Array, PyTree], Array],
     start: Callable[[Key], Array],
     *,
+    log_prior: LogDensity,
     num_chains: int,
     num_data: int,
     step_size: float | Callable[[Array], Array],
@@ -47,9 +48,9 @@ def sgld(
     Metrics, over the chains: "potential" -log p(x, y) in nats, by the batch's estimate before the step.
 
     Args:
-      log_prior: log p(x) of a position `[D]`, up to a constant.
       log_likelihood: `log_likelihood(x, example) -> []` log p(y | x) of one example, leaves `[...]`.
       start: as in `hmc.hmc`.
+      log_prior: log p(x) of a position `[D]`, up to a constant.
       num_chains: C >= 1.
       num_data: N, examples in all.
       step_size: eps > 0 in units of x, or a function of the step's number `[]`, such as an optax schedule.

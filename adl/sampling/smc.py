@@ -32,11 +32,11 @@ class Population(NamedTuple):
 
 
 def smc_sampler(
-    log_reference: LogDensity,
-    start: Callable[[Key], Array],
     log_density: LogDensity,
-    move: Transition,
+    start: Callable[[Key], Array],
     *,
+    log_reference: LogDensity,
+    move: Transition,
     num_particles: int,
     num_moves: int = 1,
     step_size: float = 1.0,
@@ -52,9 +52,9 @@ def smc_sampler(
     Metrics: "potential" -log p_1 in nats, over the particles; "acceptance"; "inverse_temperature".
 
     Args:
-      log_reference: log p_0, up to a constant that goes into the ratio.
-      start: `start(key) -> [D]` a draw from p_0, exactly.
       log_density: log p_1, up to a constant.
+      start: `start(key) -> [D]` a draw from p_0, exactly.
+      log_reference: log p_0, up to a constant that goes into the ratio.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
       num_particles: N >= 2.
       num_moves: transitions of a particle a step, >= 1.

@@ -32,12 +32,12 @@ class Replicas(NamedTuple):
 
 
 def parallel_tempering(
-    log_reference: LogDensity,
     log_density: LogDensity,
     start: Callable[[Key], Array],
+    *,
+    log_reference: LogDensity,
     inverse_temperatures: Array,
     move: Transition,
-    *,
     num_chains: int,
     num_warmup: int,
     step_size: float = 1.0,
@@ -45,14 +45,14 @@ def parallel_tempering(
 ) -> Algorithm:
     """Chains of replicas that warm themselves up, each temperature for itself; state is `Replicas`, batches are empty.
 
-    Draws are `state.position[:, -1]`.
+    Draws are `coldest(state)`.
     Metrics, over the chains: "potential" -log p_1 in nats of the coldest replica, "acceptance" of all, "swap", the
     mean probability of a swap between neighbours.
 
     Args:
-      log_reference: log p_0, up to a constant, of a density that the transition explores easily.
       log_density: log p_1 of the target, up to a constant.
       start: `start(key) -> [D]`, where a replica begins.
+      log_reference: log p_0, up to a constant, of a density that the transition explores easily.
       inverse_temperatures: `[K]` b in [0, 1], rising, the last 1; K >= 2.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
       num_chains: C >= 1.
@@ -90,6 +90,11 @@ def parallel_tempering(
         return Replicas(point.position[order], gains[order], known), metrics
 
     return side_by_side(begin, one, num_chains=num_chains)
+
+
+def coldest(state: Replicas) -> Array:
+    """Positions `[..., C, D]` of the replicas that are the target's."""
+    return state.position[..., -1, :]
 
 
 def swaps(key: Key, inverse_temperatures: Array, gain: Array, parity: Array) -> tuple[Array, Array]:

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from adl.core import Algorithm, Learner, Mean, PyTree, descend, forward, teacher
+from adl.core import Algorithm, Learner, Mean, PyTree, border, descend, forward, teacher
 from adl.core.teacher import Decay, Teacher
-from adl.core.types import Array
+from adl.core.types import Array, Key
 from adl.selfsup.embedder import Embedder, View, unit
 
 
@@ -44,16 +44,15 @@ class Predicting(nn.Module):
 
 
 def byol(
-    embedder: Embedder,
-    predictor: nn.Module,
+    model: Predicting,
     tx: optax.GradientTransformation,
     *,
     view: View,
     decay: Decay = 0.996,
-    encode: Callable[[Array], Array] = lambda image: image,
+    prepare: Callable[[Key, PyTree], Array] = lambda key, batch: batch["image"],
     axis: str | None = None,
 ) -> Algorithm:
-    """Bootstrap your own latent; the state is a `Student`, a batch is `{"image": [B, ...]}`.
+    """Bootstrap your own latent; the state is a `Student`, a batch is what `prepare` takes.
 
     Reports the descended `loss` in [0, 8]: 4 where predictions have nothing to do with the targets.
 
@@ -61,15 +60,14 @@ def byol(
     it drops no units; its running statistics are averages of the student's, like everything else that it has.
 
     Args:
-      embedder: encoder and projector.
-      predictor: from the student's projections to the teacher's.
+      model: embedder, which the teacher has too, and predictor of the teacher's projections.
       tx: optax transformation.
-      view: random view of encoded pictures; each step draws two.
+      view: random view of what was prepared; each step draws two.
       decay: tau in [0, 1] of the teacher's average, or a schedule `step [] -> tau` (`core.teacher.cosine`).
-      encode: from the batch's pictures to what views are made of, `[B, ...]` float.
+      prepare: `prepare(key, batch) -> x [B, ...]` float, what views are made of.
       axis: as in `core.descend`; modules that normalise over the batch must know it too.
     """
-    model = Predicting(embedder, predictor)
+    prepare = border.prepared(prepare)
 
     def loss(key, params, extras, first, second, of_first, of_second):
         first_key, second_key = jax.random.split(key)
@@ -81,16 +79,16 @@ def byol(
     update = descend(loss, tx, axis)
 
     def init(key, batch):
-        learner = Learner.create(model.init(key, encode(batch["image"])), tx)
+        learner = Learner.create(model.init(key, prepare(jax.random.fold_in(key, 1), batch)), tx)
         return Student(learner, teacher.follower(embedding(learner.variables)))
 
     def step(key, student, batch):
-        first_key, second_key, update_key = jax.random.split(key, 3)
-        images = encode(batch["image"])
-        views = view(first_key, images), view(second_key, images)
+        first_key, second_key, update_key, prepare_key = jax.random.split(key, 4)
+        x = prepare(prepare_key, batch)
+        views = view(first_key, x), view(second_key, x)
         extras = dict(student.teacher.variables)
         params = extras.pop("params")
-        targets = [forward(embedder, None, params, extras, x)[0] for x in views]
+        targets = [forward(model.embedder, None, params, extras, x)[0] for x in views]
         learner, metrics = update(update_key, student.learner, *views, *targets)
         return Student(learner, teacher.follow(student.teacher, embedding(learner.variables), decay)), metrics
 

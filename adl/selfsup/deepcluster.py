@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array, lax
 
-from adl.core import Algorithm, Learner, Mean, Rebuildable, alternate, descend, forward, gathered
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, Rebuildable, alternate, border, descend, forward, gathered
 from adl.measure.clustering import contingency, normalized_mutual_information
 from adl.prob.clusters import members, moved, nearest, plus_plus
 from adl.prob.labels import cross_entropy, is_correct
@@ -32,8 +32,9 @@ class Clustering(NamedTuple):
     label: Array  # [N] int32, the centre of each example; -1: none
 
 
+@border.columns(index="int [B]")
 def deepcluster(
-    embedder: Embedder,
+    model: Embedder,
     tx: optax.GradientTransformation,
     *,
     num_examples: int,
@@ -42,36 +43,38 @@ def deepcluster(
     view: View,
     temperature: float = 0.1,
     num_lloyd: int = 10,
-    encode: Callable[[Array], Array] = lambda image: image,
+    prepare: Callable[[Key, PyTree], Array] = lambda key, batch: batch["image"],
     axis: str | None = None,
 ) -> Algorithm:
     """Phases of looking, one step of assigning, and learning; the state is a `Clustering` within `Phases`.
 
-    A batch is `{"image": [B, ...], "index": [B] int}`, the index of an example in 0 ... N - 1 being always the same. An
-    example that a look passes over has no class until the next, and counts in no cluster and no loss: look in the order
-    of the data (`data.alternating`). The bank, large with the data, is empty while the network learns, and then no part
-    of a checkpoint.
+    A batch is what `prepare` takes, with "index" `[B]` int, the index of an example in 0 ... N - 1 being always the
+    same. An example that a look passes over has no class until the next, and counts in no cluster and no loss: look in
+    the order of the data (`data.alternating`). The bank, large with the data, is empty while the network learns, and
+    then no part of a checkpoint.
 
     Learning reports the descended `loss` in nats and the `accuracy` in [0, 1] with which the classes are told;
     assigning, from the second time on, the `stability`: normalised mutual information in [0, 1] of the classes with
     those of before.
 
     Args:
-      embedder: encoder and projector, the latter to the space of the clusters.
+      model: encoder and projector, the latter to the space of the clusters.
       tx: optax transformation.
       num_examples: N, of which every device keeps the bank.
       num_clusters: K >= 2; several times as many as one would guess do no harm.
       periods: steps of looking, N / B for one look at each, and of learning.
-      view: random view of encoded pictures, in learning only.
+      view: random view of what was prepared, in learning only.
       temperature: > 0, of the softmax over cosines.
       num_lloyd: steps of k-means a time, from a new start by k-means++.
-      encode: from the batch's pictures to what the embedder and the views see, `[B, ...]` float.
+      prepare: `prepare(key, batch) -> x [B, ...]` float, what the embedder and the views see.
       axis: as in `core.descend`; modules that normalise over the batch must know it too.
     """
+    seen = border.prepared(lambda key, batch: (prepare(key, batch), batch["index"]))
 
     def init(key, batch):
-        variables = embedder.init(key, encode(batch["image"]))
-        dim = embedder.apply(variables, encode(batch["image"])[:1]).shape[-1]
+        x, _ = seen(jax.random.fold_in(key, 1), batch)
+        variables = model.init(key, x)
+        dim = model.apply(variables, x[:1]).shape[-1]
         return Clustering(
             Learner.create(variables, tx),
             bank=Rebuildable.initial(jnp.zeros((num_examples, dim))),
@@ -80,8 +83,10 @@ def deepcluster(
         )
 
     def look(key, state, batch):
-        projection = unit(embedder.apply(state.learner.variables, encode(batch["image"])))
-        index, rows = gathered((batch["index"], projection), axis)
+        x, index = seen(key, batch)
+        with border.same_inputs():
+            projection = unit(model.apply(state.learner.variables, x))
+        index, rows = gathered((index, projection), axis)
         return state._replace(bank=Rebuildable.in_use(state.bank.value.at[index].set(rows))), {}
 
     def assign(key, state, batch):
@@ -95,9 +100,9 @@ def deepcluster(
         return Clustering(state.learner, Rebuildable.initial(jnp.zeros_like(bank)), centres, label), metrics
 
     def loss(key, params, extras, batch, centres, label, weight):
-        view_key, dropout_key = jax.random.split(key)
-        x = view(view_key, encode(batch["image"]))
-        projection, extras = forward(embedder, dropout_key, params, extras, x)
+        view_key, dropout_key, prepare_key = jax.random.split(key, 3)
+        x = view(view_key, seen(prepare_key, batch)[0])
+        projection, extras = forward(model, dropout_key, params, extras, x)
         logits = jnp.matmul(unit(projection), centres.T) / temperature
         losses, correct = cross_entropy(logits, label), is_correct(logits, label)
         return {"loss": Mean.of(losses, weight), "accuracy": Mean.of(correct, weight)}, extras

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Key, PyTree, State
+from adl.core import Key, PyTree, State, border
 from adl.nn.mlp import MLP, flat
 from adl.nn.resnet import BatchNorm
 
@@ -67,6 +67,16 @@ def learned(
 ) -> Callable[[Key, State, Array], Array]:
     """The representation of a state whose `variables(state)` are the embedder's."""
     return lambda key, state, images: embedder.apply(variables(state), encode(images), method="represent")
+
+
+def pictures(encode: Callable[[Array], Array]) -> Callable[[Key, PyTree], Array]:
+    """`prepare` of batches `{"image": [B, ...]}`: the pictures as `encode` makes them, `[B, ...]` float."""
+
+    def prepare(key, batch):
+        border.check(batch, image="[B, ...]")
+        return encode(batch["image"])
+
+    return prepare
 
 
 def untrained(embedder: Embedder, encode: Callable[[Array], Array]) -> Callable[[Key, State, Array], Array]:

@@ -25,7 +25,7 @@ def clusters(
       batch: all training examples in their order, "image" `[N, ...]` and "label" `[N]` in 0 ... K - 1.
       num_classes: K.
       num_clusters: C.
-      encode: as in `deepcluster`.
+      encode: from pictures to what the embedder sees, as `pictures` has it.
     Returns:
       `probe(key, state)`: `nmi`, normalised mutual information, of which there is none before the first assignment;
       `counts` `[K, C]` how often class and cluster met; and of each example the `label` `[N]` of its cluster, and its

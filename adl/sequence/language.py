@@ -15,10 +15,11 @@ from flax import linen as nn
 from jax import Array, lax
 from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, descend, forward, layout
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, border, descend, forward, layout
 from adl.prob.labels import cross_entropy, is_correct
 
 
+@border.columns(token="int [B, T+1]", mask="[B, T]?")
 def language_model(
     model: nn.Module,
     tx: optax.GradientTransformation,
@@ -75,6 +76,7 @@ class Reader(NamedTuple):
     carry: PyTree  # [B, ...] what it remembers of each
 
 
+@border.columns(token="int [B, T+1]")
 def truncated_bptt(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
     """Maximum likelihood by a model that reads on: it remembers, but gradients end where a batch begins.
 

@@ -3,10 +3,11 @@
 import optax
 from flax import linen as nn
 
-from adl.core import Algorithm, Key, Learner, Mean, descend, forward
+from adl.core import Algorithm, Key, Learner, Mean, border, descend, forward
 from adl.prob.labels import cross_entropy, is_correct
 
 
+@border.columns(source="int [B, U]", target="int [B, T+1]", source_mask="[B, U]?", target_mask="[B, T+1]?")
 def translation(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
     """Maximum likelihood of targets, given their sources.
 

@@ -3,7 +3,7 @@
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answers import answers, right_by_length
 from adl.show.calibration import reliability
-from adl.show.chains import casino, learned_dice, letters
+from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
@@ -14,18 +14,20 @@ from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
+from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.latents import prior, reconstructed, traversal
 from adl.show.lines import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
-from adl.show.names import bars, dots
+from adl.show.names import bars, dots, marks
 from adl.show.page import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
+from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
@@ -36,6 +38,7 @@ __all__ = [
     "Draw",
     "Line",
     "answers",
+    "agreement",
     "ascent",
     "at_modes",
     "attention",
@@ -43,6 +46,8 @@ __all__ = [
     "beside_data",
     "casino",
     "classes",
+    "cloud",
+    "clouds",
     "clusters",
     "component_numbers",
     "component_weights",
@@ -62,6 +67,8 @@ __all__ = [
     "fidelity",
     "field",
     "figures",
+    "first_coordinates",
+    "first_two",
     "forecasts",
     "guidance",
     "heat_map",
@@ -77,11 +84,16 @@ __all__ = [
     "likeliest",
     "linear_probe",
     "lines",
+    "marginal",
+    "marginals",
+    "marks",
     "members",
     "mistakes",
     "mixture_density",
     "mixture_steps",
     "mode_counts",
+    "moments",
+    "most_correlated",
     "nearest",
     "next_token",
     "of",
@@ -111,6 +123,8 @@ __all__ = [
     "surprise",
     "symbols",
     "threshold_curves",
+    "trace",
+    "traces",
     "track",
     "track_errors",
     "traversal",

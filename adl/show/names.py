@@ -7,6 +7,7 @@ import numpy as np
 
 from adl.show.page import Frame, Panel, Source, framed
 
+MARKS = "os^Dv"
 CROSS = {"marker": "x", "color": "black", "markersize": 5}  # of what is compared with
 
 
@@ -52,6 +53,26 @@ def dots(
             keys[who] = ax.errorbar(reader.array(source), place, xerr=bar, linestyle="", capsize=2, **style)
         _name(ax, names)
         return keys if len(keys) > 1 else {}
+
+    return framed(draw, frame)
+
+
+def marks(names: Sequence[str], values: Mapping[str, Source], **frame: Unpack[Frame]) -> Panel:
+    """A panel with marks for each name, one a kind, each kind a little below the one before.
+
+    Args:
+      names: N, from the top.
+      values: `[N]` by kind.
+      **frame: of the axes.
+    """
+
+    def draw(ax, reader):
+        place, keys = np.arange(len(names)), {}
+        for k, (kind, source) in enumerate(values.items()):
+            offset = 0.5 * (k - (len(values) - 1) / 2) / len(values)
+            (keys[kind],) = ax.plot(reader.array(source), place + offset, MARKS[k % len(MARKS)], markersize=5)
+        _name(ax, names)
+        return keys
 
     return framed(draw, frame)
 

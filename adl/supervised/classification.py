@@ -7,7 +7,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, border
 from adl.prob.labels import cross_entropy, is_correct
 from adl.supervised.regression import Prepare, fit
 
@@ -57,6 +57,7 @@ def views(
     """
 
     def prepare(key, batch):
+        border.check(batch, image="[B, ...]", label="int [B]")
         x = encode(batch["image"])
         return (x if augment is None else augment(key, x)), batch["label"]
 

@@ -7,7 +7,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, PyTree, descend, forward
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, PyTree, border, descend, forward
 
 Prepare = Callable[[Key, PyTree], tuple[PyTree, PyTree]]  # (key, batch) -> (what the model sees, what it should tell)
 
@@ -29,6 +29,7 @@ def fit(
       prepare: `prepare(key, batch) -> (x, y)`, also of what no batch has: random views, mixed examples, masks.
       axis: as in `core.descend`.
     """
+    prepare = border.prepared(prepare, "[B, ...]")
 
     def init(key: Key, batch) -> Learner:
         x, _ = prepare(jax.random.fold_in(key, 1), batch)

@@ -7,9 +7,9 @@ from jax import Array
 
 from adl.core import Key, trace
 from adl.sampling.langevin import mala
+from adl.sampling.targets import Target
 from experiments.bench import Contenders
 from experiments.bench.nuts import effective
-from experiments.sampling import nuts as posterior
 
 STD = np.linspace(0.5, 1.5, 30, dtype=np.float32)  # BlackJAX's MALA has no mass, so that one step must fit all
 STEP_SIZE = 0.5
@@ -24,7 +24,7 @@ def contenders(num_chains: int = 8, num_draws: int = 10_000) -> Contenders:
     def start(key: Key) -> Array:
         return STD * jax.random.normal(key, STD.shape)
 
-    target = posterior.Target(log_density, [f"x{i}" for i in range(len(STD))], np.zeros_like(STD), STD)
+    target = Target(log_density, [f"x{i}" for i in range(len(STD))], np.zeros_like(STD), STD)
     alg = mala(target.log_density, start, num_chains=num_chains, num_warmup=0, step_size=STEP_SIZE)
     peer = blackjax.mala(target.log_density, 0.5 * STEP_SIZE**2)
 

@@ -12,6 +12,7 @@ from jax import Array
 
 from adl.core import Key, trace
 from adl.sampling import diagnostics
+from adl.sampling.targets import Target
 from experiments.bench import Contenders
 from experiments.sampling import nuts as posterior
 
@@ -30,7 +31,7 @@ def warmed(config: posterior.Config, peer: ModuleType, **options) -> Contenders:
       peer: BlackJAX's method.
       options: of that method.
     """
-    target = posterior.logistic(config)
+    target = posterior.load(config)
     algorithm = posterior.algorithm(config, target)
     warmup = blackjax.window_adaptation(peer, target.log_density, **options)
     dim = len(target.names)
@@ -58,7 +59,7 @@ def warmed(config: posterior.Config, peer: ModuleType, **options) -> Contenders:
     return effective({"BlackJAX": theirs, "adl": ours}, target)
 
 
-def effective(samplers: Mapping[str, Callable[[Key], Array]], target: posterior.Target) -> Contenders:
+def effective(samplers: Mapping[str, Callable[[Key], Array]], target: Target) -> Contenders:
     """Samplers `sampler(key) -> draws [C, N, D]` as contenders, whose unit is one effective draw.
 
     A run draws by a key of its own; the draw is one (bulk) of the parameter that has fewest. All means must lie within
@@ -72,7 +73,7 @@ def effective(samplers: Mapping[str, Callable[[Key], Array]], target: posterior.
             started = time.perf_counter()
             draws = jax.block_until_ready(sample(next(keys)))
             seconds = time.perf_counter() - started
-            error = np.abs(draws.mean((0, 1)) - target.mean) / diagnostics.standard_error(draws)
+            error = np.abs(diagnostics.z_scores(draws, np.float32(target.mean)))
             assert error.max() < 5, f"the means are off by {error.max():.1f} standard errors"
             return 1e3 * seconds / float(diagnostics.bulk_ess(draws).min())
 

@@ -27,7 +27,7 @@ def contenders(num_particles: int = 512) -> Contenders:
     Temperatures keep half of the particles effective, resampling is systematic, the mass is 1. Both must have the
     posterior's means, within 0.3 of its standard deviations, and in 16 runs one log normaliser, within 4 errors.
     """
-    target = posterior.logistic(posterior.Config())
+    target = posterior.load(posterior.Config())
     dim = len(target.names)
 
     def log_prior(x: Array) -> Array:
@@ -40,10 +40,10 @@ def contenders(num_particles: int = 512) -> Contenders:
         return jax.random.normal(key, (dim,))
 
     alg = smc_sampler(
-        log_prior,
-        start,
         lambda x: log_prior(x) + log_likelihood(x),
-        functools.partial(hmc.transition, num_leapfrog=NUM_LEAPFROG, jitter=0.0),
+        start,
+        log_reference=log_prior,
+        move=functools.partial(hmc.transition, num_leapfrog=NUM_LEAPFROG, jitter=0.0),
         num_particles=num_particles,
         num_moves=NUM_MOVES,
         step_size=STEP_SIZE,

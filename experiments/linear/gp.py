@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
 
     columns = (train.x, train.y, test.x, test.y)
     return run.Experiment(
-        gp.evidence_ascent(model, start, tx, axis=axis),
+        gp.evidence_ascent(model, tx, start=start, axis=axis),
         data.shuffled(data.Split({"x": train.x, "y": train.y}), cfg.batch_size or len(train.y)),
         probes={"test": Partial(look, columns), "fit": Partial(fit, columns)},
         figures=show.figures(patients=patients(train.columns), loss=LOSS),

@@ -103,7 +103,7 @@ def agent(cfg: Config, model: ActorCritic, env: Environment, axis: str | None) -
     return ppo(
         model,
         optimizer.adam(cfg.learning_rate, shape, clip=cfg.max_grad_norm, eps=1e-5),  # detail 3
-        env,
+        env=env,
         num_envs=cfg.num_envs,
         horizon=cfg.batch_size // cfg.num_envs,
         num_epochs=cfg.num_epochs,

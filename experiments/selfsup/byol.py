@@ -23,8 +23,8 @@ from adl.data.image import PROTOCOLS, unit
 from adl.measure import representation
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.selfsup.byol import byol, embedding
-from adl.selfsup.embedder import learned, perceptron, references
+from adl.selfsup.byol import Predicting, byol, embedding
+from adl.selfsup.embedder import learned, perceptron, pictures, references
 
 SHOWN = 12  # pictures whose views are drawn
 
@@ -87,12 +87,11 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         functools.partial(data.views.random_noise, std=cfg.noise),
     )
     algorithm = byol(
-        embedder,
-        predictor,
+        Predicting(embedder, predictor),
         optimizer.adam(**cfg.adam, shape=rate),
         view=view,
         decay=teacher.cosine(cfg.teacher_decay, cfg.num_steps),
-        encode=unit,
+        prepare=pictures(unit),
         axis=axis,
     )
     represent = learned(embedder, unit, lambda student: embedding(student.learner.variables))

@@ -115,7 +115,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         ),
         temperature=cfg.temperature,
         num_lloyd=cfg.num_lloyd,
-        encode=unit,
+        prepare=pictures(unit),
         axis=axis,
     )
     represent = learned(embedder, unit, lambda phases: phases.state.learner.variables)

@@ -7,14 +7,14 @@ import optax
 import pytest
 
 from adl.autoencoder import evaluation, pixels
-from adl.autoencoder.vae import VAE, elbo
+from adl.autoencoder.vae import elbo, perceptrons
 from adl.core import BadInput, Learner, average_params, full_pass, tree
 
 KEY = jax.random.key(0)
 SEEN = pixels.binary()
-MODEL = VAE(2, (8,), 4)
+MODEL = perceptrons(2, (8,), 4)
 X = SEEN.observe(KEY, jnp.full((10, 2, 2, 1), 128, jnp.uint8))
-LEARNER = Learner.create(MODEL.init(KEY, X), optax.chain(optax.sgd(0.1), average_params(0.9)))
+LEARNER = Learner.create(MODEL.init(KEY, KEY, X), optax.chain(optax.sgd(0.1), average_params(0.9)))
 STATE = LEARNER._replace(params=tree.zeros(LEARNER.params))  # what is looked at is the average
 BATCHES = {"x": jnp.concatenate([X, jnp.full((2, 4), jnp.nan)]).reshape(2, 6, 4)}
 BATCHES["mask"] = (jnp.arange(12) < 10).astype(jnp.float32).reshape(2, 6)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax import lax
 
 from adl.core import (
     Algorithm,
@@ -18,6 +19,7 @@ from adl.core import (
     ensemble,
     fold_in,
     fsdp,
+    in_turn,
     jitted,
     over_devices,
     over_seeds,
@@ -123,6 +125,36 @@ def test_members_are_the_runs_of_their_keys_with_one_result():
     np.testing.assert_allclose(together.params["w"], alone.params["w"], rtol=1e-5)
     assert len(np.unique(each["loss"].value)) == 3
     np.testing.assert_allclose(merged["loss"].value, each["loss"].value.mean(), rtol=1e-5)
+
+
+def test_algorithms_in_turn_are_each_alone_with_one_result():
+    """Each with its value and its keys; a split state is split behind the values."""
+    rates = np.array([0.01, 0.1, 0.3], "f")
+    alg = in_turn(regression, rates)
+    together, merged = run(jitted(alg))
+    loss = []
+    for index, rate in enumerate(rates):
+        own = regression(float(rate))
+        learner = own.init(jax.random.split(KEY, 3)[index], BATCH)
+        for _ in range(3):
+            learner, alone = own.step(KEY, learner, BATCH)
+        np.testing.assert_allclose(together.params["w"][index], learner.params["w"], rtol=1e-5)
+        loss.append(alone["loss"].value)
+    np.testing.assert_allclose(merged["loss"].value, np.mean(loss), rtol=1e-5)
+    assert merged["loss"].count == 48
+    assert in_turn(lambda value: chains(), rates).axes == {"scale": None, "chains": 2}
+
+
+def test_a_conditional_in_turn_runs_one_branch():
+    def make(which):
+        def step(key, state, batch):
+            branches = [jnp.sin, lambda x: lax.while_loop(lambda x: x >= 0, lambda x: x, x)]  # the second never ends
+            return lax.switch(which, branches, state), {"x": Mean.of(state)}
+
+        return Algorithm(lambda key, batch: jnp.ones(()), step)
+
+    state, _ = run(jitted(in_turn(make, jnp.zeros(2, int))), steps=2)
+    np.testing.assert_allclose(state, np.sin(np.sin(np.ones(2))), rtol=1e-6)
 
 
 def test_algorithms_beside_each_other_are_each_alone():

@@ -54,7 +54,8 @@ def drift(axis: str | None) -> Algorithm:
 
 
 CASES = {
-    "baum_welch": Case(symbols, speech, "loss"),
+    # Symbols or numbers, as the family of the emissions has them.
+    "baum_welch": Case(symbols, speech, "loss", takes=("type",)),
     "lds_em": Case(drift, tracks, "loss"),
     "icm": Case(lambda axis: graphical.icm(ISING), speckles, "loss", reduces=False),
     "mean_field": Case(lambda axis: graphical.mean_field(ISING), speckles, "loss", reduces=False),

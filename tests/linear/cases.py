@@ -46,7 +46,7 @@ def process(axis: str | None) -> Algorithm:
         return covariance.scaled(covariance.squared_exponential(theta["length"]), theta["variance"]), theta["noise"]
 
     start = {"length": jnp.ones(2), "variance": 1.0, "noise": 0.5}
-    return gaussian_process.evidence_ascent(model, start, optax.adam(0.05), axis=axis)
+    return gaussian_process.evidence_ascent(model, optax.adam(0.05), start=start, axis=axis)
 
 
 def hidden_process(axis: str | None) -> Algorithm:
@@ -58,7 +58,8 @@ def regression(noise: bayes.Noise) -> Case:
 
 
 def scoring(link: glm.Link) -> Case:
-    return Case(lambda axis: glm.irls(link, penalty=1.0, axis=axis), all_sides, "loss")
+    """Of counts, sides or numbers: y is of any type."""
+    return Case(lambda axis: glm.irls(link, penalty=1.0, axis=axis), all_sides, "loss", takes=("type",))
 
 
 def classes(**options) -> Case:
@@ -71,12 +72,13 @@ CASES = {
     "ridge": Case(lambda axis: ridge(1.0, axis=axis), line, "loss"),
     "least_squares": Case(lambda axis: least_squares(axis=axis), line, "loss"),
     "lms": Case(lambda axis: lms(0.1, axis=axis), line, "loss"),
-    "decomposition": Case(fits, shrinking, "loss"),
+    # Data sets are what the caller's own fit takes.
+    "decomposition": Case(fits, shrinking, "loss", takes=("rank", "type")),
     "irls, logistic": scoring(glm.bernoulli),
     "irls, probit": scoring(glm.probit),
     "irls, softmax": scoring(glm.softmax(2)),
     "evidence_ascent": Case(process, line, "loss"),
-    "latent process": Case(hidden_process, all_sides, "loss"),
+    "latent process": Case(hidden_process, all_sides, "loss", takes=("type",)),
     "gaussian_classes": classes(),
     "gaussian_classes, tied": classes(covariance="tied"),
     "naive Bayes": classes(covariance="diag"),

@@ -88,7 +88,7 @@ def test_ascent_finds_the_evidence_that_scikit_learn_finds():
 
     start = {"length": np.ones(D), "variance": 1.0, "noise": 0.1}
     steps = 300
-    alg = gaussian_process.evidence_ascent(model, start, optax.adam(optax.cosine_decay_schedule(0.1, steps)))
+    alg = gaussian_process.evidence_ascent(model, optax.adam(optax.cosine_decay_schedule(0.1, steps)), start=start)
     batch = {"x": X, "y": Y}
     many, batches = jitted(repeated(alg, steps)), jax.tree.map(lambda a: np.stack([a] * steps), batch)
     state, _ = many.step(KEY, many.init(KEY, batches), batches)
@@ -142,7 +142,7 @@ def test_the_way_up_is_that_of_the_ascent():
 
     start, tx, batch = {"length": 0.5, "noise": 0.2}, optax.adam(0.1), {"x": X, "y": Y}
     way = gaussian_process.way_up(KEY, model, start, tx, batch, 3)
-    alg = jitted(gaussian_process.evidence_ascent(model, start, tx))
+    alg = jitted(gaussian_process.evidence_ascent(model, tx, start=start))
     state = alg.init(KEY, batch)
     for i in range(3):
         state, _ = alg.step(KEY, state, batch)

@@ -24,8 +24,9 @@ def root(axis: str | None) -> Algorithm:
     return estimation.robbins_monro(lambda theta, x: theta - x, 0.0, axis=axis)
 
 
+# Some families are of counts; what a field takes is its own.
 CASES = {
-    "maximum_likelihood": Case(likeliest, numbers, "loss"),
-    "conjugate": Case(posterior, numbers, "loss"),
-    "robbins_monro": Case(root, numbers, "loss"),
+    "maximum_likelihood": Case(likeliest, numbers, "loss", takes=("type",)),
+    "conjugate": Case(posterior, numbers, "loss", takes=("type",)),
+    "robbins_monro": Case(root, numbers, "loss", takes=("rank", "type")),
 }

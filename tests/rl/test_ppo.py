@@ -118,7 +118,7 @@ def cards(num_actions: int = 3) -> Environment:
 
 def agent(axis=None, **options):
     options = {"num_envs": 16, "horizon": 8, "num_minibatches": 2, **options}
-    return ppo(ActorCritic(3, (16,)), optax.adam(0.01), cards(), axis=axis, **options)
+    return ppo(ActorCritic(3, (16,)), optax.adam(0.01), env=cards(), axis=axis, **options)
 
 
 LIFTS = {

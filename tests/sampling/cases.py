@@ -83,24 +83,30 @@ def coordinates(**options) -> Case:
 def annealing(axis: str | None) -> Algorithm:
     schedule = jnp.linspace(0, 1, 30)
     move = functools.partial(hamiltonian.transition, num_leapfrog=2)
-    return annealed_importance(near_far, far, correlated, schedule, move, num_chains=16, step_size=0.5)
+    return annealed_importance(
+        correlated, far, log_reference=near_far, inverse_temperatures=schedule, move=move, num_chains=16, step_size=0.5
+    )
 
 
 def replicas(axis: str | None) -> Algorithm:
     of = {"num_chains": 16, "num_warmup": 30, "step_size": 0.1}
-    return parallel_tempering(near_far, correlated, far, [0.0, 0.5, 1.0], metropolis.transition, **of)
+    return parallel_tempering(
+        correlated, far, log_reference=near_far, inverse_temperatures=[0.0, 0.5, 1.0], move=metropolis.transition, **of
+    )
 
 
 def population(axis: str | None) -> Algorithm:
-    return smc_sampler(near_far, far, correlated, metropolis.transition, num_particles=64, num_moves=2, axis=axis)
+    return smc_sampler(
+        correlated, far, log_reference=near_far, move=metropolis.transition, num_particles=64, num_moves=2, axis=axis
+    )
 
 
 def mean_of_points(axis: str | None) -> Algorithm:
     """The posterior of the points' mean, by batches of them."""
     return sgld(
-        lambda x: -0.005 * x @ x,
         lambda x, y: -0.5 * jnp.square(y - x).sum(),
         far,
+        log_prior=lambda x: -0.005 * x @ x,
         num_chains=16,
         num_data=64,
         step_size=optax.exponential_decay(0.1, 10, 0.5),
@@ -113,17 +119,18 @@ def tracking(axis: str | None) -> Algorithm:
     return particle_filter(
         lambda key: 30 * jax.random.normal(key, (2,)),
         lambda key, x: 0.9 * x + jax.random.normal(key, (2,)),
-        lambda x, y: -0.5 * jnp.square(y - x).sum(),
+        log_likelihood=lambda x, y: -0.5 * jnp.square(y - x).sum(),
         num_particles=256,
     )
 
 
+OWN = ("rank", "type")  # the batch goes to the caller's own density
 CASES = {
     "hmc": chains(hmc, num_leapfrog=3),
     "nuts": chains(nuts, metric="dense"),
     "mala": chains(mala),
     "ula": walkers(ula, step_size=0.5),
-    "sgld": Case(mean_of_points, points, "potential", is_deterministic=False),
+    "sgld": Case(mean_of_points, points, "potential", is_deterministic=False, takes=OWN),
     "random_walk": chains(metropolis.random_walk),
     "metropolis_hastings": walkers(metropolis.metropolis_hastings, propose=stride, log_proposal=log_stride),
     "gibbs": coordinates(),
@@ -132,5 +139,5 @@ CASES = {
     "parallel_tempering": Case(replicas, nothing, "potential", is_deterministic=False, reduces=False),
     "annealed_importance": Case(annealing, nothing, "potential", is_deterministic=False, reduces=False),
     "smc_sampler": Case(population, nothing, "potential", is_deterministic=False),
-    "particle_filter": Case(tracking, points, "loss", is_deterministic=False, reduces=False),
+    "particle_filter": Case(tracking, points, "loss", is_deterministic=False, reduces=False, takes=OWN),
 }

@@ -96,3 +96,25 @@ def test_rhat_sees_other_places_other_scales_and_drift():
     assert diagnostics.split_rhat(agreed.at[0].multiply(3.0)) > 1.05  # means agree: only the folded draws tell
     drifting = agreed + jnp.linspace(-1, 1, 2000)[None, :, None]
     assert diagnostics.scale_reduction(drifting) < 1.01 < diagnostics.split_rhat(drifting)
+
+
+def test_z_scores_are_normal_where_chains_have_mixed_and_see_a_wrong_mean():
+    draws = autoregressive(0.5, (4, 1000 * 200), np.random.default_rng(1)).reshape(4, 200, 1000, 1).swapaxes(1, 2)
+    z = diagnostics.z_scores(draws[..., 0], jnp.zeros(200))
+    assert stats.kstest(np.asarray(z), "norm").pvalue > 0.01
+    error = diagnostics.standard_error(draws[..., 0])
+    np.testing.assert_allclose(diagnostics.z_scores(draws[..., 0], 5 * error), z - 5, rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(diagnostics.z_scores(draws[..., 0], jnp.zeros(200), error), z / np.sqrt(2), rtol=1e-3)
+
+
+def test_draws_are_judged_by_their_worst():
+    draws = jnp.concatenate([DRAWS["independent"], 2 * DRAWS["slow"] + 3], -1)
+    known = jnp.array([0.0, 3.0]), jnp.array([1.0, 4.0])
+    fair = diagnostics.judged(draws, *known)
+    assert fair.z < 4 and fair.rhat == diagnostics.split_rhat(draws).max()
+    deviations = (draws - known[0][None, None]) ** 2
+    worth = [diagnostics.effective_sample_size(diagnostics.split(x)) for x in (draws, deviations)]
+    np.testing.assert_allclose(fair.ess, np.min(worth), rtol=1e-5)
+    shifted = diagnostics.judged(draws, known[0].at[1].add(4.0), known[1])
+    wider = diagnostics.judged(draws, known[0], known[1].at[0].add(1.0))
+    assert shifted.z > 5 and wider.z > 5

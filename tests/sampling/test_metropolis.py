@@ -81,7 +81,7 @@ def log_ring(to, of):
 def discrete(num_chains, **options):
     log_p = jnp.log(P.astype("float32"))
     return metropolis.metropolis_hastings(
-        lambda x: log_p[x], lambda key: jnp.zeros((), int), ring, num_chains=num_chains, **options
+        lambda x: log_p[x], lambda key: jnp.zeros((), int), propose=ring, num_chains=num_chains, **options
     )
 
 
@@ -161,7 +161,7 @@ SAMPLERS = {
     "metropolis_hastings": lambda: metropolis.metropolis_hastings(
         gaussian,
         exact,
-        lambda key, x: 0.5 * x + jax.random.normal(key, (2,)),
+        propose=lambda key, x: 0.5 * x + jax.random.normal(key, (2,)),
         num_chains=16,
         log_proposal=lambda to, of: -0.5 * jnp.square(to - 0.5 * of).sum(),
     ),
@@ -241,9 +241,9 @@ Y = np.random.default_rng(0).normal(1.0, 2.0, 200).astype("float32")
 def sgld_chains(step_size, num_chains=64):
     """Posterior of the mean of Y, known standard deviation 2, prior N(0, 10^2): precision and mean in closed form."""
     return sgld(
-        lambda x: -0.5 * (x[0] / 10) ** 2,
         lambda x, y: -0.5 * ((y - x[0]) / 2) ** 2,
         lambda key: 1 + 0.1 * jax.random.normal(key, (1,)),
+        log_prior=lambda x: -0.5 * (x[0] / 10) ** 2,
         num_chains=num_chains,
         num_data=200,
         step_size=step_size,

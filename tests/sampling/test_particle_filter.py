@@ -47,7 +47,7 @@ def filters(num_particles, num_series, **options):
     alg = particle_filter(
         lambda key: jnp.sqrt(jnp.diag(P0.astype("float32"))) * jax.random.normal(key, (2,)),
         lambda key, x: jnp.asarray(A, jnp.float32) @ x + root_q @ jax.random.normal(key, (2,)),
-        lambda x, y: -0.5 * ((y - jnp.asarray(C, jnp.float32) @ x) ** 2 / R + jnp.log(2 * jnp.pi * R)),
+        log_likelihood=lambda x, y: -0.5 * ((y - jnp.asarray(C, jnp.float32) @ x) ** 2 / R + jnp.log(2 * jnp.pi * R)),
         num_particles=num_particles,
         **options,
     )
@@ -92,7 +92,10 @@ def test_without_resampling_particles_degenerate():
 
 def test_an_impossible_observation_is_said_to_be():
     alg = particle_filter(
-        jax.random.normal, lambda key, x: x, lambda x, y: jnp.where(y > 0, 0.0, -jnp.inf), num_particles=8
+        jax.random.normal,
+        lambda key, x: x,
+        log_likelihood=lambda x, y: jnp.where(y > 0, 0.0, -jnp.inf),
+        num_particles=8,
     )
     state, _ = alg.step(KEY, alg.init(KEY, jnp.ones(2)), jnp.array([1.0, -1.0]))
     np.testing.assert_array_equal(state.log_likelihood, [0, -jnp.inf])

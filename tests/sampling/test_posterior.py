@@ -42,7 +42,7 @@ def test_the_reference_is_blackjaxs(theirs):
 
 def test_the_experiments_density_is_the_references():
     """Up to a constant, at points around the posterior."""
-    ours, reference = experiment.logistic(experiment.Config()).log_density, breast_cancer.posterior("float32")
+    ours, reference = experiment.load(experiment.Config()).log_density, breast_cancer.posterior("float32")
     points = jax.random.normal(KEY, (20, 31))
     difference = jax.vmap(ours)(points) - jax.vmap(reference)(points)
     np.testing.assert_allclose(difference, difference[0], atol=1e-2)
@@ -51,7 +51,7 @@ def test_the_experiments_density_is_the_references():
 @pytest.mark.parametrize("method", ["nuts", "hmc"])
 def test_a_posterior_is_blackjaxs(method, theirs):
     config = experiment.Config(method=method, num_steps=400, num_chains=4)
-    x = draws(experiment.algorithm(config, experiment.logistic(config)), 400, 1000)
+    x = draws(experiment.algorithm(config, experiment.load(config)), 400, 1000)
     assert diagnostics.split_rhat(x).max() < 1.01
     assert abs(z_scores(x, TABLE["mean"], TABLE["standard_error"])).max() < 4
     assert abs(z_scores(x, theirs.mean((0, 1)), diagnostics.standard_error(theirs))).max() < 4

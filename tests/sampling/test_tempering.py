@@ -49,7 +49,13 @@ def test_the_path_ends_where_it_should():
 def test_annealed_weights_are_unbiased(move):
     """log Z of a Gaussian by 12 steps: the mean weight within 4 standard errors of Z, and its draws' moments."""
     alg = annealed_importance(
-        standard, begin, target, jnp.linspace(0, 1, 13), move, num_chains=4000, step_size=lambda b: 1.0 - 0.6 * b
+        target,
+        begin,
+        log_reference=standard,
+        inverse_temperatures=jnp.linspace(0, 1, 13),
+        move=move,
+        num_chains=4000,
+        step_size=lambda b: 1.0 - 0.6 * b,
     )
     state, _ = jax.jit(trace(alg, 12, lambda state: ()))(KEY, jitted(alg).init(jax.random.key(1), ()))
     error = importance.log_normaliser_error(state.log_weight)
@@ -68,7 +74,13 @@ def test_more_steps_scatter_less():
     scatter = []
     for num in (1, 16):
         alg = annealed_importance(
-            standard, begin, target, jnp.linspace(0, 1, num + 1), HMC, num_chains=1000, step_size=0.4
+            target,
+            begin,
+            log_reference=standard,
+            inverse_temperatures=jnp.linspace(0, 1, num + 1),
+            move=HMC,
+            num_chains=1000,
+            step_size=0.4,
         )
         start = alg.init(KEY, ())
         state, _ = jax.jit(trace(alg, num, lambda state: ()))(KEY, start)
@@ -82,7 +94,9 @@ def test_more_steps_scatter_less():
 @pytest.fixture(scope="module")
 def smc_runs():
     """64 runs of 512 particles: log Z `[64]`, positions, and the schedule of each."""
-    alg = smc_sampler(standard, begin, target, HMC, num_particles=512, num_moves=2, step_size=0.7, metric="dense")
+    alg = smc_sampler(
+        target, begin, log_reference=standard, move=HMC, num_particles=512, num_moves=2, step_size=0.7, metric="dense"
+    )
 
     def run(key):
         init_key, key = jax.random.split(key)
@@ -141,7 +155,9 @@ def left(key):
 def test_heat_finds_the_mode_that_one_temperature_does_not():
     """All begin in the left mode; the right one has 1 / 4 of the draws, within 4 standard errors."""
     b = [0.0, 0.03, 0.1, 0.3, 1.0]
-    alg = parallel_tempering(wide, modes, left, b, HMC, num_chains=16, num_warmup=300)
+    alg = parallel_tempering(
+        modes, left, log_reference=wide, inverse_temperatures=b, move=HMC, num_chains=16, num_warmup=300
+    )
     state, _ = jax.jit(trace(alg, 300, lambda state: ()))(KEY, jitted(alg).init(KEY, ()))
     x = jax.jit(trace(alg, 2000, lambda state: state.position))(jax.random.key(1), state)[1].swapaxes(0, 1)
     is_right = (x[:, :, -1] > 0).astype(float)

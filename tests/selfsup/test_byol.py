@@ -12,7 +12,7 @@ from scipy.spatial.distance import cosine
 from adl.core import tree
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.selfsup.byol import byol, embedding, regression_loss
+from adl.selfsup.byol import Predicting, byol, embedding, regression_loss
 from adl.selfsup.embedder import Embedder, unit
 
 KEY = jax.random.key(0)
@@ -27,7 +27,7 @@ def noisy(key, x):
 
 
 def make(tx=None, **options):
-    return byol(EMBEDDER, PREDICTOR, tx or optax.sgd(0.1), **{"view": noisy, "decay": 0.9, **options})
+    return byol(Predicting(EMBEDDER, PREDICTOR), tx or optax.sgd(0.1), **{"view": noisy, "decay": 0.9, **options})
 
 
 def test_loss_is_two_less_two_cosines():
@@ -112,7 +112,7 @@ def test_without_a_teacher_or_predictor_of_its_own_it_collapses():
     plain = Embedder(MLP((8, 8)), MLP((8, 4)))
 
     def spread(predictor, decay):
-        alg = byol(plain, predictor, optax.adam(1e-2), view=noisy, decay=decay)
+        alg = byol(Predicting(plain, predictor), optax.adam(1e-2), view=noisy, decay=decay)
         student = alg.init(KEY, BATCH)
         step = jax.jit(alg.step)
         for k in range(300):

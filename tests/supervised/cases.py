@@ -33,7 +33,7 @@ def resnet(axis: str | None) -> nn.Module:
 
 def brightness(key, batch):
     x = data.image.unit(batch["image"])
-    return x, x.mean((1, 2))
+    return x, x.reshape(len(x), -1).mean(1, keepdims=True)
 
 
 def regress(axis: str | None) -> Algorithm:
