@@ -52,6 +52,12 @@ def room_for_code():
         gc.collect()
 
 
+def pytest_configure(config):
+    """Under `-n`, neighbours in one process: they share compiled programs and what a module's fixtures made."""
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "worksteal"
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     """Notes the processor time since the report before: of this process, its threads and the children that ended."""

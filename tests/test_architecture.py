@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -117,3 +118,70 @@ def test_factories_are_of_a_model_a_transformation_and_words(path):
         assert "tx" not in places or places == ["model", "tx"], node.name
         assert "axis" not in [*places, *words[:-1]], f"{node.name}: axis comes last"
         assert not {*places, *words} & {"encode", "augment", "transform"}, node.name
+
+
+PACKAGES = sorted(path.parent.name for path in (ROOT / "adl").glob("*/__init__.py"))
+WORDS = {"core", "data", "run", "show"}  # packages that lend their modules' words
+
+
+def public(path: Path, *kinds: type) -> list[str]:
+    """Names that a file defines for others, of these kinds."""
+    nodes = ast.parse(path.read_text()).body
+    return [node.name for node in nodes if isinstance(node, kinds) and not node.name.startswith("_")]
+
+
+def test_modules_are_reached_without_being_imported():
+    """`import adl; adl.gan.adversarial.gan` works at once; a family lends no words, and lists its modules."""
+    asked = "import adl\n"
+    for package in set(PACKAGES) - WORDS:
+        paths = {path.stem: path for path in (ROOT / "adl" / package).glob("*.py") if path.stem != "__init__"}
+        asked += f"assert sorted(dir(adl.{package})) == {sorted(paths)}\n"
+        for name, path in paths.items():
+            words = public(path, ast.FunctionDef, ast.ClassDef)
+            asked += f"assert all(hasattr(adl.{package}.{name}, word) for word in {words}), adl.{package}.{name}\n"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT)
+    assert not done.returncode, done.stderr
+
+
+SHOWN = {"curves", "densities", "energies", "field", "lines", "page", "samples"}  # figures under their measure's name
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_no_function_shadows_its_module(package):
+    room = ROOT / "adl" / package
+    modules = {path.stem for path in room.glob("*.py")}
+    lent = {
+        alias.asname or alias.name
+        for node in ast.parse((room / "__init__.py").read_text()).body
+        if isinstance(node, ast.ImportFrom) and node.module != f"adl.{package}"
+        for alias in node.names
+    }
+    assert lent & modules <= (SHOWN if package == "show" else set())
+
+
+# Twins, which answer to the same names: models of discrete and of continuous states.
+TWINS = {"Filtered", "Smoothed"}
+# Words of the field, each in the module that says of what. The list may only shrink.
+FIELD = """
+bernoulli binary check cosine count denoiser dequantised drawn elbo energy finite fit flat forward gaussian gibbs
+greedy grid importance in_turn jitted joint karras kl learned least_squares linear load log_evidence log_joint
+log_likelihood log_normaliser log_odds log_prob logistic main matrices mutual_information normal_log_prob observed of
+orthonormal over_seeds over_values perceptrons predict prepared rows sample score scores smooth splits spread standard
+start surprise transition uniform viterbi weights windows words
+""".split()
+
+
+def test_a_name_is_one_thing():
+    """A class is defined once; so is a function, but for words of the field and for a measure and its figure."""
+    classes, functions = defaultdict(list), defaultdict(list)
+    for path in FILES:
+        for name in public(path, ast.ClassDef):
+            classes[name].append(identify(path))
+        for name in public(path, ast.FunctionDef):
+            if room(path) != "show":
+                functions[name].append(identify(path))
+    twice = {name for name, where in classes.items() if len(where) > 1}
+    assert twice <= TWINS, {name: classes[name] for name in twice - TWINS}
+    twice = {name for name, where in functions.items() if len(where) > 1}
+    assert twice <= {*FIELD}, {name: functions[name] for name in twice - {*FIELD}}
+    assert {*FIELD} <= twice, f"no longer defined twice: {sorted({*FIELD} - twice)}"

@@ -23,7 +23,7 @@ from adl.rl.ppo import ppo
 from adl.sampling.langevin import langevin
 from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
-from adl.selfsup.embedder import Embedder, pictures
+from adl.selfsup.embedder import Embedder, encoded
 from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
 from adl.supervised.classification import classifier, views
@@ -73,13 +73,13 @@ def autoencode(make, rate, **options):
 def denoise(rate):
     model = Restless(16, rate, lambda h, x: h.reshape(x.shape))
     prepare = denoising.labelled(data.image.unit, num_classes=2)
-    return diffusion.edm(model, TX, preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
+    return diffusion.edm.edm(model, TX, preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
 
 
 def game(rate):
-    players = gan.Players(Restless(16, rate), Restless(1, rate, lambda h, x: h[:, 0]))
+    players = gan.adversarial.Players(Restless(16, rate), Restless(1, rate, lambda h, x: h[:, 0]))
     of = {"latent_dim": 2, "penalties": (gan.penalty.r1(0.1),), "prepare": lambda key, batch: (flat(key, batch),)}
-    return gan.gan(players, gan.Players(TX, TX), **of)
+    return gan.adversarial.gan(players, gan.adversarial.Players(TX, TX), **of)
 
 
 def embedder(rate):
@@ -87,12 +87,12 @@ def embedder(rate):
 
 
 def bootstrap(rate):
-    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=pictures(data.image.unit))
+    return byol(Predicting(embedder(rate), Restless(4, rate)), TX, view=still, prepare=encoded(data.image.unit))
 
 
 def clusters(rate):
     of = {"num_examples": 8, "num_clusters": 2, "periods": (1, 6), "num_lloyd": 2, "view": still}
-    return deepcluster(embedder(rate), TX, prepare=pictures(data.image.unit), **of)
+    return deepcluster(embedder(rate), TX, prepare=encoded(data.image.unit), **of)
 
 
 def contrast(rate):

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from adl import data, diffusion, supervised
+from adl import data, diffusion
 from adl.autoencoder.vae import bernoulli, perceptrons, vae
 from adl.core import (
     BadInput,
@@ -32,6 +32,7 @@ from adl.nn.resnet import BatchNorm, ResNet
 from adl.nn.transformer import GPT
 from adl.nn.unet import UNet
 from adl.sequence.language import language_model
+from adl.supervised.classification import classifier, views
 
 KEY, STEPS = jax.random.key(3), 50
 RNG = np.random.default_rng(0)
@@ -54,7 +55,7 @@ def optimizer():
 def classify():
     """Batch norm, whose statistics are of the global batch, and dropout."""
     model = ResNet(2, (8, 8), norm=functools.partial(BatchNorm), dropout=0.3)
-    return supervised.classifier(model, optimizer(), prepare=supervised.classification.views(data.image.unit))
+    return classifier(model, optimizer(), prepare=views(data.image.unit))
 
 
 def autoencode():
@@ -68,7 +69,7 @@ def denoise():
     unet = UNet((8, 8), num_blocks=1, attention=(1,), num_groups=2, dropout=0.3)
     model = denoising.Conditioned(unet, Conditioner(2, 8))
     prepare = denoising.labelled(data.image.symmetric, num_classes=2)
-    return diffusion.edm(model, optimizer(), preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
+    return diffusion.edm.edm(model, optimizer(), preconditioner=diffusion.preconditioner.karras(0.5), prepare=prepare)
 
 
 def language():

@@ -25,6 +25,9 @@ class Task(NamedTuple):
 
     question: Callable[[np.random.Generator, int, int], np.ndarray]  # (generator, C, length n) -> [C, Q] tokens
     answer: Callable[[np.ndarray], np.ndarray]  # [C, Q] -> [C, A]
+    title: str
+    unit: str  # of the length
+    longest: int  # length of questions that networks of some 100,000 parameters learn to answer in minutes
     canonical: Callable[[np.ndarray], np.ndarray] = lambda question: question  # [C, Q], the same where all but equal
 
 
@@ -77,12 +80,16 @@ def _value(question: np.ndarray) -> np.ndarray:
     return ((total + product) % MODULUS)[:, None]
 
 
+_ADDED = {"unit": "digits of each summand", "longest": 3, "canonical": _ordered}
+_ROW = {"unit": "digits", "longest": 8}
 TASKS = {
-    "addition": Task(_numbers, _sum, _ordered),
-    "addition_forward": Task(_numbers, lambda question: _sum(question)[:, ::-1], _ordered),
-    "reverse": Task(_digits, lambda question: question[:, ::-1]),
-    "sort": Task(_digits, lambda question: np.sort(question, 1)),
-    "modular": Task(_expression, _value),
+    "addition": Task(_numbers, _sum, "Addition, the least significant digit first", **_ADDED),
+    "addition_forward": Task(
+        _numbers, lambda question: _sum(question)[:, ::-1], "Addition, the most significant digit first", **_ADDED
+    ),
+    "reverse": Task(_digits, lambda question: question[:, ::-1], "Digits backwards", **_ROW),
+    "sort": Task(_digits, lambda question: np.sort(question, 1), "Digits in order", **_ROW),
+    "modular": Task(_expression, _value, f"Arithmetic modulo {MODULUS}", "numbers in the expression", 5),
 }
 """Questions of length n, and their answers.
 
@@ -138,6 +145,42 @@ def questions(task: str, part: str, lengths: Sequence[int], count: int, *, seed:
         first = np.unique(asked, axis=0, return_index=True)[1]
         found[n] = asked[np.sort(first)[:count]]
     return Split(rows(of, found))
+
+
+class HeldOut(NamedTuple):
+    """Questions that nobody learns from."""
+
+    longest: int  # length in training
+    validation: Split  # up to that
+    test: Split  # beyond it, too
+    examples: Split  # of the same part, to look at: half as long, as long, longer by one, by half, and twice
+
+    @property
+    def sentence(self) -> np.ndarray:
+        """`[T]` a question about as long as in training, with its answer, up to the first end."""
+        token, length = self.examples.arrays["token"], self.examples.arrays["length"]
+        row = token[np.abs(length - self.longest).argmin()]
+        return row[: (row == END).argmax()]
+
+
+def held_out(task: str, longest: int = 0, *, reach: int = 4, count: int = 200) -> HeldOut:
+    """Different questions of every length, as of `questions`.
+
+    Args:
+      task: of `TASKS`.
+      longest: length in training; 0: what the task says.
+      reach: >= 1, lengths of the test go up to so many times that.
+      count: questions of each length, or as many as were found where there are few.
+    """
+    longest = longest or _known(task).longest
+    farthest = reach * longest
+    validation, test, few = (
+        questions(task, part, range(1, most + 1), n)
+        for part, most, n in (("validation", longest, count), ("test", farthest, count), ("test", farthest, 2))
+    )
+    lengths = {max(longest // 2, 2), longest, longest + 1, min(3 * longest // 2, farthest), min(2 * longest, farthest)}
+    rows = np.flatnonzero(np.isin(few.arrays["length"], sorted(lengths)))
+    return HeldOut(longest, validation, test, Split(few.take(rows)))
 
 
 def drawn(task: Task, generator: np.random.Generator, count: int, length: int, part: str) -> np.ndarray:

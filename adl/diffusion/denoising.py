@@ -22,7 +22,7 @@ from jax import Array
 from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, forward
 from adl.diffusion.process import Process, Signal
 from adl.diffusion.solver import Denoiser
-from adl.diffusion.target import Target
+from adl.diffusion.target import Aim
 
 Prepare = Callable[[Key, PyTree], tuple[Array, PyTree]]  # (key, batch) -> (data [B, ...], what the model is told of it)
 
@@ -42,7 +42,7 @@ def denoising(
     tx: optax.GradientTransformation,
     *,
     process: Process,
-    target: Target,
+    target: Aim,
     levels: Levels,
     prepare: Prepare = lambda key, batch: (batch, None),
     axis: str | None = None,
@@ -83,7 +83,7 @@ def denoising(
 
 
 def denoising_errors(
-    key: Key, network: Callable[[Array, Array], Array], x: Array, time: Array, *, process: Process, target: Target
+    key: Key, network: Callable[[Array, Array], Array], x: Array, time: Array, *, process: Process, target: Aim
 ) -> Array:
     """`[B]` squared errors of a network on freshly noised data, averaged over pixels.
 
@@ -100,7 +100,7 @@ def denoising_errors(
     return jnp.square(target.error(output, x, noise, signal)).mean(tuple(range(1, x.ndim)))
 
 
-def denoiser(model: nn.Module, variables: PyTree, condition: PyTree, *, process: Process, target: Target) -> Denoiser:
+def denoiser(model: nn.Module, variables: PyTree, condition: PyTree, *, process: Process, target: Aim) -> Denoiser:
     """The trained network as a denoiser `(x [B, ...], sigma [] or [B]) -> [B, ...]` of data plus sigma noise.
 
     Args:

@@ -13,8 +13,8 @@ from adl.diffusion.preconditioner import Preconditioner
 from adl.diffusion.process import Signal
 
 
-class Target(NamedTuple):
-    """A network's task.
+class Aim(NamedTuple):
+    """What a network is asked for.
 
     `seen` may scale what goes into the network, and says how the time is told it.
     """
@@ -24,22 +24,22 @@ class Target(NamedTuple):
     seen: Callable[[Array, Array, Signal], tuple[Array, Array]] = lambda noisy, t, signal: (noisy, t)
 
 
-data = Target(lambda output, x, n, signal: output - x, lambda output, noisy, signal: output)
+data = Aim(lambda output, x, n, signal: output - x, lambda output, noisy, signal: output)
 """F = x."""
 
-noise = Target(
+noise = Aim(
     lambda output, x, n, signal: output - n,
     lambda output, noisy, signal: (noisy - signal.sigma * output) / signal.alpha,
 )
 """F = n. Source: Ho et al. 2020, arXiv:2006.11239, eq. 14."""
 
-angular = Target(
+angular = Aim(
     lambda output, x, n, signal: output - (signal.alpha * n - signal.sigma * x),
     lambda output, noisy, signal: signal.alpha * noisy - signal.sigma * output,
 )
 """F = v = alpha n - sigma x, where alpha^2 + sigma^2 = 1. Source: Salimans & Ho 2022, arXiv:2202.00512, section 4."""
 
-velocity = Target(
+velocity = Aim(
     lambda output, x, n, signal: output - (n - x),
     lambda output, noisy, signal: (noisy - signal.sigma * output) / (signal.alpha + signal.sigma),
 )
@@ -50,7 +50,7 @@ arXiv:2209.03003, eq. 1.
 """
 
 
-def preconditioned(preconditioner: Preconditioner) -> Target:
+def preconditioned(preconditioner: Preconditioner) -> Aim:
     """F = (x - c_skip x_t) / c_out, of c_in x_t and c_noise, where alpha = 1.
 
     Args:
@@ -68,4 +68,4 @@ def preconditioned(preconditioner: Preconditioner) -> Target:
     def seen(noisy, t, signal):
         return preconditioner(signal.sigma).scale * noisy, preconditioner(t).noise
 
-    return Target(error, clean, seen)
+    return Aim(error, clean, seen)

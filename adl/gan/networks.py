@@ -11,7 +11,7 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
-from adl.gan.gan import Players
+from adl.gan.adversarial import Players
 from adl.nn.convolution import Conv
 from adl.nn.mlp import MLP
 from adl.nn.resnet import group_norm

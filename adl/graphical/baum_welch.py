@@ -18,7 +18,7 @@ from jax import lax
 from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border, trace, tree
 from adl.core.types import Array
 from adl.graphical import hmm
-from adl.graphical.hmm import Chain, Smoothed
+from adl.graphical.hmm import MarkovChain, Smoothed
 from adl.prob.exponential_family import Family
 from adl.prob.product import einsum, matmul
 
@@ -26,11 +26,11 @@ from adl.prob.product import einsum, matmul
 class HMM(NamedTuple):
     """A hidden chain, and natural parameters of what each state says."""
 
-    chain: Chain
+    chain: MarkovChain
     emission: Array  # [K, P] eta
 
 
-class Counts(NamedTuple):
+class _Counts(NamedTuple):
     """What is expected of the hidden states; counts of disjoint sequences add."""
 
     initial: Array  # [K]
@@ -45,7 +45,7 @@ def baum_welch(
     family: Family,
     *,
     start: Callable[[Key, PyTree], HMM] | None = None,
-    smoother: Callable[[Chain, Array], Smoothed] = hmm.smooth,
+    smoother: Callable[[MarkovChain, Array], Smoothed] = hmm.smooth,
     prior_count: float = 1e-3,
     axis: str | None = None,
 ) -> Algorithm:
@@ -73,7 +73,7 @@ def baum_welch(
         pooled = (statistics * weight[..., None]).sum((0, 1))
         flat = statistics.reshape(-1, statistics.shape[-1])
         one = flat[jax.random.choice(key, len(flat), (num_states,), replace=False, p=weight.ravel())]
-        chain = Chain(
+        chain = MarkovChain(
             jnp.full(num_states, 1 / num_states, jnp.float32),
             jax.random.dirichlet(transition_key, jnp.ones(num_states), (num_states,)),
         )
@@ -92,7 +92,7 @@ def baum_welch(
         # What comes after the last observation is no part of the data: it would only slow the steps.
         alive = lax.cummax(mask, axis=1, reverse=True) if "mask" in batch else mask
         r = seen.smoothed * mask[..., None]
-        counts = Counts(
+        counts = _Counts(
             (seen.smoothed[:, 0] * alive[:, :1]).sum(0),
             jax.vmap(lambda seen, weight: seen.transitions(model.chain, weight))(seen, alive[:, 1:]).sum(0),
             r.sum((0, 1)),
@@ -101,7 +101,9 @@ def baum_welch(
         return counts, {"loss": Mean(-seen.filtered.log_evidence.sum(), mask.sum())}
 
     def move(model, counts):
-        chain = Chain(_shares(counts.initial, model.chain.initial), _shares(counts.transition, model.chain.transition))
+        chain = MarkovChain(
+            _shares(counts.initial, model.chain.initial), _shares(counts.transition, model.chain.transition)
+        )
         return HMM(chain, fitted(counts.total, counts.occupied))
 
     return Algorithm(start or init, accumulate(measure, move, axis))
@@ -142,6 +144,6 @@ def observed(batch: Mapping[str, Array]) -> tuple[Array, Array]:
 
 
 def _shares(counts: Array, otherwise: Array) -> Array:
-    """Counts `[..., K]` over their sum, or what was where nothing is counted."""
+    """_Counts `[..., K]` over their sum, or what was where nothing is counted."""
     total = counts.sum(-1, keepdims=True)
     return jnp.where(total > 0, counts / jnp.where(total > 0, total, 1), otherwise)

@@ -22,7 +22,7 @@ from adl.prob.product import matmul
 from adl.prob.special import safe_log, safe_ratio
 
 
-class Chain(NamedTuple):
+class MarkovChain(NamedTuple):
     """A Markov chain over K states."""
 
     initial: Array  # [K] p(z_1)
@@ -43,7 +43,7 @@ class Smoothed(NamedTuple):
     smoothed: Array  # [T, K] p(z_t | x)
     filtered: Filtered
 
-    def transitions(self, chain: Chain, weight: Array | None = None) -> Array:
+    def transitions(self, chain: MarkovChain, weight: Array | None = None) -> Array:
         """`[K, K]` expected number of transitions from i to j, sum_t p(z_t = i, z_{t+1} = j | x).
 
         Args:
@@ -55,7 +55,7 @@ class Smoothed(NamedTuple):
         return chain.transition * matmul(before.T, ahead)
 
 
-def forward(chain: Chain, log_likelihood: Array) -> Filtered:
+def forward(chain: MarkovChain, log_likelihood: Array) -> Filtered:
     """Filtered states of one sequence, and its evidence.
 
     Args:
@@ -104,7 +104,7 @@ def lanes(matrix: Array, beside: Array) -> Array:
     return matrix.reshape(*matrix.shape, *[1] * (beside.ndim - 1))
 
 
-def smooth(chain: Chain, log_likelihood: Array) -> Smoothed:
+def smooth(chain: MarkovChain, log_likelihood: Array) -> Smoothed:
     """Smoothed states of one sequence: forward, and back.
 
     Args:
@@ -122,7 +122,7 @@ def smooth(chain: Chain, log_likelihood: Array) -> Smoothed:
     return Smoothed(smoothed, seen)
 
 
-def viterbi(chain: Chain, log_likelihood: Array) -> tuple[Array, Array]:
+def viterbi(chain: MarkovChain, log_likelihood: Array) -> tuple[Array, Array]:
     """The most probable path `[T]` of states, int32, and log p(z, x) `[]` of it: of equally good ones, one.
 
     m_{t+1}(j) = max_i (m_t(i) + log A_ij) + log p(x_{t+1} | j)
@@ -146,7 +146,7 @@ def viterbi(chain: Chain, log_likelihood: Array) -> tuple[Array, Array]:
     return jnp.concatenate([first[None], rest]), best.max()
 
 
-def sample(key: Key, chain: Chain, num_steps: int) -> Array:
+def sample(key: Key, chain: MarkovChain, num_steps: int) -> Array:
     """`[T]` states, int32, of one sequence of so many steps."""
     logits = safe_log(chain.transition)
     first, key = jax.random.split(key)

@@ -31,7 +31,7 @@ Part = Literal[
 PARTS: tuple[Part, ...] = ("initial", "dynamics", "dynamics_noise", "emission", "emission_noise")
 
 
-class Moments(NamedTuple):
+class _Moments(NamedTuple):
     """Expected second moments of z, behind which is a 1, and the error e of y; of disjoint pairs they add."""
 
     count: Array  # [] N
@@ -40,12 +40,12 @@ class Moments(NamedTuple):
     ee: Array  # [E, E]
 
 
-class Counts(NamedTuple):
+class _Counts(NamedTuple):
     """What is expected of the hidden states."""
 
-    initial: Moments  # of z_1 on nothing but the 1
-    dynamics: Moments
-    emission: Moments
+    initial: _Moments  # of z_1 on nothing but the 1
+    dynamics: _Moments
+    emission: _Moments
 
 
 @border.columns(x="float [B, T, E]", mask="[B, T]?")
@@ -92,7 +92,7 @@ def _first(system: LDS) -> LinearGaussian:
     return LinearGaussian(jnp.zeros((len(system.initial.loc), 0)), *system.initial)
 
 
-def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> Counts:
+def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> _Counts:
     """Of one sequence; what comes after the last observation is no part of the data."""
     z, covariance = seen.smoothed
     alive = lax.cummax(mask, reverse=True)
@@ -107,7 +107,7 @@ def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> Counts
         ee = yy - matmul(matrix, yz.mT) - matmul(ez, matrix.T)
         augmented = jnp.concatenate([z, one[: len(z)]], -1)
         zz, ez, ee = ((covariance * weight[:, None, None]).sum(0) for covariance in (zz, ez, ee))
-        return Moments(
+        return _Moments(
             weight.sum(),
             matmul((augmented * weight[:, None]).T, augmented) + jnp.pad(zz, ((0, 1), (0, 1))),
             matmul((error * weight[:, None]).T, augmented) + jnp.pad(ez, ((0, 0), (0, 1))),
@@ -116,14 +116,14 @@ def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> Counts
 
     none = jnp.zeros((len(x), x.shape[-1], z.shape[-1])), jnp.zeros((len(x), x.shape[-1], x.shape[-1]))
     first = z[:1], jnp.zeros((1, z.shape[-1], 0)), covariance[:1]
-    return Counts(
+    return _Counts(
         moments(_first(system), alive[:1], z[:1, :0], nothing[:1], *first),
         moments(system.dynamics, alive[1:], z[:-1], covariance[:-1], z[1:], seen.across, covariance[1:]),
         moments(system.emission, mask, z, covariance, x, *none),
     )
 
 
-def _fitted(now: LinearGaussian, sums: Moments, moving: Collection[str]) -> LinearGaussian:
+def _fitted(now: LinearGaussian, sums: _Moments, moving: Collection[str]) -> LinearGaussian:
     """The regression that maximises the expected likelihood, of what is to be learned: "mean", "noise" or "scale"."""
     change = jnp.linalg.solve(sums.zz, sums.ez.T).T if "mean" in moving else jnp.zeros_like(sums.ez)
     explained = matmul(change, sums.ez.T)

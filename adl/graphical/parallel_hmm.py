@@ -17,14 +17,14 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array
-from adl.graphical.hmm import Chain, Filtered, Smoothed, advance, lanes, retreat
+from adl.graphical.hmm import Filtered, MarkovChain, Smoothed, advance, lanes, retreat
 from adl.prob.product import matmul
 from adl.prob.special import safe_log, safe_ratio
 
 BLOCKS = 256  # on CPU the best of 64 ... 512 for T = 4,096
 
 
-def forward(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> Filtered:
+def forward(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> Filtered:
     """As `hmm.forward`.
 
     Args:
@@ -39,7 +39,7 @@ def forward(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) ->
     return jax.tree.map(lambda leaf: _joined(leaf, length), seen)
 
 
-def smooth(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> Smoothed:
+def smooth(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> Smoothed:
     """As `hmm.smooth`; arguments as of `forward`."""
     length = len(log_likelihood)
     if num_blocks >= length:
@@ -65,7 +65,7 @@ def smooth(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> 
     return jax.tree.map(lambda leaf: _joined(leaf, length), Smoothed(smoothed, seen))
 
 
-def viterbi(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> tuple[Array, Array]:
+def viterbi(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> tuple[Array, Array]:
     """As `hmm.viterbi`; arguments as of `forward`, but never a tree.
 
     Blocks are searched from each first state, and traced back from each last one.
@@ -115,7 +115,7 @@ def viterbi(chain: Chain, log_likelihood: Array, *, num_blocks: int = BLOCKS) ->
     return _joined(path, length)[:, 0], best[:, -1].max()
 
 
-def _forward_blocks(chain: Chain, x: Array) -> Filtered:
+def _forward_blocks(chain: MarkovChain, x: Array) -> Filtered:
     """Filtered states `[L, K, S]` and evidence `[L, S]` of S blocks of one sequence, log-likelihoods `x [L, K, S]`."""
 
     def read(carry, log_p):
@@ -139,7 +139,7 @@ def _forward_blocks(chain: Chain, x: Array) -> Filtered:
     return lax.scan(step, begins.T, x)[1]
 
 
-def _forward_tree(chain: Chain, log_likelihood: Array) -> Filtered:
+def _forward_tree(chain: MarkovChain, log_likelihood: Array) -> Filtered:
     def then(a, b):
         weight = safe_log(a[0]) + jnp.swapaxes(b[1], -1, -2)
         total = jax.nn.logsumexp(weight, -1, keepdims=True)
@@ -157,7 +157,7 @@ def _forward_tree(chain: Chain, log_likelihood: Array) -> Filtered:
     return Filtered(filtered.T, predicted, log_evidence)
 
 
-def _smooth_tree(chain: Chain, seen: Filtered) -> Smoothed:
+def _smooth_tree(chain: MarkovChain, seen: Filtered) -> Smoothed:
     """Smoothed states by products of p(z_t = i | z_{t+1} = j, x_1 ... x_t), `[T, K, K]`."""
     back = seen.filtered[:-1, :, None] * safe_ratio(chain.transition[None], seen.predicted[1:, None])
     last = jnp.broadcast_to(seen.filtered[-1][:, None], chain.transition.shape)
@@ -170,7 +170,7 @@ def _smooth_tree(chain: Chain, seen: Filtered) -> Smoothed:
     return Smoothed(products[:, :, 0] / products[:, :, 0].sum(1, keepdims=True), seen)
 
 
-def _every(chain: Chain, num_blocks: int) -> Array:
+def _every(chain: MarkovChain, num_blocks: int) -> Array:
     """`[K, K, S]` each state as the only one, for each block."""
     return jnp.broadcast_to(jnp.eye(len(chain.initial))[:, :, None], (*chain.transition.shape, num_blocks))
 

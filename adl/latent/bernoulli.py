@@ -28,7 +28,7 @@ class BernoulliMixture(NamedTuple):
     means: Array  # [K, D] in (0, 1)
 
 
-class Sums(NamedTuple):
+class _Sums(NamedTuple):
     """What an E-step counts."""
 
     count: Array  # [K] sum of r
@@ -51,14 +51,14 @@ def bernoulli_mixture(num_components: int, *, pseudo_count: float = 0.0, axis: s
     def init(key, batch):
         x, weight = weighted(batch)
         r = jax.random.dirichlet(key, jnp.full(num_components, 1.0), (len(x),)) * weight[:, None]
-        return _estimate(Sums(r.sum(0), matmul(r.T, x)), pseudo_count)
+        return _estimate(_Sums(r.sum(0), matmul(r.T, x)), pseudo_count)
 
     def measure(key, mixture, batch):
         x, weight = weighted(batch)
         joint = log_joint(mixture, x)
         log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
         r = jnp.exp(joint - log_p) * weight[:, None]
-        return Sums(r.sum(0), matmul(r.T, x)), {"loss": Mean.of(-log_p[:, 0], weight)}
+        return _Sums(r.sum(0), matmul(r.T, x)), {"loss": Mean.of(-log_p[:, 0], weight)}
 
     def move(mixture, sums):
         new = _estimate(sums, pseudo_count)
@@ -86,7 +86,7 @@ def sample(key: Key, mixture: BernoulliMixture, n: int) -> Array:
     return jax.random.bernoulli(key, mixture.means[which]).astype(jnp.float32)
 
 
-def _estimate(sums: Sums, pseudo_count: float) -> BernoulliMixture:
+def _estimate(sums: _Sums, pseudo_count: float) -> BernoulliMixture:
     count = sums.count + TINY
     means = (sums.ones + pseudo_count + TINY / 2) / (count + 2 * pseudo_count)[:, None]
     return BernoulliMixture(count / count.sum(), means.clip(TINY, 1 - TINY))

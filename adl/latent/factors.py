@@ -92,7 +92,7 @@ class Factors(NamedTuple):
         return cho_solve((root, True), matmul(scaled.T, x - self.loc)), root
 
 
-class Sums(NamedTuple):
+class _Sums(NamedTuple):
     """What an E-step counts, about the mean that it came with."""
 
     count: Array  # [] sum of r
@@ -226,7 +226,7 @@ def _started(key, x, member, centres, num_factors, noise) -> Factors:
     return Factors(centres, scale * jax.random.normal(key, (*centres.shape, num_factors)), variance / 2)
 
 
-def _sums(factors: Factors, x, r) -> Sums:
+def _sums(factors: Factors, x, r) -> _Sums:
     away = x - factors.loc[None]
     scaled = factors.loading / factors.noise[:, None]
     num_factors = scaled.shape[1]
@@ -237,10 +237,10 @@ def _sums(factors: Factors, x, r) -> Sums:
     spread = solve_triangular(root, jnp.eye(num_factors), lower=True)
     spread = jnp.pad(matmul(spread.T, spread), (0, 1))
     count = r.sum()
-    return Sums(count, matmul(away.T, heavy), matmul(known.T, heavy) + count * spread, matmul(r, jnp.square(away)))
+    return _Sums(count, matmul(away.T, heavy), matmul(known.T, heavy) + count * spread, matmul(r, jnp.square(away)))
 
 
-def _moved(factors: Factors, sums: Sums, noise: Noise) -> Factors:
+def _moved(factors: Factors, sums: _Sums, noise: Noise) -> Factors:
     count = sums.count + TINY
     second = sums.second + TINY * jnp.eye(len(sums.second))
     fitted = cho_solve(cho_factor(second), sums.cross.T).T

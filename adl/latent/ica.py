@@ -31,7 +31,7 @@ class Unmixing(NamedTuple):
     rotation: Array  # [Z, Z] orthogonal, a source in each row
 
 
-class Sums(NamedTuple):
+class _Sums(NamedTuple):
     """Of the whitened points."""
 
     count: Array  # []
@@ -68,7 +68,7 @@ def fast_ica(
         z = matmul(x - state.mean[None], state.whiten)
         s = matmul(z, state.rotation.T)
         g = jnp.tanh(s)
-        sums = Sums(weight.sum(), matmul((g * weight[:, None]).T, z), matmul(weight, 1 - jnp.square(g)))
+        sums = _Sums(weight.sum(), matmul((g * weight[:, None]).T, z), matmul(weight, 1 - jnp.square(g)))
         log_cosh = jnp.logaddexp(s, -s) - jnp.log(2.0)
         return sums, {"loss": Mean.of(log_cosh.sum(1), weight)}
 

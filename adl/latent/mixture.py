@@ -3,8 +3,8 @@
     E:  r_bk = p(k | x_b),  the responsibility of component k for point b
     M:  N_k = sum_b r_bk,   pi_k = N_k / N,   mu_k = sum_b r_bk x_b / N_k,   Sigma_k = scatter about mu_k / N_k
 
-A step is both, and never lowers the likelihood of the points that it sees. Sums are taken about the means that the
-step came with: one pass and one reduction do, and far from the origin nothing cancels.
+A step is both, and never lowers the likelihood of the points that it sees. Sums are taken about the means that the step
+came with: one pass and one reduction do, and far from the origin nothing cancels.
 Sources: Dempster, Laird & Rubin 1977, JRSS B 39(1); Bishop 2006, Pattern Recognition and Machine Learning, section 9.2.
 """
 
@@ -30,7 +30,7 @@ TINY = 10 * EPSILON  # points that a component counts besides its own: nothing i
 Covariance = Literal["full", "tied", "diag", "spherical"]
 
 
-class Mixture(NamedTuple):
+class GaussianMixture(NamedTuple):
     """K Gaussians in D dimensions, and how much of the points each accounts for."""
 
     weights: Array  # [K] > 0, of sum 1
@@ -38,7 +38,7 @@ class Mixture(NamedTuple):
     covariances: Array  # full [K, D, D], tied [D, D], diag [K, D], spherical [K]
 
 
-class Sums(NamedTuple):
+class GaussianSums(NamedTuple):
     """What an E-step counts."""
 
     count: Array  # [K] sum of r
@@ -55,7 +55,7 @@ def gaussian_mixture(
     start: Callable[[Key, PyTree], Array] | None = None,
     axis: str | None = None,
 ) -> Algorithm:
-    """Maximum likelihood by EM; the state is a `Mixture`.
+    """Maximum likelihood by EM; the state is a `GaussianMixture`.
 
     A batch is `{"x": [B, D]}`, by default the same at every step: all points. An optional "mask" `[B]`, >= 0, weighs
     them. Reports the `loss`, -log p(x) before the step, in nats a point. A component that no point belongs to keeps
@@ -77,13 +77,15 @@ def gaussian_mixture(
         # Not x - means: that would be the whole of [B, K, D].
         middle = means.mean(0, keepdims=True)
         count = r.sum(0)
-        return Sums(count, matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means))
+        return GaussianSums(
+            count, matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means)
+        )
 
     def estimate(sums, means):
         count = sums.count + TINY
         shift = sums.shift / count[:, None]
         weights = count / count.sum()
-        return Mixture(weights, means + shift, family.estimate(sums, count, shift, means, reg_covar))
+        return GaussianMixture(weights, means + shift, family.estimate(sums, count, shift, means, reg_covar))
 
     def move(mixture, sums):
         new = estimate(sums, mixture.means)
@@ -108,17 +110,17 @@ def gaussian_mixture(
     return Algorithm(init, accumulate(measure, move, axis))
 
 
-def log_prob(mixture: Mixture, x: Array, *, covariance: Covariance = "full") -> Array:
+def log_prob(mixture: GaussianMixture, x: Array, *, covariance: Covariance = "full") -> Array:
     """log p(x) `[B]` of points `x [B, D]`, in nats."""
     return jax.nn.logsumexp(log_joint(mixture, x, covariance=covariance), -1)
 
 
-def responsibilities(mixture: Mixture, x: Array, *, covariance: Covariance = "full") -> Array:
+def responsibilities(mixture: GaussianMixture, x: Array, *, covariance: Covariance = "full") -> Array:
     """p(k | x) `[B, K]` of points `x [B, D]`: probabilities, of sum 1 over the components."""
     return jax.nn.softmax(log_joint(mixture, x, covariance=covariance), -1)
 
 
-def log_joint(mixture: Mixture, x: Array, *, covariance: Covariance = "full") -> Array:
+def log_joint(mixture: GaussianMixture, x: Array, *, covariance: Covariance = "full") -> Array:
     """log p(x, k) `[B, K]` of points `x [B, D]` and components, in nats."""
     distances, log_det = FAMILIES[covariance].distances(x, mixture.means, mixture.covariances)
     log_det = jnp.broadcast_to(log_det, mixture.weights.shape)
@@ -126,7 +128,7 @@ def log_joint(mixture: Mixture, x: Array, *, covariance: Covariance = "full") ->
     return constant[None] - 0.5 * distances
 
 
-def matrices(mixture: Mixture, *, covariance: Covariance = "full") -> Array:
+def matrices(mixture: GaussianMixture, *, covariance: Covariance = "full") -> Array:
     """Covariances `[K, D, D]` of the components, whatever they are stored as."""
     stored, shape = mixture.covariances, (*mixture.means.shape, mixture.means.shape[1])
     if covariance in ("diag", "spherical"):
@@ -138,13 +140,13 @@ class Fit(NamedTuple):
     """A way to fit a mixture of Gaussians, and what its states say: of one mixture, or of beliefs about it."""
 
     algorithm: Callable[..., Algorithm]  # (start=, axis=) -> its steps; see `gaussian_mixture`
-    read: Callable[[PyTree], Mixture]  # expected weights, means and full covariances [K, D, D]
+    read: Callable[[PyTree], GaussianMixture]  # expected weights, means and full covariances [K, D, D]
     log_joint: Callable[[PyTree, Array], Array]  # up to a constant of x, log p(x, k) [B, K], of points x [B, D]
     log_prob: Callable[[PyTree, Array], Array]  # log p(x) [B], in nats
     objective: Callable[[PyTree, Array], Array]  # [] of all points, over their number: what no step on them lowers
 
     def seen(self, state: PyTree, x: Array) -> dict[str, Array]:
-        """For figures: the `Mixture`'s arrays, the `responsibility` `[N, K]` for points `x [N, D]`, the `objective`."""
+        """For figures: the mixture's arrays, the `responsibility` `[N, K]` for points `x [N, D]`, the `objective`."""
         told = {"responsibility": jax.nn.softmax(self.log_joint(state, x), -1), "objective": self.objective(state, x)}
         return {**self.read(state)._asdict(), **told}
 
@@ -187,12 +189,12 @@ def by_likelihood(num_components: int, *, covariance: Covariance = "full", reg_c
     )
 
 
-class Family(NamedTuple):
+class CovarianceKind(NamedTuple):
     """A kind of covariance: how points are measured by it, and how it is estimated from their sums."""
 
     # (x [B, D], means, covariances) -> squared Mahalanobis distances [B, K], log determinants [K] or []
     distances: Callable[[Array, Array, Array], tuple[Array, Array]]
-    scatter: Callable[[Array, Array, Array], Array]  # (r [B, K], x, means) -> as in `Sums`
+    scatter: Callable[[Array, Array, Array], Array]  # (r [B, K], x, means) -> as in `GaussianSums`
     estimate: Callable[..., Array]  # (sums, count, shift, means before, reg_covar) -> covariances
     points: Callable[[Array], Array] = lambda count: count  # counts [K] -> points behind each covariance
 
@@ -275,9 +277,9 @@ def _ridged(covariances, second, reg_covar):
     return symmetric + jnp.vectorize(jnp.diag, signature="(d)->(d,d)")(ridge)
 
 
-FAMILIES: dict[str, Family] = {
-    "full": Family(_full_distances, _full_scatter, _full_estimate),
-    "tied": Family(_tied_distances, _tied_scatter, _tied_estimate, points=jnp.sum),
-    "diag": Family(_diag_distances, _diag_scatter, _diag_estimate),
-    "spherical": Family(_spherical_distances, _diag_scatter, _spherical_estimate),
+FAMILIES: dict[str, CovarianceKind] = {
+    "full": CovarianceKind(_full_distances, _full_scatter, _full_estimate),
+    "tied": CovarianceKind(_tied_distances, _tied_scatter, _tied_estimate, points=jnp.sum),
+    "diag": CovarianceKind(_diag_distances, _diag_scatter, _diag_estimate),
+    "spherical": CovarianceKind(_spherical_distances, _diag_scatter, _spherical_estimate),
 }

@@ -29,7 +29,7 @@ class Hebbian(NamedTuple):
     num_steps: Array  # []
 
 
-class Sums(NamedTuple):
+class _Sums(NamedTuple):
     """Of one batch."""
 
     count: Array  # []
@@ -62,7 +62,7 @@ def hebbian(num_components: int, rate: Callable[[Array], Array], *, axis: str | 
         away = x - state.mean[None]
         y = matmul(away, state.basis)
         seen = away * weight[:, None]
-        sums = Sums(weight.sum(), seen.sum(0), matmul(seen.T, y), matmul((y * weight[:, None]).T, y))
+        sums = _Sums(weight.sum(), seen.sum(0), matmul(seen.T, y), matmul((y * weight[:, None]).T, y))
         return sums, {"loss": Mean.of(jnp.square(away).sum(1) - jnp.square(y).sum(1), weight)}
 
     def move(state, sums):

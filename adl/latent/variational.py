@@ -24,7 +24,7 @@ from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
 from adl.latent import moments
 from adl.latent.kmeans import kmeans, weighted
-from adl.latent.mixture import FAMILIES, TINY, Fit, Mixture, Sums
+from adl.latent.mixture import FAMILIES, TINY, Fit, GaussianMixture, GaussianSums
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
 from adl.prob.product import matmul
@@ -32,7 +32,7 @@ from adl.prob.product import matmul
 FULL = FAMILIES["full"]
 
 
-class Posterior(NamedTuple):
+class MixturePosterior(NamedTuple):
     """q(pi) and q(mu, Lambda) of K components in D dimensions, and the prior that they share."""
 
     concentration: Array  # [K] a
@@ -53,7 +53,7 @@ def variational_mixture(
     start: Callable[[Key, PyTree], Array] | None = None,
     axis: str | None = None,
 ) -> Algorithm:
-    """Variational Bayes with full covariances; the state is the `Posterior`.
+    """Variational Bayes with full covariances; the state is the `MixturePosterior`.
 
     A batch is `{"x": [B, D]}`, all points at every step, with an optional "mask" `[B]`, >= 0, that weighs them. The
     prior takes its mean and its scatter, as of v0 = D points, from the first batch. Reports the `loss`, -ELBO / N
@@ -74,7 +74,7 @@ def variational_mixture(
         middle = means.mean(0, keepdims=True)
         count = r.sum(0)
         shift = matmul(r.T, x - middle) - count[:, None] * (means - middle)
-        return Sums(count, shift, FULL.scatter(r, x, means))
+        return GaussianSums(count, shift, FULL.scatter(r, x, means))
 
     def move(q, sums):
         n = sums.count
@@ -99,7 +99,7 @@ def variational_mixture(
         centres, seen = start(key, batch), moments.of(x, weight)
         member = jax.nn.one_hot(nearest(x, centres)[0], num_components) * weight[:, None]
         k = jnp.zeros(num_components)
-        before = Posterior(
+        before = MixturePosterior(
             k,
             k,
             centres,
@@ -122,7 +122,7 @@ def variational_mixture(
     return Algorithm(init, accumulate(measure, move, axis))
 
 
-def expected_log_joint(q: Posterior, x: Array) -> Array:
+def expected_log_joint(q: MixturePosterior, x: Array) -> Array:
     """E[log p(x, k | parameters)] `[B, K]` under q, of points `x [B, D]`, in nats; softmax gives q(k) of each.
 
     Source: Bishop 2006, eq. 10.46, 10.64 to 10.66.
@@ -134,7 +134,7 @@ def expected_log_joint(q: Posterior, x: Array) -> Array:
     return constant[None] - 0.5 * q.dof[None] * distances
 
 
-def divergence(q: Posterior, *, concentration: float, prior_count: float) -> Array:
+def divergence(q: MixturePosterior, *, concentration: float, prior_count: float) -> Array:
     """KL(q(parameters) || p(parameters)) `[]` >= 0 in nats; ELBO is the sum of log sum_k exp E[log p(x, k)], less it.
 
     Args:
@@ -163,7 +163,7 @@ def divergence(q: Posterior, *, concentration: float, prior_count: float) -> Arr
     return shares + jax.vmap(component)(q.count, q.means, q.dof, q.scatter).sum()
 
 
-def log_predictive(q: Posterior, x: Array) -> Array:
+def log_predictive(q: MixturePosterior, x: Array) -> Array:
     """log p(x | X) `[B]` of new points `x [B, D]`, in nats: a mixture of Student's t.
 
     Source: Bishop 2006, eq. 10.81 and 10.82.
@@ -181,7 +181,7 @@ def log_predictive(q: Posterior, x: Array) -> Array:
     return jax.nn.logsumexp(jnp.log(weights(q))[None] + log_t, -1)
 
 
-def weights(q: Posterior) -> Array:
+def weights(q: MixturePosterior) -> Array:
     """E[pi] `[K]`, of sum 1: near 0 where no points are left."""
     return q.concentration / q.concentration.sum()
 
@@ -195,7 +195,7 @@ def by_bound(num_components: int, *, concentration: float, prior_count: float = 
 
     return Fit(
         partial(variational_mixture, num_components, **prior),
-        lambda q: Mixture(weights(q), q.means, q.scatter / q.dof[:, None, None]),
+        lambda q: GaussianMixture(weights(q), q.means, q.scatter / q.dof[:, None, None]),
         expected_log_joint,
         log_predictive,
         bound,

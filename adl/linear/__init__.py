@@ -1,5 +1,5 @@
 """Linear models."""
 
-from adl.linear.bayes import Posterior, bayesian_regression
+from adl import submodules
 
-__all__ = ["Posterior", "bayesian_regression"]
+__getattr__, __dir__ = submodules(__name__)

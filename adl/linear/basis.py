@@ -4,6 +4,7 @@ All map numbers `[...]` to features `[..., M]`; none of them but `polynomial` an
 Source: Bishop 2006, Pattern Recognition and Machine Learning, section 3.1.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,6 +25,7 @@ def gaussian(x: Array, centres: Array, width: float) -> Array:
       centres: `[M]`, in the unit of x.
       width: > 0, standard deviation of a bump, in the unit of x.
     """
+    chex.assert_rank(centres, 1)
     return jnp.exp(-0.5 * jnp.square(_scaled(x, centres, width)))
 
 
@@ -55,6 +57,7 @@ def spline(x: Array, knots: Array, degree: int = 3) -> Array:
       degree: p >= 0; 3 has continuous second derivatives.
     Source: de Boor 1978, A Practical Guide to Splines, chapter IX, eq. 14.
     """
+    chex.assert_rank(knots, 1)
     t = _aligned(knots, x)
     x = jnp.expand_dims(x, -1)
     # The last span that is not empty holds its right end, too.

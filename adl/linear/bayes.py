@@ -14,6 +14,7 @@ Machine Learning: A Probabilistic Perspective, section 7.6.3.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve, solve_triangular
@@ -96,6 +97,8 @@ def bayesian_regression(noise: Noise, *, prior_precision: float = 1.0, axis: str
 
 def log_prob(posterior: Posterior, x: Array, y: Array, noise: Noise) -> Array:
     """Log predictive density `[B]` of outcomes `y [B]` at `x [B, D]`, each by itself, in nats."""
+    chex.assert_rank([x, y], [2, 1])
+    chex.assert_equal_shape_prefix([x, y], 1)
     prediction = predict(posterior, x, noise)
     return student_t_log_prob(y, prediction.mean, jnp.log(prediction.scale), prediction.dof)
 
@@ -105,6 +108,7 @@ def predict(posterior: Posterior, x: Array, noise: Noise) -> Prediction:
 
     mean = x . m,   scale^2 = s2 (1 + x^T precision^-1 x)
     """
+    chex.assert_shape(x, (None, len(posterior.projection)))
     mean, root = _weights(posterior)
     dof, variance = noise(posterior)
     spread = jnp.square(solve_triangular(root, x.T, lower=True)).sum(0)

@@ -18,7 +18,7 @@ from adl.core.types import Array
 from adl.prob.product import matmul
 
 
-class Moments(NamedTuple):
+class ErrorMoments(NamedTuple):
     """Of the predictions' errors f_D(x) - h(x)."""
 
     count: Array  # [] data sets seen
@@ -35,7 +35,7 @@ class Parts(NamedTuple):
 
 @border.rows
 def decomposition(fit: Callable[[PyTree], Array], truth: Array, *, axis: str | None = None) -> Algorithm:
-    """Fits of data set after data set; the state is `Moments`.
+    """Fits of data set after data set; the state is `ErrorMoments`.
 
     A batch is B data sets: any pytree of leaves `[B, ...]`. Reports the `loss`: the mean squared distance of the fits
     from the truth, bias^2 + variance on average over everything.
@@ -48,18 +48,18 @@ def decomposition(fit: Callable[[PyTree], Array], truth: Array, *, axis: str | N
 
     def init(key, batch):
         shape = jax.eval_shape(fit, tree.take(batch, 0)).shape
-        return Moments(jnp.zeros(()), jnp.zeros(shape), jnp.zeros(shape))
+        return ErrorMoments(jnp.zeros(()), jnp.zeros(shape), jnp.zeros(shape))
 
     def measure(key, moments, batch):
         predictions = jax.vmap(fit)(batch)
         error = predictions - truth.reshape((1,) * (predictions.ndim - 1) + (-1,))
-        sums = Moments(jnp.float32(len(error)), error.sum(0), jnp.square(error).sum(0))
+        sums = ErrorMoments(jnp.float32(len(error)), error.sum(0), jnp.square(error).sum(0))
         return sums, {"loss": Mean.of(jnp.square(error))}
 
     return Algorithm(init, accumulate(measure, lambda moments, more: jax.tree.map(jnp.add, moments, more), axis))
 
 
-def parts(moments: Moments) -> Parts:
+def parts(moments: ErrorMoments) -> Parts:
     """Bias^2 and variance `[..., T]` by at least two data sets, both without bias of their own; 0 by none.
 
     From L data sets the square of the mean error is too large by variance / L, which is taken off: bias2 may be

@@ -13,6 +13,7 @@ import operator
 from collections.abc import Callable
 from typing import Literal
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -158,6 +159,7 @@ def warped(kernel: Kernel, transform: Callable[[Array], Array]) -> Kernel:
 
 def variances(kernel: Kernel, x: Array) -> Array:
     """k(x, x) `[N]` of rows `[N, D]`, without the matrix."""
+    chex.assert_rank(x, 2)
     return jax.vmap(lambda row: kernel(row[None], row[None])[0, 0])(x)
 
 
@@ -167,6 +169,8 @@ def squared_differences(x: Array, y: Array) -> Array:
 
     Its derivative is products of matrices, of no differences.
     """
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_suffix([x, y], 1)
 
     def add(total, columns):
         a, b = columns

@@ -3,6 +3,7 @@
 Source: Bishop 2006, Pattern Recognition and Machine Learning, section 1.5.
 """
 
+import chex
 import jax.numpy as jnp
 
 from adl.core.types import Array
@@ -17,6 +18,7 @@ def expected_loss(probability: Array, loss: Array) -> Array:
       probability: `[..., K]` of the classes.
       loss: `[K, A]` of an action where the class is k, in any unit.
     """
+    chex.assert_shape(loss, (probability.shape[-1], None))
     return probability @ loss
 
 

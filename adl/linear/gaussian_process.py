@@ -28,7 +28,7 @@ from adl.prob.product import matmul
 Model = Callable[[PyTree], tuple[Kernel, Array]]
 
 
-class Posterior(NamedTuple):
+class ProcessPosterior(NamedTuple):
     """What data say of a function."""
 
     x: Array  # [N, D]
@@ -37,7 +37,7 @@ class Posterior(NamedTuple):
     log_evidence: Array  # [] log p(y) in nats
 
 
-class Prediction(NamedTuple):
+class Marginals(NamedTuple):
     """Of the function, without noise, each place by itself."""
 
     mean: Array  # [B]
@@ -53,7 +53,7 @@ class Picture(NamedTuple):
     log_evidence: Array  # [] log p(y) in nats
 
 
-def condition(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> Posterior:
+def condition(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | float) -> ProcessPosterior:
     """The posterior of the function by all data at once.
 
     Args:
@@ -64,19 +64,20 @@ def condition(kernel: Kernel, x: Array, y: Array, *, noise_variance: Array | flo
     """
     chex.assert_rank([x, y], [2, 1])
     chex.assert_equal_shape_prefix([x, y], 1)
-    return Posterior(x, *_solved(_with_noise(kernel, x, noise_variance), y))
+    return ProcessPosterior(x, *_solved(_with_noise(kernel, x, noise_variance), y))
 
 
-def predict(kernel: Kernel, posterior: Posterior, x: Array) -> Prediction:
+def predict(kernel: Kernel, posterior: ProcessPosterior, x: Array) -> Marginals:
     """Mean and variance of f at rows `x [B, D]`; the next outcome has the variance of the noise more."""
+    chex.assert_shape(x, (None, posterior.x.shape[1]))
     across = kernel(posterior.x, x)
     known = jnp.square(solve_triangular(posterior.root, across, lower=True)).sum(0)
     prior = variances(kernel, x)
     floor = jnp.finfo(prior.dtype).eps * prior  # what rounding leaves of a difference
-    return Prediction(matmul(across.T, posterior.weights), jnp.maximum(prior - known, floor))
+    return Marginals(matmul(across.T, posterior.weights), jnp.maximum(prior - known, floor))
 
 
-def joint(kernel: Kernel, posterior: Posterior, x: Array) -> MultivariateNormal:
+def joint(kernel: Kernel, posterior: ProcessPosterior, x: Array) -> MultivariateNormal:
     """f at rows `x [B, D]`, all together: its covariance may be singular, up to rounding."""
     across = kernel(posterior.x, x)
     half = solve_triangular(posterior.root, across, lower=True)

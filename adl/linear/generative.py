@@ -12,6 +12,7 @@ Source: Bishop 2006, Pattern Recognition and Machine Learning, sections 4.1.4 to
 
 from typing import Literal, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
@@ -89,6 +90,7 @@ def covariances(classes: Classes, *, covariance: Covariance = "full", reg_covar:
 
 def log_joint(classes: Classes, x: Array, *, covariance: Covariance = "full", reg_covar: float = 1e-6) -> Array:
     """log p(x, k) `[B, K]` of points `x [B, D]` and classes, in nats; softmax over k makes it p(k | x)."""
+    chex.assert_shape(x, (None, classes.mean.shape[-1]))
     roots = jnp.linalg.cholesky(covariances(classes, covariance=covariance, reg_covar=reg_covar))
 
     def log_density(mean, root):

@@ -21,6 +21,7 @@ JRSS A 135(3).
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_factor, cho_solve
@@ -108,10 +109,12 @@ def irls(link: Link, *, penalty: Array | float = 0.0, axis: str | None = None) -
 
 def predict(link: Link, weights: Array, x: Array) -> Array:
     """E[y] `[B]` at `x [B, D]`; of softmax the probabilities `[B, K]`."""
+    chex.assert_shape(x, (None, len(weights)))
     return link.mean(matmul(x, weights))
 
 
 def log_probabilities(link: Link, weights: Array, x: Array) -> Array:
     """`[B, K]` log p(class) in nats at `x [B, D]`, of `bernoulli` and `softmax`."""
+    chex.assert_shape(x, (None, len(weights)))
     eta = matmul(x, weights)
     return jax.nn.log_softmax(jnp.concatenate([jnp.zeros_like(eta), eta], 1) if link.num_outputs == 1 else eta)

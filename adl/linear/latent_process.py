@@ -9,6 +9,7 @@ Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, algo
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import cho_solve, solve_triangular
@@ -16,7 +17,7 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from adl.core import Algorithm, Mean, border, gathered
 from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
-from adl.linear.gaussian_process import Prediction
+from adl.linear.gaussian_process import Marginals
 from adl.linear.glm import Link
 from adl.prob.product import matmul
 from adl.prob.quadrature import normal_expectation
@@ -60,6 +61,8 @@ def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
 
 def approximate(link: Link, kernel: Kernel, x: Array, y: Array, weights: Array) -> Approximation:
     """The approximation about the mode whose K^-1 f is `weights [N]`, the state of `newton`; rows as it saw them."""
+    chex.assert_rank([x, y], [2, 1])
+    chex.assert_equal_shape_prefix([x, y], 1)
     gram = kernel(x, x)
     f = matmul(gram, weights)
     score, stiffness, root = _curved(link, gram, f, y)
@@ -67,16 +70,16 @@ def approximate(link: Link, kernel: Kernel, x: Array, y: Array, weights: Array) 
     return Approximation(x, score, stiffness, root, _log_prob(link, f, y).sum() - 0.5 * weights @ f - log_det)
 
 
-def predict(kernel: Kernel, approximation: Approximation, x: Array) -> Prediction:
+def predict(kernel: Kernel, approximation: Approximation, x: Array) -> Marginals:
     """Mean and variance of f at rows `x [B, D]`."""
     across = kernel(approximation.x, x)
     half = solve_triangular(approximation.root, approximation.stiffness[:, None] * across, lower=True)
     prior = variances(kernel, x)
     variance = jnp.maximum(prior - jnp.square(half).sum(0), jnp.finfo(prior.dtype).eps * prior)
-    return Prediction(matmul(across.T, approximation.score), variance)
+    return Marginals(matmul(across.T, approximation.score), variance)
 
 
-def expected(link: Link, prediction: Prediction) -> Array:
+def expected(link: Link, prediction: Marginals) -> Array:
     """E[y] `[B]` with f integrated out: of `bernoulli` the probability of 1."""
     return normal_expectation(lambda f: link.mean(f[..., None]), prediction.mean, prediction.variance)
 

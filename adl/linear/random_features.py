@@ -79,15 +79,18 @@ def hidden_layer(
     return features
 
 
-def kernel_error(units: Array, kernel: Array, width: int) -> Array:
-    """`[]` rms distance of the kernels of networks from their limit, over all pairs of places and all networks.
+def kernel_errors(units: Array, kernel: Array, *, width: int, num_doublings: int) -> Array:
+    """`[1 + num_doublings]` rms distances of networks' kernels from their limit, over pairs of places and networks.
 
     Args:
-      units: `[N, U]` of random features at N places, each by itself (times sqrt(H), where features are divided by it);
-        cut into U / `width` networks.
+      units: `[N, U]` of random features at N places, each by itself (times sqrt(H), where features are divided by it).
       kernel: `[N, N]` the limit.
-      width: H >= 1, of each network; it divides U.
+      width: H >= 1 of the narrowest networks that the units are cut into.
+      num_doublings: how often two networks become one of twice the width; `width` 2^`num_doublings` divides U.
     """
     cut = units.reshape(len(units), -1, width)
-    grams = einsum("inw,jnw->nij", cut, cut) / width
-    return jnp.sqrt(jnp.square(grams - kernel[None]).mean())
+    grams, errors = einsum("inw,jnw->nij", cut, cut) / width, []
+    for _ in range(num_doublings + 1):
+        errors.append(jnp.sqrt(jnp.square(grams - kernel[None]).mean()))
+        grams = 0.5 * (grams[0::2] + grams[1::2]) if len(errors) <= num_doublings else grams
+    return jnp.stack(errors)

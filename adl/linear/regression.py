@@ -61,6 +61,8 @@ def least_squares(*, axis: str | None = None) -> Algorithm:
 
 def summed(x: Array, y: Array) -> Sums:
     """The sums of all data `x [N, D]` and `y [N]` or `[N, M]` at once."""
+    chex.assert_rank(x, 2)
+    chex.assert_equal_shape_prefix([x, y], 1)
     alg, batch, key = least_squares(), {"x": x, "y": y}, jax.random.key(0)
     return alg.step(key, alg.init(key, batch), batch)[0]
 
@@ -86,6 +88,8 @@ def smoother(x: Array, new: Array, penalty: Array | float) -> Array:
       new: rows to fit.
       penalty: as in `ridge_weights`.
     """
+    chex.assert_rank([x, new], 2)
+    chex.assert_equal_shape_suffix([x, new], 1)
     return matmul(new, ridge_weights(summed(x, jnp.eye(len(x), dtype=x.dtype)), penalty))
 
 

@@ -80,6 +80,7 @@ def brier_score(probability: Array, label: Array) -> Array:
       label: `[...]` integers in 0 ... K - 1.
     Source: Brier 1950, Monthly Weather Review 78(1), eq. 2.
     """
+    chex.assert_shape(probability, (*label.shape, None))
     return jnp.square(probability - jax.nn.one_hot(label, probability.shape[-1])).sum(-1)
 
 
@@ -93,6 +94,8 @@ def scores(log_prob: Array, label: Array, *, num_bins: int = 15) -> dict[str, Me
     Returns:
       `accuracy` in [0, 1]; `nll`, the negative log-likelihood in nats; `brier` in [0, 2]; `ece` in [0, 1].
     """
+    chex.assert_rank([log_prob, label], [2, 1])
+    chex.assert_equal_shape_prefix([log_prob, label], 1)
     probability = jnp.exp(log_prob)
     return {
         "accuracy": Mean.of(is_correct(log_prob, label)),

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -20,6 +21,8 @@ def scores(outputs: Array, label: Array, *, num_bins: int = 15) -> dict[str, Mea
     Returns:
       As `calibration.scores`, and `auc` in [0, 1], the area under the ROC of each class against the rest, their mean.
     """
+    chex.assert_rank([outputs, label], [2, 1])
+    chex.assert_equal_shape_prefix([outputs, label], 1)
     log_prob = jax.nn.log_softmax(outputs)
     return {**calibration.scores(log_prob, label, num_bins=num_bins), "auc": Mean.of(roc.mean_area(log_prob, label))}
 

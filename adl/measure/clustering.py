@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -58,6 +59,8 @@ def soft_clustering(
 
 def contingency(x: Array, y: Array, *, num_x: int, num_y: int) -> Array:
     """`[num_x, num_y]` how often labels `x [N]` in 0 ... num_x - 1 and `y [N]` in 0 ... num_y - 1 met; -1 is none."""
+    chex.assert_rank([x, y], 1)
+    chex.assert_equal_shape([x, y])
     return jax.nn.one_hot(x, num_x).T @ jax.nn.one_hot(y, num_y)
 
 
@@ -70,6 +73,7 @@ def normalized_mutual_information(counts: Array) -> Array:
       counts: `[X, Y]` from `contingency`.
     Source: Vinh, Epps & Bailey 2010, JMLR 11, table 2.
     """
+    chex.assert_rank(counts, 2)
     p = counts / counts.sum()
     separate = entropy(p.sum(0)) + entropy(p.sum(1))
     return jnp.where(separate > 0, 2 * (1 - entropy(p) / jnp.where(separate > 0, separate, 1)), 1.0)
@@ -81,4 +85,5 @@ def purity(counts: Array) -> Array:
     Args:
       counts: `[X, Y]` from `contingency`, of classes and clusters.
     """
+    chex.assert_rank(counts, 2)
     return counts.max(0).sum() / counts.sum()

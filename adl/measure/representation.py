@@ -109,14 +109,14 @@ def two_views(view: Callable[[Key, Array], Array], image: Array) -> Probe:
     )
 
 
-class Weights(NamedTuple):
+class LinearMap(NamedTuple):
     """A linear map to log-odds."""
 
     kernel: Array  # [D, K]
     bias: Array  # [K]
 
 
-def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -> Weights:
+def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -> LinearMap:
     """The weights of the least penalised loss, by L-BFGS from zero until the gradient's norm is below `TOLERANCE`.
 
     The bias is not penalised. With `l2 = 1 / (C N)` it is scikit-learn's `LogisticRegression(C=C)`.
@@ -147,10 +147,11 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
         updates, state = solver.update(grad, state, weights, value=value, grad=grad, value_fn=loss)
         return step + 1, optax.apply_updates(weights, updates), state, tree.norm(optax.tree.get(state, "grad"))
 
-    zero = Weights(jnp.zeros((x.shape[1], num_classes)), jnp.zeros(num_classes))
+    zero = LinearMap(jnp.zeros((x.shape[1], num_classes)), jnp.zeros(num_classes))
     return lax.while_loop(unfinished, move, (0, zero, solver.init(zero), jnp.inf))[1]
 
 
-def log_odds(weights: Weights, x: Array) -> Array:
+def log_odds(weights: LinearMap, x: Array) -> Array:
     """Unnormalised log-probabilities `[..., K]` of the classes of `x [..., D]`."""
+    chex.assert_axis_dimension(x, -1, len(weights.kernel))
     return matmul(x, weights.kernel) + jnp.expand_dims(weights.bias, tuple(range(x.ndim - 1)))

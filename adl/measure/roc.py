@@ -60,6 +60,7 @@ def log_odds(log_prob: Array, k: Array | int) -> Array:
       log_prob: `[N, K]` in nats, up to a constant of the row.
       k: in 0 ... K - 1.
     """
+    chex.assert_rank(log_prob, 2)
     others = jnp.where(jnp.arange(log_prob.shape[1])[None] == k, -jnp.inf, log_prob)
     return log_prob[:, k] - jax.nn.logsumexp(others, 1)
 

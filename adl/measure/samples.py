@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import chex
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -39,6 +40,8 @@ def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int
       neighbours in the reference recognise as their class; `frechet`: as in `frechet_distance`, on raw
       features; and `nearest` `[N, ...]`: the reference example nearest to each sample.
     """
+    chex.assert_equal_shape([samples, reference])
+    chex.assert_shape(label, (len(samples),))
     rows, known = samples.reshape(len(samples), -1), reference.reshape(len(reference), -1)
     classes = neighbours.classify(rows, known, label, k=3, num_classes=num_classes)
     return {
@@ -96,6 +99,8 @@ def mode_coverage(samples: Array, modes: Array, *, radius: float, num_needed: in
       `[K]`: such samples of each mode.
     Source: Srivastava et al. 2017, arXiv:1705.07761, section 4.1.
     """
+    chex.assert_rank([samples, modes], 2)
+    chex.assert_equal_shape_suffix([samples, modes], 1)
     distances = neighbours.squared_distances(samples, modes)
     counts = (distances <= radius**2).sum(0)
     return {
@@ -117,6 +122,8 @@ def two_sample_accuracy(x: Array, y: Array) -> Array:
     Source: Lopez-Paz & Oquab 2017, arXiv:1610.06545; as a test of generative models, Xu et al. 2018,
     arXiv:1806.07755.
     """
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_suffix([x, y], 1)
     both = jnp.concatenate([x, y])
     is_x = jnp.arange(len(both)) < len(x)
     distances = neighbours.squared_distances(both, both).at[jnp.diag_indices(len(both))].set(jnp.inf)
@@ -136,6 +143,8 @@ def frechet_distance(x: Array, y: Array) -> Array:
     Source: Dowson & Landau 1982, Journal of Multivariate Analysis 12(3), eq. 16; on pictures, Heusel et al. 2017,
     arXiv:1706.08500.
     """
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_suffix([x, y], 1)
     root = _square_root(_covariance(x))
     cross = root @ _covariance(y) @ root
     # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -59,6 +60,8 @@ def together(segment: Array) -> Array:
       segment: `[B, T]` integers, of which sequence of its row a place is (`data.ragged.packed`); 0: of none.
     Source: Krell et al. 2021, arXiv:2107.02027, section 3.2.4.
     """
+    chex.assert_rank(segment, 2)
+    chex.assert_type(segment, int)
     return (segment[:, :, None] == segment[:, None]) & (segment[:, :, None] > 0)
 
 

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.dropout import Dropout
-from adl.nn.transformer import Block, perceptron
+from adl.nn.transformer import Block, gelu_mlp
 
 layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-12)  # as in BERT
 exact_gelu = functools.partial(nn.gelu, approximate=False)
@@ -43,7 +43,7 @@ class BERT(nn.Module):
         self.tokens, self.segments = embed(self.vocab_size), embed(self.num_segments)
         self.positions = self.param("positions", normal, (self.max_length, self.width))
         self.embedding_norm = self.norm(dtype=self.dtype)
-        feedforward = functools.partial(perceptron, hidden=self.hidden, activation=self.activation)
+        feedforward = functools.partial(gelu_mlp, hidden=self.hidden, activation=self.activation)
         of = {"feedforward": feedforward, "norm": self.norm, "order": "post"}
         self.blocks = [Block(self.num_heads, self.dropout, self.dtype, **of) for _ in range(self.num_layers)]
         self.pooler = nn.Dense(self.width, kernel_init=normal)

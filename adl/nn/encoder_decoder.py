@@ -11,7 +11,7 @@ from jax import Array
 from adl.nn import embed
 from adl.nn.attention import KeyValue, MultiHeadAttention, Places
 from adl.nn.dropout import Dropout
-from adl.nn.transformer import Block, layer_norm, perceptron
+from adl.nn.transformer import Block, gelu_mlp, layer_norm
 
 
 class RelativeBias(nn.Module):
@@ -47,7 +47,7 @@ class RelativeBias(nn.Module):
         return first + jnp.where(behind < exact, behind, jnp.minimum(far, number - 1))
 
 
-class Cache(NamedTuple):
+class DecoderCache(NamedTuple):
     """What a decoder knows of its tokens so far and of the memory. The first axis of every leaf is the row."""
 
     layers: tuple[tuple[KeyValue, KeyValue], ...]  # [layers] slots of the tokens, and of the memory
@@ -73,7 +73,7 @@ class EncoderDecoder(nn.Module):
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
     position: Literal["sinusoidal", "relative"] = "sinusoidal"
     attention: Callable[..., nn.Module] = MultiHeadAttention  # as in `Block`; heads of D / H
-    feedforward: Callable[..., nn.Module] = perceptron  # as in `Block`
+    feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
     norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
     order: Literal["pre", "post"] = "pre"  # as in `Block`
     embedding_scale: float | None = None  # of embeddings; None: sqrt(D)
@@ -129,8 +129,8 @@ class EncoderDecoder(nn.Module):
         *,
         memory_mask: Array | None = None,
         mask: Array | None = None,
-        cache: Cache | None = None,
-    ) -> Array | tuple[Array, Cache]:
+        cache: DecoderCache | None = None,
+    ) -> Array | tuple[Array, DecoderCache]:
         """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
 
         Args:
@@ -159,9 +159,9 @@ class EncoderDecoder(nn.Module):
                 h, known = block(h, memory, **given, cache=cache.layers[layer])
                 kept.append(known)
         logits = self._logits(self.decoder_norm(h) if self.order == "pre" else h)
-        return logits if cache is None else (logits, Cache(tuple(kept), at.length, memory_mask))
+        return logits if cache is None else (logits, DecoderCache(tuple(kept), at.length, memory_mask))
 
-    def empty_cache(self, size: int, length: int, memory_length: int) -> Cache:
+    def empty_cache(self, size: int, length: int, memory_length: int) -> DecoderCache:
         """The cache of B = `size` rows without a token, with room for S = `length` and a memory of `memory_length`."""
         layer = self.attention(self.num_heads, parent=None)
         of = (layer.num_kv_heads or self.num_heads, layer.head_dim or self.width // self.num_heads)
@@ -169,7 +169,7 @@ class EncoderDecoder(nn.Module):
             tuple(KeyValue.empty(size, of[0], slots, of[1], self.dtype) for slots in (length, memory_length))
             for _ in range(self._decoder_layers())
         )
-        return Cache(layers, jnp.zeros(size, jnp.int32), jnp.zeros((size, memory_length), bool))
+        return DecoderCache(layers, jnp.zeros(size, jnp.int32), jnp.zeros((size, memory_length), bool))
 
     def _decoder_layers(self) -> int:
         return self.num_layers if self.num_decoder_layers is None else self.num_decoder_layers

@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.mlp import Initializer
-from adl.nn.transformer import perceptron
+from adl.nn.transformer import gelu_mlp
 
 LOSSES = "losses"
 
@@ -36,7 +36,7 @@ class Experts(nn.Module):
     features: int | None = None  # size of the output; None: that of the input
     top_k: int = 1  # k, in 1 ... E
     capacity: float | None = None  # > 0, of an expert, in units of an equal share; None: no limit
-    expert: Callable[..., nn.Module] = perceptron  # `expert(D, dtype=..., output_init=...)`
+    expert: Callable[..., nn.Module] = gelu_mlp  # `expert(D, dtype=..., output_init=...)`
     dtype: jnp.dtype = jnp.float32  # of the experts; parameters and router are float32
     output_init: Initializer = nn.initializers.lecun_normal()  # of the last layer of each expert
     axis: str | None = None  # mapped axis (pmap) whose devices share one balance; None: one device, or the compiler

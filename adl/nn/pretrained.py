@@ -22,7 +22,7 @@ from adl.core import BadInput, PyTree, tree
 from adl.nn.attention import MultiHeadAttention
 from adl.nn.encoder import BERT, exact_gelu
 from adl.nn.encoder_decoder import EncoderDecoder
-from adl.nn.transformer import GPT, gelu, perceptron, swiglu
+from adl.nn.transformer import GPT, gelu, gelu_mlp, swiglu
 
 Config = Mapping[str, Any]  # as in config.json
 ACTIVATIONS = {"gelu_new": gelu, "gelu_pytorch_tanh": gelu, "gelu": exact_gelu, "relu": nn.relu, "silu": nn.silu}
@@ -134,7 +134,7 @@ def _gpt2(config: Config) -> GPT:
     if not config.get("tie_word_embeddings", True):
         raise BadInput("tie_word_embeddings false: this variant of gpt2 is not computed here")
     hidden = functools.partial(
-        perceptron, hidden=config.get("n_inner"), activation=_activation(config, "activation_function")
+        gelu_mlp, hidden=config.get("n_inner"), activation=_activation(config, "activation_function")
     )
     sizes = (config[name] for name in ("vocab_size", "n_positions", "n_layer", "n_head", "n_embd"))
     norm = functools.partial(nn.LayerNorm, epsilon=config.get("layer_norm_epsilon", 1e-5))
@@ -209,7 +209,7 @@ def _t5(config: Config) -> EncoderDecoder:
     is_gated, name = form.startswith("gated-"), form.removeprefix("gated-")
     activation = gelu if form == "gated-gelu" else _activation({"feed_forward_proj": name}, "feed_forward_proj")
     feedforward = functools.partial(
-        swiglu if is_gated else perceptron, hidden=config["d_ff"], activation=activation, use_bias=False
+        swiglu if is_gated else gelu_mlp, hidden=config["d_ff"], activation=activation, use_bias=False
     )
     is_tied = config.get("tie_word_embeddings", True)
     is_scaled = config.get("scale_decoder_outputs", is_tied)

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Sequence
 
+import chex
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
@@ -55,6 +56,7 @@ class ResNet(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, K]` logits, or features `[B, channels[-1]]`, from pictures `x` `[B, H, W, C]`."""
+        chex.assert_rank(x, 4)
         h = Conv(self.channels[0], (3, 3), self.stem_stride, use_bias=False, dtype=self.dtype)(x)
         for stage, width in enumerate(self.channels):
             for block in range(self.num_blocks):

@@ -19,13 +19,13 @@ layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
 rms_norm = functools.partial(nn.RMSNorm, epsilon=1e-6)
 
 
-def perceptron(dim: int, hidden: int | None = None, activation: Callable = gelu, **options) -> nn.Module:
+def gelu_mlp(dim: int, hidden: int | None = None, activation: Callable = gelu, **options) -> nn.Module:
     """What GPT-2 has at each position: one hidden layer, of 4 D; `options` as of `MLP`."""
     return MLP((hidden or 4 * dim, dim), activation, **options)
 
 
 def swiglu(dim: int, hidden: int | None = None, activation: Callable = nn.silu, **options) -> nn.Module:
-    """What LLaMA has at each position: SwiGLU of 8/3 D hidden units, as many parameters as `perceptron`."""
+    """What LLaMA has at each position: SwiGLU of 8/3 D hidden units, as many parameters as `gelu_mlp`."""
     return GatedMLP(hidden or 8 * dim // 3, dim, activation, **options)
 
 
@@ -45,7 +45,7 @@ class Block(nn.Module):
     dtype: jnp.dtype = jnp.float32
     output_std: float = 0.02  # standard deviation of the weights that add to the stream, at the start
     attention: Callable[..., nn.Module] = MultiHeadAttention  # `attention(num_heads, dtype, output_init)`
-    feedforward: Callable[..., nn.Module] = perceptron  # `feedforward(D, dtype=..., output_init=...)`
+    feedforward: Callable[..., nn.Module] = gelu_mlp  # `feedforward(D, dtype=..., output_init=...)`
     norm: Callable[..., nn.Module] = layer_norm  # `norm(dtype=...)`
     order: Literal["pre", "post"] = "pre"
 
@@ -122,7 +122,7 @@ class GPT(nn.Module):
     num_kv_heads: int | None = None  # H_kv, as in `MultiHeadAttention`
     window: int | None = None  # >= 1, tokens that a token sees, itself the last; None: all before it
     use_bias: bool = True  # of attention's projections
-    feedforward: Callable[..., nn.Module] = perceptron  # as in `Block`
+    feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
     norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
     order: Literal["pre", "post"] = "pre"  # as in `Block`
 

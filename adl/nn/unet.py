@@ -1,5 +1,6 @@
 """A U-Net: a picture in, a picture out, seen at every scale on the way and told what a vector says."""
 
+import itertools
 from collections.abc import Sequence
 
 import chex
@@ -47,6 +48,13 @@ class UNet(nn.Module):
         chex.assert_rank(x, 4)
         if condition is not None:
             chex.assert_shape(condition, (len(x), None))
+        numbers = itertools.count()
+
+        def block(h, level):
+            options = self.num_groups, self.dropout, self.dtype
+            h = ConditionalBlock(self.channels[level], *options, name=f"ResidualBlock_{next(numbers)}")(h, condition)
+            return SelfAttention(self.num_groups, self.dtype)(h) if level in self.attention else h
+
         h = Conv(self.channels[0], (3, 3), dtype=self.dtype)(x)
         skips = [h]
         for level, width in enumerate(self.channels):
@@ -54,14 +62,14 @@ class UNet(nn.Module):
                 h = Conv(width, (3, 3), strides=2, dtype=self.dtype)(h)
                 skips.append(h)
             for _ in range(self.num_blocks):
-                h = self._block(h, condition, level)
+                h = block(h, level)
                 skips.append(h)
 
-        h = self._block(h, condition, len(self.channels) - 1)
+        h = block(h, len(self.channels) - 1)
 
         for level in reversed(range(len(self.channels))):
             for _ in range(self.num_blocks + 1):
-                h = self._block(jnp.concatenate([h, skips.pop()], -1), condition, level)
+                h = block(jnp.concatenate([h, skips.pop()], -1), level)
             if level > 0:
                 height, width = skips[-1].shape[1:3]
                 h = h.repeat(2, 1).repeat(2, 2)[:, :height, :width]
@@ -70,12 +78,8 @@ class UNet(nn.Module):
         h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h))
         return Conv(self.features or x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
 
-    def _block(self, h: Array, condition: Array | None, level: int) -> Array:
-        h = ResidualBlock(self.channels[level], self.num_groups, self.dropout, self.dtype)(h, condition)
-        return SelfAttention(self.num_groups, self.dtype)(h) if level in self.attention else h
 
-
-class ResidualBlock(nn.Module):
+class ConditionalBlock(nn.Module):
     """Two convolutions around a skip; the condition scales and shifts in between."""
 
     channels: int

@@ -4,8 +4,8 @@ A bijector is a NamedTuple of its parameters with two methods, on one example:
 
     forward_and_log_det(x) -> y, log |det dy/dx|        inverse_and_log_det(y) -> x, log |det dx/dy|
 
-`Chain` composes, `Inverse` turns round, `Transformed` is the distribution of y where x has one. The log-determinant is
-`[]`: of all entries of the example together. Source: Papamakarios et al. 2021, arXiv:1912.02762, section 2.
+`Composed` composes, `Inverse` turns round, `Transformed` is the distribution of y where x has one. The log-determinant
+is `[]`: of all entries of the example together. Source: Papamakarios et al. 2021, arXiv:1912.02762, section 2.
 """
 
 from typing import NamedTuple, Protocol
@@ -139,7 +139,7 @@ class Inverse(NamedTuple):
         return self.bijector.forward_and_log_det(y)
 
 
-class Chain(NamedTuple):
+class Composed(NamedTuple):
     """One map after the other, the first one first."""
 
     bijectors: tuple[PyTree, ...]
@@ -154,7 +154,7 @@ class Chain(NamedTuple):
 
     def inverse_and_log_det(self, y: Array) -> tuple[Array, Array]:
         """As in `Bijector`."""
-        return Chain(tuple(Inverse(bijector) for bijector in reversed(self.bijectors))).forward_and_log_det(y)
+        return Composed(tuple(Inverse(bijector) for bijector in reversed(self.bijectors))).forward_and_log_det(y)
 
 
 class Transformed(NamedTuple):

@@ -3,6 +3,7 @@
 import math
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -27,6 +28,9 @@ def members(x: Array, weight: Array, centres: Array) -> tuple[Members, Array]:
       weight: `[B]` of the points, >= 0.
       centres: `[K, D]`.
     """
+    chex.assert_rank([x, weight, centres], [2, 1, 2])
+    chex.assert_equal_shape_prefix([x, weight], 1)
+    chex.assert_equal_shape_suffix([x, centres], 1)
     index, distances = nearest(x, centres)
     away = x - centres.mean(0, keepdims=True)
 
@@ -62,6 +66,8 @@ def nearest(x: Array, centres: Array) -> tuple[Array, Array]:
       x: `[B, D]` points.
       centres: `[K, D]`.
     """
+    chex.assert_rank([x, centres], 2)
+    chex.assert_equal_shape_suffix([x, centres], 1)
     middle = centres.mean(0, keepdims=True)  # far from the origin the squares within would cancel
     distances = squared_distances(x - middle, centres - middle)
     least = distances.min(1)
@@ -83,6 +89,8 @@ def plus_plus(key: Key, x: Array, weight: Array, num_clusters: int) -> Array:
       num_clusters: K >= 1.
     Source: Arthur & Vassilvitskii 2007, SODA, section 2.2; the greedy choice is of its section 7.
     """
+    chex.assert_rank([x, weight], [2, 1])
+    chex.assert_equal_shape_prefix([x, weight], 1)
     num_trials = 2 + int(math.log(num_clusters))
 
     def draw(key, weight, n):

@@ -6,6 +6,7 @@ points, too large and it is blurred. Source: Bishop & Bishop 2024, Deep Learning
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -49,6 +50,7 @@ def silverman(x: Array) -> Array:
     (4 / ((D + 2) N))^(1 / (D + 4)) times the standard deviation, its root mean square over coordinates.
     Source: Silverman 1986, Density Estimation for Statistics and Data Analysis, eq. 4.14.
     """
+    chex.assert_rank(x, 2)
     n, dim = x.shape
     return jnp.sqrt(x.var(0, ddof=1).mean()) * (4 / ((dim + 2) * n)) ** (1 / (dim + 4))
 
@@ -59,6 +61,7 @@ def leave_one_out(x: Array, bandwidth: Array | float) -> Array:
     Its mean is the likelihood that a bandwidth may be chosen by: the others never overfit a point.
     Source: Duin 1976, IEEE Transactions on Computers C-25(11).
     """
+    chex.assert_rank(x, 2)
     n, dim = x.shape
     exponents = -0.5 * squared_distances(x, x) / bandwidth**2
     others = exponents.at[jnp.diag_indices(n)].set(-jnp.inf)
@@ -82,6 +85,8 @@ def neighbour_log_prob(x: Array, data: Array, *, k: int) -> Array:
       k: in 1 ... M.
     Source: Loftsgaarden & Quesenberry 1965, Annals of Mathematical Statistics 36(3).
     """
+    chex.assert_rank([x, data], 2)
+    chex.assert_equal_shape_suffix([x, data], 1)
     dim = x.shape[1]
     squared = -lax.top_k(-squared_distances(x, data), k)[0][:, -1]
     return jnp.log(k / len(data)) - log_ball(dim) - 0.5 * dim * jnp.log(squared)

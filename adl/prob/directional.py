@@ -167,7 +167,7 @@ def _log_integral(end, k, dim, num):
     return jnp.where(end > 0, jnp.log(positive) + jax.nn.logsumexp(log_p, b=weights), -jnp.inf)
 
 
-def unit(x: Array) -> tuple[Array, Array]:
+def polar(x: Array) -> tuple[Array, Array]:
     """Direction `[D]` and length `[]` of a vector; the first axis where it is 0."""
     length = safe_norm(x)
     first = jnp.zeros_like(x).at[0].set(1)

@@ -1,5 +1,6 @@
 """Log-probabilities and divergences of the distributions that models put on data, latents and actions."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
@@ -67,6 +68,8 @@ def categorical_log_prob(x: Array, logits: Array) -> Array:
       x: `[...]` integer in [0, K).
       logits: `[..., K]`, up to a constant.
     """
+    chex.assert_type(x, int)
+    chex.assert_equal_rank([x[..., None], logits])
     return jnp.take_along_axis(jax.nn.log_softmax(logits), x[..., None], -1)[..., 0]
 
 

@@ -243,14 +243,14 @@ def von_mises_fisher(dim: int) -> Family:
     """T = x of length 1, eta = concentration times the direction."""
 
     def log_partition(eta):
-        _, length = directional.unit(eta)
+        _, length = directional.polar(eta)
         return directional.log_normaliser(length, dim) + length
 
     return Family(
         statistics=lambda x: x,
         log_partition=log_partition,
         natural=lambda d: d.concentration * d.direction,
-        distribution=lambda eta: directional.VonMisesFisher(*directional.unit(eta)),
+        distribution=lambda eta: directional.VonMisesFisher(*directional.polar(eta)),
         start=jnp.zeros(dim),
         dual=partial(_radial, dim=dim),
     )
@@ -260,7 +260,7 @@ def von_mises() -> Family:
     """T = (cos x, sin x) of an angle, eta = concentration (cos loc, sin loc): von Mises-Fisher on the circle."""
 
     def distribution(eta):
-        return directional.VonMises(jnp.arctan2(eta[1], eta[0]), directional.unit(eta)[1])
+        return directional.VonMises(jnp.arctan2(eta[1], eta[0]), directional.polar(eta)[1])
 
     return von_mises_fisher(2)._replace(
         statistics=lambda x: jnp.stack([jnp.cos(x), jnp.sin(x)]),
@@ -292,7 +292,7 @@ def _positive(x: Array) -> Array:
 
 def _radial(mean: Array, *, dim: int) -> Array:
     """Concentration times direction of the von Mises-Fisher distribution of this mean vector."""
-    direction, length = directional.unit(mean)
+    direction, length = directional.polar(mean)
     # Banerjee et al. 2005, JMLR 6, eq. 4.4: near enough for Newton to be quick.
     guess = length * (dim - jnp.square(length)) / (1 - jnp.square(length))
     return (

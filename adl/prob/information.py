@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -19,12 +20,14 @@ def entropy(p: Array) -> Array:
 
 def kl(p: Array, q: Array) -> Array:
     """`[]` sum p log(p / q) >= 0 in nats of two tables of probabilities; infinite where q is 0 and p is not."""
+    chex.assert_equal_shape([p, q])
     ratio = jnp.log(jnp.where(p > 0, p, 1)) - jnp.log(jnp.where(p > 0, q, 1))
     return jnp.where(p > 0, p * ratio, 0).sum()
 
 
 def mutual_information(joint: Array) -> Array:
     """`[]` KL(p(x, y) || p(x) p(y)) >= 0 in nats of a joint table `[X, Y]` of probabilities."""
+    chex.assert_rank(joint, 2)
     return kl(joint, joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True))
 
 
@@ -36,6 +39,8 @@ def total_variation(p: Array, q: Array, cell: Array | float = 1.0) -> Array:
       q: `[..., X]`.
       cell: between places of a grid that holds both; 1 of probabilities.
     """
+    chex.assert_equal_rank([p, q])
+    chex.assert_equal_shape_suffix([p, q], 1)
     return 0.5 * cell * jnp.abs(p - q).sum(-1)
 
 
@@ -67,6 +72,7 @@ def neighbour_entropy(x: Array, *, k: int = 3) -> Array:
     Source: Kozachenko & Leonenko 1987, Problems of Information Transmission 23(2); Kraskov et al. 2004,
     arXiv:cond-mat/0305641, eq. 20.
     """
+    chex.assert_rank(x, 2)
     n, dim = x.shape
     squared = -lax.top_k(-_others(squared_distances(x, x)), k)[0][:, -1]
     return digamma(float(n)) - digamma(float(k)) + log_ball(dim) + 0.5 * dim * jnp.log(squared).mean()
@@ -83,6 +89,8 @@ def neighbour_mutual_information(x: Array, y: Array, *, k: int = 3) -> Array:
       k: in 1 ... N - 1.
     Source: Kraskov, Stögbauer & Grassberger 2004, arXiv:cond-mat/0305641, eq. 8.
     """
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_prefix([x, y], 1)
     apart = [_others(jnp.abs(v[:, None] - v[None]).max(-1)) for v in (x, y)]
     reach = -lax.top_k(-jnp.maximum(*apart), k)[0][:, -1:]
     closer = [(distance < reach).sum(1) + 1.0 for distance in apart]

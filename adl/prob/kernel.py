@@ -1,5 +1,6 @@
 """Kernel densities: a Gaussian around each of many points."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -22,6 +23,8 @@ def gaussian_log_prob(x: Array, centers: Array, bandwidth: Array | float, *, chu
       chunk: points at a time, so that memory does not grow with N; None: all at once.
     Source: Parzen 1962, Annals of Mathematical Statistics 33(3).
     """
+    chex.assert_rank([x, centers], 2)
+    chex.assert_equal_shape_suffix([x, centers], 1)
     if chunk is not None:
         return lax.map(lambda point: gaussian_log_prob(point[None], centers, bandwidth)[0], x, batch_size=chunk)
     exponents = -0.5 * squared_distances(x, centers) / bandwidth**2

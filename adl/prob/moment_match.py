@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -22,6 +23,7 @@ def moment_match(log_partition: Callable[[Array], Array], mean: Array, start: Ar
       mean: `[P]`.
       start: `[P]` within the domain of A.
     """
+    chex.assert_equal_shape([mean, start])
 
     def newton(eta, target):
         slope = target - jax.grad(log_partition)(eta)

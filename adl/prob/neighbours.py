@@ -1,5 +1,6 @@
 """Nearest neighbours: a classifier without parameters, and the distances that it goes by."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -9,6 +10,8 @@ from adl.prob.product import matmul
 
 def squared_distances(x: Array, y: Array) -> Array:
     """`[N, M]` squared Euclidean distances between the rows of `x` `[N, D]` and `y` `[M, D]`, >= 0."""
+    chex.assert_rank([x, y], 2)
+    chex.assert_equal_shape_suffix([x, y], 1)
     products = matmul(x, y.T)
     return jnp.maximum((x**2).sum(1)[:, None] - 2 * products + (y**2).sum(1)[None], 0)
 
@@ -24,5 +27,6 @@ def classify(x: Array, reference: Array, labels: Array, *, k: int, num_classes: 
       num_classes: K >= 1.
     Source: Cover & Hart 1967, IEEE Transactions on Information Theory 13(1).
     """
+    chex.assert_equal_shape_prefix([reference, labels], 1)
     _, nearest = lax.top_k(-squared_distances(x, reference), k)
     return jax.nn.one_hot(labels[nearest], num_classes).sum(1).argmax(1)

@@ -29,7 +29,7 @@ class DualAveraging(NamedTuple):
     log_average: Array  # [] log step size to be kept
 
 
-class Moments(NamedTuple):
+class WindowMoments(NamedTuple):
     """Mean and sum of squares of a window's positions, one at a time."""
 
     count: Array  # [] positions
@@ -42,7 +42,7 @@ class Adaptation(NamedTuple):
 
     count: Array  # [] transitions so far
     averaging: DualAveraging
-    moments: Moments
+    moments: WindowMoments
     inverse_mass: Array  # [D] variances, or [D, D] covariance, of the target as estimated
 
 
@@ -85,17 +85,17 @@ def searched(
     return DualAveraging(t, state.center, error, log_step, log_average)
 
 
-def moments(inverse_mass: Array) -> Moments:
+def moments(inverse_mass: Array) -> WindowMoments:
     """No positions yet, for variances `[D]` or a covariance `[D, D]`."""
-    return Moments(
+    return WindowMoments(
         jnp.zeros(()),
         jnp.zeros_like(inverse_mass[0] if inverse_mass.ndim == 2 else inverse_mass),
         jnp.zeros_like(inverse_mass),
     )
 
 
-def observed(state: Moments, position: Array) -> Moments:
-    """Moments with one more position `[D]`.
+def observed(state: WindowMoments, position: Array) -> WindowMoments:
+    """WindowMoments with one more position `[D]`.
 
     Source: Welford 1962, Technometrics 4(3).
     """
@@ -103,12 +103,12 @@ def observed(state: Moments, position: Array) -> Moments:
     before = position - state.mean
     mean = state.mean + before / count
     after = position - mean
-    return Moments(
+    return WindowMoments(
         count, mean, state.squares + (jnp.outer(before, after) if state.squares.ndim == 2 else before * after)
     )
 
 
-def regularised(state: Moments) -> Array:
+def regularised(state: WindowMoments) -> Array:
     """Inverse mass from a window's moments: n / (n + 5) covariance + 5 / (n + 5) 1e-3 identity, as Stan's."""
     n = state.count
     unit = jnp.eye(len(state.mean)) if state.squares.ndim == 2 else jnp.ones_like(state.mean)

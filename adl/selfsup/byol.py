@@ -9,6 +9,7 @@ Source: Grill et al. 2020, arXiv:2006.07733.
 from collections.abc import Callable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -17,7 +18,7 @@ from flax import linen as nn
 from adl.core import Algorithm, Learner, Mean, PyTree, border, descend, forward, teacher
 from adl.core.teacher import Decay, Teacher
 from adl.core.types import Array, Key
-from adl.selfsup.embedder import Embedder, View, unit
+from adl.selfsup.embedder import Embedder, View, normalised
 
 
 class Student(NamedTuple):
@@ -100,7 +101,9 @@ def regression_loss(prediction: Array, target: Array) -> Array:
 
     No gradient flows into the target. Source: eq. 2.
     """
-    return jnp.square(unit(prediction) - jax.lax.stop_gradient(unit(target))).sum(-1)
+    chex.assert_rank([prediction, target], 2)
+    chex.assert_equal_shape([prediction, target])
+    return jnp.square(normalised(prediction) - jax.lax.stop_gradient(normalised(target))).sum(-1)
 
 
 def embedding(variables: PyTree) -> PyTree:

@@ -1,8 +1,8 @@
 """DeepCluster: clusters of the representations are the classes that the representations learn to tell.
 
-    look    bank_i = unit(embedder(x_i)),                         without views, over the whole set
+    look    bank_i = normalised(embedder(x_i)),                         without views, over the whole set
     assign  centres by spherical k-means of the bank,             label_i = argmax_k centre_k . bank_i
-    learn   loss = -log softmax(centres . unit(embedder(view(x_i))) / temperature)_label_i
+    learn   loss = -log softmax(centres . normalised(embedder(view(x_i))) / temperature)_label_i
 
 in turn. The centres are the classifier, as in the second version: no head that starts anew when clusters change.
 Sources: Caron et al. 2018, arXiv:1807.05520; the second version, Caron et al. 2020, arXiv:2006.09882, appendix.
@@ -20,7 +20,7 @@ from adl.core import Algorithm, Key, Learner, Mean, PyTree, Rebuildable, alterna
 from adl.measure.clustering import contingency, normalized_mutual_information
 from adl.prob.clusters import members, moved, nearest, plus_plus
 from adl.prob.labels import cross_entropy, is_correct
-from adl.selfsup.embedder import Embedder, View, unit
+from adl.selfsup.embedder import Embedder, View, normalised
 
 
 class Clustering(NamedTuple):
@@ -85,7 +85,7 @@ def deepcluster(
     def look(key, state, batch):
         x, index = seen(key, batch)
         with border.same_inputs():
-            projection = unit(model.apply(state.learner.variables, x))
+            projection = normalised(model.apply(state.learner.variables, x))
         index, rows = gathered((index, projection), axis)
         return state._replace(bank=Rebuildable.in_use(state.bank.value.at[index].set(rows))), {}
 
@@ -103,7 +103,7 @@ def deepcluster(
         view_key, dropout_key, prepare_key = jax.random.split(key, 3)
         x = view(view_key, seen(prepare_key, batch)[0])
         projection, extras = forward(model, dropout_key, params, extras, x)
-        logits = jnp.matmul(unit(projection), centres.T) / temperature
+        logits = jnp.matmul(normalised(projection), centres.T) / temperature
         losses, correct = cross_entropy(logits, label), is_correct(logits, label)
         return {"loss": Mean.of(losses, weight), "accuracy": Mean.of(correct, weight)}, extras
 
@@ -129,7 +129,7 @@ def spherical_kmeans(key: Array, x: Array, weight: Array, num_clusters: int, num
     Source: Dhillon & Modha 2001, Machine Learning 42.
     """
     start = plus_plus(key, x, weight, num_clusters)
-    return lax.fori_loop(0, num_steps, lambda _, c: unit(moved(c, members(x, weight, c)[0])), start)
+    return lax.fori_loop(0, num_steps, lambda _, c: normalised(moved(c, members(x, weight, c)[0])), start)
 
 
 def is_seen(bank: Array) -> Array:

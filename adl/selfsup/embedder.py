@@ -38,13 +38,13 @@ class Embedder(nn.Module):
         return self.encoder(x).astype(jnp.float32)
 
 
-def unit(x: Array) -> Array:
+def normalised(x: Array) -> Array:
     """`x [..., P]` over its Euclidean norm along the last axis; zero stays zero."""
     square = jnp.square(x).sum(-1, keepdims=True)
     return jnp.where(square > 0, x / jnp.sqrt(jnp.where(square > 0, square, 1)), 0)
 
 
-def perceptron(
+def of_perceptrons(
     encoder: Sequence[int], projector: Sequence[int], *, axis: str | None = None, dtype: jnp.dtype = jnp.float32
 ) -> Embedder:
     """An embedder of small pictures by two multilayer perceptrons with batch normalisation.
@@ -69,7 +69,7 @@ def learned(
     return lambda key, state, images: embedder.apply(variables(state), encode(images), method="represent")
 
 
-def pictures(encode: Callable[[Array], Array]) -> Callable[[Key, PyTree], Array]:
+def encoded(encode: Callable[[Array], Array]) -> Callable[[Key, PyTree], Array]:
     """`prepare` of batches `{"image": [B, ...]}`: the pictures as `encode` makes them, `[B, ...]` float."""
 
     def prepare(key, batch):

@@ -12,7 +12,7 @@ from adl.core.types import PyTree
 from adl.measure.clustering import contingency, normalized_mutual_information
 from adl.prob.clusters import nearest
 from adl.selfsup.deepcluster import is_seen, spherical_kmeans
-from adl.selfsup.embedder import Embedder, pixels, unit
+from adl.selfsup.embedder import Embedder, normalised, pixels
 
 
 def clusters(
@@ -25,7 +25,7 @@ def clusters(
       batch: all training examples in their order, "image" `[N, ...]` and "label" `[N]` in 0 ... K - 1.
       num_classes: K.
       num_clusters: C.
-      encode: from pictures to what the embedder sees, as `pictures` has it.
+      encode: from pictures to what the embedder sees, as `encoded` has it.
     Returns:
       `probe(key, state)`: `nmi`, normalised mutual information, of which there is none before the first assignment;
       `counts` `[K, C]` how often class and cluster met; and of each example the `label` `[N]` of its cluster, and its
@@ -35,7 +35,7 @@ def clusters(
     def probe(batch, key: Key, state: Phases) -> dict[str, Mean | Array]:
         found = state.state
         counts = contingency(batch["label"], found.label, num_x=num_classes, num_y=num_clusters)
-        projection = unit(embedder.apply(found.learner.variables, encode(batch["image"])))
+        projection = normalised(embedder.apply(found.learner.variables, encode(batch["image"])))
         return {
             "nmi": Mean.of(normalized_mutual_information(counts), is_seen(found.centres[0])),
             "counts": counts,
@@ -60,7 +60,7 @@ def clusters_of_pixels(
     """
 
     def probe(batch, key: Key, state: State) -> dict[str, Mean]:
-        x = unit(pixels(encode)(key, state, batch["image"]))
+        x = normalised(pixels(encode)(key, state, batch["image"]))
         centres = spherical_kmeans(key, x, jnp.ones(len(x)), num_clusters, num_steps)
         counts = contingency(batch["label"], nearest(x, centres)[0], num_x=num_classes, num_y=num_clusters)
         return {"nmi": Mean.of(normalized_mutual_information(counts))}

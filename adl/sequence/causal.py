@@ -14,6 +14,7 @@ from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT, swiglu
 
 Kind = Literal["gpt", "lstm", "ssm", "lru"]  # ssm: layers of Mamba; lru: linear recurrent units and perceptrons
+NAMES: dict[Kind, str] = {"gpt": "transformer", "lstm": "LSTM", "ssm": "Mamba", "lru": "linear recurrence"}
 
 
 def network(

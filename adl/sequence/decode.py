@@ -79,7 +79,7 @@ def drawn(*adjusts: Adjust) -> Choose:
     return lambda key, logits: jax.random.categorical(key, adjust(logits))
 
 
-class Texts(NamedTuple):
+class Completions(NamedTuple):
     """What a model made up."""
 
     token: Array  # [B, N] integers; behind a text's end the padding
@@ -97,7 +97,7 @@ def generate(
     choose: Choose = greedy,
     stop: Sequence[int] = (),
     pad: int = 0,
-) -> Texts:
+) -> Completions:
     """Texts that go on from prompts, token by token, until all have stopped.
 
     Args:
@@ -121,11 +121,11 @@ def generate(
         logits, carry = read(token[:, None], carry)
         token = choose(jax.random.fold_in(key, t), logits[:, 0]).astype(token.dtype)
         tokens = lax.dynamic_update_index_in_dim(texts.token, jnp.where(is_done, pad, token), t, 1)
-        texts = Texts(tokens, texts.length + ~is_done)
+        texts = Completions(tokens, texts.length + ~is_done)
         return t + 1, token, carry, texts, is_done | is_any(token, stop)
 
     size = len(prompt)
-    none = Texts(jnp.full((size, num_tokens), pad, last.dtype), jnp.zeros(size, jnp.int32))
+    none = Completions(jnp.full((size, num_tokens), pad, last.dtype), jnp.zeros(size, jnp.int32))
     return lax.while_loop(is_on, body, (0, last, carry, none, jnp.zeros(size, bool)))[3]
 
 

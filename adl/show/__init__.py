@@ -1,6 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
+from adl.show.answers import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
@@ -37,6 +38,7 @@ __all__ = [
     "Draw",
     "Line",
     "agreement",
+    "answers",
     "ascent",
     "at_modes",
     "attention",
@@ -114,6 +116,7 @@ __all__ = [
     "responsibilities",
     "restored",
     "returns",
+    "right_by_length",
     "rotation",
     "samples",
     "subsets",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
 from adl.show.names import bars
-from adl.show.page import Frame, Panel, Reader, Source, framed, page
+from adl.show.page import Frame, Panel, Reading, Source, framed, page
 from adl.show.style import COLORS, Draw
 
 BELOW = (9.0, 6.0, 4.0, 2.0, 0.7)  # the top of a log-density, where its lines are, in nats
@@ -57,7 +57,7 @@ def traces(draws: Source, rhat: Source, names: Sequence[str], *, num: int = 4) -
     """
 
     def draw(outcome: Outcome) -> Figure:
-        x, r = (Reader(outcome).array(source) for source in (draws, rhat))
+        x, r = (Reading(outcome).array(source) for source in (draws, rhat))
         worst = np.argsort(-r)[:num]
         rows = [[trace(x, i, y_label=names[i], title=f"R-hat {r[i]:.3f}")] for i in worst]
         title = f"Where the {len(x)} chains agree least"
@@ -113,7 +113,7 @@ def marginals(
     shown = np.linspace(0, len(names) - 1, min(num, len(names))).round().astype(int)
 
     def draw(outcome: Outcome) -> Figure:
-        x = Reader(outcome).array(draws)
+        x = Reading(outcome).array(draws)
         panels = [
             marginal(x[..., i], None if mean is None else (mean[i], std[i]), title=names[i]) for i in map(int, shown)
         ]
@@ -169,7 +169,7 @@ def first_two(
     """
 
     def draw(outcome: Outcome) -> Figure:
-        x = Reader(outcome).array(draws).reshape(-1, len(names))[:, :2]
+        x = Reading(outcome).array(draws).reshape(-1, len(names))[:, :2]
         low, high = np.quantile(x, MOST, axis=0)
         ends = zip(np.minimum(low, reach[0]), np.maximum(high, reach[1]), strict=True)
         first, second = (np.linspace(*end, 400, dtype=np.float32) for end in ends)
@@ -191,7 +191,7 @@ def most_correlated(draws: Source, names: Sequence[str]) -> Draw:
     """
 
     def draw(outcome: Outcome) -> Figure:
-        x = Reader(outcome).array(draws).reshape(-1, len(names))
+        x = Reading(outcome).array(draws).reshape(-1, len(names))
         correlation = abs(np.corrcoef(x, rowvar=False)) - np.eye(len(names))
         upright, across = map(int, np.unravel_index(correlation.argmax(), correlation.shape))
         shown = x[:, [across, upright]]

@@ -41,7 +41,7 @@ class Frame(TypedDict, total=False):
     legend: str  # where in the panel its keys are: "best", "lower left"; without they go to the page
 
 
-class Reader(NamedTuple):
+class Reading(NamedTuple):
     """How a panel reads what a run returned."""
 
     outcome: Outcome
@@ -66,7 +66,7 @@ class _Fields(dict):
         return self.outcome.last(name)
 
 
-def framed(draw: Callable[[Axes, Reader], Keys], frame: Frame) -> Panel:
+def framed(draw: Callable[[Axes, Reading], Keys], frame: Frame) -> Panel:
     """A panel: what is drawn on its axes, then its frame.
 
     Args:
@@ -75,7 +75,7 @@ def framed(draw: Callable[[Axes, Reader], Keys], frame: Frame) -> Panel:
     """
 
     def drawn(ax: Axes, outcome: Outcome) -> Keys:
-        reader = Reader(outcome)
+        reader = Reading(outcome)
         keys = draw(ax, reader)
         _set(ax, reader, frame)
         if not frame.get("legend") or not keys:
@@ -118,7 +118,7 @@ def page(
             if label:
                 ax.set_ylabel(label)
         if title:
-            figure.suptitle(Reader(outcome).text(title))
+            figure.suptitle(Reading(outcome).text(title))
         if keys:
             figure.legend(keys.values(), keys, loc=PLACES[legend], ncols=1 if legend == "right" else len(keys))
         return figure
@@ -126,7 +126,7 @@ def page(
     return styled(draw)
 
 
-def _set(ax: Axes, reader: Reader, frame: Frame) -> None:
+def _set(ax: Axes, reader: Reading, frame: Frame) -> None:
     """Scales first: lines and limits are of them."""
     for side in "xy":
         if f"{side}_scale" in frame:

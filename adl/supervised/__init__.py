@@ -1,5 +1,5 @@
 """Learning from labels."""
 
-from adl.supervised.classification import classifier, evaluation
+from adl import submodules
 
-__all__ = ["classifier", "evaluation"]
+__getattr__, __dir__ = submodules(__name__)

@@ -1,5 +1,5 @@
 """What a network does not know: predictions that say how sure they are."""
 
-from adl.uncertainty.ensemble import Uncertainty, disagreement, mixture_log_prob, uncertainty
+from adl import submodules
 
-__all__ = ["Uncertainty", "disagreement", "mixture_log_prob", "uncertainty"]
+__getattr__, __dir__ = submodules(__name__)

@@ -11,6 +11,7 @@ Sources: Lakshminarayanan et al. 2017, arXiv:1612.01474, section 2.4; Houlsby et
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -59,6 +60,7 @@ def disagreement(logits: Array) -> Array:
       logits: `[M, ..., K]` of M >= 2 members.
     Source: Fort et al. 2019, arXiv:1912.02757, section 4.
     """
+    chex.assert_axis_dimension_gteq(logits, 0, 2)
     size, classes = len(logits), logits.shape[-1]
     votes = jax.nn.one_hot(logits.argmax(-1), classes).sum(0)
     return 1 - (votes * (votes - 1)).sum(-1) / (size * (size - 1))

@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.graphical import Chain, hmm, parallel_hmm
+from adl.graphical import hmm, parallel_hmm
+from adl.graphical.hmm import MarkovChain
 from experiments.bench import Contenders
 
 
 def contenders(num_steps: int = 4096, num_states: int = 2, num_calls: int = 50) -> Contenders:
     """Smoothed states and evidence of 4,096 steps of two states; a unit is one call. All agree to 1e-4."""
     rng = np.random.default_rng(0)
-    chain = Chain(
+    chain = MarkovChain(
         jnp.full(num_states, 1 / num_states, jnp.float32),
         jnp.asarray(rng.dirichlet(np.ones(num_states), num_states), jnp.float32),
     )

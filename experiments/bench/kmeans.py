@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.exceptions import ConvergenceWarning
 
 from adl.core import jitted
-from adl.latent import kmeans
+from adl.latent.kmeans import kmeans
 from experiments.bench import Contenders
 
 

@@ -10,8 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from adl.core import jitted
-from adl.latent import gaussian_mixture
-from adl.latent.mixture import log_prob
+from adl.latent.mixture import gaussian_mixture, log_prob
 from experiments.bench import Contenders
 
 

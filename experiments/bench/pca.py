@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from adl.core import jitted
-from adl.latent import pca, principal, randomised_pca
-from adl.latent.randomised import leading
+from adl.latent import principal
+from adl.latent.principal import pca
+from adl.latent.randomised import leading, randomised_pca
 from experiments.bench import Contenders
 
 NUM_COMPONENTS = 16

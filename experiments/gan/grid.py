@@ -21,7 +21,7 @@ from adl import data, run, show
 from adl.core import optimizer
 from adl.data import toys
 from adl.gan import networks, objective, penalty
-from adl.gan.gan import Players, gan
+from adl.gan.adversarial import Players, gan
 from adl.measure.samples import mode_coverage
 
 STD = 0.05  # of a mode; modes are 2 apart

@@ -26,7 +26,7 @@ from jax import Array
 from adl import data, run, show
 from adl.core import Key, Learner, optimizer
 from adl.gan import networks, objective, penalty
-from adl.gan.gan import Players, gan
+from adl.gan.adversarial import Players, gan
 from adl.measure import latents, samples
 from adl.nn.spectral import SpectralNorm
 

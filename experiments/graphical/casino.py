@@ -18,7 +18,7 @@ from adl import run, show
 from adl.core import Mean, trace
 from adl.graphical import hmm
 from adl.graphical.baum_welch import HMM, baum_welch, log_likelihood
-from adl.graphical.hmm import Chain
+from adl.graphical.hmm import MarkovChain
 from adl.prob import exponential_family as ef
 
 NUM_ROLLS, NUM_GAMES = 300, 16
@@ -65,7 +65,7 @@ def casino(cfg: Config) -> dict[str, Mean | jax.Array]:
     """Rolls of a die that is sometimes changed: what is known of it, and what is learned."""
     family, dice = ef.categorical(6), jnp.asarray(np.stack([FAIR, LOADED]), jnp.float32)
     truth = HMM(
-        Chain(hmm.stationary(jnp.asarray(SWITCH, jnp.float32)), jnp.asarray(SWITCH, jnp.float32)), jnp.log(dice)
+        MarkovChain(hmm.stationary(jnp.asarray(SWITCH, jnp.float32)), jnp.asarray(SWITCH, jnp.float32)), jnp.log(dice)
     )
     state_key, roll_key, start_key = jax.random.split(jax.random.key(0), 3)  # the casino is not the run's own luck
     states = jax.vmap(lambda key: hmm.sample(key, truth.chain, NUM_ROLLS))(jax.random.split(state_key, NUM_GAMES))

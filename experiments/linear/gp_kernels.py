@@ -70,9 +70,9 @@ SMOKE = {"ascent_steps": 10}
 
 
 def load(cfg: Config) -> dict[str, Array]:
-    """Thirty points."""
+    """Thirty points with a gap, and the curve that they are about."""
     x, y = curves.gapped(jax.random.key(0), 30)
-    return {"x": x[:, None], "y": y}
+    return {"x": x[:, None], "y": y, "truth": curves.rising_waves(GRID)}
 
 
 def build(cfg: Config, loaded: dict[str, Array], axis: str | None) -> run.Experiment:
@@ -82,17 +82,17 @@ def build(cfg: Config, loaded: dict[str, Array], axis: str | None) -> run.Experi
 
     def fits(points, key, state):
         """Each kernel with its hyper-parameters of most evidence, through the same points."""
-        seen = {}
+        x, y, truth, seen = points["x"], points["y"], points["truth"], {}
         for name, kernel in FITTED.items():
 
             def make(theta, kernel=kernel):
                 return covariance.scaled(kernel(theta["length"]), theta["variance"]), theta["noise"]
 
-            path = gp.way_up(key, make, start, tx, points, cfg.ascent_steps)
+            path = gp.way_up(key, make, start, tx, {"x": x, "y": y}, cfg.ascent_steps)
             best, noise = make(jax.tree.map(lambda leaf: leaf[-1], path))
-            x, y, new = points["x"], points["y"], jnp.asarray(GRID[:, None])
+            new = jnp.asarray(GRID[:, None])
             picture = gp.picture(key, best, x, y, new, noise_variance=noise, num_samples=6)
-            error = jnp.sqrt(jnp.square(picture.mean - curves.rising_waves(GRID))[INSIDE].mean())
+            error = jnp.sqrt(jnp.square(picture.mean - truth)[INSIDE].mean())
             seen |= {f"{name} {field}": value for field, value in picture._asdict().items()} | {f"{name} error": error}
         log_evidence, error = (jnp.stack([seen[f"{name} {w}"] for name in FITTED]) for w in ("log_evidence", "error"))
         return {**seen, "excess": Mean.of(error[log_evidence.argmax()] / error.min())}
@@ -124,7 +124,7 @@ def posteriors_page(points: dict[str, Array]) -> show.Draw:
         show.process(
             *(GRID, *(f"fits/{name} {field}" for field in ("mean", "scale", "samples"))),
             points=(points["x"][:, 0], points["y"]),
-            truth=np.where(INSIDE, curves.rising_waves(GRID), np.nan),
+            truth=np.where(INSIDE, points["truth"], np.nan),
             title=f"{name}\nlog p(y) {{fits/{name} log_evidence:.1f}} nats, error {{fits/{name} error:.3f}}",
             y_lim=(-2.4, 2.4),
         )

@@ -24,13 +24,12 @@ from adl.core import Key, Mean
 from adl.data import curves
 from adl.linear import bayes, covariance
 from adl.linear import gaussian_process as gp
-from adl.linear.random_features import hidden_layer, kernel_error, random_fourier
+from adl.linear.random_features import hidden_layer, kernel_errors, random_fourier
 from adl.measure.rate import power_law
 
 WIDTHS = tuple(2**power for power in range(2, 13))
 SHOWN = {"one unit": 1, "width 4": 4, "width 64": 64}  # whose outputs are drawn
 LEARNED = (16, 256)  # widths whose posteriors are
-NUM_LEARNED = 8
 PLACES = np.stack([np.cos(np.arange(6)), np.sin(np.arange(6)) * np.linspace(0.3, 1.5, 6)], 1).astype("f")
 LAYERS = {
     "relu network": (lambda key, width: hidden_layer(key, 2, width, jax.nn.relu), covariance.relu_network(1.0, 1.0)),
@@ -46,6 +45,7 @@ class Config(run.Study):
     """The default is the study that the claims are about."""
 
     num_units: run.Count = 2**19  # drawn for each kind of layer, a multiple of 4,096
+    num_networks: run.Count = 8  # of each width that learn
     noise_std: run.Positive = 0.15  # that the last layer takes the points to have
 
 
@@ -60,7 +60,7 @@ CLAIMS = tuple(
     )
     for name in LAYERS
 )
-SMOKE = {"num_units": 2**13}
+SMOKE = {"num_units": 2**13, "num_networks": 2}
 SWEEP = "noise_std=0.1,0.2"  # of the tests
 
 
@@ -74,9 +74,11 @@ def build(cfg: Config, loaded: dict[str, Array], axis: str | None) -> run.Experi
     """Kernels, outputs and posteriors."""
 
     def wide(points, key, state):
-        return kernels(key, cfg.num_units) | outputs(key, cfg.num_units) | posteriors(points, key, cfg.noise_std)
+        return kernels(key, cfg.num_units) | outputs(key, cfg.num_units) | posteriors(points, key, cfg)
 
-    return run.Experiment(final={"wide": Partial(wide, loaded)}, figures=show.figures(wide=wide_page(loaded)))
+    return run.Experiment(
+        final={"wide": Partial(wide, loaded)}, figures=show.figures(wide=wide_page(loaded, cfg.num_networks))
+    )
 
 
 def kernels(key: Key, num_units: int) -> dict[str, Mean | Array]:
@@ -84,7 +86,7 @@ def kernels(key: Key, num_units: int) -> dict[str, Mean | Array]:
     seen: dict[str, Mean | Array] = {}
     for name, (layer, kernel) in LAYERS.items():
         units = jnp.sqrt(num_units) * layer(key, num_units)(PLACES)
-        error = jnp.stack([kernel_error(units, kernel(PLACES, PLACES), width) for width in WIDTHS])
+        error = kernel_errors(units, kernel(PLACES, PLACES), width=WIDTHS[0], num_doublings=len(WIDTHS) - 1)
         slope = power_law(jnp.asarray(WIDTHS, jnp.float32), error)
         seen |= {f"{name} error": error, f"{name} slope": Mean.of(slope)}
     return seen
@@ -98,13 +100,13 @@ def outputs(key: Key, num_units: int) -> dict[str, Array]:
     return {name: jnp.sqrt(num_units / width) * units.reshape(-1, width).sum(1) / std for name, width in SHOWN.items()}
 
 
-def posteriors(points: dict[str, Array], key: Key, noise_std: float) -> dict[str, Array]:
-    """What eight networks of each width have learned in their last layer, and what the process has."""
+def posteriors(points: dict[str, Array], key: Key, cfg: Config) -> dict[str, Array]:
+    """What networks of each width have learned in their last layer, and what the process has."""
     limit = covariance.scaled(covariance.erf_network(9.0, 9.0), 4.0)
-    posterior = gp.condition(limit, points["x"], points["y"], noise_variance=noise_std**2)
+    posterior = gp.condition(limit, points["x"], points["y"], noise_variance=cfg.noise_std**2)
     process = gp.predict(limit, posterior, jnp.asarray(GRID[:, None]))
-    noise = bayes.known_noise(noise_std)
-    alg = bayes.bayesian_regression(noise, prior_precision=noise_std**2)
+    noise = bayes.known_noise(cfg.noise_std)
+    alg = bayes.bayesian_regression(noise, prior_precision=cfg.noise_std**2)
 
     def curve(key, width):
         features = hidden_layer(key, 1, width, erf, weight_variance=9.0, bias_variance=9.0)
@@ -112,16 +114,16 @@ def posteriors(points: dict[str, Array], key: Key, noise_std: float) -> dict[str
         learned, _ = alg.step(key, alg.init(key, batch), batch)
         return bayes.predict(learned, 2 * features(jnp.asarray(GRID[:, None])), noise).mean
 
-    keys = jax.random.split(key, NUM_LEARNED)
+    keys = jax.random.split(key, cfg.num_networks)
     learned = {f"curves {width}": jax.vmap(functools.partial(curve, width=width))(keys) for width in LEARNED}
-    return {"mean": process.mean, "scale": jnp.sqrt(process.variance + noise_std**2), **learned}
+    return {"mean": process.mean, "scale": jnp.sqrt(process.variance + cfg.noise_std**2), **learned}
 
 
-def wide_page(points: dict[str, Array]) -> show.Draw:
+def wide_page(points: dict[str, Array], num_networks: int) -> show.Draw:
     """Outputs, kernels, and what is learned."""
     normal = np.exp(-0.5 * EDGES**2) / np.sqrt(2 * np.pi)
     slopes = [show.Line(f"wide/{name} error", f"{name}: slope {{wide/{name} slope:.3f}}", "o-") for name in LAYERS]
-    words = ("process: mean", "process: next point, ± 2 sd", "eight networks, last layer by Bayes' rule")
+    words = ("process: mean", "process: next point, ± 2 sd", f"{num_networks} networks, last layer by Bayes' rule")
     out = show.histograms(
         *(EDGES, {name: f"wide/{name}" for name in SHOWN}, ("normal", normal)),
         **{"title": "relu networks", "x_label": "output at one place (sd)", "y_label": "density"},

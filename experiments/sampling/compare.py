@@ -1,8 +1,7 @@
 """All chains on a banana, a funnel and two modes in the plane: draws, traces, known moments.
 
-Densities are normalised and their moments known, so that every error can be told from Monte-Carlo noise: `z` is the
-largest error of two means and two variances in Monte-Carlo standard errors. A run's steps are the warm-up of the
-chains; the draws come after it. Sources are named in `adl/sampling`, those of the targets in `sampling/targets`.
+Densities are normalised and their moments known: `z` is the largest error of two means and two variances in
+Monte-Carlo standard errors. A run's steps are the warm-up of the chains; the draws come after it.
 
     python -m experiments.sampling.compare
     python -m experiments.sampling.compare --methods nuts slice_sampler --num_draws 20000
@@ -128,6 +127,7 @@ def sampler(cfg: Config, name: str, which: Array) -> Algorithm:
     warm = {**of, "num_warmup": cfg.num_steps}
     aimed = {**warm, "target_acceptance": cfg.target_acceptance}
     move = functools.partial(hmc.transition, num_leapfrog=LEAPFROG)
+    wide = functools.partial(start, share=1.0)
     replicas = {"log_reference": targets.isotropic(WIDE).log_density, "inverse_temperatures": LADDER, "move": move}
     make = {
         "ula": lambda: langevin.ula(target, start, step_size=cfg.step_size, **of),
@@ -136,9 +136,7 @@ def sampler(cfg: Config, name: str, which: Array) -> Algorithm:
         "mala": lambda: langevin.mala(target, start, **warm),
         "hmc": lambda: hmc.hmc(target, start, num_leapfrog=LEAPFROG, **aimed),
         "nuts": lambda: nuts.nuts(target, start, max_depth=6, **aimed),
-        "tempering": lambda: tempering.parallel_tempering(
-            target, functools.partial(start, share=1.0), **replicas, **aimed
-        ),
+        "tempering": lambda: tempering.parallel_tempering(target, wide, **replicas, **aimed),
     }
     return make[name]()
 

@@ -24,7 +24,7 @@ from adl.measure import representation
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
 from adl.selfsup.byol import Predicting, byol, embedding
-from adl.selfsup.embedder import learned, perceptron, pictures, references
+from adl.selfsup.embedder import encoded, learned, of_perceptrons, references
 
 SHOWN = 12  # pictures whose views are drawn
 
@@ -79,7 +79,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     """BYOL on pictures, and the linear probe of it, of pixels and of the network before any learning."""
     train, test = loaded
     dtype, widths = jnp.dtype(cfg.precision), (cfg.projector_width, cfg.projection)
-    embedder = perceptron((*cfg.hidden, cfg.features), widths, axis=axis, dtype=dtype)
+    embedder = of_perceptrons((*cfg.hidden, cfg.features), widths, axis=axis, dtype=dtype)
     predictor = MLP(widths, norm=functools.partial(BatchNorm, axis=axis), dtype=dtype)
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     view = data.views.composed(
@@ -91,7 +91,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         optimizer.adam(**cfg.adam, shape=rate),
         view=view,
         decay=teacher.cosine(cfg.teacher_decay, cfg.num_steps),
-        prepare=pictures(unit),
+        prepare=encoded(unit),
         axis=axis,
     )
     represent = learned(embedder, unit, lambda student: embedding(student.learner.variables))

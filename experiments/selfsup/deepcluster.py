@@ -25,7 +25,7 @@ from adl.data.image import PROTOCOLS, unit
 from adl.measure import representation
 from adl.selfsup import evaluation
 from adl.selfsup.deepcluster import deepcluster
-from adl.selfsup.embedder import learned, perceptron, pictures, references
+from adl.selfsup.embedder import encoded, learned, of_perceptrons, references
 
 LOSS = {"random views, under the classes of the time": "train/loss"}
 INFORMATION = "normalised mutual information"
@@ -101,7 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     batches = data.shuffled(numbered, cfg.batch_size)
     num_looks, epoch = -(-len(train) // cfg.batch_size), max(round(batches.steps_per_epoch), 1)
     num_learns, projector = cfg.num_epochs * epoch, (cfg.projector_width, cfg.projection)
-    embedder = perceptron((*cfg.hidden, cfg.features), projector, axis=axis, dtype=jnp.dtype(cfg.precision))
+    embedder = of_perceptrons((*cfg.hidden, cfg.features), projector, axis=axis, dtype=jnp.dtype(cfg.precision))
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     algorithm = deepcluster(
         embedder,
@@ -115,7 +115,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         ),
         temperature=cfg.temperature,
         num_lloyd=cfg.num_lloyd,
-        prepare=pictures(unit),
+        prepare=encoded(unit),
         axis=axis,
     )
     represent = learned(embedder, unit, lambda phases: phases.state.learner.variables)

@@ -5,7 +5,7 @@ import pytest
 
 from adl.core import BadInput
 from adl.data import algorithmic
-from adl.data.algorithmic import PARTS, TASKS, Questions, questions, tenth, text
+from adl.data.algorithmic import PARTS, TASKS, Questions, held_out, questions, tenth, text
 
 RIGHT = {
     "addition": lambda q: str(sum(map(int, q.split("+")))).zfill(len(q) // 2 + 1)[::-1],
@@ -96,3 +96,21 @@ def test_what_is_not_there_is_named():
         Questions("add", 8, 3)
     with pytest.raises(BadInput, match="batch_size"):
         algorithmic.Questions("sort", 0, 3)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_held_out_is_of_every_length_and_so_are_its_examples(task):
+    held = held_out(task, 4, reach=2, count=30)
+    assert held.longest == 4 and held_out(task, count=1).longest == TASKS[task].longest
+    assert set(held.validation.arrays["length"]) <= {1, 2, 3, 4}
+    assert set(held.test.arrays["length"]) >= {4, 5, 6, 7, 8}
+    for name in ("token", "mask"):
+        want = questions(task, "test", range(1, 9), 30).arrays[name]
+        np.testing.assert_array_equal(held.test.arrays[name], want)
+    np.testing.assert_array_equal(held.examples.arrays["length"], [2, 2, 4, 4, 5, 5, 6, 6, 8, 8])
+    for row, mask in zip(held.examples.arrays["token"], held.examples.arrays["mask"], strict=True):
+        asked = TASKS[task].canonical(row[None, : mask.argmax()])
+        assert tenth(asked)[0] in PARTS["test"]
+    sentence = text(held.sentence)
+    asked, answer = sentence.split("=")
+    assert answer == RIGHT[task](asked) and len(asked) == CHARACTERS[task](4)

@@ -26,7 +26,7 @@ class Conditioned(nn.Module):
 
 def denoise(axis: str | None) -> Algorithm:
     tx = optax.chain(optax.adam(0.01), average_params(0.9))
-    return diffusion.edm(Conditioned(2), tx, preconditioner=preconditioner.karras(0.5), prepare=PREPARE, axis=axis)
+    return diffusion.edm.edm(Conditioned(2), tx, preconditioner=preconditioner.karras(0.5), prepare=PREPARE, axis=axis)
 
 
 def match(axis: str | None) -> Algorithm:

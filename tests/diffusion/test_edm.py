@@ -7,8 +7,10 @@ import optax
 from flax import linen as nn
 
 from adl.core import average_params, jitted
-from adl.diffusion import denoiser, drop_labels, edm, heun, preconditioner, sample, schedule, weighted_errors
-from adl.diffusion.denoising import labelled
+from adl.diffusion import preconditioner, schedule
+from adl.diffusion.denoising import drop_labels, labelled
+from adl.diffusion.edm import denoiser, edm, weighted_errors
+from adl.diffusion.solver import heun, sample
 
 KEY = jax.random.key(0)
 S = 0.5

@@ -12,7 +12,7 @@ from adl.prob import exponential_family
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
 from tests.case import IMAGES, LENGTHS, POINTS, Case
 
-ISING = graphical.Ising(0.6, 0.7)
+ISING = graphical.ising.Ising(0.6, 0.7)
 
 
 def speech(step: int) -> dict[str, np.ndarray]:
@@ -40,7 +40,7 @@ def problems(step: int) -> dict[str, tuple[np.ndarray, ...]]:
 
 
 def symbols(axis: str | None) -> Algorithm:
-    return graphical.baum_welch(2, exponential_family.categorical(4), axis=axis)
+    return graphical.baum_welch.baum_welch(2, exponential_family.categorical(4), axis=axis)
 
 
 def drift(axis: str | None) -> Algorithm:
@@ -50,19 +50,19 @@ def drift(axis: str | None) -> Algorithm:
         LinearGaussian(0.9 * jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2)),
         LinearGaussian(jnp.eye(2), jnp.zeros(2), 4 * jnp.eye(2)),
     )
-    return graphical.lds_em(lambda key, batch: jax.tree.map(jnp.copy, system), axis=axis)
+    return graphical.lds_em.lds_em(lambda key, batch: jax.tree.map(jnp.copy, system), axis=axis)
 
 
 CASES = {
     # Symbols or numbers, as the family of the emissions has them.
     "baum_welch": Case(symbols, speech, "loss", takes=("type",)),
     "lds_em": Case(drift, tracks, "loss"),
-    "icm": Case(lambda axis: graphical.icm(ISING), speckles, "loss", reduces=False),
-    "mean_field": Case(lambda axis: graphical.mean_field(ISING), speckles, "loss", reduces=False),
+    "icm": Case(lambda axis: graphical.ising.icm(ISING), speckles, "loss", reduces=False),
+    "mean_field": Case(lambda axis: graphical.ising.mean_field(ISING), speckles, "loss", reduces=False),
     "gibbs, images": Case(
-        lambda axis: graphical.gibbs(ISING, num_warmup=2), speckles, "loss", is_deterministic=False, reduces=False
+        lambda axis: graphical.ising.gibbs(ISING, num_warmup=2), speckles, "loss", is_deterministic=False, reduces=False
     ),
     "belief_propagation": Case(
-        lambda axis: graphical.belief_propagation(grid(2, 2), damping=0.3), problems, "loss", reduces=False
+        lambda axis: graphical.factor_graph.belief_propagation(grid(2, 2), damping=0.3), problems, "loss", reduces=False
     ),
 }

@@ -70,7 +70,7 @@ def test_gradient_of_log_z_is_the_marginal():
 
 def test_a_chain_is_the_hidden_markov_model():
     """The other algorithm for the same distribution; vmap over sequences."""
-    chain = hmm.Chain(jnp.ones(K) / K, jnp.asarray(RNG.dirichlet(np.ones(K), K), jnp.float32))
+    chain = hmm.MarkovChain(jnp.ones(K) / K, jnp.asarray(RNG.dirichlet(np.ones(K), K), jnp.float32))
     log_p = jnp.asarray(RNG.normal(size=(2, 6, K)), jnp.float32)
     graph = FactorGraph(6, K, (np.arange(6)[:, None], np.stack([np.arange(5), np.arange(1, 6)], -1)))
     pair = jnp.broadcast_to(jnp.log(chain.transition)[None], (5, K, K))

@@ -10,8 +10,9 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from adl.core import jitted, trace
-from adl.graphical import HMM, Chain, baum_welch, hmm, parallel_hmm
-from adl.graphical.baum_welch import log_likelihood
+from adl.graphical import hmm, parallel_hmm
+from adl.graphical.baum_welch import HMM, baum_welch, log_likelihood
+from adl.graphical.hmm import MarkovChain
 from adl.prob import exponential_family as ef
 
 KEY = jax.random.key(0)
@@ -23,7 +24,7 @@ INITIAL = np.array([0.7, 0.3, 0.0])
 TRANSITION = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7], [0.3, 0.0, 0.7]])
 LOG_P = 3 * RNG.normal(size=(T, K))
 LOG_P[3] = 0
-CHAIN = Chain(jnp.asarray(INITIAL, jnp.float32), jnp.asarray(TRANSITION, jnp.float32))
+CHAIN = MarkovChain(jnp.asarray(INITIAL, jnp.float32), jnp.asarray(TRANSITION, jnp.float32))
 
 
 def enumerated(length: int = T) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +76,7 @@ def test_scans_agree_on_a_long_sequence():
     """Of which the evidence is far below what float32 holds."""
     rng = np.random.default_rng(1)
     length = 1003
-    chain = Chain(jnp.ones(4) / 4, jnp.asarray(rng.dirichlet(0.3 * np.ones(4), 4), jnp.float32))
+    chain = MarkovChain(jnp.ones(4) / 4, jnp.asarray(rng.dirichlet(0.3 * np.ones(4), 4), jnp.float32))
     log_p = jnp.asarray(5 * rng.normal(size=(length, 4)) - 10, jnp.float32)
     want = jax.jit(hmm.smooth)(chain, log_p)
     assert -np.inf < want.filtered.log_evidence.sum() < -1000
@@ -108,7 +109,7 @@ def test_stationary_and_sampled_frequencies_agree():
     transition = jnp.asarray(TRANSITION, jnp.float32)
     p = hmm.stationary(transition)
     np.testing.assert_allclose(p @ transition, p, atol=1e-6)
-    states = jax.jit(jax.vmap(lambda key: hmm.sample(key, Chain(p, transition), 50)))(jax.random.split(KEY, 2000))
+    states = jax.jit(jax.vmap(lambda key: hmm.sample(key, MarkovChain(p, transition), 50)))(jax.random.split(KEY, 2000))
     counts = np.zeros((K, K))
     np.add.at(counts, (np.asarray(states[:, :-1]).ravel(), np.asarray(states[:, 1:]).ravel()), 1)
     rows = counts.sum(1, keepdims=True)
@@ -161,7 +162,7 @@ def test_states_that_are_seen_are_counted():
     """Where each state says only its own name, one step finds the frequencies, in closed form."""
     x = np.array([[0, 0, 1, 2, 2, 2, 0, 1], [1, 1, 0, 0, 2, 1, 0, 0]])
     family = ef.categorical(3)
-    start = HMM(Chain(jnp.full(3, 1 / 3), jnp.full((3, 3), 1 / 3)), 40 * jnp.eye(3))
+    start = HMM(MarkovChain(jnp.full(3, 1 / 3), jnp.full((3, 3), 1 / 3)), 40 * jnp.eye(3))
     alg = baum_welch(3, family, start=lambda key, batch: start, prior_count=1e-6)
     model, metrics = jitted(alg).step(KEY, jax.tree.map(jnp.copy, start), {"x": x})
     counts = np.zeros((3, 3))

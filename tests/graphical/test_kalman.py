@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 from adl.core import trace
-from adl.graphical import LDS, kalman, lds_em
+from adl.graphical import kalman
+from adl.graphical.kalman import LDS
+from adl.graphical.lds_em import lds_em
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
 
 KEY = jax.random.key(0)

@@ -8,7 +8,8 @@ from scipy import special
 from sklearn.naive_bayes import BernoulliNB
 
 from adl.core import jitted, trace
-from adl.latent import BernoulliMixture, bernoulli, bernoulli_mixture
+from adl.latent import bernoulli
+from adl.latent.bernoulli import BernoulliMixture, bernoulli_mixture
 from adl.latent.bound import elbo
 from adl.prob.information import kl
 

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special, stats
 
-from adl.latent import Mixture, mixture
+from adl.latent import mixture
 from adl.latent.bound import elbo
+from adl.latent.mixture import GaussianMixture
 
 RNG = np.random.default_rng(7)
 N, K, D = 50, 4, 3
@@ -16,7 +17,7 @@ def test_gap_of_a_gaussian_mixture_is_the_divergence_from_the_responsibilities()
     roots = RNG.normal(size=(K, D, D))
     covariances = roots @ roots.swapaxes(1, 2) + np.eye(D)
     weights, means, x = RNG.dirichlet(np.ones(K)), RNG.normal(size=(K, D)), RNG.normal(size=(N, D))
-    fitted = Mixture(*(jnp.asarray(leaf, "f") for leaf in (weights, means, covariances)))
+    fitted = GaussianMixture(*(jnp.asarray(leaf, "f") for leaf in (weights, means, covariances)))
     joint = np.stack(
         [
             np.log(w) + stats.multivariate_normal(m, c).logpdf(x)

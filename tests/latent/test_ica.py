@@ -10,7 +10,8 @@ from sklearn import decomposition
 from sklearn.exceptions import ConvergenceWarning
 
 from adl.core import jitted
-from adl.latent import fast_ica, ica
+from adl.latent import ica
+from adl.latent.ica import fast_ica
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(4)

@@ -9,8 +9,7 @@ from sklearn import cluster
 from sklearn.exceptions import ConvergenceWarning
 
 from adl.core import jitted
-from adl.latent import kmeans
-from adl.latent.kmeans import settled
+from adl.latent.kmeans import kmeans, settled
 
 KEY = jax.random.key(0)
 X = np.random.default_rng(0).normal(size=(500, 4)).astype("f") + 100  # no clusters, far from the origin

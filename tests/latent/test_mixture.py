@@ -14,8 +14,9 @@ from sklearn.mixture import GaussianMixture
 
 from adl import run
 from adl.core import jitted
-from adl.latent import Mixture, gaussian_mixture, mixture
-from adl.latent.mixture import log_prob, matrices, responsibilities
+from adl.latent import mixture
+from adl.latent.mixture import GaussianMixture as Mixture
+from adl.latent.mixture import gaussian_mixture, log_prob, matrices, responsibilities
 from adl.run.program import Program
 
 KEY = jax.random.key(0)

@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import repeated, trace
-from adl.latent import hebbian, online
+from adl.latent import online
+from adl.latent.online import hebbian
 
 RNG = np.random.default_rng(2)
 D, Z = 6, 3

@@ -12,7 +12,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import BayesianGaussianMixture
 
 from adl.core import jitted
-from adl.latent import variational, variational_mixture
+from adl.latent import variational
+from adl.latent.variational import variational_mixture
 from adl.measure.clustering import LEAST
 
 KEY = jax.random.key(0)
@@ -42,7 +43,7 @@ def fit(model: BayesianGaussianMixture, x: np.ndarray = X) -> BayesianGaussianMi
         return model.fit(x.astype(float))
 
 
-def as_posterior(model: BayesianGaussianMixture) -> variational.Posterior:
+def as_posterior(model: BayesianGaussianMixture) -> variational.MixturePosterior:
     parts = (
         model.weight_concentration_,
         model.mean_precision_,
@@ -52,7 +53,7 @@ def as_posterior(model: BayesianGaussianMixture) -> variational.Posterior:
         model.mean_prior_,
         model.covariance_prior_,
     )
-    return variational.Posterior(*(jnp.asarray(part, "f") for part in parts))
+    return variational.MixturePosterior(*(jnp.asarray(part, "f") for part in parts))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_steps_are_scikit_learns(alg):
     for _ in range(60):
         state, metrics = alg.step(KEY, state, {"x": X})
         ours.append(-float(metrics["loss"].value))
-    for name in variational.Posterior._fields:
+    for name in variational.MixturePosterior._fields:
         got, wanted = getattr(state, name), np.asarray(getattr(want, name))
         np.testing.assert_allclose(got, wanted, rtol=2e-3, atol=2e-3 * np.abs(wanted).max(), err_msg=name)
     # Theirs is of a step's responsibilities and the parameters after it: it lies between two of ours.

@@ -8,8 +8,15 @@ from scipy import stats
 from sklearn.linear_model import BayesianRidge
 
 from adl.core import BadInput, data_mesh, jitted, over_devices, sharded
-from adl.linear import bayesian_regression
-from adl.linear.bayes import inverse_gamma_noise, known_noise, log_prob, predict, sample_weights, weights
+from adl.linear.bayes import (
+    bayesian_regression,
+    inverse_gamma_noise,
+    known_noise,
+    log_prob,
+    predict,
+    sample_weights,
+    weights,
+)
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

@@ -161,7 +161,7 @@ def test_without_data_nearby_the_posterior_is_the_prior():
 def test_vmap_over_outcomes_is_one_after_another():
     kernel, many = KERNELS["matern"][0], np.stack([Y, -2 * Y])
     fit = functools.partial(gaussian_process.condition, kernel, X, noise_variance=NOISE)
-    together = jax.vmap(fit, out_axes=gaussian_process.Posterior(None, 0, 0, 0))(many)
+    together = jax.vmap(fit, out_axes=gaussian_process.ProcessPosterior(None, 0, 0, 0))(many)
     np.testing.assert_allclose(tree.take(together.weights, 1), fit(many[1]).weights, rtol=1e-3, atol=1e-3)
 
 

@@ -102,7 +102,7 @@ def test_expectation_is_scipys_quadrature(mean, std):
 
 def test_expected_count_is_log_normals_mean():
     """E exp(f) = exp(mean + variance / 2)."""
-    law = latent_process.Prediction(jnp.array([0.2, -1.0]), jnp.array([0.5, 1.5]))
+    law = latent_process.Marginals(jnp.array([0.2, -1.0]), jnp.array([0.5, 1.5]))
     np.testing.assert_allclose(
         latent_process.expected(glm.poisson, law), np.exp(law.mean + law.variance / 2), rtol=1e-4
     )

@@ -10,7 +10,7 @@ from jax.scipy.special import erf
 from scipy import stats
 
 from adl.linear import bayes, covariance, gaussian_process
-from adl.linear.random_features import hidden_layer, kernel_error, random_fourier
+from adl.linear.random_features import hidden_layer, kernel_errors, random_fourier
 from adl.prob.product import matmul
 
 KEY = jax.random.key(0)
@@ -114,7 +114,10 @@ def test_outputs_of_a_network_become_normal_as_its_width():
     assert stats.kstest(drawn / np.sqrt(wanted), "norm").pvalue > 1e-3
 
 
-def test_kernel_error_is_numpys():
-    units, kernel = RNG.normal(size=(3, 12)).astype("f"), RNG.normal(size=(3, 3)).astype("f")
-    apart = [units[:, i : i + 4] @ units[:, i : i + 4].T / 4 - kernel for i in (0, 4, 8)]
-    np.testing.assert_allclose(kernel_error(units, kernel, 4), np.sqrt(np.square(apart).mean()), rtol=1e-5)
+def test_kernel_errors_are_numpys():
+    units, kernel = RNG.normal(size=(3, 24)).astype("f"), RNG.normal(size=(3, 3)).astype("f")
+    got = kernel_errors(units, kernel, width=3, num_doublings=3)
+    for width, error in zip((3, 6, 12, 24), got, strict=True):
+        cuts = [units[:, i : i + width] for i in range(0, 24, width)]
+        apart = [cut @ cut.T / width - kernel for cut in cuts]
+        np.testing.assert_allclose(error, np.sqrt(np.square(apart).mean()), rtol=1e-5)

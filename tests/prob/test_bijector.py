@@ -8,7 +8,7 @@ from scipy import stats
 
 from adl.prob.bijector import (
     Affine,
-    Chain,
+    Composed,
     Exp,
     Inverse,
     Permute,
@@ -32,8 +32,8 @@ BIJECTORS = {
     "softplus": Softplus(),
     "sigmoid": Sigmoid(),
     "tanh": Tanh(),
-    "chain": Chain((AFFINE, Triangular(LOWER), Permute(jnp.array([1, 2, 0])), Tanh(), Inverse(Affine(0.3, 1.0)))),
-    "inverse of a chain": Inverse(Chain((Inverse(AFFINE), Sigmoid(), Inverse(Sigmoid()), Triangular(LOWER)))),
+    "chain": Composed((AFFINE, Triangular(LOWER), Permute(jnp.array([1, 2, 0])), Tanh(), Inverse(Affine(0.3, 1.0)))),
+    "inverse of a chain": Inverse(Composed((Inverse(AFFINE), Sigmoid(), Inverse(Sigmoid()), Triangular(LOWER)))),
 }
 X = jnp.array([0.3, -0.2, 0.7])
 
@@ -71,7 +71,7 @@ def test_log_normal_is_scipys():
 
 def test_triangular_of_standard_normals_is_the_gaussian():
     base = Normal(jnp.float32(0), jnp.float32(1))
-    ours = Transformed(base, Chain((Triangular(LOWER), Affine(X, jnp.float32(0)))))
+    ours = Transformed(base, Composed((Triangular(LOWER), Affine(X, jnp.float32(0)))))
     root = jnp.tril(LOWER)
     want = MultivariateNormal(X, root @ root.T)
     y = jnp.array([1.0, -1.0, 0.5])

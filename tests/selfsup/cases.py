@@ -9,7 +9,7 @@ from adl.core import Algorithm
 from adl.nn.mlp import MLP
 from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
-from adl.selfsup.embedder import perceptron, pictures
+from adl.selfsup.embedder import encoded, of_perceptrons
 from tests.case import IMAGES, Case, images
 
 
@@ -23,17 +23,17 @@ def speckled(key: jax.Array, image: jax.Array) -> jax.Array:
 
 
 def bootstrap(axis: str | None) -> Algorithm:
-    embedder, predictor = perceptron((16, 16), (16, 8), axis=axis), MLP((16, 8))
+    embedder, predictor = of_perceptrons((16, 16), (16, 8), axis=axis), MLP((16, 8))
     return byol(
-        Predicting(embedder, predictor), optax.adam(0.01), view=speckled, prepare=pictures(data.image.unit), axis=axis
+        Predicting(embedder, predictor), optax.adam(0.01), view=speckled, prepare=encoded(data.image.unit), axis=axis
     )
 
 
 def clusters(axis: str | None) -> Algorithm:
     """Phases so short that three steps see all of them."""
     of = {"num_examples": 16, "num_clusters": 4, "periods": (1, 6), "num_lloyd": 3}
-    embedder = perceptron((16, 16), (16, 8), axis=axis)
-    return deepcluster(embedder, optax.adam(0.01), view=speckled, prepare=pictures(data.image.unit), axis=axis, **of)
+    embedder = of_perceptrons((16, 16), (16, 8), axis=axis)
+    return deepcluster(embedder, optax.adam(0.01), view=speckled, prepare=encoded(data.image.unit), axis=axis, **of)
 
 
 CASES = {

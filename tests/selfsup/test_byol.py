@@ -13,7 +13,7 @@ from adl.core import tree
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
 from adl.selfsup.byol import Predicting, byol, embedding, regression_loss
-from adl.selfsup.embedder import Embedder, unit
+from adl.selfsup.embedder import Embedder, normalised
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -36,7 +36,7 @@ def test_loss_is_two_less_two_cosines():
     np.testing.assert_allclose(regression_loss(x, y), want, rtol=1e-4)
     np.testing.assert_allclose(regression_loss(x, 7 * x), np.zeros(20), atol=1e-6)
     np.testing.assert_allclose(regression_loss(x, -x), 4 * np.ones(20), rtol=1e-5)
-    np.testing.assert_array_equal(unit(jnp.zeros((1, 3))), np.zeros((1, 3)))
+    np.testing.assert_array_equal(normalised(jnp.zeros((1, 3))), np.zeros((1, 3)))
     assert np.isfinite(jax.grad(lambda x: regression_loss(x, y[:1]).sum())(jnp.zeros((1, 5)))).all()
 
 
@@ -117,6 +117,6 @@ def test_without_a_teacher_or_predictor_of_its_own_it_collapses():
         step = jax.jit(alg.step)
         for k in range(300):
             student, _ = step(jax.random.fold_in(KEY, k), student, BATCH)
-        return unit(plain.apply(embedding(student.learner.variables), BATCH["image"])).std(0).mean()
+        return normalised(plain.apply(embedding(student.learner.variables), BATCH["image"])).std(0).mean()
 
     assert spread(Identity(), 0.0) < 0.3 * spread(MLP((8, 4)), 0.99)

@@ -15,7 +15,7 @@ from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
 from adl.prob.clusters import plus_plus
 from adl.selfsup.deepcluster import deepcluster, spherical_kmeans
-from adl.selfsup.embedder import Embedder, unit
+from adl.selfsup.embedder import Embedder, normalised
 
 KEY = jax.random.key(0)
 N, B, K = 48, 16, 4
@@ -134,7 +134,7 @@ def test_loss_is_the_surprise_at_the_pseudo_label():
         phases, metrics = alg.step(jax.random.fold_in(KEY, step), phases, batch(step))
     now = batch(LOOKS + 1)
     z, _ = EMBEDDER.apply(before.learner.variables, now["image"], mutable=["batch_stats"])
-    log_p = jax.nn.log_softmax(unit(z) @ before.centres.T / 0.1)
+    log_p = jax.nn.log_softmax(normalised(z) @ before.centres.T / 0.1)
     label = before.label[now["index"]]
     np.testing.assert_allclose(metrics["loss"].value, -log_p[jnp.arange(B), label].mean(), rtol=1e-4)
     np.testing.assert_allclose(metrics["accuracy"].value, (log_p.argmax(1) == label).mean(), rtol=1e-5)

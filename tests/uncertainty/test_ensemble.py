@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import special, stats
 
-from adl.uncertainty import disagreement, mixture_log_prob, uncertainty
+from adl.uncertainty.ensemble import disagreement, mixture_log_prob, uncertainty
 
 RNG = np.random.default_rng(0)
 LOGITS = 3 * RNG.normal(size=(4, 50, 6)).astype("f")

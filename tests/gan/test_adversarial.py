@@ -11,7 +11,9 @@ from flax import linen as nn
 from scipy.stats import wasserstein_distance
 
 from adl.core import BadInput, Mean, average_params, jitted, tree
-from adl.gan import MLPDiscriminator, MLPGenerator, Players, gan, objective, penalty, wgan_gp
+from adl.gan import objective, penalty
+from adl.gan.adversarial import Players, gan, wgan_gp
+from adl.gan.networks import MLPDiscriminator, MLPGenerator
 from adl.nn.resnet import BatchNorm
 from adl.nn.spectral import SpectralNorm
 
