@@ -8,8 +8,8 @@ of the large model gives, eq. 1 says from how alike the two are.
     python -m experiments.sequence.speculative
     python -m experiments.sequence.speculative --num_drafted 8
 
-Expected: a pass gives 2.97 characters where eq. 1 says 3.00. On a CPU, a text of this small model is nonetheless slower
-with drafts: `python -m experiments.bench decode_strategies`. Four minutes on two idle cores.
+Expected: a pass gives 2.88 characters where eq. 1 says 2.95. On a CPU, a text of this small model is nonetheless slower
+with drafts: `python -m experiments.bench decode_strategies`. Two minutes of processor time.
 """
 
 import functools
