@@ -2,15 +2,13 @@
 
 Persistent contrastive divergence (Tieleman 2008, ICML) with Langevin chains. The plane is small enough to integrate
 exp(-E) over it, so the test likelihood is exact, and so is the density that the points were drawn from: the gap
-between both is KL(true || model). Beside it stands a kernel density estimate of the same training points, at the
-bandwidth that is best on the test points.
+between both is KL(true || model). Beside it: a kernel density of these points, at the best bandwidth on the test.
 
     python -m experiments.energy
     python -m experiments.energy --dataset eight_gaussians
 
-Expected: KL 0.028 over 5 seeds, the kernel density's is 0.060; a minute on two CPU cores. Modes that chains do not
-travel between are harder, as their weights swing with the parameters: about 0.04 for eight_gaussians (kernel density
-0.042), 0.03 for two_moons (0.027), 0.13 for spirals (0.051) and 0.21 for rings (0.062).
+Expected: KL 0.028 over 5 seeds (kernel density 0.060); a minute on two CPU cores. Modes that chains do not travel
+between are harder: 0.04 for eight_gaussians (0.042), two_moons 0.03 (0.027), spirals 0.13 (0.051), rings 0.21 (0.062).
 """
 
 import functools
@@ -32,8 +30,7 @@ from adl.nn.mlp import MLP
 from adl.sampling.langevin import langevin
 
 NUM_TEST = 10000
-SIDE = 6.0  # the plane is integrated over [-6, 6] x [-6, 6]
-DRAWN = 4.2  # of the plane in figures
+SIDE, DRAWN = 6.0, 4.2  # of the plane: it is integrated over [-6, 6] x [-6, 6]; in figures
 BANDWIDTHS = np.geomspace(0.03, 0.3, 12)  # tried for the kernel density
 ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # which learning keeps together
 

@@ -22,8 +22,7 @@ from adl.data import curves
 from adl.linear import basis, evidence, regression
 from adl.linear.basis import with_one
 
-GRID = np.linspace(-1, 1, 201).astype("f")
-CENTRES = np.linspace(-1, 1, 9).astype("f")
+GRID, CENTRES = np.linspace(-1, 1, 201).astype("f"), np.linspace(-1, 1, 9).astype("f")
 DEGREES = tuple(range(10))
 BASES = {
     "polynomial": lambda x: basis.polynomial(x, 8),
@@ -69,8 +68,7 @@ def build(cfg: Config, loaded: tuple[Array, Array], axis: str | None) -> run.Exp
         return posterior, evidence.maximise(posterior, prior_precision=cfg.loose)
 
     def bases(points, key, state):
-        x, y = points
-        seen = {}
+        (x, y), seen = points, {}
         for name, features in BASES.items():
             posterior, best = learn(features(x), y)
             prediction = evidence.predict(posterior, best, features(jnp.asarray(GRID)), prior_precision=cfg.loose)
@@ -81,8 +79,7 @@ def build(cfg: Config, loaded: tuple[Array, Array], axis: str | None) -> run.Exp
 
     def degrees(points, key, state):
         """Of polynomials in rising degree: log evidence, and error within and without the points."""
-        x, y = points
-        found = []
+        (x, y), found = points, []
         for degree in DEGREES:
             phi, grid = (basis.polynomial(jnp.asarray(z), degree) for z in (x, GRID))
             weights = regression.ridge_weights(regression.summed(phi, y))

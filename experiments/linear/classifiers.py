@@ -70,9 +70,7 @@ def load(cfg: Config) -> Loaded:
     train, test = tables.labels(cfg.dataset, cfg.data_dir)
     theirs = {name: jnp.asarray(outputs, jnp.float32) for name, outputs in peers(train, test).items()}
     scores = {name: classification.scores(outputs, test.label) for name, outputs in theirs.items()}
-    of = {
-        what: [float(scores[n][what].value) if n in scores else np.nan for n in NAMES] for what in ("accuracy", "auc")
-    }
+    of = {w: [float(scores[n][w].value) if n in scores else np.nan for n in NAMES] for w in ("accuracy", "auc")}
     return Loaded(train, test, of, {name: OneClass.of(theirs[name], test.label) for name in PROBABILISTIC})
 
 
@@ -82,8 +80,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     found = classifiers.by_name(len(train.classes), penalty=cfg.penalty, reg_covar=REG)
 
     def others(rows, key, state):
-        x, label, new, wanted = rows
-        seen = {}
+        (x, label, new, wanted), seen = rows, {}
         for name in NAMES:
             outputs = found[name](x, label, new)
             scores, probable = classification.scores(outputs, wanted), name in PROBABILISTIC

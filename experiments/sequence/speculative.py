@@ -1,15 +1,13 @@
 """Texts of a language model in fewer passes: a small model drafts, the large one reads the draft at once.
 
 Speculative decoding: Leviathan et al. 2023, arXiv:2211.17192. A GPT of nanoGPT's size for a CPU reads 32 characters of
-held-out source text and goes on with 96, drawn one by one, or from drafts of a smaller GPT that learned the same. The
-texts have one distribution: their `surprise`, in nats a character, must not tell them apart. How many characters a pass
-of the large model gives, eq. 1 says from how alike the two are.
+held-out source text and goes on with 96, drawn one by one, or from drafts of a smaller GPT that learned the same.
+Their `surprise`, in nats a character, must not tell them apart; eq. 1 says how many characters a pass gives.
 
     python -m experiments.sequence.speculative
     python -m experiments.sequence.speculative --num_drafted 8
 
-Expected: a pass gives 2.88 characters where eq. 1 says 2.95. On a CPU, a text of this small model is nonetheless slower
-with drafts: `python -m experiments.bench decode_strategies`. Two minutes of processor time.
+Expected: a pass gives 2.88 characters where eq. 1 says 2.95. Two minutes of processor time.
 """
 
 import functools
