@@ -94,7 +94,7 @@ def test_two_and_four_processes_are_one(tmp_path):
     assert_same(launch(tmp_path / "four", 4, *steps, *split), one)
 
 
-@pytest.mark.parametrize("name", ["rl.ppo", "latent.mixture"])
+@pytest.mark.parametrize("name", ["rl.ppo", pytest.param("latent.mixture", marks=pytest.mark.full)])
 def test_split_states_and_whole_batches_are_shared_out(tmp_path, name):
     """Environments that lie on the devices of two processes; and a batch that no process can gather a share of."""
     experiment = importlib.import_module(f"experiments.{name}")
@@ -107,6 +107,7 @@ def test_split_states_and_whole_batches_are_shared_out(tmp_path, name):
     assert_same(*rows)
 
 
+@pytest.mark.full
 def test_told_to_stop_all_save_and_fewer_go_on(tmp_path):
     """SIGTERM to one of two; then one process with other devices and another layout goes on from their checkpoint."""
     folder, length = tmp_path / "run", ("--num_steps", "400")
@@ -125,6 +126,7 @@ def test_told_to_stop_all_save_and_fewer_go_on(tmp_path):
     np.testing.assert_allclose([found[step] for step in by_step], list(by_step.values()), rtol=1e-2, atol=1e-3)
 
 
+@pytest.mark.full
 def test_a_lost_process_ends_the_others_and_the_same_command_goes_on(tmp_path):
     folder = tmp_path / "run"
     job = Job(folder, 2, *SMALL, "--num_steps", "5000")
