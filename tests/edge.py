@@ -1,8 +1,8 @@
 """A public function at the edges of its range: what it is given there, and what is right.
 
-A package's `tests/<package>/edges.py` holds `EDGES: dict[str, Edge]`, by the name of what is called ("gaussian.product",
-and further entries of it after a comma: "gaussian.product, tied"), and `NONE: dict[str, str]`: why some have no edge,
-and their names. `test_edges.py` has every entry obey the law.
+A package's `tests/<package>/edges.py` holds `EDGES: dict[str, Edge]` by the name of what is called ("gaussian.product",
+and further entries of it after a comma) and `NONE: dict[str, str]`: why some have no edge, and their names.
+`test_edges.py` has every entry obey the law.
 """
 
 from collections.abc import Callable, Mapping
