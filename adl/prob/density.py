@@ -63,7 +63,7 @@ def leave_one_out(x: Array, bandwidth: Array | float) -> Array:
     """
     chex.assert_rank(x, 2)
     n, dim = x.shape
-    exponents = -0.5 * squared_distances(x, x) / bandwidth**2
+    exponents = -0.5 * squared_distances(x / bandwidth, x / bandwidth)
     others = exponents.at[jnp.diag_indices(n)].set(-jnp.inf)
     return jax.nn.logsumexp(others, 1) - jnp.log(n - 1) - dim * (jnp.log(bandwidth) + 0.5 * jnp.log(2 * jnp.pi))
 

@@ -22,7 +22,7 @@ def bernoulli_log_prob(x: Array, logits: Array) -> Array:
     # Both parts change sign at one place, so that the slope at 0 is x - 1/2, that of their sum.
     is_likely = logits >= 0
     log_other = jnp.log1p(jnp.exp(jnp.where(is_likely, -logits, logits)))
-    return safe_product(x - is_likely, logits) - log_other
+    return safe_product(x - jnp.where(is_likely, 1.0, 0.0), logits) - log_other
 
 
 def normal_log_prob(x: Array, mean: Array, log_std: Array) -> Array:
