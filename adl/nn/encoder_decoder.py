@@ -1,6 +1,7 @@
 """An encoder reads one text, a decoder writes another that looks back at it."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -24,8 +25,8 @@ class RelativeBias(nn.Module):
     """
 
     num_heads: int  # H
-    num_buckets: int = 32  # a multiple of 4
-    max_distance: int = 128  # from here on all share one bucket
+    num_buckets: int = 32  # >= 4
+    max_distance: int = 128  # from here on all share one bucket; more than half of the number of buckets
     direction: Literal["back", "both"] = "back"  # "back": what is after counts as distance 0
 
     @nn.compact
@@ -42,9 +43,16 @@ class RelativeBias(nn.Module):
             first, behind = jnp.where(behind < 0, number, 0), jnp.abs(behind)
         behind = jnp.maximum(behind, 0)
         exact = number // 2
-        octaves = jnp.log(jnp.maximum(behind, 1) / exact) / jnp.log(self.max_distance / exact)
-        far = exact + (octaves * (number - exact)).astype(jnp.int32)
-        return first + jnp.where(behind < exact, behind, jnp.minimum(far, number - 1))
+        # Found here and not by logarithms of the distances: rounding in float32 would move some across a border.
+        octaves = math.log(self.max_distance / exact)
+        borders = []
+        for far in range(1, number - exact):
+            border = max(math.floor(exact * math.exp(octaves * far / (number - exact))) - 1, exact)
+            while math.log(border / exact) / octaves * (number - exact) < far:
+                border += 1
+            borders.append(border)
+        far = jnp.searchsorted(jnp.asarray(borders, behind.dtype), behind, side="right", method="compare_all")
+        return first + jnp.where(behind < exact, behind, exact + far.astype(behind.dtype))
 
 
 class DecoderCache(NamedTuple):

@@ -15,7 +15,7 @@ from adl.nn.dropout import Dropout
 from adl.nn.mlp import MLP, GatedMLP
 
 gelu = functools.partial(nn.gelu, approximate=True)  # as in GPT-2
-layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
+layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False)
 rms_norm = functools.partial(nn.RMSNorm, epsilon=1e-6)
 
 
