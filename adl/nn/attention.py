@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
@@ -81,7 +80,7 @@ class Places(NamedTuple):
         Args:
           time: T.
           mask: `[B, T]` boolean, False at padding, left or right; None: there is none.
-          cache: with `layers`, slots by layer and attention, and `length` `[B]`, tokens so far; None: there is none.
+          cache: with `slots`, how many there are, and `length` `[B]`, tokens so far; None: there is none.
           window: as in `visible`.
         """
         place = jnp.arange(time)[None] if mask is None else jnp.maximum(jnp.cumsum(mask, -1) - 1, 0)
@@ -89,13 +88,16 @@ class Places(NamedTuple):
             seen = visible(place, place, window)[:, None]
             return cls(place, place, seen if mask is None else seen & mask[:, None, None, :], None, None)
         place = place + cache.length[:, None]
-        slots = cache.layers[0][0].key.shape[2]
-        key = jnp.arange(slots)[
-            None
-        ]  # slots beyond a text's length are after all of its places, so that none sees them
+        slots = cache.slots
+        # Slots beyond a text's length are after all of its places, so that none sees them.
+        key = jnp.arange(slots)[None]
         count = time if mask is None else mask.sum(-1, dtype=cache.length.dtype)
         slot = place if mask is None else jnp.where(mask, place, slots)
         return cls(place, key, visible(place, key, window)[:, None], slot, cache.length + count)
+
+    def known(self, logits: Array) -> Array:
+        """`logits` `[B, T, V]`, nan at tokens that the cache has no slot for."""
+        return jnp.where((self.query < self.key.shape[-1])[..., None], logits, jnp.nan)
 
 
 def shares(scores: Array, mask: Array | None = None) -> Array:
