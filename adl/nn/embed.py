@@ -19,15 +19,17 @@ def turned(x: Array, frequency: np.ndarray) -> Array:
       x: `[...]` float32, or integers.
       frequency: `[F]` float64, in radians a unit of `x`.
     """
-    whole = x if jnp.issubdtype(x.dtype, jnp.integer) else lax.stop_gradient(jnp.round(x))
-    n = whole.astype(jnp.int32)[..., None]
-    turns = frequency / (2 * np.pi) % 1
+    is_whole = jnp.issubdtype(x.dtype, jnp.integer)
+    whole = x if is_whole else lax.stop_gradient(jnp.round(x))
+    n, turns = whole.astype(jnp.int32), frequency / (2 * np.pi) % 1
     ticks = np.floor(turns * 2.0**32)
-    rest = (turns - ticks * 2.0**-32).astype(np.float32)
-    counted = lax.bitcast_convert_type(n.astype(jnp.uint32) * ticks.astype(np.uint32), jnp.int32)
-    angle = 2 * np.pi * (counted.astype(jnp.float32) * 2.0**-32 + n.astype(jnp.float32) * rest)
-    if whole is not x:
-        angle = angle + (x - whole)[..., None] * frequency.astype(np.float32)
+    counted = jnp.multiply.outer(n.astype(jnp.uint32), jnp.asarray(ticks, jnp.uint32))
+    counted = lax.bitcast_convert_type(counted, jnp.int32).astype(jnp.float32) * 2.0**-32
+    rest = jnp.multiply.outer(n.astype(jnp.float32), jnp.asarray(turns - ticks * 2.0**-32, jnp.float32))
+    angle = 2 * np.pi * (counted + rest)
+    if is_whole:
+        return angle
+    angle = angle + jnp.multiply.outer(x - whole, jnp.asarray(frequency, jnp.float32))
     return jnp.where((jnp.abs(whole) < 2.0**31)[..., None], angle, jnp.nan)
 
 

@@ -1,4 +1,4 @@
-"""Each field of a configuration, set to another value: what Hugging Face computes of it is computed here, or refused."""
+"""Each field of a configuration, set to another value: what Hugging Face computes of it is computed, or refused."""
 
 import json
 
