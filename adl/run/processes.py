@@ -3,6 +3,7 @@
 All of it is `jax.distributed`'s: its cluster detection, its coordination service, its preemption protocol.
 """
 
+import atexit
 import json
 import os
 import re
@@ -88,27 +89,35 @@ def leave(message: str, code: int) -> NoReturn:
 
 def _watch() -> None:
     """Has a thread wait for the word of a process that cannot go on."""
+    ended = threading.Event()
 
-    def wait():
-        try:
-            word = global_state.client.blocking_key_value_get(FAILED, 10**10)  # ms: four months
-        except jax.errors.JaxRuntimeError:  # the run is over, or its service is gone
-            return
-        other, code, message = json.loads(word)
-        if other != index():
-            kind, _, rest = message.partition(": ")
-            told = f"error: process {other}: {rest}" if kind == "error" else f"process {other}: {message}"
-            print(told, file=sys.stderr, flush=True)
-            _end(code)
+    def watch():
+        while not ended.wait(1):
+            try:
+                word = global_state.client.key_value_try_get(FAILED)
+            except jax.errors.JaxRuntimeError:  # nobody said anything
+                continue
+            other, code, message = json.loads(word)
+            if other != global_state.process_id:
+                kind, _, rest = message.partition(": ")
+                told = f"error: process {other}: {rest}" if kind == "error" else f"process {other}: {message}"
+                print(told, file=sys.stderr, flush=True)
+                _end(code)
+
+    def end():
+        ended.set()
+        thread.join()
 
     if global_state.num_processes > 1:
-        threading.Thread(target=wait, name="watch", daemon=True).start()
+        thread = threading.Thread(target=watch, name="watch", daemon=True)
+        thread.start()
+        atexit.register(end)  # it runs before JAX's own, which closes the service that is asked here
 
 
 def _end(code: int) -> NoReturn:
     """Ends this process at once: JAX would wait for the others, who may wait for it."""
-    if index() == 0:
-        time.sleep(2)  # it holds the service by which the others hear of it
+    if global_state.process_id == 0:
+        time.sleep(3)  # it holds the service by which the others hear of it
     os._exit(code)
 
 
@@ -126,6 +135,7 @@ def agree(name: str, value: Mapping[str, Any]) -> None:
     if different := [key for key in sorted({*first, *mine}) if first.get(key) != mine.get(key)]:
         told = "; ".join(f"{key}: {mine.get(key)}, in process 0 {first.get(key)}" for key in different)
         raise BadInput(f"process {index()} has another {name} than process 0 ({told}); give all the same")
+    barrier(name)  # whom another one is unlike does not go on either
 
 
 def from_first(name: str, action: Callable[[], str], *, seconds: float = PATIENCE) -> str:

@@ -44,12 +44,13 @@ def _call(address: str, port: int, count: int, seconds: float) -> None:
             their_index, their_count = words
             if their_count != count:
                 wrong = f"process {their_index} counts {their_count} processes, process 0 {count} (JAX_NUM_PROCESSES)"
-            elif their_index in present or not 0 < their_index < count:
+            elif not _is_gone(present.get(their_index)) or not 0 < their_index < count:
                 wrong = f"two processes have the number {their_index} (JAX_PROCESS_ID) at {address}"
             if wrong:
                 strangers.append(connection)
                 break
             present[their_index] = connection
+            present = {number: one for number, one in present.items() if not _is_gone(one)}
             if len(present) == count - 1:
                 break
         else:
@@ -61,6 +62,21 @@ def _call(address: str, port: int, count: int, seconds: float) -> None:
                 connection.recv(1)  # until it hangs up: then no connection of ours lingers at the address
     if wrong:
         raise BadInput(wrong)
+
+
+def _is_gone(connection: socket.socket | None) -> bool:
+    """Whether nobody is there: a process that was started again has left its first connection."""
+    if connection is None:
+        return True
+    connection.setblocking(False)
+    try:
+        return not connection.recv(1, socket.MSG_PEEK)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    finally:
+        connection.settimeout(5)
 
 
 def _heard(
@@ -85,9 +101,11 @@ def _heard(
         with contextlib.suppress(OSError, ValueError):
             connection = stack.enter_context(listener.accept()[0])
             connection.settimeout(5)
-            hello, index, count = _line(connection).split()
-            if hello == HELLO:
-                yield connection, (int(index), int(count))
+            hello, *numbers = _line(connection).split()
+            if hello == HELLO and len(numbers) == 2:
+                yield connection, (int(numbers[0]), int(numbers[1]))
+            else:
+                connection.close()
 
 
 def _say(address: str, place: tuple[str, int], count: int, index: int, seconds: float) -> None:
