@@ -26,7 +26,7 @@ from jax.scipy.linalg import solve_triangular
 
 from adl.core import Algorithm, Key, Mean, accumulate, border
 from adl.core.types import Array
-from adl.linear.regression import Sums, added, merged, nothing
+from adl.linear.regression import Sums, merged_sums, no_sums, sums_about
 from adl.prob.distributions import student_t_log_prob
 from adl.prob.product import matmul
 from adl.prob.special import safe_ratio
@@ -80,14 +80,14 @@ def bayesian_regression(noise: Noise, *, prior_precision: float = 1.0, axis: str
     """
 
     def init(key, batch):
-        return nothing(batch)._replace(scatter=prior_precision * jnp.eye(batch["x"].shape[-1]))
+        return no_sums(batch)._replace(scatter=prior_precision * jnp.eye(batch["x"].shape[-1]))
 
     def measure(key, posterior, batch):
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape)
-        return added(posterior, batch), {"loss": Mean.of(-log_prob(posterior, x, y, noise), weight)}
+        return sums_about(posterior, batch), {"loss": Mean.of(-log_prob(posterior, x, y, noise), weight)}
 
-    return Algorithm(init, accumulate(measure, merged, axis))
+    return Algorithm(init, accumulate(measure, merged_sums, axis))
 
 
 def log_prob(posterior: Posterior, x: Array, y: Array, noise: Noise) -> Array:

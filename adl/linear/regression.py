@@ -24,7 +24,7 @@ from adl.prob.special import safe_ratio
 
 
 class Sums(NamedTuple):
-    """Moments of rows and outcomes; or, before `merged`, sums about a place that is not their mean."""
+    """Moments of rows and outcomes; or, before `merged_sums`, sums about a place that is not their mean."""
 
     count: Array  # [] examples seen
     x_mean: Array  # [D]; of sums: the sum of x - place
@@ -38,7 +38,7 @@ class Sums(NamedTuple):
         return self.cross + self.count * _outer(self.x_mean, self.y_mean)
 
 
-def nothing(batch: Mapping[str, Array]) -> Sums:
+def no_sums(batch: Mapping[str, Array]) -> Sums:
     """Moments of no examples, to count from: near those of a batch as of `ridge`, nothing cancels."""
     x, y, weight = _weighted(batch)
     total = jnp.maximum(weight.sum(), 1e-6)
@@ -47,7 +47,7 @@ def nothing(batch: Mapping[str, Array]) -> Sums:
     return Sums(jnp.zeros(()), x_mean, y_mean, jnp.zeros(2 * x.shape[1:]), cross, jnp.zeros_like(y_mean))
 
 
-def added(sums: Sums, batch: Mapping[str, Array]) -> Sums:
+def sums_about(sums: Sums, batch: Mapping[str, Array]) -> Sums:
     """Sums of a batch as of `ridge`, about the means so far."""
     x, y, weight = _weighted(batch)
     x, y = x - sums.x_mean[None], y - sums.y_mean[None]
@@ -56,7 +56,7 @@ def added(sums: Sums, batch: Mapping[str, Array]) -> Sums:
     return Sums(weight.sum(), heavy.sum(1), matmul(weight, y), matmul(heavy, x), matmul(heavy, y), energy)
 
 
-def merged(sums: Sums, more: Sums) -> Sums:
+def merged_sums(sums: Sums, more: Sums) -> Sums:
     """Moments of the examples so far and of those that the sums `more` are of, about the means so far."""
     count = sums.count + more.count
     x, y = (part / jnp.where(count > 0, count, 1) for part in (more.x_mean, more.y_mean))
@@ -85,9 +85,9 @@ def ridge(penalty: Array | float, *, axis: str | None = None) -> Algorithm:
     def measure(key, sums, batch):
         x, y, weight = _weighted(batch)
         error = jnp.square(y - matmul(x, ridge_weights(sums, penalty))).reshape(len(x), -1).mean(1)
-        return added(sums, batch), {"loss": Mean.of(error, weight)}
+        return sums_about(sums, batch), {"loss": Mean.of(error, weight)}
 
-    return Algorithm(lambda key, batch: nothing(batch), accumulate(measure, merged, axis))
+    return Algorithm(lambda key, batch: no_sums(batch), accumulate(measure, merged_sums, axis))
 
 
 def least_squares(*, axis: str | None = None) -> Algorithm:
