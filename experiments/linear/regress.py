@@ -77,7 +77,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
 
     def path(rows, key, sums):
         """Weights and errors along both paths, from the sums that the run has learned."""
-        largest = jnp.abs(sums.projection).max()
+        largest = jnp.abs(sums.projection()).max()
         ridge = jax.vmap(lambda penalty: regression.ridge_weights(sums, penalty))(jnp.asarray(PENALTIES, jnp.float32))
         lasso = jax.lax.map(
             lambda share: regression.lasso_weights(sums, share * largest)[0], jnp.asarray(SHARES, jnp.float32)
