@@ -55,6 +55,7 @@ class Evidence(NamedTuple):
 
 def factored(covariance: Array) -> Factored:
     """Of `[D, D]`, symmetric and positive semi-definite; a pivot that is negative beyond rounding gives nan."""
+    covariance = (covariance + covariance.T) / 2
     rounding = 4 * len(covariance) * jnp.finfo(covariance.dtype).eps
 
     def eliminate(rest, _):
