@@ -60,7 +60,7 @@ def factored(covariance: Array) -> Factored:
 
     def eliminate(rest, _):
         rest, own = rest
-        pivot = jnp.where(rest[0, 0] > -rounding * own[0], jnp.maximum(rest[0, 0], 0), jnp.nan)
+        pivot = jnp.where(rest[0, 0] >= -rounding * own[0], jnp.maximum(rest[0, 0], 0), jnp.nan)
         column = safe_ratio(rest[:, 0], pivot)
         rest = rest - column[:, None] * rest[:1]
         return (jnp.roll(rest, (-1, -1), (0, 1)), jnp.roll(own, -1)), (column, pivot)

@@ -50,8 +50,8 @@ def adaptive_rejection(
 ) -> tuple[Array, Hull, Array]:
     """n exact draws `[n]`, the hull that they left, and the evaluations `[]` of the density that they took.
 
-    If a value or a slope shows that the density is not log-concave, or that the start does not enclose its support, none
-    is exact and all are nan.
+    If a value or a slope shows that the density is not log-concave, or that the start does not enclose its support,
+    none is exact and all are nan.
 
     Args:
       key: consumed.

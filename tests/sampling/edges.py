@@ -44,8 +44,15 @@ def of_draws(of, slopes: tuple[int, ...] = (0,), without: tuple[str, ...] = (), 
 WEIGHT = np.array([0.0, -1.0, -2.5, 0.3, -7.0])
 WEIGHTS = {"plain": (WEIGHT,), "equal": (np.zeros(5),), "far apart": (1e4 * WEIGHT,)}
 LEVELS = {"1e6": (np.full(5, 1e6),), "-1e7": (WEIGHT - 1e7,), "1e15": (np.full(5, 1e15),)}
-EXCLUDED = {"zero weights": (np.array([0.0, -np.inf, -1.0, -np.inf, -np.inf]),), "one": (np.where(np.arange(5), -np.inf, 3.0),)}  # fmt: skip
-NONE_LEFT = {"no weight": (np.full(5, -np.inf),), "infinite weight": (np.where(np.arange(5), 0.0, np.inf),), "nan weight": (np.where(np.arange(5), 0.0, np.nan),)}  # fmt: skip
+EXCLUDED = {
+    "zero weights": (np.array([0.0, -np.inf, -1.0, -np.inf, -np.inf]),),
+    "one": (np.where(np.arange(5), -np.inf, 3.0),),
+}
+NONE_LEFT = {
+    "no weight": (np.full(5, -np.inf),),
+    "infinite weight": (np.where(np.arange(5), 0.0, np.inf),),
+    "nan weight": (np.where(np.arange(5), 0.0, np.nan),),
+}
 
 
 def weight(log_weight):
@@ -234,7 +241,7 @@ EDGES = {
         ratio_wanted,
         slopes=(),
         infinite=tuple(set(LOG_DENSITIES) - {"inside", "level"}),
-    ),  # fmt: skip
+    ),
     "chains.supported": Edge(
         chains.supported,
         {"inside": (-1e6,), "outside": (-np.inf,), "nan": (np.nan,), "+inf": (np.inf,)},
@@ -262,7 +269,7 @@ EDGES = {
     "diagnostics.z_scores": of_draws(lambda x: diagnostics.z_scores(x, x[0, 0]), (), rtol=1e-3),
     "hmc.at": Edge(
         lambda x, scale: hmc.at(lambda y: normal_at(y, scale), x, x)[2:], {n: (r[0], r[2]) for n, r in PHASE.items()}
-    ),  # fmt: skip
+    ),
     "hmc.energy": Edge(energy, PHASE, slopes=(0, 1)),
     "hmc.leapfrog": Edge(leapfrog, PHASE, slopes=(0, 1)),
     "hmc.velocity": Edge(lambda x, p, scale: hmc.velocity(scale**2, p), PHASE, slopes=(1,)),
@@ -308,7 +315,7 @@ EDGES = {
         lambda p, scale: p * scale,
         slopes=(),
         blank=("below", "above", "nan"),
-    ),  # fmt: skip
+    ),
     "inversion.lookup": Edge(
         inversion.lookup,
         {
@@ -326,7 +333,7 @@ EDGES = {
             else min(np.searchsorted(p.cumsum(), u * p.sum(), side="right"), np.flatnonzero(p).max())
         ),
         slopes=(),
-    ),  # fmt: skip
+    ),
     "metropolis.standing": Edge(
         lambda x: metropolis.standing(lambda y: -(y**2).sum(), x, x),
         {"plain": (np.ones(2),), "wide": (np.full(2, 1e15),)},
@@ -340,7 +347,7 @@ EDGES = {
             "small": (1e-15 * np.ones(2), 1e-15 * np.ones(2), 3e-15 * np.ones(2)),
         },
         slopes=(),
-    ),  # fmt: skip
+    ),
     "smc.increment": Edge(
         lambda gain: smc.increment(gain, jnp.ones_like(gain[0]), share=0.5),
         {
@@ -351,21 +358,21 @@ EDGES = {
         },
         slopes=(),
         rtol=1e-3,
-    ),  # fmt: skip
+    ),
     "targets.banana": of_place(target.banana().log_density),
     "targets.funnel": of_place(target.funnel(3.0).log_density),
     "targets.two_modes": of_place(target.two_modes().log_density),
     "targets.isotropic": of_place(target.isotropic(2.0).log_density),
     "targets.correlated": Edge(
         target.correlated(4).log_density, {"plain": (np.ones(4),), "small": (np.full(4, 1e-15),)}
-    ),  # fmt: skip
+    ),
     "targets.logistic": Edge(
         logistic,
         {"plain": (np.array([0.1, 0.2, -0.3]),), "sure": (np.array([0.0, -50.0, 0.0]),), "zero": (np.zeros(3),)},
-    ),  # fmt: skip
+    ),
     "targets.one_of": of_place(
         lambda x: target.one_of([target.banana().log_density, target.funnel(3.0).log_density], jnp.ones((), int))(x)
-    ),  # fmt: skip
+    ),
     "targets.rounded": of_place(lambda x: target.rounded(target.isotropic(2.0).log_density, str(x.dtype))(x)),
 }
 
