@@ -143,18 +143,6 @@ def test_modules_are_reached_without_being_imported():
     assert not done.returncode, done.stderr
 
 
-SHOWN = {
-    "answers",
-    "curves",
-    "densities",
-    "energies",
-    "field",
-    "lines",
-    "page",
-    "samples",
-}  # figures under their measure's name
-
-
 @pytest.mark.parametrize("package", PACKAGES)
 def test_no_function_shadows_its_module(package):
     room = ROOT / "adl" / package
@@ -165,7 +153,7 @@ def test_no_function_shadows_its_module(package):
         if isinstance(node, ast.ImportFrom) and node.module != f"adl.{package}"
         for alias in node.names
     }
-    assert lent & modules <= (SHOWN if package == "show" else set())
+    assert not lent & modules
 
 
 # Twins, which answer to the same names: models of discrete and of continuous states.

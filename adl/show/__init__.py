@@ -1,34 +1,34 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
-from adl.show.answers import answers, right_by_length
+from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
-from adl.show.curves import curves, rescaled
-from adl.show.densities import estimate, histograms
-from adl.show.energies import descent, energies
+from adl.show.curve import curves, rescaled
+from adl.show.density import estimate, histograms
+from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
-from adl.show.field import densities, field
 from adl.show.functions import forecasts, process
 from adl.show.game import players
+from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows, inked
 from adl.show.latents import prior, reconstructed, traversal
-from adl.show.lines import Line, lines
+from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots, marks
-from adl.show.page import page
+from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.samplers import clouds, first_coordinates, moments
-from adl.show.samples import beside_data, denoising, fidelity, guidance, interpolation, nearest, samples
+from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
@@ -44,6 +44,7 @@ __all__ = [
     "attention",
     "bars",
     "beside_data",
+    "by_class",
     "casino",
     "classes",
     "cloud",
@@ -118,7 +119,6 @@ __all__ = [
     "returns",
     "right_by_length",
     "rotation",
-    "samples",
     "subsets",
     "surprise",
     "symbols",

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adl.run.experiment import Outcome
-from adl.show.curves import curves
+from adl.show.curve import curves
 from adl.show.style import COLORS, Draw, panel
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from adl.show.page import framed, page
+from adl.show.panels import framed, page
 from adl.show.style import COLORS, Draw
 
 

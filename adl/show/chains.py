@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
 from adl.show.names import bars
-from adl.show.page import Frame, Panel, Reading, Source, framed, page
+from adl.show.panels import Frame, Panel, Reading, Source, framed, page
 from adl.show.style import COLORS, Draw
 
 BELOW = (9.0, 6.0, 4.0, 2.0, 0.7)  # the top of a log-density, where its lines are, in nats

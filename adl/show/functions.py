@@ -4,7 +4,7 @@ from typing import Unpack
 
 import numpy as np
 
-from adl.show.page import Frame, Panel, Source, framed
+from adl.show.panels import Frame, Panel, Source, framed
 from adl.show.style import COLORS
 
 

@@ -3,7 +3,7 @@
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
-from adl.show.curves import curves
+from adl.show.curve import curves
 
 
 def players(outcome: Outcome) -> Figure:

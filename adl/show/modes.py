@@ -5,7 +5,7 @@ from typing import Unpack
 import numpy as np
 from matplotlib.patches import Circle
 
-from adl.show.page import Frame, Panel, Source, framed
+from adl.show.panels import Frame, Panel, Source, framed
 from adl.show.style import COLORS
 
 

@@ -5,7 +5,7 @@ from typing import Unpack
 
 import numpy as np
 
-from adl.show.page import Frame, Panel, Source, framed
+from adl.show.panels import Frame, Panel, Source, framed
 
 MARKS = "os^Dv"
 CROSS = {"marker": "x", "color": "black", "markersize": 5}  # of what is compared with

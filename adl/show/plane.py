@@ -6,7 +6,7 @@ from typing import Unpack
 import matplotlib
 import numpy as np
 
-from adl.show.page import Frame, Panel, Source, framed
+from adl.show.panels import Frame, Panel, Source, framed
 from adl.show.style import COLORS
 
 BELOW = (16, 11, 8, 6, 4.5, 3.4, 2.5, 1.8, 1.2, 0.8, 0.45, 0.2, 0.05, 0)  # the top, in the unit of the height

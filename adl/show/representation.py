@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
-from adl.show.curves import curves
+from adl.show.curve import curves
 from adl.show.images import image_grid, inked
 from adl.show.points import embedding
 from adl.show.style import Draw, of

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from adl.show.page import framed, page
+from adl.show.panels import framed, page
 from adl.show.style import COLORS, Draw
 
 DOTTED = {"color": "black", "linestyle": ":", "linewidth": 1}  # over ours

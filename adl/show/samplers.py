@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from adl.run.experiment import Outcome
 from adl.show.chains import AGREED, cloud, trace
 from adl.show.names import marks
-from adl.show.page import page
+from adl.show.panels import page
 from adl.show.style import Draw
 
 Contours = tuple[np.ndarray, np.ndarray, np.ndarray]  # places [G] and [H], and the log-density [H, G] there

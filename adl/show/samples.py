@@ -4,11 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
-from adl.show.curves import curves
+from adl.show.curve import curves
 from adl.show.images import image_grid, inked
 
 
-def samples(outcome: Outcome) -> Figure:
+def by_class(outcome: Outcome) -> Figure:
     """What `measure.samples.two_sample_test`, as the probe "samples", drew: samples by class."""
     grid = outcome.arrays["samples/grid"]
     return image_grid(grid, row_labels=range(len(grid)), y_label="class asked for", title="Samples")

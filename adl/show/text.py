@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adl.run.experiment import Outcome
-from adl.show.curves import curves, rescaled
+from adl.show.curve import curves, rescaled
 from adl.show.style import COLORS, Draw, panel, styled
 
 Decode = Callable[[Sequence[int]], str]  # tokens -> text

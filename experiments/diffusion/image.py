@@ -101,7 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "guidance": sampler.guided(SCALES, num_classes=num_classes),
         },
         figures=show.figures(
-            samples=show.samples,
+            samples=show.by_class,
             nearest=show.nearest,
             path=show.denoising,
             guidance=show.guidance,

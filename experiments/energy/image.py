@@ -117,7 +117,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "path": descent.path(range(num_classes)[:: max(1, num_classes // PATHS)][:PATHS], num_stops=STOPS),
         },
         figures=show.figures(
-            samples=show.samples,
+            samples=show.by_class,
             nearest=show.nearest,
             path=show.descent,
             energies=show.energies,

@@ -114,7 +114,7 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
         probes={"samples": samples.two_sample_test(draw, loaded.first(cfg.num_samples))},
         final={"arc": latents.arc(generate, cfg.latent_dim, loaded.num_classes)},
         figures=show.figures(
-            samples=show.samples,
+            samples=show.by_class,
             nearest=show.nearest,
             interpolation=show.interpolation,
             loss=show.players,

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Unpack
 import matplotlib
 import numpy as np
 
-from adl.show.page import Frame, Panel, Source, framed
+from adl.show.panels import Frame, Panel, Source, framed
 from adl.show.style import COLORS
 
 DASHES = ("-", "--", ":")  # of the first seven of several lines, of the next seven ...
