@@ -168,7 +168,7 @@ class _NewestAndBest:
 
 @contextlib.contextmanager
 def _storage_errors(directory: Path) -> Iterator[None]:
-    """Storage errors arrive as others with the cause deep in their text, or as what follows from it; raise the cause."""
+    """Storage errors arrive as others, with the cause deep in their text or as what follows; raise the cause."""
     try:
         yield
     except OSError:
