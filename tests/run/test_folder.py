@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from adl import run
-from adl.core import BadInput
+from adl.core import BadInput, local_path
 from adl.run import folder as files
 from tests.run import test_fit
 from tests.run.test_fit import ROOT, fails, launch, losses
@@ -187,7 +187,7 @@ def test_what_can_be_no_folder_is_refused(tmp_path, monkeypatch, capsys, workdir
 def test_a_tilde_is_the_home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert files.local("~/x", "--workdir") == tmp_path / "home" / "x"
+    assert local_path("~/x", "--workdir") == tmp_path / "home" / "x"
     run.main(test_fit.__name__, ["--workdir=~/x", "--num_steps", "2"])
     assert [path.name for path in tmp_path.iterdir()] == ["home"] and (tmp_path / "home/x/config.json").exists()
 
@@ -289,5 +289,5 @@ def test_a_file_is_whole_or_as_it_was(tmp_path):
 
 def test_an_address_is_no_path():
     with pytest.raises(BadInput, match="--data_dir bucket/sets"):
-        files.local("gs://b/sets", "--data_dir")
-    assert files.local("a:/b", "--data_dir") == Path("a:/b")
+        local_path("gs://b/sets", "--data_dir")
+    assert local_path("a:/b", "--data_dir") == Path("a:/b")
