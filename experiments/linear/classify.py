@@ -27,6 +27,7 @@ from adl.measure import classification
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "breast_cancer"  # TFDS name, with "x" or "features" [D] and "label", all in its training split
     num_steps: run.Count = 10  # of Newton's method
     batch_size: run.Natural = 0  # rows a step; 0: all, as Newton's method wants it
