@@ -8,9 +8,11 @@ from adl.run.config import (
     Natural,
     NonNegative,
     Optimised,
+    Parts,
     Positive,
     Rate,
     Study,
+    Table,
     Views,
 )
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
@@ -28,9 +30,11 @@ __all__ = [
     "NonNegative",
     "Optimised",
     "Outcome",
+    "Parts",
     "Positive",
     "Rate",
     "Study",
+    "Table",
     "Views",
     "main",
 ]
