@@ -1,20 +1,26 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import (
-    Averaged,
-    Config,
+from adl.run.config import Averaged, Config, Optimised, Study, Views
+from adl.run.experiment import Claim, Definition, Experiment, Outcome
+from adl.run.launch import main
+from adl.run.ranges import (
     Count,
     Fraction,
     Natural,
     NonNegative,
-    Optimised,
+    Number,
     Positive,
+    Positives,
+    Range,
     Rate,
-    Study,
-    Views,
+    Several,
+    Split,
+    Widths,
+    at_most,
+    below,
+    divisor_of,
+    multiple_of,
 )
-from adl.run.experiment import Claim, Definition, Experiment, Outcome
-from adl.run.launch import main
 
 __all__ = [
     "Averaged",
@@ -26,11 +32,21 @@ __all__ = [
     "Fraction",
     "Natural",
     "NonNegative",
+    "Number",
     "Optimised",
     "Outcome",
     "Positive",
+    "Positives",
+    "Range",
     "Rate",
+    "Several",
+    "Split",
     "Study",
     "Views",
+    "Widths",
+    "at_most",
+    "below",
+    "divisor_of",
     "main",
+    "multiple_of",
 ]

@@ -11,12 +11,12 @@ import jax
 import numpy as np
 
 from adl.core import BadInput, Mean, PyTree, did_you_mean, layout, place, step_keys, tree
-from adl.run import processes
+from adl.run import processes, screen, sweep
 from adl.run.checkpoint import Checkpoints, set_aside_damaged
-from adl.run.config import Config, grid
+from adl.run.config import Config, figure_formats
 from adl.run.experiment import Outcome
 from adl.run.program import Program
-from adl.run.record import Onlooker, Records, byte_size, console, sweep_table
+from adl.run.record import Onlooker, Records, byte_size
 from adl.run.signals import Signals
 
 
@@ -50,10 +50,10 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
     return run.outcome()
 
 
-def say(lines: Sequence[str]) -> str:
+def _say(lines: Sequence[str]) -> str:
     """Prints lines where a person sees them, and returns the number of them."""
     for line in lines:
-        console.print(line, highlight=False, soft_wrap=True)
+        screen.say(line)
     return str(len(lines))
 
 
@@ -63,7 +63,7 @@ class _Run:
     def __init__(self, program: Program, folder: Path, name: str):
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
-        processes.from_first("damage", lambda: say(set_aside_damaged(folder / "checkpoints")))
+        processes.from_first("damage", lambda: _say(set_aside_damaged(folder / "checkpoints")))
         self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
@@ -74,9 +74,12 @@ class _Run:
         self.was_finite = np.asarray(self.finite(self.state))
         if self.step > self.config.num_steps:
             raise BadInput(f"--num_steps {self.config.num_steps}: {folder} is at step {self.step} already")
+        if self.resumed is not None and processes.index() == 0:
+            verb = "resumes at" if self.step < self.config.num_steps else "looks again at"
+            screen.say(f"{verb} step {self.step} of {self.config.num_steps}: {folder}")
         self.is_first = processes.index() == 0
         self.records = (
-            Records(folder, start=self.resumed, num_steps=self.config.num_steps, name=name)
+            Records(folder, start=self.resumed, num_steps=self.config.num_steps, name=name, settings=self.settings())
             if self.is_first
             else Onlooker()
         )
@@ -198,14 +201,17 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """What was measured so far."""
-        settings = [", ".join(f"{name}={value:g}" for name, value in point.items()) for point in grid(self.config)]
-        return Outcome(self.records.history, self.arrays, settings)
+        return Outcome(self.records.history, self.arrays, self.settings())
+
+    def settings(self) -> list[str]:
+        """Of a sweep: what its values are, along the first axis of what was measured."""
+        return [sweep.spelled(point) for point in sweep.grid(self.config)]
 
     def conclude(self) -> None:
         """Final probes and figures."""
         self.checkpoints.wait()
         row: dict[str, np.ndarray] = {}
-        for name in self.program.experiment.final:
+        for name in screen.phases("looking at", list(self.program.experiment.final)):
             row |= self.look(name, self.program.probe(name, final=True))
         if self.resumed == self.step:  # a complete run: its rows are there, its figures want the arrays
             for name, looked in self.probes.items():
@@ -216,11 +222,16 @@ class _Run:
             return
         outcome = self.outcome()
         (self.folder / "figures").mkdir(exist_ok=True)
-        for name, draw in self.program.experiment.figures.items():
-            draw(outcome).savefig(self.folder / "figures" / f"{name}.png", dpi=144)
+        figures = self.program.experiment.figures
+        for name in screen.phases("drawing", list(figures)):
+            figure = figures[name](outcome)
+            for ending in figure_formats(self.config):
+                figure.savefig(self.folder / "figures" / f"{name}.{ending}", dpi=144)
         if self.config.sweep:
-            console.print(sweep_table(self.config, self.records.history))
-        console.print(f"done: {self.folder}", highlight=False, soft_wrap=True)
+            last = {name: value for row in self.records.history for name, value in row.items() if name != "step"}
+            for line in screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()):
+                screen.say(line)
+        screen.say(f"done: {self.folder}")
 
 
 class _Clock:
@@ -249,12 +260,10 @@ class _Clock:
             "state_bytes_per_device": held,
         }
         (folder / "timing.json").write_text(json.dumps(timing) + "\n")
-        console.print(
+        screen.say(
             f"{self.steps} steps of {1e3 * step:.3g} ms (probes and checkpoints included); "
             f"host time for a batch {1e3 * batch:.2g} ms; "
-            f"state {byte_size(held)} a device, {byte_size(whole)} in all",
-            highlight=False,
-            soft_wrap=True,
+            f"state {byte_size(held)} a device, {byte_size(whole)} in all"
         )
 
 
