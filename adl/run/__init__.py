@@ -5,7 +5,9 @@ from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.ranges import (
     Count,
+    Eights,
     Fraction,
+    Logarithm,
     Natural,
     NonNegative,
     Number,
@@ -28,8 +30,10 @@ __all__ = [
     "Config",
     "Count",
     "Definition",
+    "Eights",
     "Experiment",
     "Fraction",
+    "Logarithm",
     "Natural",
     "NonNegative",
     "Number",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from adl.core import BadInput, did_you_mean
 from adl.run import ranges
-from adl.run.ranges import Count, Natural, NonNegative, Positive, Rate
+from adl.run.ranges import Count, Natural, NonNegative, Positive, Rate, Split
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Config(Study):
     """What every experiment with steps has; an experiment's own fields come on top and override these defaults."""
 
     num_steps: Count = 1000  # length of the run
-    batch_size: Count = 128  # examples a step, over all devices
+    batch_size: Split = 128  # examples a step, over all devices
     steps_per_call: Count = 1  # steps a dispatch (scan)
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes

@@ -14,7 +14,7 @@ import jax
 import numpy as np
 
 from adl.core import BadInput, Mean, PyTree, did_you_mean, step_keys
-from adl.run import machine, ranges
+from adl.run import machine, processes, ranges
 from adl.run.config import FREE, Study
 from adl.run.experiment import Definition
 from adl.run.program import Program
@@ -66,7 +66,6 @@ def ready(definition: Definition, config: Study, devices: Sequence[Any] | None =
 
 def _tried(definition: Definition, devices: Sequence[Any] | None, config: Study) -> Program:
     program = Program(definition, config, devices)
-    _require_divided(program)
     measured = _traced(program, is_here=devices is None)
     if devices is not None:
         return program
@@ -86,7 +85,8 @@ def _traced(program: Program, *, is_here: bool) -> list[str]:
     n = max(1, min(config.steps_per_call, config.num_steps))
     room = _room(program) if is_here else math.inf
     _require_room(_batch_bytes(program) * n, machine.memory(), "the batches of a call")
-    batch = program.batch(0) if is_here else jax.tree.map(np.asarray, program.batches[0])
+    batch = program.batch(0) if processes.count() > 1 else jax.tree.map(np.asarray, program.batches[0])
+    _require_divided(program, len(next(iter(jax.tree.leaves(batch)), ())))
     state = program.algorithm().init.eval_shape(init_key, batch)
     _require_room(_num_bytes(state) + n * _num_bytes(batch), room, "state and batches")
     if config.num_steps:
@@ -125,21 +125,20 @@ def _works_without(name: str, tried: Callable[[Study], Program], config: Study) 
     return True
 
 
-def _require_divided(program: Program) -> None:
-    """Refuses numbers of things that do not split evenly over the devices."""
-    devices = program.num_shares
-    for name in ranges.shared(type(program.config)):
-        size = getattr(program.config, name)
+def _require_divided(program: Program, batch: int) -> None:
+    """Refuses numbers of things, and of examples of a batch, that do not split evenly over the devices."""
+    devices, config = program.num_shares, program.config
+    sizes = {name: getattr(config, name) for name in ranges.shared(type(config)) if name != "batch_size"}
+    for name, size in {**sizes, "batch_size": batch}.items():
         if size % devices:
-            raise BadInput(
-                f"--{name} {size}: it must be a multiple of {devices}, the devices that share it, or --lift jit"
-            )
+            wanted = f"a multiple of {devices}, the devices that share it; or --lift jit"
+            raise BadInput(f"--{name} {size}: it must be {wanted}")
 
 
 def _require_read(program: Program) -> None:
     """Refuses a flag that changes nothing."""
     config, default = program.config, type(program.config)()
-    for name in program.unread():
+    for name in sorted(program.unread()):
         value = getattr(config, name)
         if name not in RUNNERS and value != getattr(default, name):
             raise BadInput(

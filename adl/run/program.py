@@ -35,6 +35,7 @@ from adl.run.experiment import Definition, Experiment
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
+EARLY = {"batch_size", "dataset", "precision", "train_split", "test_split"}  # read, if ever, before the first step
 NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
@@ -142,11 +143,13 @@ class Program:
         self._given.append(weakref.ref(plain))
         return plain
 
-    def unread(self) -> list[str]:
-        """Fields on which nothing depends: none that was built of the configuration asked for them, nor can any more."""
-        if any(given() is not None for given in self._given):
-            return []
-        return [field.name for field in dataclasses.fields(self.config) if field.name not in self._read]
+    def unread(self) -> set[str]:
+        """Fields that nothing which was built of the configuration has asked for, and nothing can any more.
+
+        Those of `EARLY` also if it still could: by the first step it has.
+        """
+        fields = {field.name for field in dataclasses.fields(self.config)} - self._read
+        return fields & EARLY if any(given() is not None for given in self._given) else fields
 
     def with_fields(self, **value: Any) -> Batches:
         """The batches of the same experiment with other values of some fields."""

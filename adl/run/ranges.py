@@ -97,8 +97,10 @@ Several = _number(int, Range(low=2))  # of which one alone would say nothing
 Positive = _number(float, Range(low=0, open_low=True))
 NonNegative = _number(float, Range(low=0))
 Number = _number(float, Range())
+Logarithm = _number(float, Range(low=-40, high=40))  # natural, of what float32 has with its square
 Fraction = _number(float, Range(low=0, high=1))
 Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropout: 1 would never move, or drop all
+Eights = Annotated[Count, multiple_of(8)]  # channels, in groups that are normalised
 Split = Annotated[Count, Shared()]  # over the devices
 Widths = Annotated[tuple[int, ...], Range(low=1), tyro.conf.arg(metavar="INT >= 1 ...")]  # of layers, each
 Positives = Annotated[tuple[float, ...], Range(low=0, open_low=True), tyro.conf.arg(metavar="FLOAT > 0 ...")]  # each
