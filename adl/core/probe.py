@@ -24,7 +24,7 @@ def jitted(probe: Callable, mesh: Mesh | None = None) -> Callable:
       probe: any; under a mesh, what it maps over a split (`full_pass`) spreads over the devices.
       mesh: of the state's devices, on each of which the results are whole; None where there is one device.
     Returns:
-      The probe, which has an `eval_shape` as `jax.jit`'s.
+      The probe, which has a `trace` as `jax.jit`'s.
     """
     whole = None if mesh is None else NamedSharding(mesh, PartitionSpec())
     compiled = jax.jit(lambda probe, *arguments: probe(*arguments), out_shardings=whole)
@@ -36,7 +36,7 @@ def jitted(probe: Callable, mesh: Mesh | None = None) -> Callable:
 
     bind = functools.partial(functools.partial, under_mesh) if mesh else lambda call: functools.partial(call, carried)
     looks = bind(compiled)
-    looks.eval_shape = bind(compiled.eval_shape)
+    looks.trace = bind(compiled.trace)
     return looks
 
 

@@ -29,6 +29,7 @@ TRACED = (
 # Flags from which no error of the program comes, and those that the runner itself reads.
 IDLE = {"log_every", "eval_every", "checkpoint_every", "best", "workdir", "plan", "figure_format", "sweep"}
 RUNNERS = {*FREE, "seed", "num_seeds", "sweep", "leave_out"}
+LARGE = 8  # from this part of the memory on, a program is compiled to see what it takes
 A_FEW = 2**16  # examples of a batch that are made without asking how large they are
 
 
@@ -88,17 +89,19 @@ def _traced(program: Program, *, is_here: bool) -> list[str]:
     batch = program.batch(0) if processes.count() > 1 else jax.tree.map(np.asarray, program.batches[0])
     _require_divided(program, len(next(iter(jax.tree.leaves(batch)), ())))
     state = program.algorithm().init.eval_shape(init_key, batch)
-    _require_room(_num_bytes(state) + n * _num_bytes(batch), room, "state and batches")
+    held = _num_bytes(state) + n * _num_bytes(batch)
+    _require_room(held, room, "state and batches")
     if config.num_steps:
         many = jax.tree.map(lambda x: jax.ShapeDtypeStruct((n, *x.shape), x.dtype), batch) if n > 1 else batch
         keys = jax.eval_shape(lambda root: step_keys(root, 0, n if n > 1 else None), root)
-        program.algorithm(n).step.eval_shape(keys, state, many)
+        _require_runs(program.algorithm(n).step.trace(keys, state, many), held, room, "a step")
     key = jax.eval_shape(lambda root: step_keys(root, 0), root)
     found: list[str] = []
     for final, probes in ((False, experiment.probes), (True, experiment.final)):
         for name in probes if is_here else ():
-            results = program.probe(name, final=final).eval_shape(key, state)
-            _require_room(_num_bytes(state) + _num_bytes(results), room, f"state and what {name} looks at")
+            looked = program.probe(name, final=final).trace(key, state)
+            results = looked.out_info
+            _require_runs(looked, _num_bytes(state) + _num_bytes(results), room, f"to look at {name}")
             if not final:
                 found += [f"{name}/{key}" for key, value in results.items() if isinstance(value, Mean)]
     return found
@@ -156,6 +159,22 @@ def _batch_bytes(program: Program) -> int:
 
 def _num_bytes(tree: PyTree) -> int:
     return sum(math.prod(leaf.shape) * getattr(leaf.dtype, "itemsize", 8) for leaf in jax.tree.leaves(tree))
+
+
+def _require_runs(traced: Any, held: int, room: float, what: str) -> None:
+    """Refuses what takes too much memory: as its arrays say, or where these are large, its compiler."""
+    _require_room(held, room, what)
+    if max(held, _largest(traced.jaxpr)) > room / LARGE:
+        stats = traced.lower().compile().memory_analysis()
+        _require_room(stats.argument_size_in_bytes + stats.temp_size_in_bytes, room, what)
+
+
+def _largest(jaxpr: Any) -> int:
+    """Bytes of the largest value that a program names: what is fused with its use is none of it, so a bound for both."""
+    sizes = [_num_bytes([v.aval for v in eqn.outvars if hasattr(v.aval, "shape")]) for eqn in jaxpr.eqns]
+    values = [value for eqn in jaxpr.eqns for value in jax.tree.leaves(list(eqn.params.values()))]
+    inner = [_largest(value.jaxpr) for value in values if hasattr(value, "jaxpr") and hasattr(value.jaxpr, "eqns")]
+    return max([*sizes, *inner, 0])
 
 
 def _room(program: Program) -> float:

@@ -219,6 +219,8 @@ def _mesh(config: Study, lifted: str, devices: Sequence[Any]) -> Any:
     if lifted != "shard" and config.mesh:
         raise BadInput(f"--mesh {config.mesh}: only --lift shard has a mesh; it would be --lift {lifted}")
     if lifted == "jit":
+        if config.layout != "replicated":
+            raise BadInput(f"--layout {config.layout}: only --lift shard has a layout; it would be --lift jit here")
         return None
     try:
         return make_mesh(mesh_axes(config), devices)

@@ -35,7 +35,7 @@ class Config(run.Averaged, run.Config):
     batch_size: run.Count = 128
     eval_every: run.Count = 250
     pixels: Literal["dequantised", "binary"] = "dequantised"  # a Gaussian on grey levels plus U[0, 1), or Bernoulli
-    levels: run.Several = 17  # grey levels of the data set (digits: 17, most others: 256), where pixels are dequantised
+    levels: run.Levels = 17  # grey levels of the data set (digits: 17, most others: 256), where pixels are dequantised
     latent_dim: run.Count = 10  # size of the code
     hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers; the decoder mirrors them
     activation: Literal["relu", "tanh", "silu"] = "silu"  # of the hidden layers

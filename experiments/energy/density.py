@@ -45,7 +45,7 @@ class Config(run.Config):
     steps_per_call: run.Count = 20
     eval_every: run.Count = 500
     checkpoint_every: run.Count = 4000
-    num_train: run.Count = 2000  # points to learn from; 10,000 others to test
+    num_train: run.Points = 2000  # points to learn from; 10,000 others to test
     noise: run.Positive = 0.2  # standard deviation of the Gaussian noise around the toy's centers or curves
     hidden: run.Widths = (128, 128)  # widths of the energy's hidden layers
     std: run.Positive = 2.0  # of the Gaussian that the network tilts, and of the noise in which chains begin

@@ -42,7 +42,7 @@ class Config(run.Config):
     log_every: run.Count = 500
     eval_every: run.Count = 1000
     checkpoint_every: run.Count = 5000
-    num_points: run.Count = 100000  # of the training data
+    num_points: run.Points = 100000  # of the training data
     objective: Literal["non_saturating", "minimax", "hinge", "wasserstein"] = "non_saturating"  # of the game
     penalty: Literal["r1", "gradient", "none"] = "r1"  # on the discriminator's slope: 0 on data, or 1 in between
     penalty_weight: run.NonNegative = 0.3  # larger covers sooner, smaller is sharper
