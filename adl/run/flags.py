@@ -10,15 +10,13 @@ import textwrap
 import tokenize
 import typing
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 from adl.core import BadInput
-from adl.run import ranges, sweep
+from adl.run import ranges, screen, sweep
 from adl.run.config import Study, figure_formats, mesh_axes
-
-STYLE = {"use_underscores": True, "config": (tyro.conf.FlagCreatePairsOff,)}
 
 
 def parse(config_type: type[Study], argv: Sequence[str], *, prog: str, description: str) -> Study:
@@ -27,26 +25,43 @@ def parse(config_type: type[Study], argv: Sequence[str], *, prog: str, descripti
     Raises:
       BadInput: for words that no field has, and values that a field cannot have.
     """
-    _require_understood(config_type, argv)
-    box = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(box):
-            read = tyro.cli(_told(config_type), args=list(argv), prog=prog, description=description, **STYLE)
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise BadInput(in_one_line(box.getvalue())) from None
+    hints, limits = typing.get_type_hints(config_type), ranges.ranges(config_type)
+    for name, values in _given(argv):
+        for value in values if name in hints else ():
+            ranges.understood(name, value, hints[name], limits)
+    read = words(_told(config_type), argv, prog=prog, description=description)
     config = config_type(**{field.name: getattr(read, field.name) for field in dataclasses.fields(config_type)})
     check(config)
     return config
 
 
-def in_one_line(box: str) -> str:
+def words(kind: Any, argv: Sequence[str], *, prog: str, description: str) -> Any:
+    """What command-line words say of a type, each flag at most once.
+
+    Raises:
+      BadInput: in one line; `SystemExit` of `--help` goes on.
+    """
+    given = [name for name, _ in _given(argv)]
+    for name in given:
+        if given.count(name) > 1:
+            again = "; all its words follow one --sweep" if name == "sweep" else ""
+            raise BadInput(f"--{name}: it is given twice, and only one could count{again}")
+    box, style = io.StringIO(), {"use_underscores": True, "config": (tyro.conf.FlagCreatePairsOff,)}
+    try:
+        with contextlib.redirect_stderr(box), screen.piped():
+            return tyro.cli(kind, args=list(argv), prog=prog, description=description, **style)
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise BadInput(_in_one_line(box.getvalue())) from None
+
+
+def _in_one_line(box: str) -> str:
     """What tyro says in a frame of several lines, without its reference to the help."""
     lines = [line.strip("│╰╯ ") for line in box.strip().splitlines()[1:]]  # the first is the frame's title
     # A terminal without Unicode gets a frame of hyphens.
     parts = re.split("─+|-{4,}", " ".join(lines).partition("For full helptext")[0])
-    return "; ".join(filter(None, map(str.strip, parts)))
+    return re.sub(r" in python \S.*--help$", "", "; ".join(filter(None, map(str.strip, parts))))
 
 
 def check(config: Study) -> None:
@@ -112,18 +127,6 @@ def _told(config_type: type[Study]) -> type:
         kind = typing.get_type_hints(config_type)[field.name]
         fields.append((field.name, Annotated[kind, told], dataclasses.field(default=field.default)))
     return dataclasses.make_dataclass(config_type.__name__, fields, frozen=True)
-
-
-def _require_understood(config_type: type[Study], argv: Sequence[str]) -> None:
-    """Refuses a flag that is given twice, a number that is none, and a word that is none of its field's."""
-    hints, limits, given = typing.get_type_hints(config_type), ranges.ranges(config_type), set()
-    for name, values in _given(argv):
-        if name in given:
-            again = "; all its words follow one --sweep" if name == "sweep" else ""
-            raise BadInput(f"--{name}: it is given twice, and only one could count{again}")
-        given.add(name)
-        for value in values if name in hints else ():
-            ranges.understood(name, value, hints[name], limits)
 
 
 def _given(argv: Sequence[str]) -> Iterator[tuple[str, list[str]]]:

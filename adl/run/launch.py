@@ -36,8 +36,7 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
     definition = Definition.of(module)
     try:
         words = sys.argv[1:] if argv is None else argv
-        with screen.piped():
-            config = parse(definition.config, words, prog=definition.command, description=definition.text)
+        config = parse(definition.config, words, prog=definition.command, description=definition.text)
         machine.prepare()
         if config.plan:
             from adl.run.plan import plan, show

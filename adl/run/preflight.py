@@ -7,6 +7,7 @@ those that the run compiles.
 import dataclasses
 import functools
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -45,7 +46,11 @@ def ready(definition: Definition, config: Study, devices: Sequence[Any] | None =
     """
     tried = functools.partial(_tried, definition, devices)
     try:
-        return tried(config)
+        with warnings.catch_warnings(record=True) as heard:
+            program = tried(config)
+        for warning in heard:  # of a program that will run
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
+        return program
     except TRACED as error:
         if not config.sweep:
             raise
@@ -170,7 +175,7 @@ def _require_runs(traced: Any, held: int, room: float, what: str) -> None:
 
 
 def _largest(jaxpr: Any) -> int:
-    """Bytes of the largest value that a program names: what is fused with its use is none of it, so a bound for both."""
+    """Bytes of the largest value that a program names; one that is fused with its use may never be there."""
     sizes = [_num_bytes([v.aval for v in eqn.outvars if hasattr(v.aval, "shape")]) for eqn in jaxpr.eqns]
     values = [value for eqn in jaxpr.eqns for value in jax.tree.leaves(list(eqn.params.values()))]
     inner = [_largest(value.jaxpr) for value in values if hasattr(value, "jaxpr") and hasattr(value.jaxpr, "eqns")]
