@@ -28,7 +28,7 @@ TRACED = (
     jax.errors.TracerIntegerConversionError,
 )
 # Flags from which no error of the program comes, and those that the runner itself reads.
-IDLE = {"log_every", "eval_every", "checkpoint_every", "best", "workdir", "plan", "figure_format", "sweep"}
+IDLE = {"seed", "log_every", "eval_every", "checkpoint_every", "best", "workdir", "plan", "figure_format", "sweep"}
 RUNNERS = {*FREE, "seed", "num_seeds", "sweep", "leave_out"}
 LARGE = 8  # from this part of the memory on, a program is compiled to see what it takes
 A_FEW = 2**16  # examples of a batch that are made without asking how large they are
@@ -120,14 +120,16 @@ def _blaming(tried: Callable[[Study], Program], config: Study, reason: str) -> s
         for field in dataclasses.fields(config)
         if field.name not in IDLE and getattr(config, field.name) != getattr(default, field.name)
     ]
-    guilty = [name for name in given if len(given) > 1 and _works_without(name, tried, config)]
-    flags = [f"--{name} {ranges.short(getattr(config, name))}" for name in guilty or given]
+    guilty = [name for name in given if _works_without([name], tried, config)]
+    if not guilty and _works_without(given, tried, config):
+        guilty = given
+    flags = [f"--{name} {ranges.short(getattr(config, name))}" for name in guilty]
     return f"{' '.join(flags)}: {reason}" if flags else reason
 
 
-def _works_without(name: str, tried: Callable[[Study], Program], config: Study) -> bool:
+def _works_without(names: Sequence[str], tried: Callable[[Study], Program], config: Study) -> bool:
     try:
-        tried(dataclasses.replace(config, **{name: getattr(type(config)(), name)}))
+        tried(dataclasses.replace(config, **{name: getattr(type(config)(), name) for name in names}))
     except Exception:  # of whatever kind: it is looked for which flag an error comes from
         return False
     return True

@@ -164,6 +164,8 @@ def understood(name: str, word: str, hint: Any, limits: Mapping[str, Range]) -> 
         if value is None:
             wanted = f"{'an integer' if kind is int else 'a number'} {limits.get(name, '')}".rstrip()
             raise BadInput(f"--{name} {short(word) or repr(word)}: it must be {wanted}")
+        if wanted := limits[name].refusal(value) if name in limits else "":
+            raise BadInput(f"--{name} {short(word)}: it must be {wanted}{', each' * (kind is not hint)}")
         return value
     if typing.get_origin(kind) is Literal and word not in (choices := typing.get_args(kind)):
         raise BadInput(

@@ -39,14 +39,16 @@ def row(title: str, metrics: Mapping[str, np.ndarray], settings: Sequence[str] =
       title: "step 100".
       metrics: of one run `[]`, of several seeds `[S]`, whose mean and standard error are shown; of a sweep
         `[V, ...]`.
-      settings: of a sweep: what the V values are.
+      settings: of a sweep: what the V values are. Each has a line if all metrics fit beside it, else a column.
       width: of a line, in characters; 0: the terminal's.
     """
     width = width or (console.width if console.is_terminal else WIDTH)
     if settings:
-        return _table(
-            title, {name: [mean_and_error(v) for v in value] for name, value in metrics.items()}, settings, width
+        shown = {name: [mean_and_error(v) for v in value] for name, value in metrics.items()}
+        by_value = _table(
+            title, dict(zip(settings, zip(*shown.values(), strict=True), strict=True)), list(shown), width
         )
+        return by_value if len(by_value) == len(settings) + 1 else _table(title, shown, settings, width)
     cells = [(name, mean_and_error(value)) for name, value in metrics.items()]
     line = "  ".join([title, *(f"{name} {value}" for name, value in cells)])
     if len(line) <= width:
@@ -60,7 +62,7 @@ def row(title: str, metrics: Mapping[str, np.ndarray], settings: Sequence[str] =
 
 
 def _table(title: str, rows: Mapping[str, Sequence[str]], settings: Sequence[str], width: int) -> list[str]:
-    """A line a metric, a column a setting, in as many blocks as the width wants."""
+    """A line a row, a column a setting, in as many blocks as the width wants."""
     names = max(map(len, [title, *rows]))
     columns = [max(len(text) for text in column) for column in zip(settings, *rows.values(), strict=True)]
     lines, first = [], 0
