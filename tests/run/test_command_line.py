@@ -44,9 +44,10 @@ def bad(name: str, hint: type, limits: dict[str, ranges.Range]) -> list[str]:
     return {
         "mesh": ["data", "data=²", "data=0", "=2", "model=1,model=1"],
         "figure_format": ["", "gif", "png,,svg"],
-    }.get(name, []) + {"best": [""], "sweep": ["", "nosuch=1", "seed", "seed=1,1", "seed=1,x"], "leave_out": [""]}.get(
-        name, []
-    )
+        "sweep": ["", "nosuch=1", "seed", "seed=1,1", "seed=1,x"],
+        "best": [""],
+        "leave_out": [""],
+    }.get(name, [])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -147,9 +148,10 @@ class Config(run.Config):
     """Its fields."""
     width: run.Count = 3  # of the state
     height: run.Count = 2  # of the state
+SIZE = 3
 def build(cfg, loaded, axis):
     def step(key, state, batch):
-        return state + jnp.ones(3), {"loss": Mean.of(state)}
+        return state + jnp.ones((1, SIZE)), {"loss": Mean.of(state)}
     return run.Experiment(Algorithm(lambda key, batch: jnp.zeros((cfg.height, cfg.width)), step))
 if __name__ == "__main__":
     run.main(__name__)
@@ -169,12 +171,13 @@ def own(tmp_path, monkeypatch):
 
 
 def test_an_error_of_the_program_names_the_flag_that_it_comes_from(own, capsys):
-    """Of several flags the one without which there is none; where no flag is given, Python says all it knows."""
+    """Of several flags the one without which there is none; where there is none, Python says all it knows."""
     importlib.import_module("my_broken")
     said = refused(capsys, own, "my_broken", "--width", "4", "--height", "5", "--seed", "3", *JIT)
     assert re.match("--width 4: the program cannot be made: .*", said), said
-    with pytest.raises(SystemExit):
-        run.main("my_broken", ["--num_steps", "1", "--help"])
+    sys.modules["my_broken"].SIZE = 2
+    with pytest.raises(TypeError, match="incompatible shapes"):
+        run.main("my_broken", ["--height", "5", *JIT])
 
 
 def command(folder: Path, words: str) -> subprocess.CompletedProcess:
