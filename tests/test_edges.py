@@ -27,7 +27,7 @@ STEP = 1e-5  # of differences, in units of what is differentiated
 
 
 def public(package: str) -> set[str]:
-    """ "module.function" and "module.Class.method" of a package."""
+    """ "module.function", "module.Class.method" and, where one calls its instances, "module.Class" of a package."""
     found = set()
     for path in (HERE.parent / "adl" / package).glob("[!_]*.py"):
         for node in ast.parse(path.read_text()).body:
@@ -36,6 +36,7 @@ def public(package: str) -> set[str]:
             elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 methods = [child.name for child in node.body if isinstance(child, ast.FunctionDef)]
                 found |= {f"{path.stem}.{node.name}.{name}" for name in methods}
+                found |= {f"{path.stem}.{node.name}"} if "__call__" in methods else set()
     return {name for name in found if not name.rpartition(".")[2].startswith("_")}
 
 

@@ -60,7 +60,8 @@ def gradient(loss: Loss, axis: str | None = None, *, microbatches: int = 1) -> C
     """The gradient of a loss over the global batch, without a step along it.
 
     g = sum_devices grad(total) / sum_devices(count),   the exact gradient of the mean over the global batch,
-    even where devices count differently (masked tokens, unfinished episodes).
+    even where devices count differently (masked tokens, unfinished episodes). Where nothing counts, on no device, the
+    gradients are 0 and the `value` is nan: `descend` then moves by what the optimizer makes of 0.
 
     Args:
       loss: `loss(key, params, extras, *batch) -> (metrics, extras)` or `(metrics, extras, seen)`. `metrics["loss"]`, a
@@ -109,7 +110,8 @@ def gradient(loss: Loss, axis: str | None = None, *, microbatches: int = 1) -> C
         if axis is not None:
             grads, mean = lax.psum((grads, mean), axis)
             extras = jax.tree.map(lambda x: lax.pmean(x, axis) if jnp.issubdtype(x.dtype, jnp.inexact) else x, extras)
-        grads = jax.tree.map(lambda g: g / mean.count.astype(g.dtype), grads)
+        count = jnp.where(mean.count == 0, 1, mean.count)
+        grads = jax.tree.map(lambda g: g / count.astype(g.dtype), grads)
         return Gradient(grads, metrics, extras, seen, mean.value)
 
     return slope

@@ -10,12 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from adl.core import tree
 from adl.core.errors import BadInput
 from adl.core.key import fold_in
 from adl.core.layout import Layout, data_mesh, shardings
 from adl.core.types import Algorithm, Batch, Learner, PyTree
+from adl.core.varying import differs
 
 
 def jitted(alg: Algorithm) -> Algorithm:
@@ -34,13 +37,20 @@ def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | No
       axis: name of the mapped axis.
       devices: all by default.
     Raises:
-      BadInput: if a batch or a split state axis does not divide by the number of devices.
+      BadInput: if a batch or a split state axis does not divide by the number of devices; at trace time, if a
+        replicated leaf would come to differ, since the step makes it of a device's own batch or key without a
+        reduction over `axis`.
     """
     mesh = data_mesh(devices, axis)
     size = mesh.size
 
     def one_device(key, state, batch):
-        state, metrics = alg.step(fold_in(key, lax.axis_index(axis)), state, batch)
+        key = fold_in(key, lax.axis_index(axis))
+        program, shapes = jax.make_jaxpr(alg.step, return_shape=True)(key, state, batch)
+        _require_alike(program, alg.axes, state, batch, shapes[0], axis)
+        state, metrics = jax.tree.unflatten(
+            jax.tree.structure(shapes), jaxpr_as_fun(program)(*jax.tree.leaves((key, state, batch)))
+        )
         return state, lax.psum(metrics, axis)
 
     step = jax.pmap(
@@ -136,6 +146,23 @@ def _map_axes(fn: Callable, axes: PyTree, state: PyTree) -> PyTree:
     """`fn(axis or None, leaf)` for each leaf of the state, with `axes` a prefix of it."""
     axes = jax.tree.broadcast(axes, state, is_leaf=lambda x: x is None)
     return jax.tree.map(fn, axes, state, is_leaf=lambda x: x is None)
+
+
+def _require_alike(program: ClosedJaxpr, axes: PyTree, state: PyTree, batch: Batch, after: PyTree, axis: str) -> None:
+    """Nothing, where a step leaves what is replicated alike on all devices."""
+
+    def split(state: PyTree) -> list[bool]:
+        return jax.tree.leaves(_map_axes(lambda at, _: at is not None, axes, state))
+
+    given = [True, *split(state), *[True] * len(jax.tree.leaves(batch))]
+    leaves = jax.tree_util.tree_leaves_with_path(after)
+    differing = differs(program, given, axis)[: len(leaves)]
+    for (path, _), is_split, is_different in zip(leaves, split(after), differing, strict=True):
+        if is_different and not is_split:
+            raise BadInput(
+                f"{tree.name(path) or 'the state'} would differ from device to device: the step makes it of its own "
+                f"batch or key, and does not reduce it over {axis!r}. Build the algorithm with axis={axis!r}"
+            )
 
 
 def _require_divisible(size: int, mesh: Mesh) -> None:

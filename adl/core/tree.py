@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
+from jax import lax
 
 from adl.core.types import Array, PyTree
 
@@ -42,8 +42,12 @@ def name(path: tuple[Any, ...]) -> str:
 
 
 def norm(tree: PyTree) -> Array:
-    """`[]` Euclidean norm of all entries of all leaves together."""
-    return optax.tree.norm(tree)
+    """`[]` Euclidean norm of all entries of all leaves together, of any size; its gradient at 0 is 0."""
+    leaves = [jnp.abs(leaf) for leaf in jax.tree.leaves(tree)]
+    top = lax.stop_gradient(jnp.max(jnp.stack([leaf.max(initial=0) for leaf in leaves] or [jnp.zeros(())])))
+    unit = jnp.where((top > 0) & (top < jnp.inf), top, 1)  # squares of what is over it neither overflow nor vanish
+    total = sum(jnp.square(leaf / unit).sum() for leaf in leaves)
+    return unit * jnp.sqrt(jnp.where(total == 0, 1, total)) * jnp.where(total == 0, 0, 1)
 
 
 def count(tree: PyTree) -> int:

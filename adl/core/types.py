@@ -35,10 +35,11 @@ class Mean(NamedTuple):
         """Mean over all entries of `values`.
 
         Args:
-          values: `[...]` in the unit of the result.
+          values: `[...]` in the unit of the result; booleans, integers and short floats are summed as float32.
           weights: broadcastable to `values`, >= 0; None is 1 for each. A mask of 0 and 1 leaves padding out.
         """
         values = jnp.asarray(values)
+        values = values.astype(jnp.promote_types(values.dtype, jnp.float32))
         if weights is None:
             return cls(values.sum(), jnp.asarray(values.size, values.dtype))
         weights = jnp.broadcast_to(weights, values.shape).astype(values.dtype)

@@ -1,16 +1,28 @@
 """Other people's weights: tensors by name, and the configuration of the network they belong to.
 
 A folder as Hugging Face's `save_pretrained` writes and its hub serves: `config.json` beside `model.safetensors`, or
-beside parts that `model.safetensors.index.json` lists. `adl.nn.pretrained` makes a model of them.
+beside parts that `model.safetensors.index.json` lists. `adl.nn.pretrained` makes a model of them. What a file says of
+itself is compared with its length before anything is read, and no file outside of the folder is.
 """
 
+import collections
+import itertools
 import json
+import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from adl.core import BadInput
+
+LONGEST_HEADER = 100_000_000  # bytes; the format's own bound
+TYPES = {
+    **{"F64": np.float64, "F32": np.float32, "F16": np.float16, "BF16": jnp.bfloat16, "BOOL": np.bool_},
+    **{f"{sign}{bits}": np.dtype(f"{sign.lower()}{bits // 8}") for sign in "IU" for bits in (8, 16, 32, 64)},
+}
 
 
 class Weights(NamedTuple):
@@ -20,51 +32,144 @@ class Weights(NamedTuple):
     tensors: dict[str, np.ndarray]  # by the names that their authors gave; of any float type, bfloat16 as well
 
 
+class Place(NamedTuple):
+    """Where a tensor is in a file."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    start: int  # bytes behind the header
+
+
 def weights(path: str | Path) -> Weights:
     """Configuration and tensors of a checkpoint.
 
     Args:
-      path: a folder with `config.json`, or a safetensors file beside one.
+      path: a folder with `config.json`, or a safetensors file beside one. A folder of Hugging Face's cache may link to
+        the cache's own `blobs`; other links must stay in the folder.
     Raises:
-      BadInput: if something is not there or cannot be read; one line that says what.
+      BadInput: if something is not there, is damaged, lies elsewhere, or is of a type that is not read, such as floats
+        of 8 bits; one line that says what.
     """
     path = Path(path).expanduser()
     folder = path if path.is_dir() else path.parent
-    config = _json(folder / "config.json")
-    index = folder / "model.safetensors.index.json"
+    config = _json(_below(folder, "config.json"))
     if not path.is_dir():
-        files = [path]
-    elif index.exists() and not (folder / "model.safetensors").exists():
-        files = [folder / name for name in sorted(set(_json(index).get("weight_map", {}).values()))]
-    else:
-        files = [folder / "model.safetensors"]
-    tensors: dict[str, np.ndarray] = {}
-    for file in files:
-        tensors |= _tensors(file)
-    return Weights(config, tensors)
+        return Weights(config, _tensors(path))
+    if not (folder / "model.safetensors").exists() and (folder / "model.safetensors.index.json").exists():
+        return Weights(config, _parts(folder, _below(folder, "model.safetensors.index.json")))
+    return Weights(config, _tensors(_below(folder, "model.safetensors")))
+
+
+def _below(folder: Path, name: str) -> Path:
+    """A file of the folder, where it is one."""
+    file = folder / name
+    try:
+        home, real, _ = folder.resolve(), file.resolve(), file.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # names too long, of odd characters, links in a ring
+        raise BadInput(f"{name!r} in {folder} is no name of a file: {_line(error)}") from error
+    homes = [home, home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [home]
+    if not any(real.is_relative_to(home) for home in homes):
+        raise BadInput(f"{name} is not in {folder} but elsewhere, at {real}: a checkpoint's files lie in its folder")
+    return file
 
 
 def _json(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        raise BadInput(f"no {file.name} in {file.parent}; a checkpoint is a folder with it and safetensors")
+    if not file.is_file():
+        raise BadInput(f"{file} is no file")
     try:
-        found = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise BadInput(f"no {file.name} in {file.parent}; a checkpoint is a folder with it and safetensors") from None
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{file} cannot be read: {str(error).splitlines()[0]}") from error
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{file} cannot be read: {_line(error)}") from error
     if not isinstance(found, dict):
         raise BadInput(f"{file} is no configuration: it must hold names and values")
     return found
 
 
-def _tensors(file: Path) -> dict[str, np.ndarray]:
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
+def _parts(folder: Path, index: Path) -> dict[str, np.ndarray]:
+    """Tensors of the files that an index names."""
+    part_of = _json(index).get("weight_map")
+    if not isinstance(part_of, Mapping) or not part_of or not all(isinstance(name, str) for name in part_of.values()):
+        raise BadInput(f"{index} must hold a weight_map: names of tensors, and the file that each is in")
+    tensors: dict[str, np.ndarray] = {}
+    for name in sorted(set(part_of.values())):
+        found = _tensors(_below(folder, name))
+        if twice := sorted(found.keys() & tensors):
+            raise BadInput(f"tensor {twice[0]!r} is in two parts of {folder}, the second is {name}")
+        tensors |= found
+    if lost := sorted(part_of.keys() - tensors):
+        raise BadInput(f"{index} names tensor {lost[0]!r}, which no part has")
+    return tensors
 
+
+def _tensors(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         others = ", ".join(sorted(other.name for other in file.parent.glob("*.bin")))
         hint = f"; {others} is of another format: save it again with safe_serialization" if others else ""
         raise BadInput(f"no {file.name} in {file.parent}{hint}")
     try:
-        return load_file(file)
-    except (OSError, SafetensorError) as error:
-        raise BadInput(f"{file} is no safetensors file, or damaged: {str(error).splitlines()[0]}") from error
+        with file.open("rb") as opened:
+            places, begin = _places(opened, file.stat().st_size)
+            found = {}
+            for name, place in places.items():
+                opened.seek(begin + place.start)
+                found[name] = np.fromfile(opened, place.dtype, math.prod(place.shape)).reshape(place.shape)
+            return found
+    except (OSError, ValueError, RecursionError) as error:
+        raise BadInput(f"{file} is no safetensors file, or damaged: {_line(error)}") from error
+
+
+def _places(opened, size: int) -> tuple[dict[str, Place], int]:
+    """Where each tensor of a file of `size` bytes is, and where its header ends.
+
+    Raises:
+      ValueError: what the header says is not so.
+    """
+    length = int.from_bytes(opened.read(8), "little")
+    if size < 8 or not 2 <= length <= min(size - 8, LONGEST_HEADER):
+        raise ValueError(f"a header of {length} bytes in a file of {size}")
+    header = json.loads(opened.read(length).decode(), object_pairs_hook=_once)
+    if not isinstance(header, dict):
+        raise ValueError("the header is no list of tensors")
+    header.pop("__metadata__", None)
+    places = {name: _place(name, entry) for name, entry in header.items()}
+    ends = sorted((place.start, place.start + _num_bytes(place)) for place in places.values())
+    for (_, end), (start, _) in itertools.pairwise([(0, 0), *ends, (size - 8 - length, 0)]):
+        if start != end:
+            raise ValueError(f"tensors end at byte {end}, and the next begins, or the file ends, at {start}")
+    return places, 8 + length
+
+
+def _place(name: str, entry: Any) -> Place:
+    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
+        raise ValueError(f"tensor {name} needs dtype, shape and data_offsets")
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
+    if not isinstance(dtype, str) or dtype not in TYPES:
+        raise ValueError(f"tensor {name} is of type {dtype}, where {', '.join(TYPES)} are read")
+    for numbers in (shape, offsets):
+        if not isinstance(numbers, list) or not all(type(n) is int and n >= 0 for n in numbers):
+            raise ValueError(f"tensor {name} has shape {shape} and data_offsets {offsets}")
+    if len(shape) > 32 or len(offsets) != 2:
+        raise ValueError(f"tensor {name} has {len(shape)} axes and {len(offsets)} data_offsets")
+    place = Place(np.dtype(TYPES[dtype]), tuple(shape), offsets[0])
+    if offsets[1] - offsets[0] != _num_bytes(place):
+        raise ValueError(f"tensor {name} of {dtype} {shape} has {offsets[1] - offsets[0]} bytes")
+    return place
+
+
+def _num_bytes(place: Place) -> int:
+    return math.prod(place.shape) * place.dtype.itemsize
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, of which no name stands twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice, _ = collections.Counter(name for name, _ in pairs).most_common(1)[0]
+        raise ValueError(f"{twice} stands twice in the header")
+    return found
+
+
+def _line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

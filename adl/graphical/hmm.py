@@ -6,7 +6,9 @@
     smoothed   g_t(i) = a_t(i) sum_j A_ij g_{t+1}(j) / c_{t+1}(j),   evidence   p(x) = prod_t sum_i c_t(i) p(x_t | i)
 
 All is exact, in time T K^2, and read from log p(x_t | z_t) alone, `[T, K]` for one sequence: `jax.vmap` makes many. A
-row of zeros is an observation that is missing. Every probability is normalised as it comes, so that none is too small.
+row of zeros is an observation that is missing. Every probability is normalised as it comes, and what all states have
+in common at a time is put aside before, so that no length and no scale of the evidence costs digits. A state whose
+filtered probability falls below 1e-37 counts as impossible from then on, unless another leads to it.
 Source: Rabiner 1989, Proceedings of the IEEE 77(2), section III; Bishop 2006, Pattern Recognition and Machine Learning,
 section 13.2.
 """
@@ -17,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from adl.core.summation import total
 from adl.core.types import Array, Key
 from adl.prob.product import matmul
 from adl.prob.special import safe_log, safe_ratio
@@ -78,14 +81,21 @@ def advance(transition: Array, predicted: Array, log_p: Array) -> tuple[Array, A
       predicted: `[K, ...]` p(z_t | x_1 ... x_{t-1}); axes behind the first are sequences side by side.
       log_p: of the same rank, log p(x_t | z_t). What is impossible leaves zeros, and an evidence of -inf.
     """
-    # In logarithms: what is seen may be impossible under all states but those that are improbable.
-    joint = safe_log(predicted) + log_p
-    top = lax.stop_gradient(joint.max(0))
-    top = jnp.where(top > -jnp.inf, top, 0)
-    joint = jnp.exp(joint - top[None])
+    # In logarithms: what is seen may be impossible under all states but those that are improbable. What all have in
+    # common is taken off first: beside 10,000 nats of it the logarithm of a probability would lose its digits.
+    shared = common(jnp.where(predicted > 0, log_p, -jnp.inf), 0)
+    joint = safe_log(predicted) + (log_p - shared)
+    top = common(joint, 0)
+    joint = jnp.exp(joint - top)
     total = joint.sum(0)
     filtered = safe_ratio(joint, total[None])
-    return filtered, onward(transition, filtered), top + safe_log(total)
+    return filtered, onward(transition, filtered), shared[0] + (top[0] + safe_log(total))
+
+
+def common(log_p: Array, axis: int | tuple[int, ...] = -1) -> Array:
+    """What all have in common along an axis `[..., 1]`: the largest, or 0 where that is not finite. No gradient."""
+    top = lax.stop_gradient(log_p.max(axis, keepdims=True))
+    return jnp.where(jnp.isfinite(top), top, 0)
 
 
 def onward(transition: Array, state: Array) -> Array:
@@ -127,23 +137,40 @@ def viterbi(chain: MarkovChain, log_likelihood: Array) -> tuple[Array, Array]:
 
     m_{t+1}(j) = max_i (m_t(i) + log A_ij) + log p(x_{t+1} | j)
 
+    Only differences of m decide, so that its largest is 0 at each time, and no length costs digits; log p(z, x) is the
+    sum over the path that was found. Where no path is possible it is -inf.
+
     Args:
       chain: of K states.
       log_likelihood: as in `forward`.
     Source: Viterbi 1967, IEEE Transactions on Information Theory 13(2).
     """
-    log_transition = safe_log(chain.transition)
+    log_transition, log_p = safe_log(chain.transition), log_likelihood - common(log_likelihood)
 
     def step(best, log_p):
-        reached = best[:, None] + log_transition
+        reached = (best - common(best))[:, None] + log_transition
         return reached.max(0) + log_p, reached.argmax(0)
 
     def back(state, before):
         return before[state], state
 
-    best, before = lax.scan(step, safe_log(chain.initial) + log_likelihood[0], log_likelihood[1:])
+    best, before = lax.scan(step, safe_log(chain.initial) + log_p[0], log_p[1:])
     first, rest = lax.scan(back, best.argmax(), before, reverse=True)
-    return jnp.concatenate([first[None], rest]), best.max()
+    path = jnp.concatenate([first[None], rest])
+    return path, log_joint(chain, log_likelihood, path)
+
+
+def log_joint(chain: MarkovChain, log_likelihood: Array, path: Array) -> Array:
+    """log p(z, x) `[]` in nats of a path `[T]` of states, summed as if in double precision.
+
+    Args:
+      chain: of K states.
+      log_likelihood: as in `forward`.
+      path: int `[T]`.
+    """
+    moves = safe_log(chain.transition)[path[:-1], path[1:]]
+    said = jnp.take_along_axis(log_likelihood, path[:, None], 1)[:, 0]
+    return total(jnp.concatenate([safe_log(chain.initial)[path[:1]], moves, said]))
 
 
 def sample(key: Key, chain: MarkovChain, num_steps: int) -> Array:
@@ -159,8 +186,11 @@ def sample(key: Key, chain: MarkovChain, num_steps: int) -> Array:
 
 
 def stationary(transition: Array) -> Array:
-    """`[K]` the probabilities that a transition leaves as they are, p A = p; of a chain that forgets its beginning."""
-    num_states = len(transition)
+    """`[K]` the probabilities that a transition leaves as they are, p A = p; of a chain that forgets its beginning.
+
+    From the probabilities of leaving alone: those of staying, of states that are rarely left, are 1 but for a rounding.
+    """
+    leaving = transition * (1 - jnp.eye(len(transition)))
     # One of the K equations follows from the others: that of the sum takes its place.
-    equations = (transition - jnp.eye(num_states)).at[:, -1].set(1.0).T
-    return jnp.linalg.solve(equations, jnp.zeros(num_states).at[-1].set(1.0))
+    equations = (leaving - jnp.diag(leaving.sum(1))).at[:, -1].set(1.0).T
+    return jnp.linalg.solve(equations, jnp.zeros(len(transition)).at[-1].set(1.0))

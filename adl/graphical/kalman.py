@@ -2,8 +2,10 @@
 
     z_1 ~ N(m, V),   z_{t+1} | z_t ~ N(F z_t + b, Q),   x_t | z_t ~ N(H z_t + d, R)
 
-The filter alternates two rules of `prob.gaussian`: marginal (a step ahead) and posterior (an observation). The smoother
-goes back by z_t | z_{t+1}, x_1 ... x_t, which is linear-Gaussian, too. One sequence `[T, E]`; `jax.vmap` makes many.
+The filter alternates two rules: a step ahead, and an observation. The smoother goes back by z_t | z_{t+1}, x_1 ... x_t,
+which is linear-Gaussian, too. Both carry covariances as factors (`factored`), from which nothing is subtracted: right
+in float32 while a state's standard deviation is at most 10^6 times that of what is left of it, as under a prior that
+says nothing. One sequence `[T, E]`; `jax.vmap` makes many.
 Sources: Kalman 1960, Journal of Basic Engineering 82(1); Rauch, Tung & Striebel 1965, AIAA Journal 3(8); Bishop 2006,
 Pattern Recognition and Machine Learning, section 13.3.
 """
@@ -16,7 +18,11 @@ from jax import lax
 
 from adl.core import tree
 from adl.core.types import Array, Key
+from adl.graphical import factored as factors
+from adl.graphical.factored import Factored, factored
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
+from adl.prob.product import matmul
+from adl.prob.special import HALF_LOG_2PI
 
 
 class LDS(NamedTuple):
@@ -40,45 +46,81 @@ class Smoothed(NamedTuple):
 
     smoothed: MultivariateNormal  # [T, D], [T, D, D] z_t | x
     across: Array  # [T - 1, D, D] Cov[z_{t+1}, z_t | x]
+    noise: Array  # [T - 1, D, D] Cov[w_t | x] of w_t = z_{t+1} - F z_t
+    noise_across: Array  # [T - 1, D, D] Cov[w_t, z_t | x]
     filtered: Filtered
+
+
+class _Known(NamedTuple):
+    """A state's distribution."""
+
+    loc: Array  # [D]
+    spread: Factored
+
+    def normal(self) -> MultivariateNormal:
+        return MultivariateNormal(self.loc, self.spread.covariance())
 
 
 def forward(system: LDS, x: Array, mask: Array | None = None) -> Filtered:
     """Kalman filter of one sequence, and its evidence.
 
     Args:
-      system: of D and E dimensions.
+      system: of D and E dimensions; covariances may be singular where what is observed is not.
       x: `[T, E]`.
       mask: `[T]`, 0 where x_t was not observed, whatever it holds; all are by default.
     """
+    return _forward(system, x, mask)[0]
+
+
+def _forward(system: LDS, x: Array, mask: Array | None) -> tuple[Filtered, _Known]:
+    """And the filtered states by their factors."""
     mask = jnp.ones(len(x)) if mask is None else mask
-    observed = range(len(system.initial.loc), len(system.initial.loc) + x.shape[-1])
+    move, see = factored(system.dynamics.covariance), factored(system.emission.covariance)
 
     def step(predicted, now):
         x, seen = now
         # What is not seen may be nan: it must not reach a gradient.
-        x = jnp.where(seen > 0, x, 0)
-        joint = system.emission.joint(predicted)
-        log_evidence = jnp.where(seen > 0, joint.marginal(observed).log_prob(x), 0)
-        filtered = tree.where(seen > 0, joint.conditional(observed, x), predicted)
-        return system.dynamics.marginal(filtered), Filtered(filtered, predicted, log_evidence)
+        error = jnp.where(seen > 0, x - _ahead(system.emission, predicted.loc), 0)
+        told, across, rest = factors.evidence(system.emission.matrix, see, predicted.spread)
+        surprise = jax.scipy.linalg.solve_triangular(told.unit, error, lower=True, unit_diagonal=True)
+        log_p = -0.5 * (jnp.square(surprise) / told.scale + jnp.log(told.scale)).sum() - len(x) * HALF_LOG_2PI
+        filtered = tree.where(seen > 0, _Known(predicted.loc + matmul(across, surprise), rest), predicted)
+        ahead = factors.moved(system.dynamics.matrix, move, filtered.spread)
+        found = Filtered(filtered.normal(), predicted.normal(), jnp.where(seen > 0, log_p, 0))
+        return _Known(_ahead(system.dynamics, filtered.loc), ahead), (found, filtered)
 
-    return lax.scan(step, system.initial, (x, mask))[1]
+    start = _Known(system.initial.loc, factored(system.initial.covariance))
+    return lax.scan(step, start, (x, mask))[1]
 
 
 def smooth(system: LDS, x: Array, mask: Array | None = None) -> Smoothed:
     """Rauch-Tung-Striebel smoother of one sequence; arguments as of `forward`."""
-    seen = forward(system, x, mask)
-    before, last = tree.take(seen.filtered, slice(-1)), tree.take(seen.filtered, -1)
+    seen, known = _forward(system, x, mask)
+    before, last = tree.take(known, slice(-1)), tree.take(known, -1)
+    matrix, move = system.dynamics.matrix, factored(system.dynamics.covariance)
 
     def step(after, filtered):
-        back = system.dynamics.reverse(filtered)
-        smoothed = back.marginal(after)
-        return smoothed, (smoothed, after.covariance @ back.matrix.T)
+        back = factors.evidence(matrix, move, filtered.spread)
+        gain = back.gain()
+        loc = filtered.loc + matmul(gain, after.loc - _ahead(system.dynamics, filtered.loc))
+        # By what is known of the next state, and by what is not known of this one even then.
+        scale = jnp.concatenate([after.spread.scale, back.rest.scale])
+        own = jnp.concatenate([matmul(gain, after.spread.unit), back.rest.unit], 1)
+        left = jnp.eye(len(loc), dtype=loc.dtype) - matmul(matrix, gain)
+        noise = jnp.concatenate([matmul(left, after.spread.unit), -matmul(matrix, back.rest.unit)], 1)
+        smoothed = _Known(loc, factors.triangular(own, scale))
+        weighted = noise * scale[None]
+        pairs = matmul(after.spread.covariance(), gain.T), matmul(weighted, noise.T), matmul(weighted, own.T)
+        return smoothed, (smoothed.normal(), *pairs)
 
-    _, (smoothed, across) = lax.scan(step, last, before, reverse=True)
-    smoothed = jax.tree.map(lambda rest, last: jnp.concatenate([rest, last[None]]), smoothed, last)
-    return Smoothed(smoothed, across, seen)
+    _, (smoothed, *pairs) = lax.scan(step, last, before, reverse=True)
+    smoothed = jax.tree.map(lambda rest, last: jnp.concatenate([rest, last[None]]), smoothed, last.normal())
+    return Smoothed(smoothed, *pairs, seen)
+
+
+def _ahead(conditional: LinearGaussian, given: Array) -> Array:
+    """The mean of what follows from a state."""
+    return matmul(conditional.matrix, given) + conditional.offset
 
 
 def constant_velocity(process: float, measurement: float) -> LDS:
@@ -104,16 +146,18 @@ def constant_velocity(process: float, measurement: float) -> LDS:
 def sample(key: Key, system: LDS, num_steps: int) -> tuple[Array, Array]:
     """States `[T, D]` and observations `[T, E]` of one sequence of so many steps."""
     first, key = jax.random.split(key)
+    # A noise may have no variance along some direction.
+    roots = [factored(part.covariance).root() for part in system]
 
     def step(state, key):
         see, move = jax.random.split(key)
-        return drawn(move, system.dynamics, state), (state, drawn(see, system.emission, state))
+        ahead = drawn(move, _ahead(system.dynamics, state), roots[1])
+        return ahead, (state, drawn(see, _ahead(system.emission, state), roots[2]))
 
-    def drawn(key, conditional, given):
-        loc = conditional.matrix @ given + conditional.offset
-        return MultivariateNormal(loc, conditional.covariance).sample(key)
+    def drawn(key, loc, root):
+        return loc + matmul(root, jax.random.normal(key, loc.shape))
 
-    return lax.scan(step, system.initial.sample(first), jax.random.split(key, num_steps))[1]
+    return lax.scan(step, drawn(first, system.initial.loc, roots[0]), jax.random.split(key, num_steps))[1]
 
 
 def joint(system: LDS, num_steps: int) -> MultivariateNormal:

@@ -4,8 +4,9 @@
     dA = S_ez S_zz^-1,   covariance = (S_ee - dA S_ez^T - S_ez dA^T + dA S_zz dA^T) / N
 
 with y_t = z_{t+1} for the dynamics and y_t = x_t for the emission; a 1 behind z gives the offsets. Errors are those of
-the system that a step came with, so that far from the origin nothing cancels. What is not to be learned stays, and the
-rest is the best given that: no step lowers the likelihood.
+the system that a step came with, z is counted from where that begins, and what is not known of a dynamics' error comes
+from the smoother, so that far from the origin and under wide priors nothing cancels. What is not to be learned stays,
+and the rest is the best given that: no step lowers the likelihood.
 Source: Shumway & Stoffer 1982, Journal of Time Series Analysis 3(4); Bishop 2006, Pattern Recognition and Machine
 Learning, section 13.3.2.
 """
@@ -32,7 +33,7 @@ PARTS: tuple[Part, ...] = ("initial", "dynamics", "dynamics_noise", "emission", 
 
 
 class _Moments(NamedTuple):
-    """Expected second moments of z, behind which is a 1, and the error e of y; of disjoint pairs they add."""
+    """Expected second moments of z about a place, a 1 behind it, and the error e of y; of disjoint pairs they add."""
 
     count: Array  # [] N
     zz: Array  # [D + 1, D + 1]
@@ -77,11 +78,12 @@ def lds_em(
         return {kinds[part] for part in learn if part in kinds}
 
     def move(system, counts):
-        first = _fitted(_first(system), counts.initial, {"mean", "noise"} if "initial" in learn else ())
+        place = system.initial.loc
+        first = _fitted(_first(system), counts.initial, place[:0], {"mean", "noise"} if "initial" in learn else ())
         return LDS(
             MultivariateNormal(first.offset, first.covariance),
-            _fitted(system.dynamics, counts.dynamics, moving("dynamics")),
-            _fitted(system.emission, counts.emission, moving("emission")),
+            _fitted(system.dynamics, counts.dynamics, place, moving("dynamics")),
+            _fitted(system.emission, counts.emission, place, moving("emission")),
         )
 
     return Algorithm(start, accumulate(measure, move, axis))
@@ -94,17 +96,13 @@ def _first(system: LDS) -> LinearGaussian:
 
 def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> _Counts:
     """Of one sequence; what comes after the last observation is no part of the data."""
-    z, covariance = seen.smoothed
+    loc, covariance = seen.smoothed
+    z = loc - system.initial.loc[None]
     alive = lax.cummax(mask, reverse=True)
     one = jnp.ones((len(z), 1))
-    nothing = jnp.zeros((len(z), 0, 0))
 
-    def moments(now, weight, z, zz, y, yz, yy):
-        """Of means z and y, with covariances zz, yz and yy, each `[T, ...]`."""
-        matrix = now.matrix
-        error = y - matmul(z, matrix.T) - now.offset[None]
-        ez = yz - matmul(matrix, zz)
-        ee = yy - matmul(matrix, yz.mT) - matmul(ez, matrix.T)
+    def moments(weight, z, zz, error, ez, ee):
+        """Of z, the errors of their means, and covariances zz, ez and ee, each `[T, ...]`."""
         augmented = jnp.concatenate([z, one[: len(z)]], -1)
         zz, ez, ee = ((covariance * weight[:, None, None]).sum(0) for covariance in (zz, ez, ee))
         return _Moments(
@@ -114,23 +112,31 @@ def _counts(system: LDS, seen: kalman.Smoothed, x: Array, mask: Array) -> _Count
             matmul((error * weight[:, None]).T, error) + ee,
         )
 
-    none = jnp.zeros((len(x), x.shape[-1], z.shape[-1])), jnp.zeros((len(x), x.shape[-1], x.shape[-1]))
-    first = z[:1], jnp.zeros((1, z.shape[-1], 0)), covariance[:1]
+    def error(now, given, y):
+        return y - matmul(given, now.matrix.T) - now.offset[None]
+
+    seeing = matmul(system.emission.matrix, covariance)
+    of_emission = error(system.emission, loc, x), -seeing, matmul(seeing, system.emission.matrix.T)
+    of_dynamics = error(system.dynamics, loc[:-1], loc[1:]), seen.noise_across, seen.noise
     return _Counts(
-        moments(_first(system), alive[:1], z[:1, :0], nothing[:1], *first),
-        moments(system.dynamics, alive[1:], z[:-1], covariance[:-1], z[1:], seen.across, covariance[1:]),
-        moments(system.emission, mask, z, covariance, x, *none),
+        moments(alive[:1], z[:1, :0], covariance[:1, :0, :0], z[:1], covariance[:1, :, :0], covariance[:1]),
+        moments(alive[1:], z[:-1], covariance[:-1], *of_dynamics),
+        moments(mask, z, covariance, *of_emission),
     )
 
 
-def _fitted(now: LinearGaussian, sums: _Moments, moving: Collection[str]) -> LinearGaussian:
+def _fitted(now: LinearGaussian, sums: _Moments, place: Array, moving: Collection[str]) -> LinearGaussian:
     """The regression that maximises the expected likelihood, of what is to be learned: "mean", "noise" or "scale"."""
     change = jnp.linalg.solve(sums.zz, sums.ez.T).T if "mean" in moving else jnp.zeros_like(sums.ez)
     explained = matmul(change, sums.ez.T)
-    residual = (sums.ee - explained - explained.T + matmul(matmul(change, sums.zz), change.T)) / sums.count
+    residual = sums.ee - explained - explained.T + matmul(matmul(change, sums.zz), change.T)
+    # A difference, whose rounding is of the size of what it began with: with that it stays positive.
+    residual += jnp.diag(jnp.finfo(residual.dtype).eps * jnp.diagonal(sums.ee))
+    residual /= sums.count
     covariance = now.covariance
     if "noise" in moving:
         covariance = (residual + residual.T) / 2
     elif "scale" in moving:
         covariance *= jnp.trace(jnp.linalg.solve(covariance, residual)) / len(covariance)
-    return LinearGaussian(now.matrix + change[:, :-1], now.offset + change[:, -1], covariance)
+    matrix = now.matrix + change[:, :-1]
+    return LinearGaussian(matrix, now.offset + change[:, -1] - matmul(change[:, :-1], place), covariance)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array
-from adl.graphical.hmm import Filtered, MarkovChain, Smoothed, advance, lanes, retreat
+from adl.graphical.hmm import Filtered, MarkovChain, Smoothed, advance, common, lanes, log_joint, retreat
 from adl.prob.product import matmul
 from adl.prob.special import safe_log, safe_ratio
 
@@ -32,19 +32,21 @@ def forward(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOC
       log_likelihood: `[T, K]` log p(x_t | z_t) in nats.
       num_blocks: >= 1, of about T / num_blocks steps each; from T on a tree.
     """
-    length = len(log_likelihood)
+    length, shared = len(log_likelihood), common(log_likelihood)
     if num_blocks >= length:
-        return _forward_tree(chain, log_likelihood)
-    seen = _forward_blocks(chain, _blocks(log_likelihood, num_blocks))
-    return jax.tree.map(lambda leaf: _joined(leaf, length), seen)
+        seen = _forward_tree(chain, log_likelihood - shared)
+    else:
+        seen = _forward_blocks(chain, _blocks(log_likelihood - shared, num_blocks))
+        seen = jax.tree.map(lambda leaf: _joined(leaf, length), seen)
+    return seen._replace(log_evidence=seen.log_evidence + shared[:, 0])
 
 
 def smooth(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> Smoothed:
     """As `hmm.smooth`; arguments as of `forward`."""
-    length = len(log_likelihood)
+    length, shared = len(log_likelihood), common(log_likelihood)
     if num_blocks >= length:
-        return _smooth_tree(chain, _forward_tree(chain, log_likelihood))
-    seen = _forward_blocks(chain, _blocks(log_likelihood, num_blocks))
+        return _smooth_tree(chain, forward(chain, log_likelihood, num_blocks=num_blocks))
+    seen = _forward_blocks(chain, _blocks(log_likelihood - shared, num_blocks))
     now = seen.filtered, seen.predicted
 
     def read(ratio, now):
@@ -62,7 +64,8 @@ def smooth(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOCK
         return ratio, smoothed
 
     _, smoothed = lax.scan(step, ends.T, now, reverse=True)
-    return jax.tree.map(lambda leaf: _joined(leaf, length), Smoothed(smoothed, seen))
+    smoothed, seen = jax.tree.map(lambda leaf: _joined(leaf, length), (smoothed, seen))
+    return Smoothed(smoothed, seen._replace(log_evidence=seen.log_evidence + shared[:, 0]))
 
 
 def viterbi(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOCKS) -> tuple[Array, Array]:
@@ -71,7 +74,7 @@ def viterbi(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOC
     Blocks are searched from each first state, and traced back from each last one.
     """
     length, num_states = log_likelihood.shape
-    x = _blocks(log_likelihood, min(num_blocks, length))
+    x = _blocks(log_likelihood - common(log_likelihood), min(num_blocks, length))
     # From the last state on nothing moves.
     is_last = jnp.arange(x.shape[0] * x.shape[2]).reshape(x.shape[2], -1).T >= length - 1
     steps = x, is_last[:, None]
@@ -83,12 +86,14 @@ def viterbi(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOC
 
     def read(best, now):
         log_p, is_last = now
-        return reach(best + log_p[:, None], is_last[:, None]).max(0), None
+        best = reach(best + log_p[:, None], is_last[:, None]).max(0)
+        return best - common(best, (0, 1)), None
 
     through, _ = lax.scan(read, jnp.log(_every(chain, x.shape[-1])), steps)
 
     def begin(best, through):
-        return (through + best[None]).max(1), best
+        reached = (through + best[None]).max(1)
+        return reached - common(reached, 0), best
 
     _, begins = lax.scan(begin, safe_log(chain.initial), jnp.moveaxis(through, -1, 0))
 
@@ -96,7 +101,8 @@ def viterbi(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOC
         # The pointers out of a step, rather than into it: a block's last leads to the next block's first.
         log_p, is_last = now
         reached = reach(best + log_p, is_last)
-        return reached.max(0), reached.argmax(0)
+        best = reached.max(0)
+        return best - common(best, 0), reached.argmax(0)
 
     best, before = lax.scan(step, begins.T, steps)
 
@@ -112,7 +118,8 @@ def viterbi(chain: MarkovChain, log_likelihood: Array, *, num_blocks: int = BLOC
 
     _, ends = lax.scan(end, best[:, -1].argmax(), first.T, reverse=True)
     _, path = lax.scan(back, ends[None], before, reverse=True)
-    return _joined(path, length)[:, 0], best[:, -1].max()
+    path = _joined(path, length)[:, 0]
+    return path, log_joint(chain, log_likelihood, path)
 
 
 def _forward_blocks(chain: MarkovChain, x: Array) -> Filtered:
@@ -120,7 +127,8 @@ def _forward_blocks(chain: MarkovChain, x: Array) -> Filtered:
 
     def read(carry, log_p):
         _, ahead, log_evidence = advance(chain.transition, carry[0], log_p[:, None])
-        return (ahead, carry[1] + log_evidence), None
+        total = carry[1] + log_evidence
+        return (ahead, total - common(total, 0)), None
 
     nothing = jnp.zeros(x.shape[1:])
     (through, log_evidence), _ = lax.scan(read, (_every(chain, x.shape[-1]), nothing), x)
@@ -144,7 +152,8 @@ def _forward_tree(chain: MarkovChain, log_likelihood: Array) -> Filtered:
         weight = safe_log(a[0]) + jnp.swapaxes(b[1], -1, -2)
         total = jax.nn.logsumexp(weight, -1, keepdims=True)
         weight = jnp.where(total > -jnp.inf, jnp.exp(weight - jnp.where(total > -jnp.inf, total, 0)), 0)
-        return matmul(weight, b[0]), a[1] + total
+        total += a[1]
+        return matmul(weight, b[0]), total - common(total, -2)
 
     # One step from state i: z_t = i itself is read, then left. The start is the same, whatever i.
     ahead = jnp.broadcast_to(chain.transition[None], (len(log_likelihood), *chain.transition.shape))

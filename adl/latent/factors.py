@@ -25,11 +25,11 @@ from adl.core.types import Array
 from adl.latent.bound import elbo as discrete_elbo
 from adl.latent.kmeans import kmeans, weighted
 from adl.latent.mixture import FAMILIES, TINY
-from adl.latent.moments import nothing
 from adl.prob.clusters import nearest
 from adl.prob.distributions import normal_log_prob
 from adl.prob.gaussian import MultivariateNormal, kl
 from adl.prob.mixture import Mixture
+from adl.prob.moments import nothing
 from adl.prob.product import matmul
 from adl.prob.special import HALF_LOG_2PI
 

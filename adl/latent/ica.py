@@ -17,9 +17,9 @@ import jax.numpy as jnp
 
 from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
-from adl.latent import moments
 from adl.latent.kmeans import weighted
 from adl.latent.principal import components
+from adl.prob import moments
 from adl.prob.product import matmul
 
 

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 
 from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
-from adl.latent import moments
 from adl.latent.kmeans import weighted
 from adl.latent.principal import Components
+from adl.prob import moments
 from adl.prob.product import matmul
 
 

@@ -14,9 +14,9 @@ from jax.scipy.special import gammaln
 
 from adl.core import Algorithm, BadInput, Mean, accumulate, border
 from adl.core.types import Array
-from adl.latent import moments as m
 from adl.latent.kmeans import weighted
-from adl.latent.moments import Moments
+from adl.prob import moments as m
+from adl.prob.moments import Moments
 from adl.prob.product import matmul
 
 

@@ -22,9 +22,9 @@ from jax.scipy.special import digamma, gammaln
 
 from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
-from adl.latent import moments
 from adl.latent.kmeans import kmeans, weighted
 from adl.latent.mixture import FAMILIES, TINY, Fit, GaussianMixture, GaussianSums
+from adl.prob import moments
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
 from adl.prob.product import matmul

@@ -20,10 +20,11 @@ from jax import lax
 
 from adl.core.types import Array
 from adl.prob.product import matmul
+from adl.prob.special import safe_ratio
 
 Kernel = Callable[[Array, Array], Array]  # (x [N, D], y [M, D]) -> [N, M]
-COSINE = 1 - 1e-6  # at most: the angle has no derivative at 1
 NEAR = 1e-4  # lengths within which two places are one to the derivative of `matern` of order 1/2
+FAR = 200.0  # lengths from which on exp(-r) is 0 in float32, whatever it is multiplied by
 
 
 def squared_exponential(length: Array | float) -> Kernel:
@@ -32,7 +33,7 @@ def squared_exponential(length: Array | float) -> Kernel:
     Args:
       length: `[]` or `[D]` > 0, over which functions change, in units of x; one for each column tells which matter.
     """
-    return lambda x, y: jnp.exp(-0.5 * _apart(x, y, length))
+    return lambda x, y: jnp.exp(-0.5 * squared_differences(x, y, length))
 
 
 def matern(length: Array | float, order: Literal["1/2", "3/2", "5/2"]) -> Kernel:
@@ -53,17 +54,17 @@ def matern(length: Array | float, order: Literal["1/2", "3/2", "5/2"]) -> Kernel
 
     @jax.custom_jvp
     def of_square(square):
-        r = scale * _root(square)
+        r = jnp.minimum(scale * _root(square), FAR)
         return polynomial(r) * jnp.exp(-r)
 
     @of_square.defjvp
     def of_square_jvp(primals, tangents):
         # By the square, not by the distance, which would divide by it what rounding leaves.
         (square,), (change,) = primals, tangents
-        r = scale * _root(square)
+        r = jnp.minimum(scale * _root(square), FAR)
         return of_square(square), -slope(r) * jnp.exp(-r) * change
 
-    return lambda x, y: of_square(_apart(x, y, length))
+    return lambda x, y: of_square(squared_differences(x, y, length))
 
 
 def rational_quadratic(length: Array | float, mixture: Array | float) -> Kernel:
@@ -73,7 +74,7 @@ def rational_quadratic(length: Array | float, mixture: Array | float) -> Kernel:
       length: as of `squared_exponential`.
       mixture: > 0; the larger, the less the lengths differ.
     """
-    return lambda x, y: jnp.exp(-mixture * jnp.log1p(_apart(x, y, length) / (2 * mixture)))
+    return lambda x, y: jnp.exp(-mixture * jnp.log1p(squared_differences(x, y, length) / (2 * mixture)))
 
 
 def periodic(length: Array | float, period: Array | float) -> Kernel:
@@ -84,11 +85,11 @@ def periodic(length: Array | float, period: Array | float) -> Kernel:
       period: > 0, in units of x.
     """
 
-    def circle(x):
-        angle = 2 * jnp.pi / period * x
-        return jnp.concatenate([jnp.cos(angle), jnp.sin(angle)], 1)
+    def part(difference):
+        # What is left of whole periods is exact; the angle of a large number is not.
+        return jnp.square(jnp.sin(jnp.pi / period * lax.rem(difference, jnp.asarray(period, difference.dtype))))
 
-    return warped(squared_exponential(length), circle)
+    return lambda x, y: jnp.exp(-2 / jnp.square(length) * _over_columns(part, x, y))
 
 
 def linear(variance: Array | float = 1.0) -> Kernel:
@@ -114,12 +115,25 @@ def relu_network(weight_variance: Array | float, bias_variance: Array | float) -
 
     def kernel(x, y):
         across, at_x, at_y = _preactivations(x, y, weight_variance, bias_variance)
-        size = jnp.sqrt(at_x[:, None] * at_y[None])
-        cosine = jnp.clip(across / size, -COSINE, COSINE)
-        angle = jnp.arccos(cosine)
-        return size * (jnp.sqrt(1 - jnp.square(cosine)) + (jnp.pi - angle) * cosine) / (2 * jnp.pi)
+        return _arc_cosine(across, at_x[:, None], at_y[None])
 
     return kernel
+
+
+@jax.custom_jvp
+def _arc_cosine(across: Array, at_x: Array, at_y: Array) -> Array:
+    size, _, sine, angle = _angle(across, at_x, at_y)
+    return (size * sine + (jnp.pi - angle) * across) / (2 * jnp.pi)
+
+
+@_arc_cosine.defjvp
+def _arc_cosine_jvp(primals, tangents):
+    """By the angle itself, which is no function of its cosine where two rows point one way."""
+    _, ratio, sine, angle = _angle(*primals)
+    across, at_x, at_y = tangents
+    # At a row of zeros, where there is no derivative, the mean of those of both sides.
+    sides = safe_ratio(sine, ratio) * at_x + sine * ratio * at_y
+    return _arc_cosine(*primals), ((jnp.pi - angle) * across + 0.5 * sides) / (2 * jnp.pi)
 
 
 def erf_network(weight_variance: Array | float, bias_variance: Array | float) -> Kernel:
@@ -132,7 +146,11 @@ def erf_network(weight_variance: Array | float, bias_variance: Array | float) ->
 
     def kernel(x, y):
         across, at_x, at_y = _preactivations(x, y, weight_variance, bias_variance)
-        return 2 / jnp.pi * jnp.arcsin(2 * across / jnp.sqrt((1 + 2 * at_x)[:, None] * (1 + 2 * at_y)[None]))
+        at_x, at_y = at_x[:, None], at_y[None]
+        # The arcsine by its tangent: near 1 its argument is rounded. s_xx s_yy - s_xy^2 by the rows' difference.
+        apart = squared_differences(x, y, lax.rsqrt(jnp.asarray(weight_variance, x.dtype)))
+        plane = jnp.maximum(at_x * apart - jnp.square(across - at_x), 0)
+        return 2 / jnp.pi * jnp.arctan2(2 * across, jnp.sqrt(1 + 2 * (at_x + at_y) + 4 * plane))
 
     return kernel
 
@@ -163,31 +181,25 @@ def variances(kernel: Kernel, x: Array) -> Array:
     return jax.vmap(lambda row: kernel(row[None], row[None])[0, 0])(x)
 
 
-@jax.custom_jvp
-def squared_differences(x: Array, y: Array) -> Array:
-    """|x_n - y_m|^2 `[N, M]` of rows `[N, D]` and `[M, D]`, from their differences: near 0 accurate, at 0 exact.
+def squared_differences(x: Array, y: Array, length: Array | float = 1.0) -> Array:
+    """sum_d ((x_nd - y_md) / length_d)^2 `[N, M]` of rows `[N, D]` and `[M, D]`; `length` `[]` or `[D]`.
 
-    Its derivative is products of matrices, of no differences.
+    From their differences, and so are its derivatives: wherever the rows lie it is accurate near 0, and at 0 exact.
     """
+    return _over_columns(lambda difference, length: jnp.square(difference / length), x, y, _row(length, x)[0])
+
+
+def _over_columns(part: Callable[..., Array], x: Array, y: Array, *others: Array) -> Array:
+    """sum_d part(x_nd - y_md, others_d) `[N, M]`, a column at a time."""
     chex.assert_rank([x, y], 2)
     chex.assert_equal_shape_suffix([x, y], 1)
 
+    @functools.partial(jax.checkpoint, prevent_cse=False)  # its derivative takes differences again, and keeps none
     def add(total, columns):
-        a, b = columns
-        return total + jnp.square(a[:, None] - b[None]), None
+        a, b, *others = columns
+        return total + part(a[:, None] - b[None], *others), None
 
-    return lax.scan(add, jnp.zeros((len(x), len(y)), x.dtype), (x.T, y.T), unroll=8)[0]
-
-
-@squared_differences.defjvp
-def _squared_differences_jvp(primals, tangents):
-    (x, y), (dx, dy) = primals, tangents
-    own = (x * dx).sum(1)[:, None] + (y * dy).sum(1)[None]
-    return squared_differences(x, y), 2 * (own - matmul(x, dy.T) - matmul(dx, y.T))
-
-
-def _apart(x: Array, y: Array, length: Array | float) -> Array:
-    return squared_differences(x / _row(length, x), y / _row(length, y))
+    return lax.scan(add, jnp.zeros((len(x), len(y)), x.dtype), (x.T, y.T, *others), unroll=8)[0]
 
 
 def _row(values: Array | float, x: Array) -> Array:
@@ -203,3 +215,11 @@ def _preactivations(x, y, weight_variance, bias_variance):
     kernel = linear(weight_variance)
     own = (jnp.square(z) * _row(weight_variance, z) for z in (x, y))
     return kernel(x, y) + bias_variance, *(squares.sum(1) + bias_variance for squares in own)
+
+
+def _angle(across, at_x, at_y):
+    """Of two rows: the product and the ratio of their lengths, the sine of their angle, and the angle."""
+    long, wide = _root(at_x), _root(at_y)
+    cosine = jnp.clip(safe_ratio(safe_ratio(across, long), wide), -1, 1)
+    sine = jnp.sqrt((1 - cosine) * (1 + cosine))
+    return long * wide, safe_ratio(long, wide), sine, jnp.arctan2(sine, cosine)

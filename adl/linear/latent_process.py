@@ -3,7 +3,8 @@
     f ~ GP(0, k),   y_n | f ~ exp(link.log_prob(y_n, f(x_n)));   p(f | y) ~ N(mode, (K^-1 + W)^-1)
     s = d log p(y | f) / df,   W = -d^2 log p(y | f) / df^2,   B = I + W^1/2 K W^1/2,   at the mode f = K s
 
-Newton's method moves a = K^-1 f, so that K, which may be singular, is never inverted.
+Newton's method moves a = K^-1 f, so that K, which may be singular, is never inverted; a step that would go far beyond
+the maximum along it is halved until it does not.
 Source: Rasmussen & Williams 2006, Gaussian Processes for Machine Learning, algorithms 3.1 and 3.2.
 """
 
@@ -19,6 +20,7 @@ from adl.core.types import Array
 from adl.linear.covariance import Kernel, variances
 from adl.linear.gaussian_process import Marginals
 from adl.linear.glm import Link
+from adl.linear.step_length import halved
 from adl.prob.product import matmul
 from adl.prob.quadrature import normal_expectation
 
@@ -51,9 +53,16 @@ def newton(link: Link, kernel: Kernel, *, axis: str | None = None) -> Algorithm:
         gram = kernel(x, x)
         f = matmul(gram, weights)
         score, stiffness, root = _curved(link, gram, f, y)
-        target = jnp.square(stiffness) * f + score
-        new = target - stiffness * cho_solve((root, True), stiffness * matmul(gram, target))
+        # (I + W K)^-1 (s - a): what is solved for vanishes at the mode, and rounding with it.
+        left = score - weights
+        move = left - stiffness * cho_solve((root, True), stiffness * matmul(gram, left))
+        change = matmul(gram, move)
+
+        def slope(share):
+            return (_score(link, f + share * change, y) - weights - share * move) @ change
+
         nats = 0.5 * weights @ f - _log_prob(link, f, y).sum()
+        new = weights + halved(slope, jnp.linalg.norm(change)) * move
         return new, {"loss": Mean(nats, jnp.asarray(len(y), nats.dtype))}
 
     return Algorithm(lambda key, batch: jnp.zeros(len(batch["y"])), step)
@@ -88,8 +97,12 @@ def _log_prob(link: Link, f: Array, y: Array) -> Array:
     return jax.vmap(link.log_prob)(y, f[:, None])
 
 
+def _score(link: Link, f: Array, y: Array) -> Array:
+    return jax.vmap(jax.grad(link.log_prob, 1))(y, f[:, None])[:, 0]
+
+
 def _curved(link: Link, gram: Array, f: Array, y: Array) -> tuple[Array, Array, Array]:
-    score = jax.vmap(jax.grad(link.log_prob, 1))(y, f[:, None])[:, 0]
+    score = _score(link, f, y)
     curvature = -jax.vmap(jax.hessian(link.log_prob, 1))(y, f[:, None])[:, 0, 0]
     stiffness = jnp.sqrt(jnp.maximum(curvature, 0))
     system = jnp.eye(len(f), dtype=f.dtype) + stiffness[:, None] * gram * stiffness[None]

@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import chex
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
 
 from adl.core.errors import BadInput
 from adl.nn.mlp import Initializer
@@ -82,7 +81,7 @@ class Places(NamedTuple):
         Args:
           time: T.
           mask: `[B, T]` boolean, False at padding, left or right; None: there is none.
-          cache: with `layers`, slots by layer and attention, and `length` `[B]`, tokens so far; None: there is none.
+          cache: with `slots`, how many there are, and `length` `[B]`, tokens so far; None: there is none.
           window: as in `visible`.
         """
         place = jnp.arange(time)[None] if mask is None else jnp.maximum(jnp.cumsum(mask, -1) - 1, 0)
@@ -90,13 +89,31 @@ class Places(NamedTuple):
             seen = visible(place, place, window)[:, None]
             return cls(place, place, seen if mask is None else seen & mask[:, None, None, :], None, None)
         place = place + cache.length[:, None]
-        slots = cache.layers[0][0].key.shape[2]
-        key = jnp.arange(slots)[
-            None
-        ]  # slots beyond a text's length are after all of its places, so that none sees them
+        slots = cache.slots
+        # Slots beyond a text's length are after all of its places, so that none sees them.
+        key = jnp.arange(slots)[None]
         count = time if mask is None else mask.sum(-1, dtype=cache.length.dtype)
         slot = place if mask is None else jnp.where(mask, place, slots)
         return cls(place, key, visible(place, key, window)[:, None], slot, cache.length + count)
+
+    def known(self, logits: Array) -> Array:
+        """`logits` `[B, T, V]`, nan at tokens that the cache has no slot for."""
+        return jnp.where((self.query < self.key.shape[-1])[..., None], logits, jnp.nan)
+
+
+def shares(scores: Array, mask: Array | None = None) -> Array:
+    """`[..., S]` softmax of scores over what is seen: it sums to 1, and to 0 where nothing is seen.
+
+    Args:
+      scores: `[..., S]`; -inf where nothing is seen either.
+      mask: boolean, broadcastable to them, False where a score counts for nothing, even one of nan; None: all count.
+    """
+    if mask is not None:
+        scores = jnp.where(mask, scores, -jnp.inf)
+    top = lax.stop_gradient(scores.max(-1, keepdims=True, initial=-jnp.inf))
+    terms = jnp.exp(scores - jnp.where(top == -jnp.inf, 0, top))
+    total = terms.sum(-1, keepdims=True)
+    return terms / jnp.where(total == 0, 1, total)
 
 
 class MultiHeadAttention(nn.Module):
@@ -106,6 +123,7 @@ class MultiHeadAttention(nn.Module):
     Q = x W_q,   K = y W_k,   V = y W_v,   j = floor(i H_kv / H)
 
     With fewer keys and values than heads, groups of neighbouring heads share them (H_kv = 1: multi-query attention).
+    A position that sees nothing gathers 0, with gradients of 0: its output is the last projection's bias.
     Apply with `mutable=["intermediates"]` for the `weights` `[B, H, T, S]`, the softmax.
 
     Source: Vaswani et al. 2017, arXiv:1706.03762, eq. 1 and section 3.2.2; groups: Ainslie et al. 2023,
@@ -171,9 +189,7 @@ class MultiHeadAttention(nn.Module):
         scores = scores * (head_dim**-0.5 if self.scale is None else self.scale)
         if bias is not None:
             scores = scores + bias
-        if mask is not None:
-            scores = jnp.where(mask, scores, jnp.finfo(jnp.float32).min)
-        weights = jax.nn.softmax(scores)
+        weights = shares(scores, mask)
         self.sow("intermediates", "weights", weights)
         weights = weights.astype(self.dtype).reshape(*grouped, scores.shape[-1])
         gathered = (weights @ known.value.astype(self.dtype)).reshape(size, self.num_heads, length, head_dim)

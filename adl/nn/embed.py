@@ -4,8 +4,33 @@ And the vector that tells a network a noise level and a class.
 """
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
+
+
+def turned(x: Array, frequency: np.ndarray) -> Array:
+    """`[..., F]` angles in radians that have the sines and cosines of the products of `x` and frequencies.
+
+    In float32 a product of 1e5 is off by .004 and more. So of the whole part of x, n, the turns n w / 2 pi are counted
+    in integers of 2^-32, whose overflow drops whole turns and nothing else: right to 1e-6 for |x| < 2^31, else nan.
+
+    Args:
+      x: `[...]` float32, or integers.
+      frequency: `[F]` float64, in radians a unit of `x`.
+    """
+    is_whole = jnp.issubdtype(x.dtype, jnp.integer)
+    whole = x if is_whole else lax.stop_gradient(jnp.round(x))
+    n, turns = whole.astype(jnp.int32), frequency / (2 * np.pi) % 1
+    ticks = np.floor(turns * 2.0**32)
+    counted = jnp.multiply.outer(n.astype(jnp.uint32), jnp.asarray(ticks, jnp.uint32))
+    counted = lax.bitcast_convert_type(counted, jnp.int32).astype(jnp.float32) * 2.0**-32
+    rest = jnp.multiply.outer(n.astype(jnp.float32), jnp.asarray(turns - ticks * 2.0**-32, jnp.float32))
+    angle = 2 * np.pi * (counted + rest)
+    if is_whole:
+        return angle
+    angle = angle + jnp.multiply.outer(x - whole, jnp.asarray(frequency, jnp.float32))
+    return jnp.where((jnp.abs(whole) < 2.0**31)[..., None], angle, jnp.nan)
 
 
 def sinusoidal(x: Array, dim: int, *, slowest: float = 1e-4, fastest: float = 1.0) -> Array:
@@ -14,7 +39,7 @@ def sinusoidal(x: Array, dim: int, *, slowest: float = 1e-4, fastest: float = 1.
     (cos(w_i x), sin(w_i x)),   w_i = fastest * (slowest / fastest)^(i / (dim/2 - 1)),   i = 0 ... dim/2 - 1
 
     Args:
-      x: `[...]` positions, times or log noise levels, in any unit.
+      x: `[...]` positions, times or log noise levels, in any unit; between -2^31 and 2^31, else nan.
       dim: D, even and >= 4.
       slowest: > 0, lowest frequency in radians a unit of `x`; 2 pi / slowest should exceed the range of `x`.
       fastest: > slowest, highest frequency; 1 / fastest is about the smallest difference that can be seen.
@@ -22,8 +47,9 @@ def sinusoidal(x: Array, dim: int, *, slowest: float = 1e-4, fastest: float = 1.
       `[..., D]` in [-1, 1], of Euclidean norm sqrt(dim / 2).
     Source: Vaswani et al. 2017, arXiv:1706.03762, section 3.5 (there slowest 1e-4, fastest 1).
     """
-    frequencies = jnp.geomspace(fastest, slowest, dim // 2)
-    angles = jnp.multiply.outer(jnp.asarray(x, jnp.float32), frequencies)
+    x = jnp.asarray(x)
+    x = x if jnp.issubdtype(x.dtype, jnp.integer) else x.astype(jnp.float32)
+    angles = turned(x, np.geomspace(fastest, slowest, dim // 2))
     return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], -1)
 
 
@@ -42,8 +68,7 @@ def rotary(x: Array, position: Array, *, slowest: float = 1e-4) -> Array:
       a permutation of the coordinates.
     """
     half = x.shape[-1] // 2
-    frequency = slowest ** (jnp.arange(half, dtype=jnp.float32) / half)
-    angle = jnp.multiply.outer(position.astype(jnp.float32), frequency)
+    angle = turned(position, slowest ** (np.arange(half) / half))
     first, second = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x.dtype)

@@ -11,7 +11,7 @@ from jax import Array
 from adl.nn.dropout import Dropout
 from adl.nn.transformer import Block, gelu_mlp
 
-layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-12)  # as in BERT
+layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-12, use_fast_variance=False)  # as in BERT
 exact_gelu = functools.partial(nn.gelu, approximate=False)
 
 

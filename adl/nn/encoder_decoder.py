@@ -1,9 +1,11 @@
 """An encoder reads one text, a decoder writes another that looks back at it."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
+import chex
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
@@ -24,8 +26,8 @@ class RelativeBias(nn.Module):
     """
 
     num_heads: int  # H
-    num_buckets: int = 32  # a multiple of 4
-    max_distance: int = 128  # from here on all share one bucket
+    num_buckets: int = 32  # >= 4
+    max_distance: int = 128  # from here on all share one bucket; more than half of the number of buckets
     direction: Literal["back", "both"] = "back"  # "back": what is after counts as distance 0
 
     @nn.compact
@@ -42,9 +44,16 @@ class RelativeBias(nn.Module):
             first, behind = jnp.where(behind < 0, number, 0), jnp.abs(behind)
         behind = jnp.maximum(behind, 0)
         exact = number // 2
-        octaves = jnp.log(jnp.maximum(behind, 1) / exact) / jnp.log(self.max_distance / exact)
-        far = exact + (octaves * (number - exact)).astype(jnp.int32)
-        return first + jnp.where(behind < exact, behind, jnp.minimum(far, number - 1))
+        # Found here and not by logarithms of the distances: rounding in float32 would move some across a border.
+        octaves = math.log(self.max_distance / exact)
+        borders = []
+        for far in range(1, number - exact):
+            border = max(math.floor(exact * math.exp(octaves * far / (number - exact))) - 1, exact)
+            while math.log(border / exact) / octaves * (number - exact) < far:
+                border += 1
+            borders.append(border)
+        far = jnp.searchsorted(jnp.asarray(borders, behind.dtype), behind, side="right", method="compare_all")
+        return first + jnp.where(behind < exact, behind, exact + far.astype(behind.dtype))
 
 
 class DecoderCache(NamedTuple):
@@ -53,6 +62,11 @@ class DecoderCache(NamedTuple):
     layers: tuple[tuple[KeyValue, KeyValue], ...]  # [layers] slots of the tokens, and of the memory
     length: Array  # [B] integers, tokens so far
     memory_mask: Array  # [B, U] boolean, what of the memory is real
+
+    @property
+    def slots(self) -> int:
+        """S, the most tokens that a row has room for."""
+        return self.layers[0][0].key.shape[2]
 
 
 class EncoderDecoder(nn.Module):
@@ -138,8 +152,14 @@ class EncoderDecoder(nn.Module):
           memory: `[B, U, D]` from `encode`; None: what the cache holds of it since an earlier call.
           memory_mask: `[B, U]` boolean, with the memory: False at padding; None: there is none.
           mask: `[B, T]` boolean, False at padding, left or right, of the tokens, as in `GPT`.
-          cache: of `empty_cache`, or of the last call.
+          cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost, and their logits nan.
+        Raises:
+          AssertionError: at trace time, if T, or the memory, is longer than the cache has room for.
         """
+        if cache is not None:
+            chex.assert_axis_dimension_lteq(token, 1, cache.slots)
+            if memory is not None:
+                chex.assert_axis_dimension(memory, 1, cache.memory_mask.shape[1])
         at = Places.of(token.shape[1], mask, cache)
         bias = self.decoder_bias(at.query, at.key) if self.position == "relative" else None
         given = {"mask": at.seen, "bias": bias, "slot": at.slot}
@@ -159,7 +179,7 @@ class EncoderDecoder(nn.Module):
                 h, known = block(h, memory, **given, cache=cache.layers[layer])
                 kept.append(known)
         logits = self._logits(self.decoder_norm(h) if self.order == "pre" else h)
-        return logits if cache is None else (logits, DecoderCache(tuple(kept), at.length, memory_mask))
+        return logits if cache is None else (at.known(logits), DecoderCache(tuple(kept), at.length, memory_mask))
 
     def empty_cache(self, size: int, length: int, memory_length: int) -> DecoderCache:
         """The cache of B = `size` rows without a token, with room for S = `length` and a memory of `memory_length`."""

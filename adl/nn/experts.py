@@ -46,8 +46,10 @@ class Experts(nn.Module):
         """`[..., features]` from `x` `[..., D]`."""
         h = x.reshape(-1, x.shape[-1])
         router = nn.Dense(self.num_experts, use_bias=False, kernel_init=nn.initializers.normal(0.02), name="router")
-        share = jax.nn.softmax(router(h.astype(jnp.float32)))
-        gate, chosen = jax.lax.top_k(share, self.top_k)  # [N, k]
+        liking = router(h.astype(jnp.float32))
+        share = jax.nn.softmax(liking)
+        _, chosen = jax.lax.top_k(liking, self.top_k)  # [N, k]; shares of 0, or alike but for rounding, say less
+        gate = jnp.take_along_axis(share, chosen, -1)
         if self.top_k > 1:
             gate = gate / gate.sum(-1, keepdims=True)
         if not self.is_initializing():

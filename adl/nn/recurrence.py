@@ -76,7 +76,7 @@ class LRU(nn.Module):
         state = self.empty(size, dim) if state is None else state
         rate = self.param("log_rate", self._rates, (self.num_states,))
         angle = self.param("log_angle", self._angles, (self.num_states,))
-        gamma = self.param("log_gamma", lambda _: 0.5 * jnp.log1p(-jnp.exp(-2 * jnp.exp(rate))))
+        gamma = self.param("log_gamma", lambda _: 0.5 * jnp.log(-jnp.expm1(-2 * jnp.exp(rate))))
         factor = jnp.exp(lax.complex(-jnp.exp(rate), jnp.exp(angle)))
 
         def matrix(name: str, shape: tuple[int, int], scale: float) -> Array:

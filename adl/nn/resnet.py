@@ -11,7 +11,7 @@ from jax import Array
 from adl.nn.convolution import Conv
 from adl.nn.dropout import Dropout
 
-group_norm = functools.partial(nn.GroupNorm, num_groups=8)  # of a multiple of 8 channels
+group_norm = functools.partial(nn.GroupNorm, num_groups=8, use_fast_variance=False)  # of a multiple of 8 channels
 
 
 class BatchNorm(nn.Module):
@@ -32,7 +32,9 @@ class BatchNorm(nn.Module):
         """`[..., C]`, of mean 0 and variance 1 in each channel before the learned scale and shift."""
         is_fixed = not self.is_mutable_collection("batch_stats")
         axis = None if self.is_initializing() else self.axis  # the axis has no name yet when parameters are made
-        return nn.BatchNorm(is_fixed, momentum=self.momentum, dtype=self.dtype, axis_name=axis)(x)
+        return nn.BatchNorm(
+            is_fixed, momentum=self.momentum, dtype=self.dtype, axis_name=axis, use_fast_variance=False
+        )(x)
 
 
 class ResNet(nn.Module):

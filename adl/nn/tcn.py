@@ -44,7 +44,7 @@ class TCN(nn.Module):
                 convolution = Conv(
                     width, (self.kernel_size,), kernel_dilation=2**block, padding="VALID", dtype=self.dtype
                 )
-                h = nn.relu(nn.WeightNorm(convolution)(seen))
+                h = nn.relu(nn.WeightNorm(convolution, epsilon=1e-36)(seen))
                 h = Dropout(self.dropout)(h)
             if x.shape[-1] != width:
                 x = nn.Dense(width, dtype=self.dtype)(x)

@@ -15,7 +15,7 @@ from adl.nn.dropout import Dropout
 from adl.nn.mlp import MLP, GatedMLP
 
 gelu = functools.partial(nn.gelu, approximate=True)  # as in GPT-2
-layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5)
+layer_norm = functools.partial(nn.LayerNorm, epsilon=1e-5, use_fast_variance=False)
 rms_norm = functools.partial(nn.RMSNorm, epsilon=1e-6)
 
 
@@ -100,6 +100,11 @@ class Cache(NamedTuple):
     layers: tuple[tuple[KeyValue, ...], ...]  # [layers][1] slots of [B, H_kv, S, d]; slot s holds token s
     length: Array  # [B] integers, tokens so far
 
+    @property
+    def slots(self) -> int:
+        """S, the most tokens that a row has room for."""
+        return self.layers[0][0].key.shape[2]
+
 
 class GPT(nn.Module):
     """Decoder-only transformer: log-odds of each next token, given those up to it.
@@ -136,12 +141,16 @@ class GPT(nn.Module):
           token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
           mask: `[B, T]` boolean, False at padding, left or right, which nothing sees and which the cache does not keep;
             None: there is none. Logits at padding mean nothing.
-          cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost: make it long enough.
+          cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost, and their logits nan.
         Raises:
-          AssertionError: at trace time, if T, or the cache's length, exceeds the longest.
+          AssertionError: at trace time, if T, or the cache's length, exceeds the longest, or T the cache's length.
         """
         chex.assert_rank(token, 2)
-        chex.assert_axis_dimension_lteq(token, 1, self.max_length)
+        longest = self.max_length
+        if cache is not None:
+            self._require_short(cache.slots)
+            longest = cache.slots
+        chex.assert_axis_dimension_lteq(token, 1, longest)
         at = Places.of(token.shape[1], mask, cache, self.window)
         bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
         rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
@@ -161,16 +170,19 @@ class GPT(nn.Module):
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
         logits = tokens.attend(h).astype(jnp.float32)
-        return logits if cache is None else (logits, Cache(tuple(kept), at.length))
+        return logits if cache is None else (at.known(logits), Cache(tuple(kept), at.length))
 
     def empty_cache(self, size: int, length: int | None = None) -> Cache:
         """The cache of B = `size` rows without a token, with room for S = `length` each (the longest, if None)."""
         length = self.max_length if length is None else length
-        if length > self.max_length:
-            raise AssertionError(f"a cache of {length} tokens, where the longest text has {self.max_length}")
+        self._require_short(length)
         of = (size, self.num_kv_heads or self.num_heads, length, self.width // self.num_heads, self.dtype)
         layers = tuple((KeyValue.empty(*of),) for _ in range(self.num_layers))
         return Cache(layers, jnp.zeros(size, jnp.int32))
+
+    def _require_short(self, length: int) -> None:
+        if length > self.max_length:
+            raise AssertionError(f"a cache of {length} tokens, where the longest text has {self.max_length}")
 
     def _placed(self, h: Array, place: Array, is_plain: bool) -> Array:
         """Embeddings `[B, T, D]` that say where they are, at the border or in the blocks."""

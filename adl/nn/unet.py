@@ -11,6 +11,7 @@ from jax import Array
 
 from adl.nn.convolution import Conv
 from adl.nn.dropout import Dropout
+from adl.nn.resnet import group_norm
 
 
 def widths(width: int, size: int) -> tuple[int, ...]:
@@ -75,7 +76,7 @@ class UNet(nn.Module):
                 h = h.repeat(2, 1).repeat(2, 2)[:, :height, :width]
                 h = Conv(self.channels[level - 1], (3, 3), dtype=self.dtype)(h)
 
-        h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(h))
+        h = nn.silu(group_norm(num_groups=self.num_groups, dtype=self.dtype)(h))
         return Conv(self.features or x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
 
 
@@ -90,9 +91,9 @@ class ConditionalBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array, condition: Array | None) -> Array:
         """`[B, H, W, channels]` from `x` `[B, H, W, C]` and `condition` `[B, D]`, None for none."""
-        h = nn.silu(nn.GroupNorm(self.num_groups, dtype=self.dtype)(x))
+        h = nn.silu(group_norm(num_groups=self.num_groups, dtype=self.dtype)(x))
         h = Conv(self.channels, (3, 3), dtype=self.dtype)(h)
-        h = nn.GroupNorm(self.num_groups, dtype=self.dtype)(h)
+        h = group_norm(num_groups=self.num_groups, dtype=self.dtype)(h)
         if condition is not None:
             scale, shift = jnp.split(nn.Dense(2 * self.channels, dtype=self.dtype)(condition)[:, None, None], 2, -1)
             h = h * (1 + scale) + shift
@@ -115,7 +116,7 @@ class SelfAttention(nn.Module):
         """`[B, H, W, C]` from `x` `[B, H, W, C]`."""
         size, height, width, channels = x.shape
         # Rows of one matrix: on CPU the kernel's gradient is three times slower when it contracts two axes.
-        h = nn.GroupNorm(self.num_groups, dtype=self.dtype)(x).reshape(-1, channels)
+        h = group_norm(num_groups=self.num_groups, dtype=self.dtype)(x).reshape(-1, channels)
         h = nn.Dense(3 * channels, dtype=self.dtype)(h).reshape(size, height * width, 3 * channels)
         query, key, value = jnp.split(h, 3, -1)
         weights = jax.nn.softmax(query @ key.mT / jnp.sqrt(channels).astype(self.dtype))

@@ -16,7 +16,7 @@ from adl.prob.product import matmul
 class Members(NamedTuple):
     """What a step of Lloyd's counts; of disjoint points, sums about the same centres add."""
 
-    total: Array  # [K, D] sum of the points that belong to each centre, less the middle of all centres
+    total: Array  # [K, D] sum of the points that belong to each centre, each less that centre
     count: Array  # [K] of their weights
 
 
@@ -32,7 +32,7 @@ def members(x: Array, weight: Array, centres: Array) -> tuple[Members, Array]:
     chex.assert_equal_shape_prefix([x, weight], 1)
     chex.assert_equal_shape_suffix([x, centres], 1)
     index, distances = nearest(x, centres)
-    away = x - centres.mean(0, keepdims=True)
+    away = x - centres[index]  # however far apart the centres are, sums about one's own keep their digits
 
     def product(away, weight, index):
         member = jax.nn.one_hot(index, len(centres)) * weight[:, None]
@@ -55,12 +55,13 @@ def moved(centres: Array, sums: Members) -> Array:
     Source: Lloyd 1982, IEEE Transactions on Information Theory 28(2).
     """
     count = sums.count[:, None]
-    middle = centres.mean(0, keepdims=True)
-    return jnp.where(count > 0, middle + sums.total / jnp.where(count > 0, count, 1), centres)
+    return centres + sums.total / jnp.where(count > 0, count, 1)
 
 
 def nearest(x: Array, centres: Array) -> tuple[Array, Array]:
     """Index `[B]` of the nearest centre to each point, and the squared distance `[B]` to it.
+
+    The distance is right to float32's digits; the index, where `squared_distances` tells the two nearest apart.
 
     Args:
       x: `[B, D]` points.
@@ -68,12 +69,11 @@ def nearest(x: Array, centres: Array) -> tuple[Array, Array]:
     """
     chex.assert_rank([x, centres], 2)
     chex.assert_equal_shape_suffix([x, centres], 1)
-    middle = centres.mean(0, keepdims=True)  # far from the origin the squares within would cancel
-    distances = squared_distances(x - middle, centres - middle)
+    distances = squared_distances(x, centres)
     least = distances.min(1)
     # distances.argmin(1), which takes ten times as long on CPU.
     index = jnp.where(distances <= least[:, None], jnp.arange(len(centres))[None], len(centres) - 1).min(1)
-    return index, least
+    return index, jnp.square(x - centres[index]).sum(-1)
 
 
 def plus_plus(key: Key, x: Array, weight: Array, num_clusters: int) -> Array:

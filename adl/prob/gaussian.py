@@ -18,6 +18,7 @@ from adl.core.types import Array, Key
 from adl.prob.continuous import Gamma, StudentT
 from adl.prob.distributions import normal_log_prob
 from adl.prob.product import matmul
+from adl.prob.roots import condition, root_of
 from adl.prob.special import HALF_LOG_2PI
 
 
@@ -60,15 +61,15 @@ class MultivariateNormal(NamedTuple):
         """Of the other coordinates, in their order, where those in `index` are `value`.
 
         m_a + S_ab S_bb^-1 (value - m_b),   S_aa - S_ab S_bb^-1 S_ba
+
+        What is left is known to 1e-7 of S_aa, as the covariance is itself; where that is all, it may be nan. What was
+        seen through little noise `LinearGaussian.posterior` knows better.
         """
         known = np.asarray(index)
         rest = np.setdiff1d(np.arange(len(self.loc)), known)
-        across = self.covariance[np.ix_(known, rest)]
-        root = jnp.linalg.cholesky(self.covariance[np.ix_(known, known)])
-        half = solve_triangular(root, across, lower=True)
+        root, half, covariance = _schur(self.covariance, known, rest)
         shift = solve_triangular(root, value - self.loc[known], lower=True)
-        covariance = self.covariance[np.ix_(rest, rest)] - matmul(half.T, half)
-        return MultivariateNormal(self.loc[rest] + matmul(half.T, shift), _symmetric(covariance))
+        return MultivariateNormal(self.loc[rest] + matmul(half, shift), covariance)
 
     def to_precision(self) -> "PrecisionForm":
         """The same by its precision."""
@@ -107,11 +108,9 @@ class PrecisionForm(NamedTuple):
         """Of the coordinates in `index`, in that order, by the Schur complement of the others."""
         kept = np.asarray(index)
         rest = np.setdiff1d(np.arange(len(self.potential)), kept)
-        root = jnp.linalg.cholesky(self.precision[np.ix_(rest, rest)])
-        half = solve_triangular(root, self.precision[np.ix_(rest, kept)], lower=True)
+        root, half, precision = _schur(self.precision, rest, kept)
         shift = solve_triangular(root, self.potential[rest], lower=True)
-        precision = self.precision[np.ix_(kept, kept)] - matmul(half.T, half)
-        return PrecisionForm(self.potential[kept] - matmul(half.T, shift), _symmetric(precision))
+        return PrecisionForm(self.potential[kept] - matmul(half, shift), precision)
 
 
 class LinearGaussian(NamedTuple):
@@ -135,17 +134,21 @@ class LinearGaussian(NamedTuple):
 
     def reverse(self, prior: MultivariateNormal) -> "LinearGaussian":
         """x | y, of which `posterior` is the value at one y: gain S A^T (A S A^T + L)^-1."""
-        across = matmul(self.matrix, prior.covariance)
-        root = jnp.linalg.cholesky(_symmetric(matmul(across, self.matrix.T) + self.covariance))
-        half = solve_triangular(root, across, lower=True)
-        gain = solve_triangular(root, half, lower=True, trans=1).T
-        offset = prior.loc - matmul(gain, matmul(self.matrix, prior.loc) + self.offset)
-        return LinearGaussian(gain, offset, _symmetric(prior.covariance - matmul(half.T, half)))
+        gain, covariance = self._bayes(prior)
+        return LinearGaussian(gain, prior.loc - matmul(gain, self._expected(prior)), covariance)
 
     def posterior(self, prior: MultivariateNormal, y: Array) -> MultivariateNormal:
-        """Of x, by Bayes' rule, given `y [E]`; D >= E or not, only an [E, E] matrix is inverted."""
-        dim = len(prior.loc)
-        return self.joint(prior).conditional(range(dim, dim + len(self.offset)), y)
+        """Of x, by Bayes' rule, given `y [E]`; right also where the prior is 1e12 times as wide as the noise."""
+        gain, covariance = self._bayes(prior)
+        return MultivariateNormal(prior.loc + matmul(gain, y - self._expected(prior)), covariance)
+
+    def _expected(self, prior: MultivariateNormal) -> Array:
+        return matmul(self.matrix, prior.loc) + self.offset
+
+    def _bayes(self, prior: MultivariateNormal) -> tuple[Array, Array]:
+        """Gain `[D, E]`, and covariance `[D, D]` of x | y."""
+        seen = condition(root_of(prior.covariance), self.matrix, root_of(self.covariance))
+        return seen.gain, matmul(seen.root, seen.root.T)
 
 
 def product(first: MultivariateNormal, second: MultivariateNormal) -> tuple[MultivariateNormal, Array]:
@@ -209,6 +212,14 @@ class NormalGamma(NamedTuple):
 
     def _student(self, spread: Array) -> StudentT:
         return StudentT(self.loc, jnp.sqrt(self.rate / self.concentration * spread), 2 * self.concentration)
+
+
+def _schur(matrix: Array, first: np.ndarray, then: np.ndarray) -> tuple[Array, Array, Array]:
+    """Root L_ff, L_tf and complement M_tt - M_tf M_ff^-1 M_ft, by the triangle L of the matrix in this order."""
+    order = np.concatenate([first, then])
+    root = root_of(matrix[np.ix_(order, order)])
+    corner = root[len(first) :, len(first) :]
+    return root[: len(first), : len(first)], root[len(first) :, : len(first)], matmul(corner, corner.T)
 
 
 def _symmetric(matrix: Array) -> Array:

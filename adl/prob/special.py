@@ -42,14 +42,19 @@ def deviance(x: Array, mean: Array) -> Array:
       x: >= 0; at 0 the value is `mean`.
       mean: > 0.
     """
-    v = (x - mean) / (x + mean)
+    positive = jnp.where(x > 0, x, 1)
+    log_ratio = jnp.where(x > 0, jnp.log(positive) - jnp.log(mean), 0)
+    return deviance_of(x, mean, x - mean, log_ratio)
+
+
+def deviance_of(x: Array, mean: Array, difference: Array, log_ratio: Array) -> Array:
+    """`deviance` where x - mean and log(x / mean) are known better than from the two rounded numbers."""
+    v = difference / (x + mean)
     is_near = jnp.abs(v) < 0.1
     v = jnp.where(is_near, v, 0)
     v2 = jnp.square(v)
-    series = (x - mean) * v + 2 * x * v * v2 * (1 / 3 + v2 * (1 / 5 + v2 * (1 / 7 + v2 / 9)))
-    positive = jnp.where(x > 0, x, 1)
-    far = jnp.where(x > 0, x * (jnp.log(positive) - jnp.log(mean)), 0) + mean - x
-    return jnp.where(is_near, series, far)
+    series = difference * v + 2 * x * v * v2 * (1 / 3 + v2 * (1 / 5 + v2 * (1 / 7 + v2 / 9)))
+    return jnp.where(is_near, series, x * log_ratio - difference)
 
 
 def log_poisson(x: Array, mean: Array) -> Array:

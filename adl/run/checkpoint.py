@@ -6,15 +6,13 @@ names, such as a replay too large to be written. What is not there is taken from
 
 import contextlib
 import errno
-import hashlib
-import json
 import logging
 import os
 import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +23,8 @@ import orbax.checkpoint as ocp
 
 from adl.core import BadInput, PyTree, Rebuildable, layout, tree
 from adl.core.types import Array
-from adl.run import processes
+from adl.run import processes, seal
 
-SEAL = "digests.json"  # in each checkpoint: of all its other files
 STATE, APART = "state", "apart"  # of what is written: the state, and values in use that are not always written
 
 
@@ -49,39 +46,40 @@ class Checkpoints:
           leave_out: names of parts of the state that are never written.
         """
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs each error that it also raises
-        policies = [ocp.checkpoint_managers.LatestN(keep)]
-        self._best, is_lowest = best.removesuffix(":max"), not best.endswith(":max")
-        if best:
-            policies.append(
-                ocp.checkpoint_managers.BestN(
-                    get_metric_fn=lambda metrics: metrics[self._best],
-                    reverse=is_lowest,  # the last of these stays
-                    n=1,
-                    keep_checkpoints_without_metrics=False,
-                )
-            )
-        options = ocp.CheckpointManagerOptions(
-            preservation_policy=ocp.checkpoint_managers.AnyPreservationPolicy(policies),
-            enable_async_checkpointing=True,
-        )
         self.directory = directory
         self._leave_out = frozenset(leave_out)
+        self._beside = {int(folder.name): seal.beside(folder) for folder in seal.complete(directory)}
+        options = ocp.CheckpointManagerOptions(
+            preservation_policy=_NewestAndBest(keep, best, self._beside), enable_async_checkpointing=True
+        )
         self._manager = ocp.CheckpointManager(
             directory.absolute(), options=options, item_handlers=ocp.StandardCheckpointHandler()
         )
         self._sealing = ThreadPoolExecutor(1, "seal")
+        self._sealed: Future | None = None
 
     def latest(self) -> int | None:
         """Step of the newest complete checkpoint."""
         return self._manager.latest_step()
 
-    def save(self, step: int, state: PyTree, metrics: Mapping[str, np.ndarray] | None = None) -> None:
+    def beside(self, step: int) -> dict[str, Any]:
+        """What was saved beside the state after `step` steps."""
+        return self._beside.get(step, {}).get("more", {})
+
+    def save(
+        self,
+        step: int,
+        state: PyTree,
+        metrics: Mapping[str, np.ndarray] | None = None,
+        beside: Mapping[str, Any] | None = None,
+    ) -> None:
         """Starts to write the state after `step` steps.
 
         Args:
           step: >= 0.
           state: of all processes.
           metrics: of this step; of several runs, their mean decides which checkpoint is the best.
+          beside: what else belongs to this step, as JSON has it.
         Raises:
           OSError: if this or the write before it failed (disk full, no permission).
         """
@@ -93,15 +91,13 @@ class Checkpoints:
         needed = 1.1 * layout.bytes_per_device(written) + 2**17  # its files' own blocks
         if shutil.disk_usage(self.directory).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        value = float(np.mean(metrics[self._best])) if metrics and self._best in metrics else np.nan
+        means = {name: float(np.mean(value)) for name, value in (metrics or {}).items()}
+        finite = {name: mean for name, mean in means.items() if np.isfinite(mean)}
+        self._beside[step] = {"metrics": finite, "more": dict(beside or {})}
         with _storage_errors():
-            self._manager.save(
-                step,
-                args=ocp.args.StandardSave(written),
-                metrics={self._best: value} if np.isfinite(value) else None,
-            )
+            self._manager.save(step, args=ocp.args.StandardSave(written))
         if processes.index() == 0:
-            self._sealing.submit(self._seal)
+            self._sealed = self._sealing.submit(self._seal)
 
     def restore(self, step: int, like: PyTree) -> PyTree:
         """State after `step` steps, placed as `like` is, with what the checkpoint has not as it is there.
@@ -120,8 +116,8 @@ class Checkpoints:
             shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
             found = self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
             return _readable(like, apart, found)
-        except (ValueError, OSError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise BadInput(f"checkpoint {self.directory / str(step)} cannot be restored: {reason}") from error
 
     def wait(self) -> None:
@@ -132,7 +128,8 @@ class Checkpoints:
         """
         with _storage_errors():
             self._manager.wait_until_finished()
-        self._sealing.submit(int).result()  # after all that were asked for before
+        if self._sealed is not None:  # the last, after all that were asked for before
+            self._sealed.result()
 
     def close(self) -> None:
         """Waits, and lets go of the directory."""
@@ -144,65 +141,29 @@ class Checkpoints:
         """Writes the digests of what is complete, once the write that goes on is."""
         while self._manager.is_saving_in_progress():
             time.sleep(0.02)
-        for folder in _complete(self.directory):
-            if not (folder / SEAL).exists():
+        for folder in seal.complete(self.directory):
+            if not seal.is_sealed(folder):
                 with contextlib.suppress(FileNotFoundError):  # an old one that is being removed
-                    temporary = (folder / SEAL).with_suffix(".tmp")
-                    temporary.write_text(json.dumps(_digests(folder)))
-                    temporary.rename(folder / SEAL)
+                    seal.put(folder, self._beside.get(int(folder.name), {}))
 
 
-def set_aside_damaged(directory: Path) -> list[str]:
-    """Moves checkpoints that are not as they were sealed out of the way, newest first, up to the first sound one.
+class _NewestAndBest:
+    """Which checkpoints stay: orbax asks after each save.
 
-    Returns:
-      A line for each, that says what was found and where it is now.
+    The best is known by what was saved beside each, so that it outlives the process that saw it.
     """
-    lines = []
-    for folder in reversed(_complete(directory)):
-        reason = _damage(folder)
-        if reason is None:
-            break
-        aside = directory.parent / "damaged" / folder.name
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.parent.mkdir(exist_ok=True)
-        folder.rename(aside)
-        lines.append(f"checkpoint {folder.name} is damaged ({reason}); it is now {aside}")
-    return lines
 
+    def __init__(self, keep: int, best: str, beside: Mapping[int, Mapping[str, Any]]):
+        self.keep, self.beside = keep, beside
+        self.best, self.sign = best.removesuffix(":max"), -1.0 if best.endswith(":max") else 1.0
 
-def _complete(directory: Path) -> list[Path]:
-    """Folders of the checkpoints that were written to their end, in the order of their steps."""
-    folders = directory.iterdir() if directory.is_dir() else []
-    return sorted((folder for folder in folders if folder.name.isdigit()), key=lambda folder: int(folder.name))
-
-
-def _damage(folder: Path) -> str | None:
-    """What differs from the seal; None where nothing does, or where a kill came before the seal."""
-    try:
-        sealed = json.loads((folder / SEAL).read_text())
-    except FileNotFoundError:
-        return None
-    except ValueError:
-        return f"{SEAL} cannot be read"
-    found = _digests(folder)
-    for name in sorted(sealed.keys() | found.keys()):
-        if name not in found:
-            return f"{name} is missing"
-        if sealed.get(name) != found[name]:
-            return f"{name} is not what was written"
-    return None
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """Digest of each file by its path within the folder."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.stem != Path(SEAL).stem)
-    return {str(path.relative_to(folder)): _digest(path) for path in files}
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "blake2b").hexdigest()
+    def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
+        """Of each checkpoint, whether it stays; of equals the first is the best."""
+        steps = [checkpoint.step for checkpoint in checkpoints]
+        metrics = {step: self.beside.get(step, {}).get("metrics", {}) for step in steps}
+        known = [(self.sign * of[self.best], step) for step, of in metrics.items() if self.best in of]
+        stay = {*steps[-self.keep :], *(step for _, step in sorted(known)[:1])}
+        return [step in stay for step in steps]
 
 
 @contextlib.contextmanager

@@ -34,6 +34,8 @@ class Study:
     # Not fields: the loop of a study ends where it begins.
     num_steps, steps_per_call, log_every, eval_every, checkpoint_every = 0, 1, 1, 1, 1
     leave_out, best, layout, plan = (), "test/loss", "replicated", ""
+    # Nor is this: whether nothing that is computed reads `num_steps`, so that a longer run goes on from a shorter.
+    any_length = False
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,13 @@ def default_workdir(config: Study, name: str) -> Path:
     return folder.with_name(f"{folder.name}-{digest}")
 
 
-def differences(config: Study, saved: Mapping[str, Any]) -> list[str]:
-    """`field: saved -> now` for each field that decides what is computed and is not as saved."""
+def differences(config: Study, saved: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """`{field: (saved, now)}` for each field that decides what is computed and is not as saved."""
     now = json.loads(json.dumps(dataclasses.asdict(config)))
-    fields = sorted((set(now) | set(saved)) - set(FREE))
+    free = {*FREE} - (set() if config.any_length else {"num_steps"})
+    fields = sorted((set(now) | set(saved)) - free)
     gone = "(no such field)"
-    pairs = [(name, saved.get(name, gone), now.get(name, gone)) for name in fields]
-    return [f"{name}: {old} -> {new}" for name, old, new in pairs if old != new]
+    pairs = {name: (saved.get(name, gone), now.get(name, gone)) for name in fields}
+    if "pmap" in (lifts := (saved.get("lift"), now.get("lift"))):  # each of its devices draws its own noise
+        pairs["lift"] = lifts
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

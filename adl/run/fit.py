@@ -1,23 +1,27 @@
 """The loop. Its order is fixed: probe, save, next batch, step."""
 
 import contextlib
+import functools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from adl.core import BadInput, Mean, PyTree, did_you_mean, layout, place, step_keys, tree
+from adl.core import BadInput, Mean, PyTree, did_you_mean, layout, step_keys, tree
+from adl.run import folder as files
 from adl.run import processes, screen, sweep
-from adl.run.checkpoint import Checkpoints, set_aside_damaged
+from adl.run.checkpoint import Checkpoints
 from adl.run.config import Config, figure_formats
 from adl.run.experiment import Outcome
 from adl.run.program import Program
-from adl.run.record import Onlooker, Records, byte_size
+from adl.run.record import Onlooker, Records, byte_size, environment
+from adl.run.seal import set_aside_damaged
 from adl.run.signals import Signals
+from adl.run.window import Window, plain
 
 
 class RunFailed(RuntimeError):
@@ -42,19 +46,14 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
     run = _Run(program, folder, name)
     with Signals() as signals, contextlib.closing(run.records):
         try:
+            run.describe(name)
             run.train(signals)
-            run.conclude()
+            with signals.at_once(f"stopped after the last step, which is saved; the same command draws {folder} anew"):
+                run.conclude()
         except OSError as error:
             raise RunFailed(f"{folder}: {error.strerror or error}; {run.last_good()}") from error
     run.checkpoints.close()
     return run.outcome()
-
-
-def _say(lines: Sequence[str]) -> str:
-    """Prints lines where a person sees them, and returns the number of them."""
-    for line in lines:
-        screen.say(line)
-    return str(len(lines))
 
 
 class _Run:
@@ -63,13 +62,14 @@ class _Run:
     def __init__(self, program: Program, folder: Path, name: str):
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
-        processes.from_first("damage", lambda: _say(set_aside_damaged(folder / "checkpoints")))
+        processes.from_first("damage", lambda: str(screen.say(*set_aside_damaged(folder / "checkpoints"))))
         self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
             self.state = self.checkpoints.restore(self.resumed, self.state)
         self.step = self.resumed or 0
+        beside = self.checkpoints.beside(self.step)
         self.finite = program.compiled(tree.finite)
         self.was_finite = np.asarray(self.finite(self.state))
         if self.step > self.config.num_steps:
@@ -79,16 +79,29 @@ class _Run:
             screen.say(f"{verb} step {self.step} of {self.config.num_steps}: {folder}")
         self.is_first = processes.index() == 0
         self.records = (
-            Records(folder, start=self.resumed, num_steps=self.config.num_steps, name=name, settings=self.settings())
+            Records(
+                folder,
+                start=self.resumed,
+                mark=beside.get("records", {}),
+                num_steps=self.config.num_steps,
+                name=name,
+                settings=self.settings(),
+            )
             if self.is_first
             else Onlooker()
         )
-        self.window: list[tuple[int, int, PyTree]] = []  # (first step, steps, metrics still on the device)
+        self.window = Window(beside.get("window", {}))
         self.arrays: dict[str, np.ndarray] = {}
         self.probes = {name: program.probe(name) for name in program.experiment.probes}
 
     def _initial(self) -> PyTree:
         return self.program.algorithm().init(self.init_key, self.program.batch(0))
+
+    def describe(self, name: str) -> None:
+        """What runs in the folder from here on, once nothing is left that could be refused."""
+        if self.is_first:
+            files.describe(self.folder, self.config, name)
+            files.write(self.folder / files.ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
 
     def train(self, signals: Signals) -> None:
         config, previous = self.config, self.step
@@ -102,7 +115,8 @@ class _Run:
 
             stopped = signals.reached()
             if self.step != self.resumed:
-                if due(config.log_every) or due(config.eval_every) or due(checkpoint_every) or stopped:
+                row: dict[str, np.ndarray] = {}
+                if due(config.log_every) or due(config.eval_every) or due(checkpoint_every):
                     row = self.write_row(probe=due(config.eval_every))
                 if (due(checkpoint_every) and self.step > 0) or (stopped and self.step % segment == 0):
                     self.save(row)
@@ -124,9 +138,7 @@ class _Run:
             waited = time.perf_counter() - started
             key = step_keys(self.step_root, self.step, n if n > 1 else None)
             self.state, metrics = self.program.algorithm(n).step(key, self.state, batch)
-            if self.window:  # one step late: the device has its next step before the host waits for the last
-                jax.block_until_ready(self.window[-1][2])
-            self.window.append((self.step, n, metrics))
+            self.window.add(self.step, n, metrics)
             previous, self.step = self.step, self.step + n
             clock.add(steps=n, data=waited)
             self.records.advance(self.step)
@@ -154,7 +166,7 @@ class _Run:
     def require_known_best(self, row: Mapping[str, np.ndarray]) -> None:
         """Refuses a metric of `--best` that no probe measures; the default may be absent."""
         name = self.config.best.removesuffix(":max")
-        if name not in (*row, Config.best) and not name.startswith("train/"):
+        if name and name not in (*row, Config.best) and not name.startswith("train/"):
             raise BadInput(f"--best {self.config.best}: probes measure {', '.join(row)}{did_you_mean(name, [*row])}")
 
     def look(self, name: str, probe: Any) -> dict[str, np.ndarray]:
@@ -167,13 +179,16 @@ class _Run:
 
     def drain(self) -> dict[str, np.ndarray]:
         """Training metrics since the last row, merged, from the device."""
-        window, self.window = self.window, []
-        if not window:
-            return {}
-        stacked = jax.device_get(place.stack([metrics for _, _, metrics in window]))
-        for index, (first, n, _) in enumerate(window):
-            self.require_finite(first, {key: _judged(tree.take(mean, index)) for key, mean in stacked.items()}, steps=n)
-        return {key: _value(Mean(mean.total.sum(0), mean.count.sum(0))) for key, mean in stacked.items()}
+        means = self.fetched()
+        self.window.clear()
+        return {key: _value(Mean(mean.total.sum(0), mean.count.sum(0))) for key, mean in means.items()}
+
+    def fetched(self) -> dict[str, Mean]:
+        """Means `[W, runs...]` of the calls since the last row, whose losses are finite."""
+        means, calls = self.window.fetched()
+        for first, n, of in calls:
+            self.require_finite(first, {key: _judged(mean) for key, mean in of.items()}, steps=n)
+        return means
 
     def require_finite(self, step: int, values: Mapping[str, np.ndarray], *, steps: int = 1) -> None:
         """Stops the run where a loss is not finite; in a sweep, where no value is left whose loss is."""
@@ -188,7 +203,8 @@ class _Run:
         """A checkpoint of this step, unless what was finite at the start no longer is: a loss tells one step late."""
         if not self.config.sweep and (self.was_finite & ~np.asarray(self.finite(self.state))).any():
             raise RunFailed(f"the state is no longer finite after {self.step} steps; {self.last_good()}")
-        self.checkpoints.save(self.step, self.state, row)
+        beside = {"records": self.records.mark(), "window": plain(self.fetched())}
+        self.checkpoints.save(self.step, self.state, row, beside)
 
     def last_good(self) -> str:
         """One clause on where a next run would start."""
@@ -226,11 +242,11 @@ class _Run:
         for name in screen.phases("drawing", list(figures)):
             figure = figures[name](outcome)
             for ending in figure_formats(self.config):
-                figure.savefig(self.folder / "figures" / f"{name}.{ending}", dpi=144)
+                save = functools.partial(figure.savefig, dpi=144, format=ending)
+                files.write(self.folder / "figures" / f"{name}.{ending}", save)
         if self.config.sweep:
             last = {name: value for row in self.records.history for name, value in row.items() if name != "step"}
-            for line in screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()):
-                screen.say(line)
+            screen.say(*screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()))
         screen.say(f"done: {self.folder}")
 
 
@@ -259,7 +275,7 @@ class _Clock:
             "state_bytes": whole,
             "state_bytes_per_device": held,
         }
-        (folder / "timing.json").write_text(json.dumps(timing) + "\n")
+        files.write(folder / "timing.json", json.dumps(timing) + "\n")
         screen.say(
             f"{self.steps} steps of {1e3 * step:.3g} ms (probes and checkpoints included); "
             f"host time for a batch {1e3 * batch:.2g} ms; "

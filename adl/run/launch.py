@@ -2,19 +2,20 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import jax
 
 from adl.core import BadInput
+from adl.run import folder as files
 from adl.run import machine, processes, record, screen, sweep
-from adl.run.config import Study, default_workdir, differences
+from adl.run.config import Study
 from adl.run.experiment import Definition, Outcome
 from adl.run.fit import RunFailed, fit
 from adl.run.flags import parse
@@ -51,14 +52,24 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
         screen.console.quiet = processes.index() > 0
         _start(definition, config)
     except BadInput as error:
-        _leave(f"error: {error}", 2)
+        processes.leave(f"error: {error}", 2)
     except RunFailed as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        if isinstance(error.__cause__, OSError):
+        if isinstance(error.__cause__, OSError) and processes.count() == 1:
+            print(f"error: {error}", file=sys.stderr, flush=True)
             os._exit(1)  # the writers' exit hooks would try again what has failed, each with a page of its own
-        sys.exit(1)
+        processes.leave(f"error: {error}", 1)
     except Interrupted as stop:
-        _leave(str(stop), stop.exit_code)
+        if stop.alone:
+            processes.leave(str(stop), stop.exit_code)
+        print(stop, file=sys.stderr, flush=True)
+        sys.exit(stop.exit_code)
+    except KeyboardInterrupt:
+        processes.leave("stopped before the first step; the same command begins again", 130)
+    except Exception as error:
+        if processes.count() == 1:
+            raise
+        traceback.print_exc()
+        processes.leave(f"error: {type(error).__name__}: {str(error).partition(chr(10))[0]}", 1)
 
 
 def _start(definition: Definition, config: Study) -> None:
@@ -68,9 +79,10 @@ def _start(definition: Definition, config: Study) -> None:
         raise BadInput(
             f"--sweep {' '.join(config.sweep)}: several processes run one program; start one value at a time"
         )
+    folder = files.chosen(config, definition.name)
+    processes.agree("configuration", {"experiment": definition.name, **dataclasses.asdict(config), **record.versions()})
     # Before the folder: bad input must leave no trace.
     programs = [ready(definition, part) for _, part in parts]
-    folder = Path(config.workdir) if config.workdir else default_workdir(config, definition.name)
     if len(parts) == 1 and not parts[0][0]:
         _run(programs[0], folder, definition.name)
         return
@@ -88,67 +100,13 @@ def _start(definition: Definition, config: Study) -> None:
             table[", ".join(filter(None, [name, setting]))] = last
     metrics = sorted(set().union(*table.values()))
     columns = {metric: [last.get(metric, math.nan) for last in table.values()] for metric in metrics}
-    for line in screen.row(f"step {config.num_steps}", columns, list(table)):
-        screen.say(line)
+    screen.say(*screen.row(f"step {config.num_steps}", columns, list(table)))
 
 
 def _run(program: Program, folder: Path, name: str) -> Outcome:
     """A run in its folder, with the other processes."""
     with contextlib.ExitStack() as stack:
-        processes.from_first("folder", lambda: stack.enter_context(open_folder(folder, program.config, name)).name)
-        if not (folder / "config.json").exists():
-            who = f"process {processes.index()} of {processes.count()}"
-            raise BadInput(f"--workdir {folder}: {who} does not see it; all processes need one shared folder")
-        processes.barrier("start")
+        files.share(folder, lambda: stack.enter_context(files.open_folder(folder, program.config, name)))
         outcome = fit(program, folder, name)
         processes.barrier("end")  # the first still draws figures, and the others must not count as lost
     return outcome
-
-
-def open_folder(folder: Path, config: Study, name: str) -> TextIO:
-    """The folder of this very run, locked, with `config.json` and `environment.json`.
-
-    Raises:
-      BadInput: if it cannot be written, is in use, or holds something else.
-    """
-    with contextlib.ExitStack() as stack:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / "config.json").exists() and any(path.name != "lock" for path in folder.iterdir()):
-                raise BadInput(f"--workdir {folder}: it holds files but no run; choose an empty or a new folder")
-            held = stack.enter_context(record.lock(folder))
-            _require_same(folder, config, name)
-            written = {"experiment": name, **dataclasses.asdict(config)}
-            _replace(folder / "config.json", json.dumps(written, indent=1) + "\n")
-            _replace(folder / "environment.json", json.dumps(record.environment(), indent=1) + "\n")
-        except OSError as error:
-            reason = error.strerror or error
-            raise BadInput(f"--workdir {folder}: {reason}; choose a folder that can be written") from None
-        stack.pop_all()
-    return held
-
-
-def _require_same(folder: Path, config: Study, name: str) -> None:
-    """Refuses a folder whose rows are those of another experiment or configuration."""
-    if not (folder / "metrics.jsonl").exists():
-        return
-    saved = json.loads((folder / "config.json").read_text())
-    if saved.pop("experiment") != name:
-        raise BadInput(f"--workdir {folder}: it holds a run of another experiment; choose another --workdir")
-    if changed := differences(config, saved):
-        raise BadInput(
-            f"--workdir {folder}: it holds a run with another configuration ({'; '.join(changed)}); "
-            "repeat that one or choose another --workdir"
-        )
-
-
-def _replace(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(text)
-    os.replace(temporary, path)
-
-
-def _leave(message: str, code: int) -> None:
-    print(message, file=sys.stderr, flush=True)
-    sys.exit(code)

@@ -3,10 +3,15 @@
 All of it is `jax.distributed`'s: its cluster detection, its coordination service, its preemption protocol.
 """
 
+import atexit
+import json
 import os
 import re
 import sys
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn
 
 import jax
 from jax._src import xla_bridge
@@ -14,9 +19,11 @@ from jax._src.distributed import global_state  # multihost_utils has no barrier 
 from jax.experimental import multihost_utils
 
 from adl.core import BadInput
+from adl.run import rollcall
 
 ADDRESS, COUNT, INDEX = "JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"
 HEARTBEAT = 30  # seconds of silence after which a process counts as lost, and the others end
+FAILED = "adl/failed"  # where the first process that cannot go on says so
 PATIENCE = 300  # seconds that processes wait for each other where one may still be compiling or copying
 
 
@@ -27,7 +34,7 @@ def connect() -> None:
     others are: JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and JAX_PROCESS_ID.
 
     Raises:
-      BadInput: if some of the variables are missing or wrong.
+      BadInput: if some of the variables are missing or wrong, or some of the processes.
     """
     # Asked for by name, or else only if JAX can still be told where it runs.
     is_asked = bool(os.environ.get(COUNT) or os.environ.get(INDEX))
@@ -43,10 +50,13 @@ def connect() -> None:
         if count == 1:
             return
         print(f"process {index} of {count} waits for the others at {address}", file=sys.stderr, flush=True)
+        rollcall.answer(address, count, index)
         jax.distributed.initialize(address, count, index, cluster_detection_method="deactivate", **limits)
+        _watch()
         return
     try:
         jax.distributed.initialize(**limits)
+        _watch()
     except ValueError as error:
         if os.environ.get(ADDRESS):
             raise BadInput(f"{COUNT}, {INDEX} not set: {ADDRESS} alone does not say how many processes run") from error
@@ -63,6 +73,69 @@ def count() -> int:
 def index() -> int:
     """Number of this process, from 0."""
     return jax.process_index() if count() > 1 else 0
+
+
+def leave(message: str, code: int) -> NoReturn:
+    """Ends this process, and with it all others, each with the message on a line and the exit code.
+
+    They may be anywhere, also in a computation that waits for this process.
+    """
+    print(message, file=sys.stderr, flush=True)
+    if count() == 1:
+        sys.exit(code)
+    global_state.client.key_value_set(FAILED, json.dumps([index(), code, message]), allow_overwrite=True)
+    _end(code)
+
+
+def _watch() -> None:
+    """Has a thread wait for the word of a process that cannot go on."""
+    ended = threading.Event()
+
+    def watch():
+        while not ended.wait(1):
+            try:
+                word = global_state.client.key_value_try_get(FAILED)
+            except jax.errors.JaxRuntimeError:  # nobody said anything
+                continue
+            other, code, message = json.loads(word)
+            if other != global_state.process_id:
+                kind, _, rest = message.partition(": ")
+                told = f"error: process {other}: {rest}" if kind == "error" else f"process {other}: {message}"
+                print(told, file=sys.stderr, flush=True)
+                _end(code)
+
+    def end():
+        ended.set()
+        thread.join()
+
+    if global_state.num_processes > 1:
+        thread = threading.Thread(target=watch, name="watch", daemon=True)
+        thread.start()
+        atexit.register(end)  # it runs before JAX's own, which closes the service that is asked here
+
+
+def _end(code: int) -> NoReturn:
+    """Ends this process at once: JAX would wait for the others, who may wait for it."""
+    if global_state.process_id == 0:
+        time.sleep(3)  # it holds the service by which the others hear of it
+    os._exit(code)
+
+
+def agree(name: str, value: Mapping[str, Any]) -> None:
+    """Returns if all processes have the same value.
+
+    Args:
+      name: of this exchange, used once in a run.
+      value: as JSON has it.
+    Raises:
+      BadInput: naming what differs from process 0's.
+    """
+    mine = json.loads(json.dumps(value))
+    first = json.loads(from_first(name, lambda: json.dumps(value)))
+    if different := [key for key in sorted({*first, *mine}) if first.get(key) != mine.get(key)]:
+        told = "; ".join(f"{key}: {mine.get(key)}, in process 0 {first.get(key)}" for key in different)
+        raise BadInput(f"process {index()} has another {name} than process 0 ({told}); give all the same")
+    barrier(name)  # whom another one is unlike does not go on either
 
 
 def from_first(name: str, action: Callable[[], str], *, seconds: float = PATIENCE) -> str:
@@ -129,8 +202,8 @@ def _variables() -> tuple[str, int, int]:
     if missing:
         raise BadInput(f"{', '.join(missing)} not set: several processes need {ADDRESS}, {COUNT} and {INDEX}")
     address, words = os.environ[ADDRESS], [os.environ[COUNT], os.environ[INDEX]]
-    if not re.fullmatch(r".+:\d+", address):
-        raise BadInput(f"{ADDRESS}={address}: it must be host:port")
-    if not all(word.isdigit() for word in words) or not int(words[1]) < int(words[0]):
+    if not re.fullmatch(r".+:[0-9]{1,5}", address) or not 0 < int(address.rpartition(":")[2]) < 2**16:
+        raise BadInput(f"{ADDRESS}={address}: it must be host:port, with a port from 1 to 65535")
+    if not all(re.fullmatch("[0-9]{1,9}", word) for word in words) or not int(words[1]) < int(words[0]):
         raise BadInput(f"{COUNT}={words[0]}, {INDEX}={words[1]}: they must be numbers, 0 <= {INDEX} < {COUNT}")
     return address, int(words[0]), int(words[1])

@@ -1,7 +1,7 @@
 """Records of a run: rows of metrics, TensorBoard events, the environment, and what a person sees meanwhile."""
 
 import contextlib
-import fcntl
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -11,13 +11,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import jax
 import numpy as np
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from adl.core import BadInput
+from adl.run import folder as files
 from adl.run import machine, processes, screen
 from adl.run.screen import console
 
@@ -28,18 +29,30 @@ class Records:
     Rows hold nothing of the clock, so the file of a resumed run is that of a straight one, byte for byte.
     """
 
-    def __init__(self, folder: Path, *, start: int | None, num_steps: int, name: str, settings: Sequence[str] = ()):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        start: int | None,
+        mark: Mapping[str, Any],
+        num_steps: int,
+        name: str,
+        settings: Sequence[str] = (),
+    ):
         """Opens the records, cut back to what was written up to `start`, the restored step (None: none).
 
         Rows are shown by the settings of a sweep, which are the metrics' first axis.
+
+        Raises:
+          BadInput: if the rows that were written before `mark` was taken are no longer there.
         """
         from tensorboardX import SummaryWriter
 
         self.path = folder / "metrics.jsonl"
-        self.history = [row for row in read_rows(self.path) if start is not None and row["step"] <= start]
-        replacement = self.path.with_suffix(".tmp")
-        replacement.write_text("".join(json.dumps(row) + "\n" for row in self.history))
-        os.replace(replacement, self.path)
+        self.history = [] if start is None else _up_to(start, self.path, mark)
+        lines = [_line(row) for row in self.history]
+        self._digest = hashlib.blake2b("".join(lines).encode())
+        files.write(self.path, "".join(lines))
         self._file = self.path.open("a")
         self._events = SummaryWriter(str(folder / "events"), purge_step=None if start is None else start + 1)
         self._progress = Progress(
@@ -47,7 +60,7 @@ class Records:
             BarColumn(),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -61,15 +74,20 @@ class Records:
         """Appends the row of `step`: a number for one run, nested lists for several; null where it is not finite."""
         row = {"step": step, **{name: _plain(value) for name, value in metrics.items()}}
         self.history.append(row)
-        self._file.write(json.dumps(row) + "\n")
+        self._file.write(_line(row))
         self._file.flush()
+        self._digest.update(_line(row).encode())
         for name, value in metrics.items():
             for index in np.ndindex(np.shape(value)):
                 tag = "/".join([name, *map(str, index)])
                 self._events.add_scalar(tag, float(np.asarray(value)[index]), step)
         self._progress.update(self._task, note="")
-        for line in screen.row(f"step {step}", metrics, self._settings):
-            screen.say(line)
+        screen.say(*screen.row(f"step {step}", metrics, self._settings))
+
+    def mark(self) -> dict[str, Any]:
+        """What the rows so far, which are on disk when it returns, are known by."""
+        os.fsync(self._file.fileno())
+        return {"rows": len(self.history), "digest": self._digest.hexdigest()}
 
     def advance(self, step: int) -> None:
         """Moves the progress bar, at most ten times a second: drawing must not slow the steps."""
@@ -103,6 +121,10 @@ class Onlooker:
         """Keeps the row of `step`."""
         self.history.append({"step": step, **{name: _plain(value) for name, value in metrics.items()}})
 
+    def mark(self) -> dict[str, Any]:
+        """Nothing is written."""
+        return {}
+
     def advance(self, step: int) -> None:
         """Nothing to show."""
 
@@ -114,37 +136,51 @@ class Onlooker:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Rows of a `metrics.jsonl`; a last line cut off by a kill is left out."""
-    rows = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
-    return rows
-
-
-def lock(folder: Path) -> TextIO:
-    """Exclusive hold on a run's folder, until it is closed or the process ends.
+    """Rows of a `metrics.jsonl`; a last line cut off by a kill is left out.
 
     Raises:
-      BadInput: if another process holds it.
+      BadInput: if any other line is no row.
     """
-    handle = (folder / "lock").open("w")
+    *lines, last = path.read_bytes().split(b"\n") if path.exists() else [b""]
+    rows = [_row(line) for line in lines]
+    if None in rows:
+        raise BadInput(
+            f"{path}: line {rows.index(None) + 1} is no row of metrics; put the file back as it was, or choose another "
+            "--workdir"
+        )
+    return rows if (cut := _row(last)) is None else [*rows, cut]
+
+
+def _row(line: bytes) -> dict[str, Any] | None:
+    """A row of a line, None of what is none."""
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        handle.close()
-        raise BadInput(f"--workdir {folder}: another process is running there; choose another --workdir") from None
-    return handle
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return row if isinstance(row, dict) and type(row.get("step")) is int else None
+
+
+def _line(row: Mapping[str, Any]) -> str:
+    return json.dumps(row) + "\n"
+
+
+def _up_to(start: int, path: Path, mark: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The rows that a run resumed at `start` has behind it."""
+    rows = read_rows(path)
+    written = "".join(map(_line, rows[: mark.get("rows", 0)]))
+    if mark and hashlib.blake2b(written.encode()).hexdigest() != mark["digest"]:
+        raise BadInput(
+            f"{path}: it is not as it was written up to step {start}, the newest checkpoint's; put it back as it was, "
+            "or choose another --workdir"
+        )
+    return [row for row in rows if row["step"] <= start]
 
 
 def environment() -> dict[str, Any]:
     """Versions, devices and source revision: what a number was measured with."""
-    packages = ("adl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
     return {
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in packages},
+        "versions": versions(),
         "platform": platform.platform(),
         "processor": machine.processor(),
         "cores": os.cpu_count(),
@@ -157,6 +193,12 @@ def environment() -> dict[str, Any]:
         if getattr(sys.modules["__main__"], "__spec__", None)
         else sys.argv,
     }
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that decide what is computed."""
+    packages = ("adl", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
+    return {name: _version(name) for name in packages}
 
 
 def byte_size(size: float) -> str:

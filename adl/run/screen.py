@@ -10,13 +10,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-console = Console(stderr=True)
+console = Console(stderr=True, markup=False, emoji=False, highlight=False)  # what is printed stays as it is
 WIDTH = 100  # of rows where there is no terminal
 
 
-def say(line: str) -> None:
-    """Prints a line as it is."""
-    console.print(line, highlight=False, soft_wrap=True, markup=False)
+def say(*lines: str) -> None:
+    """Prints lines as they are."""
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -45,9 +46,8 @@ def row(title: str, metrics: Mapping[str, np.ndarray], settings: Sequence[str] =
     width = width or (console.width if console.is_terminal else WIDTH)
     if settings:
         shown = {name: [mean_and_error(v) for v in value] for name, value in metrics.items()}
-        by_value = _table(
-            title, dict(zip(settings, zip(*shown.values(), strict=True), strict=True)), list(shown), width
-        )
+        values = zip(*shown.values(), strict=True)
+        by_value = _table(title, dict(zip(settings, values, strict=True)), list(shown), width)
         return by_value if len(by_value) == len(settings) + 1 else _table(title, shown, settings, width)
     cells = [(name, mean_and_error(value)) for name, value in metrics.items()]
     line = "  ".join([title, *(f"{name} {value}" for name, value in cells)])
@@ -95,7 +95,7 @@ def phases(verb: str, names: Sequence[str]) -> Iterator[str]:
         TextColumn(f"[bold]{verb}"),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
         console=console,
     )
     with bar:

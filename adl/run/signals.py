@@ -1,8 +1,10 @@
 """Signals that stop a run after a checkpoint."""
 
+import contextlib
 import itertools
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 from adl.run import processes
@@ -10,12 +12,15 @@ from adl.run import processes
 RESTART = 75  # exit code after SIGTERM and a checkpoint: "try again" (EX_TEMPFAIL), which a launcher does
 
 
-class Interrupted(Exception):
-    """A signal stopped the run, after a checkpoint."""
+class Interrupted(BaseException):
+    """A signal stopped the run, after a checkpoint.
 
-    def __init__(self, message: str, exit_code: int):
+    Like KeyboardInterrupt no mere Exception: nobody whose work it cuts short shall take it for his own.
+    """
+
+    def __init__(self, message: str, exit_code: int, *, alone: bool = False):
         super().__init__(message)
-        self.exit_code = exit_code
+        self.exit_code, self.alone = exit_code, alone  # whether other processes have not stopped as well
 
 
 class Signals:
@@ -43,9 +48,32 @@ class Signals:
             self.caught = signal.SIGTERM
         return self.caught is not None
 
+    @contextlib.contextmanager
+    def at_once(self, message: str) -> Iterator[None]:
+        """Signals act at once, in this process alone: all that is left is looking and drawing, which can be repeated.
+
+        Args:
+          message: of the interruption.
+        """
+
+        def stop(number: int, _: Any) -> None:
+            for other in self._old:  # one is enough
+                signal.signal(other, signal.SIG_IGN)
+            raise Interrupted(message, RESTART if number == signal.SIGTERM else 128 + number, alone=True)
+
+        handlers = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            if self.caught is not None:  # since the last step
+                stop(self.caught, None)
+            yield
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
     def _note(self, number: int, _: Any) -> None:
         if self.caught is not None:
-            raise Interrupted("stopped at once; the same command resumes from the last checkpoint", 128 + number)
+            message = "stopped at once; the same command resumes from the last checkpoint"
+            raise Interrupted(message, 128 + number, alone=True)
         self.caught = number
 
     def interruption(self, message: str) -> Interrupted:

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from adl.core import Algorithm
 from adl.core.types import Array, Key
-from adl.sampling.chains import side_by_side
+from adl.sampling.chains import side_by_side, supported
 from adl.sampling.hmc import LogDensity, Transition, at
 
 
@@ -70,7 +70,7 @@ def annealed_importance(
     def one(key, state, batch):
         last = len(schedule) - 1
         before, b = (schedule[jnp.minimum(state.count + k, last)] for k in (0, 1))
-        gain = log_density(state.position) - log_reference(state.position)
+        gain = supported(log_density(state.position)) - log_reference(state.position)
         # Where b stays, even an infinite gain counts nothing.
         log_weight = state.log_weight + jnp.where(b > before, (b - before) * gain, 0.0)
         path = geometric(log_reference, log_density, b)

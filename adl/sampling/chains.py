@@ -43,6 +43,21 @@ def side_by_side(
     return Algorithm(init, step, axes=0)
 
 
+def supported(log_density: Array) -> Array:
+    """`[...]` a log-density where it is one: -inf, which no chain stays at, where it is +inf or not a number."""
+    return jnp.where(log_density < jnp.inf, log_density, -jnp.inf)
+
+
+def log_ratio(there: Array, here: Array) -> Array:
+    """`[...]` log p(there) - log p(here) by which a chain moves, from `supported` log-densities.
+
+    From outside the support, where a chain may begin, any point inside is taken, and none outside: inf - inf refuses.
+    """
+    there, here = supported(there), supported(here)
+    inside = jnp.where(there > -jnp.inf, jnp.inf, -jnp.inf)
+    return jnp.where(here > -jnp.inf, there - here, inside)
+
+
 def acceptance(log_ratio: Array) -> Array:
     """`[...]` min(1, exp(log_ratio)), 0 where it is not a number.
 

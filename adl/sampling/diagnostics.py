@@ -2,10 +2,14 @@
 are worth.
 
 Draws are `[C, N, ...]`, C chains of N draws each; the result has one entry for each of the trailing axes. Rank
-normalisation makes both diagnostics meaningful for targets without mean or variance.
+normalisation makes both diagnostics meaningful for targets without mean or variance. Of draws that never move, of
+fewer than 4 a chain, and where one is not a number, nothing is known: every diagnostic is nan. Draws are counted from
+the first, and in units of the farthest from it: no offset and no scale costs digits.
 Source: Vehtari et al. 2021, arXiv:1903.08008; effective sample sizes after Geyer 1992, Statistical Science 7(4).
 """
 
+import functools
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -20,6 +24,16 @@ class Judgement(NamedTuple):
     z: Array  # [] largest error of a mean or a variance, in Monte-Carlo standard errors
     rhat: Array  # [] largest split R-hat of a coordinate
     ess: Array  # [] least effective sample size of these means and variances
+
+
+def _of_enough(diagnostic: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """nan of chains of fewer than 4 draws, whose halves have no variance."""
+
+    @functools.wraps(diagnostic)
+    def of(draws):
+        return diagnostic(draws) if draws.shape[1] >= 4 else jnp.full(draws.shape[2:], jnp.nan)
+
+    return of
 
 
 def split(draws: Array) -> Array:
@@ -39,7 +53,8 @@ def rank_normalised(draws: Array) -> Array:
         ordered = jnp.sort(values)
         below, upto = (jnp.searchsorted(ordered, values, side=side, method="sort") for side in ("left", "right"))
         rank = 0.5 * (below + upto + 1)
-        return jax.scipy.special.ndtri((rank - 0.375) / (len(values) + 0.25))
+        scores = jax.scipy.special.ndtri((rank - 0.375) / (len(values) + 0.25))
+        return jnp.where(jnp.isnan(values).any(), jnp.nan, scores)
 
     return jax.vmap(score, 1, 1)(flat).reshape(draws.shape)
 
@@ -52,10 +67,22 @@ def scale_reduction(draws: Array) -> Array:
     Source: Gelman & Rubin 1992, Statistical Science 7(4); here as in Vehtari et al. 2021, arXiv:1903.08008, eq. 1 to 4.
     """
     n = draws.shape[1]
+    draws, _ = _unitary(draws)
     between, within = draws.mean(1).var(0, ddof=1), draws.var(1, ddof=1).mean(0)
     return jnp.sqrt((n - 1) / n + between / within)
 
 
+def _unitary(draws: Array, *, apart: bool = False) -> tuple[Array, Array]:
+    """Draws less the first, or each chain's own if `apart`, over the largest that is left; and that, `[1, 1, ...]`.
+
+    What never moves becomes 0 exactly, whatever it is.
+    """
+    moved = draws - (draws[:, :1] if apart else draws[:1, :1])
+    unit = jnp.abs(moved).max((0, 1), keepdims=True)
+    return moved / jnp.where(unit > 0, unit, 1), unit
+
+
+@_of_enough
 def split_rhat(draws: Array) -> Array:
     """`[...]` rank-normalised split R-hat, the larger of location's and scale's; below 1.01 chains may be pooled.
 
@@ -71,13 +98,16 @@ def split_rhat(draws: Array) -> Array:
 def autocovariance(draws: Array) -> Array:
     """`[C, N, ...]` covariance of each chain with itself k = 0 ... N - 1 draws later, sums over N: biased to 0."""
     n = draws.shape[1]
+    draws, unit = _unitary(draws, apart=True)
     spectrum = jnp.fft.rfft(draws - draws.mean(1, keepdims=True), 2 * n, axis=1)
-    return jnp.fft.irfft(jnp.abs(spectrum) ** 2, 2 * n, axis=1)[:, :n] / n
+    covariance = jnp.fft.irfft(jnp.abs(spectrum) ** 2, 2 * n, axis=1)[:, :n] / n
+    # In two steps: the square of the unit may be too large where this is not.
+    return covariance * unit * unit
 
 
 def autocorrelation(draws: Array) -> Array:
     """`[C, N, ...]` correlation of each chain with itself k = 0 ... N - 1 draws later; of 1 at k = 0."""
-    covariance = autocovariance(draws)
+    covariance = autocovariance(_unitary(draws, apart=True)[0])
     return covariance / covariance[:, :1]
 
 
@@ -90,10 +120,11 @@ def effective_sample_size(draws: Array) -> Array:
     sum larger than one before it: a reversible chain's are positive and fall. Between 0 and C N log10(C N).
 
     Args:
-      draws: `[C, N, ...]`, N >= 4; the square of the draws tells of their variance.
+      draws: `[C, N, ...]`, N >= 2; the square of the draws tells of their variance.
     Source: Vehtari et al. 2021, arXiv:1903.08008, eq. 10 to 13; Geyer 1992, sec. 3.3.
     """
     c, n = draws.shape[:2]
+    draws, _ = _unitary(draws)
     means = draws.mean(1, keepdims=True)
     covariance = autocovariance(draws).mean(0)
     between = means.var(0, ddof=1) if c > 1 else jnp.zeros_like(means[0])
@@ -108,9 +139,12 @@ def effective_sample_size(draws: Array) -> Array:
     tau = (
         2 * jnp.where(is_kept, jax.lax.cummin(pairs, 0), 0).sum(0) - 1 + jnp.where(is_next & (even > 0), even, 0).sum(0)
     )
-    return c * n / jnp.maximum(tau, 1 / jnp.log10(c * n))
+    ess = c * n / jnp.maximum(tau, 1 / jnp.log10(c * n))
+    # Comparisons with what is not a number, as of draws that never move, would let it pass.
+    return jnp.where(jnp.isfinite(rho).all(0), ess, jnp.nan)
 
 
+@_of_enough
 def bulk_ess(draws: Array) -> Array:
     """`[...]` effective sample size in the bulk: of the normal scores of split chains; wanted is 100 a chain.
 
@@ -119,22 +153,28 @@ def bulk_ess(draws: Array) -> Array:
     return effective_sample_size(rank_normalised(split(draws)))
 
 
+@_of_enough
 def tail_ess(draws: Array) -> Array:
     """`[...]` effective sample size in the tails: of the share below the 5 % and the 95 % quantile, the smaller.
+
+    Where no draw is above a quantile, as of a few values that come often, it is of the share strictly below it.
 
     Source: Vehtari et al. 2021, arXiv:1903.08008, sec. 4.
     """
 
     def below(q):
         quantile = jnp.quantile(draws, q, (0, 1), keepdims=True)
-        return effective_sample_size(split((draws <= quantile).astype(draws.dtype)))
+        is_below = jnp.where((draws <= quantile).all((0, 1), keepdims=True), draws < quantile, draws <= quantile)
+        return effective_sample_size(split(jnp.where(jnp.isnan(quantile), jnp.nan, is_below.astype(draws.dtype))))
 
     return jnp.minimum(below(0.05), below(0.95))
 
 
+@_of_enough
 def standard_error(draws: Array) -> Array:
     """`[...]` Monte-Carlo standard error of the mean of all draws, in the unit of the draws."""
-    return draws.std((0, 1), ddof=1) / jnp.sqrt(effective_sample_size(split(draws)))
+    draws, unit = _unitary(draws)
+    return unit[0, 0] * draws.std((0, 1), ddof=1) / jnp.sqrt(effective_sample_size(split(draws)))
 
 
 def z_scores(draws: Array, mean: Array, error: Array | float = 0.0) -> Array:
@@ -145,7 +185,9 @@ def z_scores(draws: Array, mean: Array, error: Array | float = 0.0) -> Array:
       mean: `[...]` the true one.
       error: `[...]` >= 0, standard error of `mean`, where that is an estimate itself.
     """
-    return (draws.mean((0, 1)) - mean) / jnp.hypot(standard_error(draws), jnp.asarray(error))
+    first = draws[:1, :1]
+    moved = (draws - first).mean((0, 1)) + (first[0, 0] - mean)
+    return moved / jnp.hypot(standard_error(draws), jnp.asarray(error))
 
 
 def judged(draws: Array, mean: Array, variance: Array) -> Judgement:

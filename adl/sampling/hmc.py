@@ -17,11 +17,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import Algorithm, tree
+from adl.core import Algorithm
 from adl.core.types import Array, Key
 from adl.sampling import adaptation
 from adl.sampling.adaptation import Adaptation
-from adl.sampling.chains import side_by_side
+from adl.sampling.chains import accepted, log_ratio, side_by_side, supported
 
 LogDensity = Callable[[Array], Array]  # x [D] -> log p(x) [], up to a constant; -inf outside the support
 MAX_ENERGY_ERROR = 1000.0  # a trajectory that is off by more has left the true one (Stan's bound)
@@ -58,8 +58,15 @@ Transition = Callable[[Key, LogDensity, Point, Array, Array], tuple[Point, Info]
 
 
 def at(log_density: LogDensity, position: Array, momentum: Array) -> Point:
-    """The point of phase space with a position `[D]` and a momentum `[D]`."""
-    return Point(position, momentum, *jax.value_and_grad(log_density)(position))
+    """The point of phase space with a position `[D]` and a momentum `[D]`.
+
+    Outside the support, and where the gradient is not finite, there is no force: any force that depends on the position
+    alone leaves the motion reversible, and volumes as they are.
+    """
+    log_p, gradient = jax.value_and_grad(log_density)(position)
+    log_p = supported(log_p)
+    gradient = jnp.where(jnp.isfinite(gradient) & (log_p > -jnp.inf), gradient, 0)
+    return Point(position, momentum, log_p, gradient)
 
 
 def velocity(inverse_mass: Array, momentum: Array) -> Array:
@@ -68,9 +75,9 @@ def velocity(inverse_mass: Array, momentum: Array) -> Array:
 
 
 def energy(inverse_mass: Array, point: Point) -> Array:
-    """`[]` H = -log p(x) + p' M^-1 p / 2, in nats; inf where it is not a number."""
+    """`[]` H = -log p(x) + p' M^-1 p / 2, in nats; inf where it, or the position, is no finite number."""
     value = -point.log_density + 0.5 * point.momentum @ velocity(inverse_mass, point.momentum)
-    return jnp.where(jnp.isnan(value), jnp.inf, value)
+    return jnp.where(jnp.isfinite(point.position).all(), -supported(-value), jnp.inf)
 
 
 def draw_momentum(key: Key, inverse_mass: Array) -> Array:
@@ -130,11 +137,9 @@ def transition(
         return leapfrog(log_density, point, step_size, inverse_mass), None
 
     end, _ = lax.scan(forward, start, length=num_leapfrog)
-    error = energy(inverse_mass, end) - energy(inverse_mass, start)
-    acceptance = jnp.exp(jnp.minimum(-error, 0))
-    is_accepted = jax.random.uniform(accept_key) < acceptance
-    info = Info(acceptance, error > MAX_ENERGY_ERROR, jnp.asarray(num_leapfrog))
-    return tree.where(is_accepted, end, start), info
+    gain = log_ratio(-energy(inverse_mass, end), -energy(inverse_mass, start))
+    point, acceptance = accepted(accept_key, gain, end, start)
+    return point, Info(acceptance, gain < -MAX_ENERGY_ERROR, jnp.asarray(num_leapfrog))
 
 
 def hmc(
@@ -186,11 +191,15 @@ def warmed(
     num_warmup: int,
     target_acceptance: float,
 ) -> tuple[Point, Info, Adaptation]:
-    """One transition with what is known of the target, and what is known after it; arguments as in `hmc`."""
+    """One transition with what is known of the target, and what is known after it; arguments as in `hmc`.
+
+    Of a chain outside the support a refusal tells nothing of the step size, which stays as wide.
+    """
     size = adaptation.step_size(known, num_warmup)
-    point, info = move(key, log_density, point, size, known.inverse_mass)
-    known = adaptation.adapted(known, point.position, info.acceptance, num_warmup=num_warmup, target=target_acceptance)
-    return point, info, known
+    end, info = move(key, log_density, point, size, known.inverse_mass)
+    told = jnp.where(point.log_density > -jnp.inf, info.acceptance, target_acceptance)
+    known = adaptation.adapted(known, end.position, told, num_warmup=num_warmup, target=target_acceptance)
+    return end, info, known
 
 
 def chains(

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 
 from adl.core import Algorithm
 from adl.core.types import Array, Key, PyTree
-from adl.sampling.chains import Walker, accepted, side_by_side
+from adl.sampling.chains import Walker, accepted, log_ratio, side_by_side, supported
 from adl.sampling.hmc import Info, LogDensity, Point, chains, draw_momentum, velocity
 
 
@@ -46,9 +46,9 @@ def metropolis_hastings(
         propose_key, accept_key = jax.random.split(key)
         position = propose(propose_key, here.position)
         there = Walker(position, log_density(position))
-        log_ratio = there.log_density - here.log_density
-        log_ratio += log_proposal(here.position, there.position) - log_proposal(there.position, here.position)
-        walker, acceptance = accepted(accept_key, log_ratio, there, here)
+        ratio = log_ratio(there.log_density, here.log_density)
+        ratio += log_proposal(here.position, there.position) - log_proposal(there.position, here.position)
+        walker, acceptance = accepted(accept_key, ratio, there, here)
         return walker, {"potential": -walker.log_density, "acceptance": acceptance}
 
     return side_by_side(begin, move, num_chains=num_chains)
@@ -71,13 +71,13 @@ def transition(
     drift = step_size * velocity(inverse_mass, draw_momentum(noise_key, inverse_mass))
     there = standing(log_density, point.position + drift, jnp.zeros_like(point.position))
     here = point._replace(momentum=there.momentum, gradient=there.gradient)
-    point, acceptance = accepted(accept_key, there.log_density - here.log_density, there, here)
+    point, acceptance = accepted(accept_key, log_ratio(there.log_density, here.log_density), there, here)
     return point, Info(acceptance, jnp.zeros((), bool), jnp.zeros((), jnp.int32))
 
 
 def standing(log_density: LogDensity, position: Array, momentum: Array) -> Point:
     """The point of phase space with a position `[D]` and a momentum `[D]`, and 0 for a gradient that nobody reads."""
-    return Point(position, momentum, log_density(position), jnp.zeros_like(position))
+    return Point(position, momentum, supported(log_density(position)), jnp.zeros_like(position))
 
 
 def random_walk(

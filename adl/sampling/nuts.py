@@ -95,10 +95,14 @@ def transition(
     """
     momentum_key, tree_key = jax.random.split(key)
     start = point._replace(momentum=draw_momentum(momentum_key, inverse_mass))
-    energy_start = energy(inverse_mass, start)
+    # From outside the support energies are counted from 0, of which the start has no share.
+    is_inside = start.log_density > -jnp.inf
+    energy_start = jnp.where(is_inside, energy(inverse_mass, start), 0.0)
+    log_weight = jnp.where(is_inside, 0.0, -jnp.inf)
+    least = jnp.where(is_inside, -MAX_ENERGY_ERROR, -jnp.inf)
     zero, no = jnp.zeros(()), jnp.zeros((), bool)
     none = jnp.zeros((), jnp.int32)
-    whole = Trajectory(start, start, start, zero, start.momentum, none, no, no, zero, none)
+    whole = Trajectory(start, start, start, log_weight, start.momentum, none, no, no, zero, none)
 
     def grow(whole):
         way_key, branch_key, accept_key = jax.random.split(jax.random.fold_in(tree_key, whole.depth), 3)
@@ -106,7 +110,7 @@ def transition(
         end = tree.where(is_forward, whole.last, whole.first)
         signed = jnp.where(is_forward, step_size, -step_size)
         branch = _branch(
-            branch_key, log_density, end, whole.depth, signed, inverse_mass, energy_start, max_depth=max_depth
+            branch_key, log_density, end, whole.depth, signed, inverse_mass, energy_start, least, max_depth=max_depth
         )
         is_whole = ~(branch.is_turning | branch.is_divergent)
         # Biased to the new half, so that draws go far.
@@ -140,10 +144,11 @@ def _branch(
     step_size: Array,
     inverse_mass: Array,
     energy_start: Array,
+    least: Array,
     *,
     max_depth: int,
 ) -> Branch:
-    """2^depth states on from `end`, or fewer where a subtree turns or a state diverges."""
+    """2^depth states on from `end`, or fewer where a subtree turns, or a log-weight is below `least`: it diverges."""
 
     def extend(branch):
         n = branch.count
@@ -169,7 +174,7 @@ def _branch(
             saved,
             saved_sum,
             (is_ending & turning(saved, saved_sum)).any(),
-            log_weight < -MAX_ENERGY_ERROR,
+            (log_weight < least) | ~jnp.isfinite(point.position).all(),
             branch.acceptance + jnp.exp(jnp.minimum(log_weight, 0)),
             n + 1,
         )

@@ -16,7 +16,7 @@ from jax import lax
 
 from adl.core import Algorithm
 from adl.core.types import Array, Key
-from adl.sampling.chains import Walker, side_by_side
+from adl.sampling.chains import Walker, side_by_side, supported
 from adl.sampling.hmc import LogDensity
 
 
@@ -43,10 +43,10 @@ def along(
       max_steps: widths that the interval grows to at most, >= 1.
     """
     level_key, place_key, share_key, shrink_key = jax.random.split(key, 4)
-    level = walker.log_density - jax.random.exponential(level_key)
+    level = supported(walker.log_density) - jax.random.exponential(level_key)
 
     def value(t):
-        return log_density(walker.position + t * direction)
+        return supported(log_density(walker.position + t * direction))
 
     def step_out(end, stride, budget):
         def is_inside(state):
@@ -74,7 +74,7 @@ def along(
 
     zero = jnp.zeros_like(left)
     start = _Shrinking(left, right, zero, walker.log_density, jnp.zeros((), "int32"), jnp.zeros((), bool))
-    # Where not even the start is in its slice, as it is not a number, the interval shrinks to it, and that ends.
+    # Where a level rounds to what no place but the start has, the interval shrinks to it, and that ends.
     end = lax.while_loop(lambda state: ~state.is_done & (state.left < state.right), shrink, start)
     moved = walker.position + jnp.where(end.is_done, end.place, 0) * direction
     new = Walker(moved, jnp.where(end.is_done, end.log_density, walker.log_density))

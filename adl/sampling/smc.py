@@ -18,6 +18,7 @@ from jax import lax
 from adl.core import Algorithm, Mean, gathered
 from adl.core.types import Array, Key
 from adl.sampling.annealed import geometric
+from adl.sampling.chains import supported
 from adl.sampling.hmc import LogDensity, Transition, at
 from adl.sampling.importance import effective_size, log_normaliser
 from adl.sampling.resampling import Scheme, resample
@@ -72,7 +73,7 @@ def smc_sampler(
     def step(key, state, batch):
         move_key, shared = jax.random.split(key)
         shared = gathered(shared[None], axis)[0]
-        gain = jax.vmap(lambda x: log_density(x) - log_reference(x))(state.position)
+        gain = jax.vmap(lambda x: supported(log_density(x)) - log_reference(x))(state.position)
         position, gain = gathered((state.position, gain), axis)
         delta = increment(gain, 1 - state.inverse_temperature, share=share)
         b = state.inverse_temperature + delta

@@ -19,7 +19,7 @@ from adl.core.types import Array, Key
 from adl.sampling import adaptation
 from adl.sampling.adaptation import Adaptation
 from adl.sampling.annealed import geometric
-from adl.sampling.chains import acceptance, side_by_side
+from adl.sampling.chains import acceptance, side_by_side, supported
 from adl.sampling.hmc import LogDensity, Transition, at, warmed
 
 
@@ -64,7 +64,7 @@ def parallel_tempering(
     num = len(b)
 
     def gain(position):
-        return log_density(position) - log_reference(position)
+        return supported(log_density(position)) - supported(log_reference(position))
 
     def begin(key):
         position = jax.vmap(start)(jax.random.split(key, num))

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from adl.core import PyTree
-from adl.sequence.decode import is_any, prefill
+from adl.core import BadInput, PyTree
+from adl.sequence.decode import is_any, prefill, require_room
 from adl.sequence.language import Read
 
 Penalty = Callable[[Array], Array]  # tokens of a text, its stop with them -> what its log-probability is divided by
@@ -73,11 +73,15 @@ def beam_search(
       stop: fewer than V tokens that end a text.
       pad: what stands behind a text's end.
       penalty: positive and monotone.
-
+    Raises:
+      BadInput: at trace time, if K is less than 1, and as of `generate`.
     Source: Graves 2012, arXiv:1211.3711, section 2.3 searches so; ended texts and the penalty: Wu et al. 2016,
     arXiv:1609.08144, section 7.
     """
     prompt, size, k = jnp.asarray(prompt), len(prompt), num_beams
+    require_room(carry, prompt, num_tokens)
+    if k < 1:
+        raise BadInput(f"{k} beams: there must be 1 or more")
     last, carry = prefill(read, carry, prompt, mask)
     first = jnp.where(jnp.arange(k)[None] > 0, -jnp.inf, jnp.zeros((size, k)))  # all are the same text: one counts
     texts = jnp.full((size, k, num_tokens), pad, prompt.dtype)

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Key, PyTree
+from adl.core import BadInput, Key, PyTree
 from adl.sequence.language import Read
 
 Adjust = Callable[[Array], Array]  # logits [..., V] -> logits [..., V], -inf where a token is ruled out
@@ -21,15 +21,30 @@ Choose = Callable[[Key, Array], Array]  # (key, logits [..., V]) -> token [...]
 
 
 def temperature(value: float) -> Adjust:
-    """Logits over `value` > 0: 1 is the model itself, less is surer."""
-    return lambda logits: logits / value
+    """Logits, less the largest, over `value` > 0: 1 is the model itself, less is surer.
+
+    Raises:
+      BadInput: 0 or less; what 0 would be is `greedy`.
+    """
+    if not value > 0:
+        raise BadInput(f"a temperature of {value}: it must be above 0; greedy is what 0 would be")
+
+    def adjust(logits: Array) -> Array:
+        top = logits.max(-1, keepdims=True)
+        return (logits - jnp.where(jnp.isfinite(top), top, 0)) / value
+
+    return adjust
 
 
 def top_k(k: int) -> Adjust:
     """Only the k >= 1 likeliest tokens, and those that are as likely as the last of these; all, where V <= k.
 
+    Raises:
+      BadInput: k is less than 1.
     Source: Fan et al. 2018, arXiv:1805.04833, section 5.4.
     """
+    if k < 1:
+        raise BadInput(f"the {k} likeliest tokens: there must be 1 or more")
 
     def adjust(logits: Array) -> Array:
         least = lax.top_k(logits, min(k, logits.shape[-1]))[0][..., -1:]
@@ -43,13 +58,18 @@ def nucleus(p: float) -> Adjust:
 
     Args:
       p: in [0, 1]; 0: the likeliest alone, 1: all.
-
+    Raises:
+      BadInput: p is not in [0, 1].
     Source: Holtzman et al. 2020, arXiv:1904.09751, section 3.1.
     """
+    if not 0 <= p <= 1:
+        raise BadInput(f"a nucleus of probability {p}: it must be in [0, 1]")
+    if p == 1:  # those of probability 0 in float32, too
+        return in_turn()
 
     def adjust(logits: Array) -> Array:
         rising = jnp.sort(logits, axis=-1)
-        is_in = jnp.cumsum(jax.nn.softmax(rising), -1) > 1 - p
+        is_in = jnp.cumsum(jax.nn.softmax(rising.astype(jnp.float32)), -1) > 1 - p
         least = jnp.where(is_in.at[..., -1].set(True), rising, jnp.inf).min(-1, keepdims=True)
         return jnp.where(logits < least, -jnp.inf, logits)
 
@@ -110,8 +130,12 @@ def generate(
       choose: picks each next token.
       stop: tokens that end a text.
       pad: what stands behind a text's end.
+    Raises:
+      BadInput: at trace time, if N is less than 1, or a cache of the carry has not the room.
     """
-    last, carry = prefill(read, carry, jnp.asarray(prompt), mask)
+    prompt = jnp.asarray(prompt)
+    require_room(carry, prompt, num_tokens)
+    last, carry = prefill(read, carry, prompt, mask)
 
     def is_on(state):
         return (state[0] < num_tokens) & ~state[-1].all()
@@ -132,6 +156,25 @@ def generate(
 def reading(model: nn.Module, variables: PyTree) -> Read:
     """`read` of a model that is called with `mask` and `cache`, as `GPT` and `TokenModel` are."""
     return lambda token, cache, **given: model.apply(variables, token, cache=cache, **given)
+
+
+def require_room(carry: PyTree, prompt: Array, num_tokens: int) -> None:
+    """Nothing, where caches that know nothing yet have slots for a prompt `[B, P]` and what follows.
+
+    The last of N = `num_tokens` new tokens is not read, so that P + N - 1 are needed.
+
+    Raises:
+      BadInput: there are fewer, P or N is less than 1, or a cache has other rows than the prompt.
+    """
+    size, length = prompt.shape
+    if length < 1 or num_tokens < 1:
+        raise BadInput(f"prompts of {length} tokens and {num_tokens} new ones: there must be 1 or more of both")
+    for cache in jax.tree.leaves(carry, is_leaf=lambda node: hasattr(node, "slots")):
+        if hasattr(cache, "slots") and cache.slots < length + num_tokens - 1:
+            told = f"a prompt of {length} and {num_tokens} new tokens need {length + num_tokens - 1}"
+            raise BadInput(f"a cache with room for {cache.slots} tokens, where {told}")
+        if hasattr(cache, "slots") and len(cache.length) != size:
+            raise BadInput(f"a cache of {len(cache.length)} rows for {size} prompts")
 
 
 def prefill(read: Read, carry: PyTree, prompt: Array, mask: Array | None = None) -> tuple[Array, PyTree]:

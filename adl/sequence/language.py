@@ -122,7 +122,7 @@ def surprise(logits: Array, following: Array, weight: Array | None = None, size:
     weight = jnp.ones_like(losses) if weight is None else weight
     counts = weight if size is None else weight * jnp.asarray(size)[following]
     accuracy = Mean.of(is_correct(logits, following), weight)
-    return {"loss": Mean((losses * weight).sum(), counts.sum()), "accuracy": accuracy}
+    return {"loss": Mean(Mean.of(losses, weight).total, counts.sum()), "accuracy": accuracy}
 
 
 def exact_match(logits: Array, following: Array, weight: Array) -> Array:

@@ -14,9 +14,9 @@ from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl import data
-from adl.core import Key, Mean, Probe, PyTree
+from adl.core import BadInput, Key, Mean, Probe, PyTree
 from adl.measure.texts import beside_people
-from adl.sequence.decode import Adjust, drawn, generate, in_turn, is_any, prefill, reading
+from adl.sequence.decode import Adjust, drawn, generate, in_turn, is_any, prefill, reading, require_room
 from adl.sequence.language import Read, log_probs_after, surprise_after
 
 
@@ -73,12 +73,16 @@ def speculative(
       pad: what stands behind a text's end.
     Raises:
       TypeError: if a carry cannot take tokens back, as the state of a recurrent network.
+      BadInput: at trace time, if G is less than 1, and as of `generate`.
 
     Source: Leviathan et al. 2023, arXiv:2211.17192, algorithm 1 and eq. 1.
     """
     for known in (carry, draft_carry):
         _taken_back(known, known, 0)
     prompt, size = jnp.asarray(prompt), len(prompt)
+    require_room((carry, draft_carry), prompt, num_tokens)
+    if num_drafted < 1:
+        raise BadInput(f"drafts of {num_drafted} tokens: they must have 1 or more")
     last, carry = prefill(read, carry, prompt, mask)
     _, draft_carry = prefill(draft_read, draft_carry, prompt, mask)
 
@@ -219,12 +223,12 @@ def tokens_a_pass(alpha: Array, num_drafted: int) -> Array:
     """(1 - alpha^(G + 1)) / (1 - alpha), what a pass of the large model gives where acceptance is i.i.d.
 
     Args:
-      alpha: `[...]` in [0, 1), the rate of acceptance.
+      alpha: `[...]` in [0, 1], the rate of acceptance; 1: G + 1.
       num_drafted: G >= 1.
 
     Source: Leviathan et al. 2023, arXiv:2211.17192, eq. 1.
     """
-    return (1 - alpha ** (num_drafted + 1)) / (1 - alpha)
+    return sum(alpha**given for given in range(num_drafted + 1))  # the same, and at 1 as well
 
 
 def _taken_back(before: PyTree, after: PyTree, count: Array | int) -> PyTree:

@@ -8,8 +8,9 @@ from scipy import special, stats
 from sklearn import decomposition
 
 from adl.core import jitted
-from adl.latent import factors, moments
+from adl.latent import factors
 from adl.latent.factors import Factors, factor_analysis, factor_mixture, ppca
+from adl.prob import moments
 from adl.prob.gaussian import MultivariateNormal, kl
 from adl.prob.information import kl as discrete_kl
 

@@ -10,7 +10,8 @@ from sklearn import decomposition
 from sklearn.decomposition._pca import _assess_dimension
 
 from adl.core import jitted
-from adl.latent import moments, principal
+from adl.latent import principal
+from adl.prob import moments
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)

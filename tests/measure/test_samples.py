@@ -12,6 +12,7 @@ from adl.measure.samples import (
     fidelity,
     frechet_distance,
     mode_coverage,
+    recognised,
     rounded,
     two_sample_accuracy,
     two_sample_test,
@@ -50,6 +51,7 @@ def test_rounded_is_the_nearest_level():
     levels = jnp.array([0.0, 0.25, 1.0])
     x = jnp.array([-1.0, 0.1, 0.2, 0.6, 0.7, 2.0])
     np.testing.assert_array_equal(rounded(x, levels), levels[jnp.abs(x[:, None] - levels[None]).argmin(1)])
+    np.testing.assert_array_equal(rounded(jnp.array([jnp.nan, 0.3, jnp.inf]), levels), [np.nan, 0.25, 1.0])
 
 
 def test_the_probe_draws_for_each_image_of_its_class():
@@ -102,6 +104,46 @@ def test_two_sample_accuracy_at_its_extremes():
     assert two_sample_accuracy(x, x + 1e-3) == 0
     more = jnp.asarray(RNG.normal(size=(2, 1000, 3)).astype("f"))
     assert abs(two_sample_accuracy(*more) - 0.5) < 0.05
+    np.testing.assert_allclose(recognised(*more), 0.5, atol=0.07)
+
+
+def test_noise_around_pictures_is_told_apart():
+    """Noise lies farther from noise than from pictures: all is called picture, and the mean alone reads as chance."""
+    picture = 0.5 + 0.05 * RNG.normal(size=(40, 32 * 32 * 3))
+    noise = RNG.uniform(size=picture.shape)
+    halves = recognised(jnp.asarray(picture, "f"), jnp.asarray(noise, "f"))
+    assert (halves.x, halves.y) == (1, 0)
+    label = jnp.zeros(40, int)
+    shape = (40, 32, 32, 3)
+    judge = jax.jit(
+        lambda x, y: fidelity(x.reshape(shape)[:, :8, :8], y.reshape(shape)[:, :8, :8], label, num_classes=1)
+    )
+    seen = judge(jnp.asarray(noise, "f"), jnp.asarray(picture, "f"))
+    assert seen["two_sample_data"].value == 1 and seen["two_sample_samples"].value == 0
+
+
+def test_of_rows_equally_near_each_counts_alike():
+    """Two samples of one constant cannot be told apart, in whatever order they come."""
+    np.testing.assert_allclose(recognised(jnp.ones((5, 3)), jnp.ones((5, 3))), 4 / 9, rtol=1e-6)
+
+
+def test_nan_stays_nan():
+    for bad in (np.nan, np.inf):
+        broken = np.array(REFERENCE)
+        broken[7, 0, 0] = bad
+        for samples in (broken, np.full_like(REFERENCE, bad)):
+            seen = judged(samples)
+            for name in ("two_sample_data", "two_sample_samples", "two_sample_accuracy", "class_accuracy", "frechet"):
+                assert np.isnan(seen[name].value), name
+            assert np.isnan(seen["nearest"][7]).all()
+        assert np.isfinite(judged(broken)["nearest"][8]).all()
+
+
+def test_samples_far_from_the_origin_are_judged_alike():
+    """At an offset that float32 holds exactly, whatever the number of dimensions."""
+    for dim in (3, 30):
+        x, y = (np.round(256 * RNG.normal(size=(2, 60, dim))) / 256).astype("f")
+        assert recognised(*map(jnp.asarray, (x + 4096, y + 4096))) == recognised(*map(jnp.asarray, (x, y)))
 
 
 def test_is_the_formula_with_scipy():

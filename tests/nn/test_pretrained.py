@@ -180,28 +180,81 @@ def test_relative_buckets_are_t5_s():
 
     behind = np.arange(-300, 301)
     for direction in ("back", "both"):
-        want = T5Attention._relative_position_bucket(torch.tensor(-behind), direction == "both", 32, 128)
-        np.testing.assert_array_equal(RelativeBias(1, direction=direction).bucket(jnp.asarray(behind)), want)
+        for sizes in ((32, 128), (8, 6), (6, 200), (4, 3), (20, 107), (16, 10_000), (64, 33)):
+            want = T5Attention._relative_position_bucket(torch.tensor(-behind), direction == "both", *sizes)
+            bias = RelativeBias(1, *sizes, direction)
+            np.testing.assert_array_equal(bias.bucket(jnp.asarray(behind)), want, err_msg=f"{sizes} {direction}")
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda config, tensors: config.update(model_type="rwkv"), "model_type rwkv: no such architecture here"),
-        (lambda config, tensors: config.pop("n_embd"), "config.json of gpt2 has no n_embd"),
-        (lambda config, tensors: config.update(activation_function="tan"), "activation_function tan: it must be one"),
-        (lambda config, tensors: config.update(tie_word_embeddings=False), "tie_word_embeddings false"),
-        (lambda config, tensors: tensors.pop("transformer.h.1.ln_2.bias"), "no tensor h.1.ln_2.bias, which gpt2 wants"),
-        (
-            lambda config, tensors: config.update(n_embd=24),
-            r"tensor h.0.ln_1.bias does not fit .*LayerNorm_0/bias: .*\(24,\)",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_told_in_one_line(change, message, gpt2, tmp_path):
-    gpt2.save_pretrained(tmp_path)
-    config, tensors = weights(tmp_path)
+REFUSED = [
+    (lambda config, tensors: config.update(model_type="rwkv"), "model_type rwkv: no such architecture here"),
+    (lambda config, tensors: config.update(model_type=["gpt2"]), r"model_type \['gpt2'\]: no such architecture here"),
+    (lambda config, tensors: config.pop("model_type"), "model_type None: no such architecture here"),
+    (lambda config, tensors: config.pop("n_embd"), "config.json of gpt2 has no n_embd"),
+    (lambda config, tensors: config.update(activation_function="tan"), "activation_function tan: it must be one"),
+    (lambda config, tensors: config.update(activation_function=["relu"]), "activation_function .*: it must be one"),
+    (lambda config, tensors: config.update(tie_word_embeddings=False), "tie_word_embeddings false"),
+    (lambda config, tensors: config.update(quantization_config={"bits": 4}), "quantization_config .*bits"),
+    (lambda config, tensors: config.update(layer_norm_epsilon="1e-5"), "layer_norm_epsilon .*: it must be a number"),
+    (lambda config, tensors: config.update(layer_norm_epsilon=float("nan")), "layer_norm_epsilon NaN: it must be"),
+    (lambda config, tensors: config.update(hidden_size=24), "hidden_size 24 .* is another name of n_embd: 12"),
+    (lambda config, tensors: config.update(n_head=5), "n_head 5 does not divide n_embd 12"),
+    (lambda config, tensors: config.update(n_layer=3), "no tensor h.2.attn.c_attn.bias, which gpt2 wants"),
+    (lambda config, tensors: config.update(n_inner=20), "h.0.mlp.c_fc.bias does not fit"),
+    (lambda config, tensors: tensors.pop("transformer.h.1.ln_2.bias"), "no tensor h.1.ln_2.bias, which gpt2 wants"),
+    (lambda config, tensors: tensors.update({"wte.weight": np.zeros((31, 12))}), "wte.weight .* under two names"),
+    (
+        lambda config, tensors: tensors.update({"lm_head.weight": np.zeros((31, 12), "f")}),
+        "lm_head.weight is not equal to wte.weight",
+    ),
+    (
+        lambda config, tensors: tensors.update({"transformer.wpe.weight": np.zeros((16, 12), jnp.float8_e4m3fn)}),
+        "wpe.weight is float8_e4m3fn, where a float of 16, 32 or 64 bits is read",
+    ),
+    (lambda config, tensors: tensors.update({"transformer.wpe.weight": np.zeros((16, 12), "i4")}), "wpe.weight is int"),
+    (lambda config, tensors: tensors.update({"transformer.h.0.attn.c_attn.bias": np.zeros(())}), "does not fit"),
+    (
+        lambda config, tensors: config.update(n_embd=24),
+        r"tensor h.0.ln_1.bias does not fit .*LayerNorm_0/bias: .*\(24,\)",
+    ),
+    *(
+        (lambda config, tensors, wrong=wrong: config.update(n_head=wrong), "^n_head .*: it must be a whole number")
+        for wrong in (0, -3, 1.5, 3.0, True, "3", None, [3])
+    ),
+    *(
+        (lambda config, tensors, field=field: config.update({field: 10**6}), f"^{field} 1000000: the checkpoint has no")
+        for field in ("n_layer", "vocab_size", "n_positions", "n_embd", "n_inner")
+    ),
+    (lambda config, tensors: config.update(vocab_size=10**30), "^vocab_size 10+: the checkpoint has no"),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), REFUSED)
+def test_what_does_not_fit_is_told_in_one_line(change, message, saved):
+    config, tensors = dict(saved.config), dict(saved.tensors)
     change(config, tensors)
     with pytest.raises(BadInput, match=message) as error:
         pretrained.load(config, tensors)
     assert "\n" not in str(error.value)
+
+
+@pytest.fixture(scope="module")
+def saved(gpt2, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gpt2")
+    gpt2.save_pretrained(folder)
+    return weights(folder)
+
+
+def test_a_configuration_is_a_mapping(saved):
+    with pytest.raises(BadInput, match="a configuration holds names and values: this is a list"):
+        pretrained.load([], saved.tensors)
+
+
+def test_what_says_nothing_is_dropped_only_if_it_is_what_it_should_be(saved):
+    mask = np.tril(np.ones((16, 16), bool))[None, None]
+    tensors = {**saved.tensors, "h.0.attn.bias": mask, "h.0.attn.masked_bias": np.float32(-1e9)}
+    assert not pretrained.load(saved.config, tensors).unused
+    spoiled = {"h.0.attn.bias": ~mask, "h.1.attn.bias": np.zeros(3), "h.0.attn.masked_bias": np.float32(0)}
+    assert pretrained.load(saved.config, {**tensors, **spoiled}).unused == tuple(sorted(spoiled))
+    tied = {**tensors, "lm_head.weight": saved.tensors["transformer.wte.weight"].copy()}
+    assert not pretrained.load(saved.config, tied).unused

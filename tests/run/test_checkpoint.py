@@ -1,7 +1,6 @@
 """Checkpoints: the newest and the best stay, what is damaged is seen, and a state goes back wherever it is wanted."""
 
 import itertools
-import json
 import os
 
 import jax
@@ -9,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.core import fsdp, layout, make_mesh, replicated, tensor
-from adl.run.checkpoint import Checkpoints, set_aside_damaged
-from adl.run.record import read_rows
+from adl.core import BadInput, fsdp, layout, make_mesh, replicated, tensor
+from adl.run.checkpoint import Checkpoints
+from adl.run.seal import set_aside_damaged
 from tests.run.test_fit import fails, launch, losses
 
 STATE = {"params": {"MLP_0": {"Dense_0": {"kernel": np.arange(128, dtype="f").reshape(8, 16)}}}, "count": np.int32(7)}
@@ -115,15 +114,53 @@ def test_where_all_are_damaged_the_run_begins_anew(tmp_path):
     assert launch(tmp_path / "straight") == straight
 
 
-def test_what_a_kill_left_half_written_or_unsealed_is_no_damage(tmp_path):
+def test_what_a_kill_left_half_written_is_removed_and_what_it_left_unsealed_set_aside(tmp_path, capsys):
+    """Unsealed nothing says that it is what was written: with one bit changed it would be another state."""
+    straight = launch(tmp_path / "straight")
     launch(tmp_path / "run", "--num_steps", "8")
     checkpoints = tmp_path / "run" / "checkpoints"
     (checkpoints / "8" / "digests.json").unlink()
+    flip(checkpoints / "8")
     (checkpoints / "12.orbax-checkpoint-tmp").mkdir()
+    capsys.readouterr()
+    assert losses(launch(tmp_path / "run")).tolist() == losses(straight).tolist()
+    assert "checkpoint 8 is damaged (it has no seal" in capsys.readouterr().err
+    assert steps(checkpoints) == [4, 8, 12] and steps(tmp_path / "run" / "damaged") == [8]
     assert set_aside_damaged(checkpoints) == []
-    rows = launch(tmp_path / "run")
-    assert rows == read_rows(tmp_path / "run" / "metrics.jsonl") and steps(checkpoints) == [4, 8, 12]
-    assert json.loads((checkpoints / "8" / "digests.json").read_text())
+
+
+def test_swapped_checkpoints_are_damaged(tmp_path):
+    launch(tmp_path / "run", "--num_steps", "8")
+    checkpoints = tmp_path / "run" / "checkpoints"
+    for old, new in (("4", "0"), ("8", "4"), ("0", "8")):
+        (checkpoints / old).rename(checkpoints / new)
+    lines = set_aside_damaged(checkpoints)
+    assert ["it is the one of step 4" in lines[0], "it is the one of step 8" in lines[1]] == [True, True]
+
+
+def test_what_was_set_aside_before_stays(tmp_path):
+    launch(tmp_path / "run", "--num_steps", "4")
+    for _ in range(2):
+        flip(tmp_path / "run" / "checkpoints" / "4")
+        launch(tmp_path / "run", "--num_steps", "4")
+    assert {path.name for path in (tmp_path / "run" / "damaged").iterdir()} == {"4", "4-2"}
+
+
+@pytest.mark.parametrize("seal", ["[]", "3", "null", '{"step": 8}', '{"step": 8, "files": 3}', "[" * 100_000])
+def test_a_seal_that_is_none_is_damage(tmp_path, seal):
+    folder = tmp_path / "checkpoints" / "8"
+    folder.mkdir(parents=True)
+    (folder / "digests.json").write_text(seal)
+    assert "digests.json cannot be read" in set_aside_damaged(tmp_path / "checkpoints")[0]
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "²", "08", "-3", "x/", "1" * 30])
+def test_what_is_no_checkpoint_among_them_is_named(tmp_path, capsys, name):
+    directory = tmp_path / "run" / "checkpoints"
+    directory.mkdir(parents=True)
+    (directory / name).mkdir() if name.endswith("/") else (directory / name).touch()
+    with pytest.raises(BadInput, match=f"{name.strip('/')}: it is no checkpoint; move it elsewhere"):
+        set_aside_damaged(directory)
 
 
 def test_a_best_metric_that_nobody_measures_is_refused(tmp_path, capsys):

@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 
 from adl import run
 from adl.core import Algorithm, Learner, Mean, alternate, descend
-from adl.run.record import lock, read_rows
+from adl.run.folder import lock
+from adl.run.record import read_rows
 
 ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("f")
@@ -29,6 +30,7 @@ X = np.random.default_rng(0).normal(size=(64, 4)).astype("f")
 class Config(run.Config):
     """A regression that can be made to fail."""
 
+    any_length = True
     num_steps: run.Count = 12
     batch_size: run.Count = 16
     log_every: run.Count = 2

@@ -133,6 +133,7 @@ def test_what_calls_itself_initial_is_what_init_makes():
 class Config(run.Config):
     """The learner, run."""
 
+    any_length = True
     num_steps: run.Count = 12
     batch_size: run.Count = B
     log_every: run.Count = 2

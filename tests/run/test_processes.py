@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,13 @@ class Job:
     """An experiment in several processes."""
 
     def __init__(
-        self, folder: Path, count: int, *words: str, devices: int = 2, module: str = "experiments.supervised.classify"
+        self,
+        folder: Path,
+        count: int,
+        *words: str,
+        devices: int = 2,
+        module: str = "experiments.supervised.classify",
+        each: Sequence[Sequence[str]] = (),
     ):
         with socket.socket() as free:
             free.bind(("localhost", 0))
@@ -41,7 +48,8 @@ class Job:
                 variables = {"JAX_COORDINATOR_ADDRESS": address, "JAX_NUM_PROCESSES": str(count)}
                 variables |= {"JAX_PROCESS_ID": str(index)}
             flags = f"--xla_force_host_platform_device_count={devices} --xla_backend_optimization_level=0"
-            command = [sys.executable, "-m", module, "--workdir", str(folder), *words]
+            own = each[index] if each else ()
+            command = [sys.executable, "-m", module, "--workdir", str(folder), *words, *own]
             variables |= {"XLA_FLAGS": flags}
             with log.open("w") as file:
                 self.processes.append(
@@ -52,6 +60,7 @@ class Job:
         late = time.monotonic() + seconds
         with contextlib.ExitStack() as stack:
             for process in self.processes:
+                stack.callback(process.wait)
                 stack.callback(process.kill)
             return [process.wait(max(late - time.monotonic(), 1)) for process in self.processes]
 
@@ -83,7 +92,7 @@ def wait_for(folder: Path, step: int) -> None:
 
 def test_two_and_four_processes_are_one(tmp_path):
     """Two of two devices, and four of two whose layers and state are split, as one of four and one of eight."""
-    steps = ("--num_steps", "40")
+    steps = ("--num_steps", "20")
     two = launch(tmp_path / "two", 2, *steps)
     one = launch(tmp_path / "one", 1, *steps, devices=4)
     assert_same(two, one)
@@ -94,8 +103,52 @@ def test_two_and_four_processes_are_one(tmp_path):
     assert_same(launch(tmp_path / "four", 4, *steps, *split), one)
 
 
-@pytest.mark.parametrize("name", ["rl.ppo", pytest.param("latent.mixture", marks=pytest.mark.full)])
-def test_split_states_and_whole_batches_are_shared_out(tmp_path, name):
+CHAINS = """
+from dataclasses import dataclass
+import jax, jax.numpy as jnp
+from adl import run
+from adl.core import Algorithm, Mean
+
+@dataclass(frozen=True)
+class Config(run.Config):
+    num_steps: run.Count = 6
+    log_every: run.Count = 2
+    eval_every: run.Count = 3
+    checkpoint_every: run.Count = 3
+
+def build(cfg, loaded, axis):
+    def init(key, batch):
+        return jnp.zeros(()), jax.random.normal(key, (8, 3))
+
+    def step(key, state, batch):
+        center, chains = state
+        chains = 0.9 * chains + jax.random.normal(key, chains.shape)
+        return (0.5 * center + 0.5 * chains.mean(), chains), {"loss": Mean.of(jnp.square(chains - center))}
+
+    probes = {"test": lambda key, state: {"spread": Mean.of(jnp.square(state[1]))}}
+    return run.Experiment(Algorithm(init, step, (None, 0)), probes=probes)
+
+if __name__ == "__main__":
+    run.main(__name__)
+"""
+
+
+def test_split_states_are_shared_out(tmp_path, monkeypatch):
+    """Chains that lie on the devices of two processes."""
+    (tmp_path / "chains.py").write_text(CHAINS)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    rows = []
+    for count, devices in ((2, 2), (1, 4)):
+        job = Job(tmp_path / str(count), count, "--lift", "shard", devices=devices, module="chains")
+        assert job.codes() == [0] * count, job.said(0) + job.said(count - 1)
+        rows.append(read_rows(tmp_path / str(count) / "metrics.jsonl"))
+    assert_same(*rows)
+    assert [sorted(row) for row in rows[0][:2]] == [["step", "test/spread"], ["step", "train/loss"]]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["rl.ppo", "latent.mixture"])
+def test_environments_and_whole_batches_are_shared_out(tmp_path, name):
     """Environments that lie on the devices of two processes; and a batch that no process can gather a share of."""
     experiment = importlib.import_module(f"experiments.{name}")
     rows = []
@@ -148,6 +201,39 @@ def test_bad_input_ends_all_with_one_line(tmp_path):
     job = Job(tmp_path / "mine", 2, *SMALL)
     assert job.codes() == [2, 2]
     assert all("holds files but no run" in job.said(index).splitlines()[-1] for index in (0, 1))
+
+
+def test_processes_of_other_configurations_do_not_run_as_one(tmp_path):
+    """Nothing was written, and all say which field differs."""
+    each = ((), ("--learning_rate", "0.1"))
+    job = Job(tmp_path / "run", 2, *SMALL, "--num_steps", "2", each=each)
+    assert job.codes() == [2, 2], job.said(0)
+    told = "process 1 has another configuration than process 0 (learning_rate: 0.1, in process 0 0.003); give all"
+    assert all(told in job.said(index).splitlines()[-1] for index in (0, 1))
+    assert not (tmp_path / "run").exists()
+
+
+LOST = """
+import sys, time
+import jax
+from adl.core import BadInput
+from adl.run import processes
+processes.connect()
+if processes.index() == 1:
+    processes.leave("error: no data set here", 2)
+time.sleep(200)
+"""
+
+
+def test_what_one_process_finds_after_joining_ends_all_with_its_line(tmp_path):
+    (tmp_path / "lost.py").write_text(LOST)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+        job = Job(tmp_path / "unused", 3, module="lost")
+        assert job.codes(60) == [2, 2, 2], job.said(0)
+    assert job.said(1).splitlines()[-1] == "error: no data set here"
+    for index in (0, 2):
+        assert job.said(index).splitlines()[-1] == "error: process 1: no data set here"
 
 
 ROLL_CALL = """
@@ -208,6 +294,11 @@ def test_a_barrier_names_who_is_missing(tmp_path):
         ({"JAX_NUM_PROCESSES": "2"}, "JAX_COORDINATOR_ADDRESS, JAX_PROCESS_ID not set"),
         ({"JAX_COORDINATOR_ADDRESS": "a:1"}, "JAX_NUM_PROCESSES, JAX_PROCESS_ID not set"),
         ({"JAX_COORDINATOR_ADDRESS": "here", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "0"}, "must be host:port"),
+        (
+            {"JAX_COORDINATOR_ADDRESS": "a:99999", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "0"},
+            "a port from 1 to 65535",
+        ),
+        ({"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "²", "JAX_PROCESS_ID": "0"}, "must be numbers"),
         ({"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "2", "JAX_PROCESS_ID": "2"}, "0 <= JAX_PROCESS_ID <"),
         ({"JAX_COORDINATOR_ADDRESS": "a:1", "JAX_NUM_PROCESSES": "two", "JAX_PROCESS_ID": "0"}, "must be numbers"),
     ],

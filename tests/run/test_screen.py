@@ -29,8 +29,8 @@ def test_a_sweep_is_a_line_a_value():
     lines = screen.row("step 7", {"train/loss": np.arange(4.0).reshape(2, 2), "b": np.arange(2.0)}, ["r=1", "r=2"])
     assert [line.split("  ") for line in lines] == [
         ["step 7", "train/loss", "b"],
-        ["r=1   ", " 0.5 ± 0.5", "0"],
-        ["r=2   ", " 2.5 ± 0.5", "1"],
+        ["r=1", "", "", "0.5 ± 0.5", "0"],
+        ["r=2", "", "", "2.5 ± 0.5", "1"],
     ]
 
 

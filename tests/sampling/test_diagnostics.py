@@ -118,3 +118,61 @@ def test_draws_are_judged_by_their_worst():
     shifted = diagnostics.judged(draws, known[0].at[1].add(4.0), known[1])
     wider = diagnostics.judged(draws, known[0], known[1].at[0].add(1.0))
     assert shifted.z > 5 and wider.z > 5
+
+
+def two_valued(share: float, rho: float = 0.98) -> np.ndarray:
+    """Four sticky chains of 2,000 draws of 0 and 1, of which so large a share is 1."""
+    return (autoregressive(rho, (4, 2000, 1)) < stats.norm.ppf(share)).astype("float32")
+
+
+MOVING = autoregressive(0.8, (4, 500))
+NEVER = {
+    "constant": jnp.full((4, 100, 1), 0.1),
+    "constant, far": jnp.full((4, 100, 1), 1e4 + 0.1),
+    "short": MOVING[:, :3],
+    "one draw": MOVING[:, :1],
+    "nan": MOVING.at[2, 7].set(jnp.nan),
+}
+OF_DRAWS = {of.__name__: of for of in (diagnostics.split_rhat, diagnostics.bulk_ess, diagnostics.tail_ess, diagnostics.standard_error)}  # fmt: skip
+
+
+@pytest.mark.parametrize("of", OF_DRAWS)
+@pytest.mark.parametrize("name", NEVER)
+def test_of_draws_that_tell_nothing_every_diagnostic_is_nan(name, of):
+    assert np.isnan(OF_DRAWS[of](NEVER[name])).all()
+
+
+def test_of_draws_that_never_move_nothing_is_judged():
+    judged = diagnostics.judged(NEVER["constant"], jnp.zeros(1), jnp.ones(1))
+    assert all(np.isnan(leaf) for leaf in judged)
+    assert np.isnan(diagnostics.z_scores(NEVER["constant"], jnp.full(1, 0.1)))
+    assert np.isnan(diagnostics.effective_sample_size(NEVER["constant"]))
+    assert np.isnan(diagnostics.autocorrelation(NEVER["constant"])).all()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.97, 0.03])
+def test_tails_of_two_values_are_worth_what_the_values_are(share):
+    """Not more than are in the chain: where all draws lie at or below a quantile, those below it are asked."""
+    draws = two_valued(share)
+    np.testing.assert_allclose(diagnostics.tail_ess(draws), diagnostics.bulk_ess(draws), rtol=0.02)
+    assert diagnostics.tail_ess(draws) < 800
+
+
+@pytest.mark.parametrize("place, scale", [(1e4, 1.0), (0.0, 1e15), (0.0, 1e-15), (-1e3, 1e-1)])
+def test_diagnostics_are_arvizs_at_any_place_and_scale(place, scale, arviz):
+    draws = place + scale * MOVING
+    x = np.asarray(draws[..., 0], float)
+    np.testing.assert_allclose(diagnostics.split_rhat(draws)[0], arviz.rhat(x), rtol=1e-4)
+    np.testing.assert_allclose(diagnostics.bulk_ess(draws)[0], arviz.ess(x, method="bulk"), rtol=5e-3)
+    np.testing.assert_allclose(diagnostics.tail_ess(draws)[0], arviz.ess(x, method="tail"), rtol=5e-3)
+    np.testing.assert_allclose(diagnostics.standard_error(draws)[0], arviz.mcse(x, method="mean"), rtol=5e-3)
+    variances = [diagnostics.autocovariance(draws)[:, 0, 0] / scale / scale, (x / scale).var(1)]
+    np.testing.assert_allclose(*variances, rtol=1e-3)
+
+
+def test_infinite_draws_have_ranks(arviz):
+    draws = MOVING.at[1, 3].set(jnp.inf)
+    x = np.asarray(draws[..., 0], float)
+    np.testing.assert_allclose(diagnostics.bulk_ess(draws)[0], diagnostics.bulk_ess(MOVING.at[1, 3].set(99.0))[0])
+    np.testing.assert_allclose(diagnostics.bulk_ess(draws)[0], arviz.ess(x, method="bulk"), rtol=5e-3)
+    assert np.isnan(diagnostics.standard_error(draws)).all()

@@ -8,7 +8,7 @@ import torch
 import transformers
 
 from adl.nn import pretrained
-from adl.nn.transformer import Cache
+from adl.nn.transformer import GPT, Cache
 from adl.sequence.decode import reading
 from adl.sequence.language import Read
 
@@ -18,7 +18,7 @@ V, PROMPT, NEW, STOP, PAD = 31, 7, 9, (12, 9), 1
 class Both(NamedTuple):
     """One network, twice, and what they read."""
 
-    model: pretrained.GPT
+    model: GPT
     params: dict
     peer: transformers.GPT2LMHeadModel
     token: np.ndarray  # [B, P]

@@ -25,7 +25,8 @@ class Moments(NamedTuple):
 
 def nothing(x: Array, weight: Array) -> Moments:
     """Moments of no points, to count from: near the points `x [B, D]`, of weights `[B]`, nothing cancels."""
-    mean = matmul(weight, x) / weight.sum()
+    total = weight.sum()
+    mean = matmul(weight, x) / jnp.where(total > 0, total, 1)
     return Moments(jnp.zeros_like(mean, shape=()), mean, jnp.zeros_like(mean, shape=(x.shape[1],) * 2))
 
 
@@ -48,6 +49,19 @@ def merged(moments: Moments, more: Moments) -> Moments:
     shift = more.mean / jnp.where(count > 0, count, 1)
     scatter = moments.scatter + more.scatter - more.mean[:, None] * shift[None]
     return Moments(count, moments.mean + shift, scatter)
+
+
+def joined(moments: Moments, more: Moments) -> Moments:
+    """Moments of two sets of points, each about its own mean: positive by form, and exact if the sets lie far apart.
+
+    Source: Chan, Golub & LeVeque 1983, The American Statistician 37(3), eq. 1.5.
+    """
+    count = moments.count + more.count
+    share = more.count / jnp.where(count > 0, count, 1)
+    # A set without points has no place.
+    away = jnp.where(more.count > 0, more.mean - moments.mean, 0)
+    scatter = moments.scatter + more.scatter + moments.count * share * away[:, None] * away[None]
+    return Moments(count, moments.mean + share * away, scatter)
 
 
 def of(x: Array, weight: Array) -> Moments:

@@ -1,0 +1,220 @@
+"""A run's folder: whose it is, who holds it, and files that are written whole or not at all.
+
+Nothing in it is changed before it is known to be this very run's.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import io
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import jax
+
+from adl.core import BadInput
+from adl.run import processes
+from adl.run.config import Study, default_workdir, differences
+
+CONFIG, ENVIRONMENT = "config.json", "environment.json"
+FOUND_WITHIN = 10  # seconds, in which a shared file system shows to one machine what another one wrote
+# What a kill before the first `config.json` leaves.
+LEFTOVERS = re.compile(r"lock|(config|environment)\.tmp|start-\w+\.tmp")
+
+
+def chosen(config: Study, name: str) -> Path:
+    """The folder that a configuration asks for.
+
+    Raises:
+      BadInput: if it can be no folder of this machine.
+    """
+    return local(config.workdir, "--workdir") if config.workdir else default_workdir(config, name)
+
+
+def local(text: str, flag: str) -> Path:
+    """A path that a person wrote, `~` expanded.
+
+    Args:
+      text: the path.
+      flag: that it was given with, for the message.
+    Raises:
+      BadInput: for an address, the home of nobody, and what is not UTF-8.
+    """
+    if address := re.match(r"(\w[\w+.-]*)://([^/]*)/*", text):
+        how = "choose a folder"
+        if address[1] == "gs":
+            rest = text[address.end() :]
+            how = (
+                f"mount the bucket with gcsfuse (tpu_scripts/README.md: run.sh --bucket {address[2] or 'BUCKET'}) and "
+                f"give {flag} bucket/{rest}"
+            )
+        raise BadInput(f"{flag} {text}: files are read and written in folders, not at {address[1]}://; {how}")
+    try:
+        text.encode()
+        return Path(text).expanduser()
+    except UnicodeEncodeError:
+        raise BadInput(f"{flag} {text!r}: its name is not UTF-8; choose another") from None
+    except RuntimeError:
+        raise BadInput(f"{flag} {text}: there is no such user; write ./{text} for a folder of that name") from None
+
+
+def open_folder(folder: Path, config: Study, name: str) -> TextIO:
+    """The folder of this very run, locked; with `config.json`, which in an old one is as it was.
+
+    Raises:
+      BadInput: if it cannot be written, is in use, or holds something else.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            _require_ours(folder, config, name)  # before the lock is made: a refusal leaves no trace
+            held = stack.enter_context(lock(folder))
+            if not _require_ours(folder, config, name):
+                describe(folder, config, name)
+        except OSError as error:
+            reason = error.strerror or error
+            raise BadInput(f"--workdir {folder}: {reason}; choose a folder that can be written") from None
+        stack.pop_all()
+    return held
+
+
+def share(folder: Path, opened: Callable[[], Any]) -> None:
+    """Has process 0 open the folder, and all others find what it put there.
+
+    Raises:
+      BadInput: as `opened` does, or where a process sees another folder.
+    """
+
+    def begin() -> str:
+        opened()
+        for stale in folder.glob("start-*.tmp"):
+            stale.unlink()
+        word = secrets.token_hex(8)
+        if processes.count() > 1:
+            (folder / f"start-{word}.tmp").touch()
+        return word
+
+    mark = folder / f"start-{processes.from_first('folder', begin)}.tmp"
+    late = time.monotonic() + FOUND_WITHIN
+    while processes.index() and not mark.exists():
+        if time.monotonic() > late:
+            who = f"process {processes.index()} of {processes.count()}"
+            raise BadInput(f"--workdir {folder}: {who} sees another one; all processes need one shared folder")
+        time.sleep(0.2)
+    processes.barrier("start")
+    if not processes.index():
+        mark.unlink(missing_ok=True)
+
+
+def describe(folder: Path, config: Study, name: str) -> None:
+    """Writes `config.json`: what runs in the folder now."""
+    written = {"experiment": name, **dataclasses.asdict(config)}
+    write(folder / CONFIG, json.dumps(written, indent=1) + "\n")
+
+
+def lock(folder: Path) -> TextIO:
+    """Exclusive hold on a run's folder, until it is closed or the process ends.
+
+    Raises:
+      BadInput: if another process holds it.
+    """
+    handle = os.fdopen(os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise BadInput(f"--workdir {folder}: another process is running there; choose another --workdir") from None
+    return handle
+
+
+def write(path: Path, content: str | Callable[[BinaryIO], Any]) -> None:
+    """Writes a file whole or not at all, in place of what is there; where a link stands, its target stays as it is.
+
+    Args:
+      path: of the file.
+      content: its text, or what writes its bytes.
+    Raises:
+      OSError: if it cannot be written.
+    """
+    temporary = path.with_suffix(".tmp")
+    temporary.unlink(missing_ok=True)
+    with temporary.open("xb") as file:
+        if isinstance(content, str):
+            file.write(content.encode())
+        else:
+            content(file)
+        file.flush()
+        with contextlib.suppress(io.UnsupportedOperation):
+            os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _require_ours(folder: Path, config: Study, name: str) -> bool:
+    """Refuses a folder that holds something else than this run; whether it holds this run."""
+    saved = _saved(folder)
+    if saved is None:
+        if any(not LEFTOVERS.fullmatch(path.name) for path in folder.iterdir()):
+            raise BadInput(f"--workdir {folder}: it holds files but no run; choose an empty or a new folder")
+        return False
+    if saved.pop("experiment") != name:
+        raise BadInput(f"--workdir {folder}: it holds a run of another experiment; choose another --workdir")
+    changed = differences(config, saved)
+    if [*changed] == ["num_steps"]:
+        raise BadInput(
+            f"--num_steps {config.num_steps}: {folder} holds a run of {saved['num_steps']} steps, and what is computed "
+            f"depends on that number, as schedules do; repeat --num_steps {saved['num_steps']} or choose another "
+            "--workdir"
+        )
+    if changed:
+        told = "; ".join(f"{field}: {old} -> {new}" for field, (old, new) in changed.items())
+        raise BadInput(
+            f"--workdir {folder}: it holds a run with another configuration ({told}); "
+            "repeat that one or choose another --workdir"
+        )
+    _require_devices(folder, config)
+    return True
+
+
+def _saved(folder: Path) -> dict[str, Any] | None:
+    """What `config.json` says; None where there is none."""
+    found = read_object(folder / CONFIG, f"--workdir {folder}: ", "choose another --workdir")
+    if found is not None and "experiment" not in found:
+        raise BadInput(f"--workdir {folder}: its {CONFIG} is that of no run; choose another --workdir")
+    return found
+
+
+def read_object(path: Path, where: str, remedy: str) -> dict[str, Any] | None:
+    """The JSON object in a file; None where there is no file.
+
+    Raises:
+      BadInput: if it holds something else.
+    """
+    try:
+        found = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (ValueError, RecursionError):
+        raise BadInput(f"{where}{path.name} is damaged; put it back as it was, or {remedy}") from None
+    if not isinstance(found, dict):
+        raise BadInput(f"{where}{path.name} is damaged; put it back as it was, or {remedy}")
+    return found
+
+
+def _require_devices(folder: Path, config: Study) -> None:
+    """Refuses another number of devices under pmap, where each draws its own noise."""
+    if getattr(config, "lift", "") != "pmap":
+        return
+    before = len(
+        (read_object(folder / ENVIRONMENT, f"--workdir {folder}: ", "choose another") or {}).get("devices", ())
+    )
+    if before and before != len(jax.devices()):
+        raise BadInput(
+            f"--workdir {folder}: it holds a run on {before} devices under --lift pmap, where each draws its own "
+            f"noise; here are {len(jax.devices())}: use as many or choose another --workdir"
+        )
