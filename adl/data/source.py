@@ -46,13 +46,17 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
 def _load(name: str, split: str, folder: Path) -> Split:
     from adl.data.bundled import BUNDLED
 
-    stem = re.split("[/:]", name)[0]
+    stem, *more = re.split("(?=[/:])", name)
     if stem in BUNDLED:
+        if more not in ([], [f":{BUNDLED[stem].VERSION}"]):
+            raise BadInput(f"no data set {name}: {stem} is bundled, as {stem}:{BUNDLED[stem].VERSION} alone")
         folder, name = prepared(stem, folder), f"{stem}:{BUNDLED[stem].VERSION}"
         how = f"remove {folder / stem}, and it is prepared anew"
     else:
         how = _how(name, folder)
-    if not stem or not os.path.isdir(folder / stem):
+    if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
+        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION")
+    if not os.path.isdir(folder / stem):
         raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
     _require_plain(name, folder, stem, how)
     source, info = _source(name, split, folder, how)

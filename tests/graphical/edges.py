@@ -77,7 +77,7 @@ def transitions_wanted(initial, transition, log_p):
 
 
 def best_wanted(initial, transition, log_p):
-    paths, joint, top = paths_wanted(initial, transition, log_p)
+    _, joint, top = paths_wanted(initial, transition, log_p)
     return np.log(joint.max()) + top
 
 
