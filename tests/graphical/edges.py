@@ -9,7 +9,7 @@ import numpy as np
 from adl.graphical import baum_welch, directed, factor_graph, factored, hmm, ising, kalman, parallel_hmm, restoration
 from adl.graphical.directed import Directed
 from adl.graphical.factor_graph import FactorGraph
-from adl.graphical.factored import Observation, Factored
+from adl.graphical.factored import Factored, Observation
 from adl.graphical.hmm import MarkovChain
 from adl.graphical.ising import Ising
 from adl.prob import exponential_family as ef
