@@ -80,6 +80,8 @@ def fitted(kind, num=2):
 
 def em(kind):
     edges = {**chosen(POINTS, *OF_UNITS), **TWICE, **APART}
+    # A covariance for all that has seen the far one is of a condition number of 10^5.
+    edges = without(edges, "a far one") if kind == "tied" else edges
     return Edge(fitted(kind), edges, slopes=(), rtol=2e-3, atol=5e-3)
 
 
