@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import gammaln
 
-from adl.core import Algorithm, Mean, accumulate, border
+from adl.core import Algorithm, BadInput, Mean, accumulate, border
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
 from adl.prob import moments as m
@@ -72,7 +72,9 @@ def components(moments: Moments, num_components: int) -> Components:
 
 
 def found(x: Array, num_components: int) -> Components:
-    """The first principal components of points `x [N, D]`, N > 1, all at once."""
+    """The first principal components of points `x [N, D]`, N > 1, all at once; BadInput for more than D."""
+    if num_components > x.shape[1]:
+        raise BadInput(f"{num_components} principal components of {x.shape[1]} numbers: there are at most as many")
     return components(m.of(x, jnp.ones(len(x))), num_components)
 
 

@@ -37,6 +37,7 @@ NUM_DRAWN = 20  # fits in a panel
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
+    any_length = True
     num_steps: run.Count = 20
     batch_size: run.Count = 100  # data sets a step
     log_every: run.Count = 1
