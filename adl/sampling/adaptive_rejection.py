@@ -16,7 +16,6 @@ from jax import lax
 from adl.core.types import Array, Key
 from adl.sampling.hmc import LogDensity
 
-
 ROUNDING = 1e-4  # share of a log-density or slope by which it may miss what a concave one has
 
 

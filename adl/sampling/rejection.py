@@ -15,7 +15,6 @@ from jax import lax
 
 from adl.core.types import Array, Key, PyTree
 
-
 ROUNDING = 1e-3  # nats by which a ratio may exceed its bound
 
 
@@ -46,7 +45,6 @@ def rejection(
       log_proposal: log q(x) `[]`.
       log_bound: `[]` log M >= log p(x) - log q(x) everywhere; where it is inf the draw is nan.
     """
-
     is_bound = jnp.asarray(log_bound) < jnp.inf
 
     def attempt(state):

@@ -133,7 +133,7 @@ NEVER = {
     "one draw": MOVING[:, :1],
     "nan": MOVING.at[2, 7].set(jnp.nan),
 }
-OF_DRAWS = {of.__name__: of for of in (diagnostics.split_rhat, diagnostics.bulk_ess, diagnostics.tail_ess, diagnostics.standard_error)}  # fmt: skip
+OF_DRAWS = {name: getattr(diagnostics, name) for name in ("split_rhat", "bulk_ess", "tail_ess", "standard_error")}
 
 
 @pytest.mark.parametrize("of", OF_DRAWS)
