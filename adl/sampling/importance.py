@@ -98,6 +98,6 @@ def _top(log_weight: Array) -> Array:
 
 
 def resampled(key: Key, weighted: Weighted, num_samples: int, *, scheme: Scheme = "systematic") -> PyTree:
-    """Draws, leaves `[num_samples, ...]`, that count alike: sampling-importance-resampling; nan without weights."""
+    """Sampling-importance-resampling: draws, leaves `[num_samples, ...]`, that count alike; of no weight, nan."""
     index = resample(key, weighted.log_weight, num_samples, scheme=scheme)
     return taken(weighted.x, index)

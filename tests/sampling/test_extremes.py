@@ -117,7 +117,7 @@ def seen(level: float):
 
 
 def test_likelihoods_add_over_long_times():
-    """Of observations that tell nothing of the state, log p is a sum of given numbers; float32 alone loses 3 nats."""
+    """Of observations that tell nothing of the state, log p is a sum of given numbers: plain float32 loses 3.6 nats."""
     y = np.random.default_rng(0).normal(size=(50_000, 1)).astype("f") - 20
     found = filtered(jnp.asarray(y), lambda x, y: y, num_particles=2)
     want = y.astype(float).sum()
