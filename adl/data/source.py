@@ -28,7 +28,8 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
       name: TFDS name. `digits` is bundled: scikit-learn's 1,797 handwritten digits, `image` uint8 `[8, 8, 1]` and
         `label`; the first 1,437 are `train` and the last 360, by other writers, `test`. So is `diabetes`: its table of
         442 patients, `features` `[10]` and `target`, the last 90 of whom are `test`; and `breast_cancer` and `wine`:
-        its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`, all in `train`. And so is
+        its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`; and `iris`: 150 flowers, a
+        column for each of four measurements, and `label`; these three all in `train`. And so is
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
         into `train`, and about a twentieth each `validation` and `test`.
       split: "train", "test", "train[:90%]", "train+test", ...
@@ -45,13 +46,17 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
 def _load(name: str, split: str, folder: Path) -> Split:
     from adl.data.bundled import BUNDLED
 
-    stem = re.split("[/:]", name)[0]
+    stem, *more = re.split("(?=[/:])", name)
     if stem in BUNDLED:
+        if more not in ([], [f":{BUNDLED[stem].VERSION}"]):
+            raise BadInput(f"no data set {name}: {stem} is bundled, as {stem}:{BUNDLED[stem].VERSION} alone")
         folder, name = prepared(stem, folder), f"{stem}:{BUNDLED[stem].VERSION}"
         how = f"remove {folder / stem}, and it is prepared anew"
     else:
         how = _how(name, folder)
-    if not stem or not os.path.isdir(folder / stem):
+    if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
+        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION")
+    if not os.path.isdir(folder / stem):
         raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
     _require_plain(name, folder, stem, how)
     source, info = _source(name, split, folder, how)
@@ -71,9 +76,26 @@ def splits(name: str, *columns: str, of: Sequence[str] = ("train", "test"), data
       data_dir: as in `load`.
 
     Raises:
-      BadInput: as `load` and `Split.require`.
+      BadInput: as `load` and `Split.require`; or if pictures of one are of another size than those of the next, or it
+        has classes that the first has not.
     """
-    return tuple(load(name, split, data_dir).require(*columns) for split in of)
+    found = tuple(load(name, split, data_dir).require(*columns) for split in of)
+    for split, words in zip(found, of, strict=True):
+        if "image" in columns and split.example_shape != found[0].example_shape:
+            shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
+            raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
+        if "label" in columns:
+            _check_classes(split.arrays["label"], found[0].num_classes, f"data set {name}, split {words}")
+    return found
+
+
+def _check_classes(label: np.ndarray, num_classes: int, where: str) -> None:
+    """Raises BadInput unless all labels are within the classes."""
+    if label.size and not 0 <= label.min() <= label.max() < num_classes:
+        raise BadInput(
+            f"{where}: its labels go from {label.min()} to {label.max()}; they must be in 0 ... {num_classes - 1}, the "
+            "classes of the split to learn from"
+        )
 
 
 class _Checked:

@@ -47,7 +47,7 @@ class Config(run.Config):
     """The default is the run that the claims are about."""
 
     any_length = True
-    method: Literal["icm", "mean_field", "gibbs"] = "icm"
+    method: Literal["icm", "mean_field", "gibbs"] = "icm"  # greedy, variational, or by draws
     dataset: str = "digits"  # TFDS name, with "image"
     num_steps: run.Count = 12  # sweeps
     log_every: run.Count = 1
