@@ -17,11 +17,11 @@ from adl.run import processes, screen, sweep
 from adl.run.checkpoint import Checkpoints
 from adl.run.config import Config, figure_formats
 from adl.run.experiment import Outcome
+from adl.run.pending import Pending, plain
 from adl.run.program import Program
 from adl.run.record import Onlooker, Records, byte_size, environment
 from adl.run.seal import set_aside_damaged
 from adl.run.signals import Signals
-from adl.run.pending import Pending, plain
 
 
 class RunFailed(RuntimeError):
@@ -211,8 +211,8 @@ class _Run:
         with contextlib.suppress(Exception):  # the one being written may well be the last good one
             self.checkpoints.wait()
         step = self.checkpoints.latest()
-        if step is None:
-            return "there is no checkpoint yet"
+        if step is None or not (self.folder / "checkpoints" / str(step)).exists():
+            return "there is no checkpoint"
         return f"the last good checkpoint is step {step} ({self.folder / 'checkpoints' / str(step)})"
 
     def outcome(self) -> Outcome:
