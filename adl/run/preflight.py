@@ -76,7 +76,7 @@ def _tried(definition: Definition, devices: Sequence[Any] | None, config: Study)
     if devices is not None:
         return program
     _require_read(program)
-    if config.best not in ("", type(config).best) and config.best.partition(":")[0] not in measured:
+    if config.best != type(config).best and config.best.partition(":")[0] not in measured:
         name = config.best.partition(":")[0]
         raise BadInput(
             f"--best {config.best}: no probe measures it; there are {', '.join(measured)}{did_you_mean(name, measured)}"

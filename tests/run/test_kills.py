@@ -28,9 +28,8 @@ RUNS = {
 
 def launch(folder: Path, name: str) -> subprocess.Popen:
     module = importlib.import_module(f"experiments.{name}")
-    more = {**module.SMOKE, **RUNS[name], **OFTEN, "lift": "jit"}
-    fields = module.Config.__dataclass_fields__
-    chosen = words({field: value for field, value in more.items() if field in fields})
+    small = module.SMOKE if "model" not in RUNS[name] else {"hidden_width": 16}
+    chosen = words({**small, **RUNS[name], **OFTEN, "lift": "jit"})
     command = [sys.executable, "-m", f"experiments.{name}", "--workdir", str(folder), *chosen]
     environment = {**os.environ, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     return subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
