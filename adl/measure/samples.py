@@ -194,17 +194,25 @@ def frechet_distance(x: Array, y: Array) -> Array:
     """
     chex.assert_rank([x, y], 2)
     chex.assert_equal_shape_suffix([x, y], 1)
+    gap = jnp.square(x.mean(0) - y.mean(0)).sum()
+    if min(len(x), len(y)) < x.shape[1]:
+        # Of large pictures: S_x S_y has the eigenvalues of A A^T, A of the samples' inner products.
+        x, y = (_centred(rows) / jnp.sqrt(len(rows) - 1) for rows in (x, y))
+        overlap = jnp.linalg.svd(x @ y.T, compute_uv=False).sum()
+        return gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap
     root = _square_root(_covariance(x))
     cross = root @ _covariance(y) @ root
     # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
     overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
-    gap = jnp.square(x.mean(0) - y.mean(0)).sum()
     return gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap
 
 
+def _centred(x):
+    return x - x.mean(0, keepdims=True)
+
+
 def _covariance(x):
-    centred = x - x.mean(0, keepdims=True)
-    return centred.T @ centred / (len(x) - 1)
+    return _centred(x).T @ _centred(x) / (len(x) - 1)
 
 
 def _square_root(matrix):

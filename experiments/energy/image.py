@@ -7,10 +7,10 @@ sample p(x|y) proportional to exp(-E(x, y) / T).
     python -m experiments.energy.image
     python -m experiments.energy.image --dataset mnist
 
-Expected on digits: of the samples a nearest neighbour recognises 0.94, of the data 0.29 (0.5 each: cannot be told apart;
-so: samples lie close together, each the data's nearest), class accuracy 1.00, Frechet distance on pixels 0.10; within 4
-minutes on two CPU cores. Samples are more typical than the data: chains that
-come from noise end at energies below those of training digits.
+Expected on digits: of the samples a nearest neighbour recognises 0.94, of the data 0.29 (0.5 each: cannot be told
+apart), class accuracy 1.00, Frechet distance on pixels 0.10; within 4 minutes on two CPU cores. Samples are more
+typical than the data, among which they lie close together: chains that come from noise end at energies below those of
+training digits.
 """
 
 import functools
