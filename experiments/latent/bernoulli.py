@@ -24,7 +24,7 @@ SEEN = 1e-3  # weight from which on a component is drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
@@ -70,7 +70,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both splits by the threshold."""
-    splits = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
     black = [data.image.flat(split, data.image.binary(split.arrays["image"], cfg.threshold)) for split in splits]
     return Loaded(*black, splits[1].example_shape)
 
@@ -78,6 +78,7 @@ def load(cfg: Config) -> Loaded:
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A mixture, its likelihood of test pictures, and what its components look like and stand for."""
     train, test, shape = loaded
+    classes = {"label": test.arrays["label"], "names": test.class_names}
     num_components = cfg.num_components or test.num_classes
 
     def samples(data, key, state):
@@ -106,7 +107,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
                 cols=COLS,
                 title="Probability of black, the heaviest components first",
             ),
-            classes=show.of(show.responsibilities, "test/responsibility", label=test.arrays["label"]),
+            classes=show.of(show.responsibilities, "test/responsibility", **classes),
             samples=show.of(show.beside_data, "samples/drawn", "samples/data", title="Pictures that the mixture draws"),
         ),
     )
