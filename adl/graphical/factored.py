@@ -55,11 +55,12 @@ class Evidence(NamedTuple):
 
 def factored(covariance: Array) -> Factored:
     """Of `[D, D]`, symmetric and positive semi-definite; a pivot that is negative beyond rounding gives nan."""
+    covariance = (covariance + covariance.T) / 2
     rounding = 4 * len(covariance) * jnp.finfo(covariance.dtype).eps
 
     def eliminate(rest, _):
         rest, own = rest
-        pivot = jnp.where(rest[0, 0] > -rounding * own[0], jnp.maximum(rest[0, 0], 0), jnp.nan)
+        pivot = jnp.where(rest[0, 0] >= -rounding * own[0], jnp.maximum(rest[0, 0], 0), jnp.nan)
         column = safe_ratio(rest[:, 0], pivot)
         rest = rest - column[:, None] * rest[:1]
         return (jnp.roll(rest, (-1, -1), (0, 1)), jnp.roll(own, -1)), (column, pivot)

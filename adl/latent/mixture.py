@@ -4,7 +4,7 @@
     M:  N_k = sum_b r_bk,   pi_k = N_k / N,   mu_k = sum_b r_bk x_b / N_k,   Sigma_k = scatter about mu_k / N_k
 
 A step is both, and never lowers the likelihood of the points that it sees. Sums are taken about the means that the step
-came with: one pass and one reduction do, and far from the origin nothing cancels.
+came with: one pass and one reduction do, and far from the origin, or from each other, nothing cancels.
 Sources: Dempster, Laird & Rubin 1977, JRSS B 39(1); Bishop 2006, Pattern Recognition and Machine Learning, section 9.2.
 """
 
@@ -43,7 +43,7 @@ class GaussianSums(NamedTuple):
 
     count: Array  # [K] sum of r
     shift: Array  # [K, D] sum of r (x - mean)
-    scatter: Array  # sum of r (x - mean)^2: full [K, D, D], diag and spherical [K, D]; tied [D, D], about one middle
+    scatter: Array  # sum of r (x - mean)^2: full and tied [K, D, D], diag and spherical [K, D]
 
 
 @border.columns(x="float [B, D]", mask="[B]?")
@@ -74,18 +74,13 @@ def gaussian_mixture(
     family = FAMILIES[covariance]
 
     def sums(r, x, means):
-        # Not x - means: that would be the whole of [B, K, D].
-        middle = means.mean(0, keepdims=True)
-        count = r.sum(0)
-        return GaussianSums(
-            count, matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means)
-        )
+        return GaussianSums(r.sum(0), *family.sums(r, x, means))
 
     def estimate(sums, means):
         count = sums.count + TINY
         shift = sums.shift / count[:, None]
         weights = count / count.sum()
-        return GaussianMixture(weights, means + shift, family.estimate(sums, count, shift, means, reg_covar))
+        return GaussianMixture(weights, means + shift, family.estimate(sums, count, shift, reg_covar))
 
     def move(mixture, sums):
         new = estimate(sums, mixture.means)
@@ -98,7 +93,9 @@ def gaussian_mixture(
         alike = jnp.full((len(x), num_components), 1 / num_components) * weight[:, None]
         member = jax.nn.one_hot(nearest(x, centres)[0], num_components) * weight[:, None]
         pooled = estimate(sums(alike, x, centres), centres)
-        return move(pooled._replace(means=centres), sums(member, x, centres))
+        # Twice: about centres that lie far from their points sums would cancel.
+        first = move(pooled._replace(means=centres), sums(member, x, centres))
+        return move(first._replace(covariances=pooled.covariances), sums(member, x, first.means))
 
     def measure(key, mixture, batch):
         x, weight = weighted(batch)
@@ -194,8 +191,8 @@ class CovarianceKind(NamedTuple):
 
     # (x [B, D], means, covariances) -> squared Mahalanobis distances [B, K], log determinants [K] or []
     distances: Callable[[Array, Array, Array], tuple[Array, Array]]
-    scatter: Callable[[Array, Array, Array], Array]  # (r [B, K], x, means) -> as in `GaussianSums`
-    estimate: Callable[..., Array]  # (sums, count, shift, means before, reg_covar) -> covariances
+    sums: Callable[[Array, Array, Array], tuple[Array, Array]]  # (r [B, K], x, means) -> as in `GaussianSums`
+    estimate: Callable[..., Array]  # (sums, count, shift, reg_covar) -> covariances
     points: Callable[[Array], Array] = lambda count: count  # counts [K] -> points behind each covariance
 
 
@@ -207,9 +204,7 @@ def _full_distances(x, means, covariances):
 
 def _tied_distances(x, means, covariance):
     whiten, log_det = _whitened(covariance)
-    middle = means.mean(0, keepdims=True)
-    scale = jnp.ones((1, x.shape[-1]))
-    return _scaled_distances(matmul(x - middle, whiten), matmul(means - middle, whiten), scale), log_det
+    return lax.map(lambda mean: jnp.square(matmul(x - mean, whiten)).sum(-1), means[:, None]).T, log_det
 
 
 def _diag_distances(x, means, variances):
@@ -232,36 +227,35 @@ def _whitened(covariances):
     return jnp.swapaxes(solve_triangular(root, identity, lower=True), -1, -2), log_det
 
 
-def _full_scatter(r, x, means):
+def _full_sums(r, x, means):
+    # Each about its own mean, however far apart these are; one after the other, so that they are never [B, K, D].
     def one(component):
         weight, mean = component
-        return matmul(((x - mean) * weight).T, x - mean)
+        away = x - mean
+        return matmul(weight, away), matmul((away * weight[:, None]).T, away)
 
-    return lax.map(one, (r.T[..., None], means[:, None]))
-
-
-def _tied_scatter(r, x, means):
-    # The responsibilities of a point sum to its weight, whatever they are: one product does for all components.
-    centred = x - means.mean(0, keepdims=True)
-    return matmul((centred * r.sum(-1, keepdims=True)).T, centred)
+    return lax.map(one, (r.T, means[:, None]))
 
 
-def _diag_scatter(r, x, means):
-    return lax.map(lambda c: matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
+def _diag_sums(r, x, means):
+    def one(component):
+        weight, mean = component
+        return matmul(weight, x - mean), matmul(weight, jnp.square(x - mean))
+
+    return lax.map(one, (r.T, means[:, None]))
 
 
-def _full_estimate(sums, count, shift, means, reg_covar):
+def _full_estimate(sums, count, shift, reg_covar):
     second = sums.scatter / count[:, None, None]
     return _ridged(second - shift[:, :, None] * shift[:, None, :], second, reg_covar)
 
 
-def _tied_estimate(sums, count, shift, means, reg_covar):
-    second, weights = sums.scatter / count.sum(), count / count.sum()
-    offset = means + shift - means.mean(0, keepdims=True)
-    return _ridged(second - matmul(offset.T * weights[None], offset), second, reg_covar)
+def _tied_estimate(sums, count, shift, reg_covar):
+    within = sums.scatter - sums.shift[:, :, None] * shift[:, None, :]
+    return _ridged(within.sum(0) / count.sum(), sums.scatter.sum(0) / count.sum(), reg_covar)
 
 
-def _diag_estimate(sums, count, shift, means, reg_covar):
+def _diag_estimate(sums, count, shift, reg_covar):
     second = sums.scatter / count[:, None]
     return second - jnp.square(shift) + 4 * EPSILON * second + reg_covar
 
@@ -278,8 +272,8 @@ def _ridged(covariances, second, reg_covar):
 
 
 FAMILIES: dict[str, CovarianceKind] = {
-    "full": CovarianceKind(_full_distances, _full_scatter, _full_estimate),
-    "tied": CovarianceKind(_tied_distances, _tied_scatter, _tied_estimate, points=jnp.sum),
-    "diag": CovarianceKind(_diag_distances, _diag_scatter, _diag_estimate),
-    "spherical": CovarianceKind(_spherical_distances, _diag_scatter, _spherical_estimate),
+    "full": CovarianceKind(_full_distances, _full_sums, _full_estimate),
+    "tied": CovarianceKind(_tied_distances, _full_sums, _tied_estimate, points=jnp.sum),
+    "diag": CovarianceKind(_diag_distances, _diag_sums, _diag_estimate),
+    "spherical": CovarianceKind(_spherical_distances, _diag_sums, _spherical_estimate),
 }

@@ -27,7 +27,6 @@ from adl.latent.mixture import FAMILIES, TINY, Fit, GaussianMixture, GaussianSum
 from adl.prob import moments
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
-from adl.prob.product import matmul
 
 FULL = FAMILIES["full"]
 
@@ -56,7 +55,8 @@ def variational_mixture(
     """Variational Bayes with full covariances; the state is the `MixturePosterior`.
 
     A batch is `{"x": [B, D]}`, all points at every step, with an optional "mask" `[B]`, >= 0, that weighs them. The
-    prior takes its mean and its scatter, as of v0 = D points, from the first batch. Reports the `loss`, -ELBO / N
+    prior takes its mean and its scatter, as of v0 = D points, from the first batch; a column that does not vary there
+    is taken for one of variance 1, and tells no component from another. Reports the `loss`, -ELBO / N
     before the step, in nats a point, which no step raises.
 
     Args:
@@ -71,10 +71,7 @@ def variational_mixture(
     a0 = 1 / num_components if concentration is None else concentration
 
     def counted(r, x, means):
-        middle = means.mean(0, keepdims=True)
-        count = r.sum(0)
-        shift = matmul(r.T, x - middle) - count[:, None] * (means - middle)
-        return GaussianSums(count, shift, FULL.scatter(r, x, means))
+        return GaussianSums(r.sum(0), *FULL.sums(r, x, means))
 
     def move(q, sums):
         n = sums.count
@@ -106,9 +103,12 @@ def variational_mixture(
             k,
             jnp.zeros((num_components, *seen.scatter.shape)),
             seen.mean,
-            seen.covariance(correction=1.0),
+            moments.invertible(seen.covariance(correction=1.0)),
         )
-        return move(before, counted(member, x, centres))
+        # Twice: about centres that lie far from their points sums would cancel.
+        found = counted(member, x, centres)
+        means = centres + found.shift / (found.count + TINY)[:, None]
+        return move(before._replace(means=means), counted(member, x, means))
 
     def measure(key, q, batch):
         x, weight = weighted(batch)

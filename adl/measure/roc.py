@@ -15,7 +15,8 @@ from adl.core.types import Array
 class Curve(NamedTuple):
     """What follows from calling positive whatever scores at least a threshold, which falls along the curve.
 
-    Examples of equal score change sides together: their points coincide.
+    Examples of equal score change sides together: their points coincide. All is nan where a score is; so are shares of
+    the positives, or of the negatives, where there are none.
     """
 
     threshold: Array  # [N + 1] the first infinite: nothing is called positive
@@ -33,11 +34,13 @@ def threshold_curve(score: Array, label: Array) -> Curve:
     """
     chex.assert_rank([score, label], 1)
     chex.assert_equal_shape([score, label])
+    score = jnp.where(jnp.isnan(score).any(), jnp.nan, score)
     order = jnp.argsort(-score)
     score, positive = score[order], label[order].astype(jnp.float32)
     # A tie ends where the next smaller score begins.
     last = jnp.searchsorted(-score, -score, side="right") - 1
     hits, called = jnp.cumsum(positive)[last], last + 1.0
+    called = jnp.where(jnp.isnan(score), jnp.nan, called)
     rates = [(called - hits) / (1 - positive).sum(), hits / positive.sum(), hits / called]
     starts = [jnp.inf, 0.0, 0.0, 1.0]
     return Curve(*(jnp.concatenate([jnp.full(1, start), x]) for start, x in zip(starts, [score, *rates], strict=True)))
@@ -70,7 +73,7 @@ def mean_area(log_prob: Array, label: Array) -> Array:
 
     Args:
       log_prob: `[N, K]` as in `log_odds`.
-      label: `[N]` integers in 0 ... K - 1, each at least once.
+      label: `[N]` integers in 0 ... K - 1; nan where one of them is absent.
     """
     chex.assert_rank([log_prob, label], [2, 1])
 

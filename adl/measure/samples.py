@@ -116,7 +116,7 @@ def mode_coverage(samples: Array, modes: Array, *, radius: float, num_needed: in
     counts = (distances <= radius**2).sum(0)
     return {
         "modes": Mean.of((counts >= num_needed).sum().astype(jnp.float32)),
-        "quality": Mean.of((distances.min(1) <= radius**2).astype(jnp.float32)),
+        "quality": Mean.of(jnp.where(jnp.isnan(distances).any(1), jnp.nan, distances.min(1) <= radius**2)),
         "counts": counts,
     }
 
@@ -178,6 +178,7 @@ def frechet_distance(x: Array, y: Array) -> Array:
     """
     chex.assert_rank([x, y], 2)
     chex.assert_equal_shape_suffix([x, y], 1)
+    x, y = x - y[:1], y - y[:1]  # of what lies far from the origin the means, too, keep their digits
     root = _square_root(_covariance(x))
     cross = root @ _covariance(y) @ root
     # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.

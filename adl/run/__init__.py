@@ -1,6 +1,6 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Averaged, Config, Optimised, Study, Views
+from adl.run.config import Averaged, Config, Optimised, Parts, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.ranges import (
@@ -42,6 +42,7 @@ __all__ = [
     "Number",
     "Optimised",
     "Outcome",
+    "Parts",
     "Points",
     "Positive",
     "Positives",
@@ -50,6 +51,7 @@ __all__ = [
     "Several",
     "Split",
     "Study",
+    "Table",
     "Views",
     "Widths",
     "at_most",

@@ -94,6 +94,34 @@ class Views:
         return {"degrees": self.degrees, "scale": self.scale, "shift": self.shift, "shear": self.shear}
 
 
+@dataclass(frozen=True)
+class Parts:
+    """Fields of an experiment that learns from one split of its data set, and is tested on another."""
+
+    train_split: str = "train"  # to learn from, in TFDS's words: "train[:80%]"
+    test_split: str = "test"  # to test, in TFDS's words
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """Both."""
+        return self.train_split, self.test_split
+
+
+@dataclass(frozen=True)
+class Table(Parts):
+    """Fields of an experiment on the rows of any table, as `data.tables` reads them."""
+
+    target: str = (
+        ""  # column that is to be told, from "x" or else all other numbers; empty: y (numbers), label (classes)
+    )
+    test_split: str = ""  # to test, in TFDS's words; empty: "test", or where there is none every third row of train
+
+    @property
+    def table(self) -> dict[str, Any]:
+        """The fields, as `data.tables` takes them."""
+        return {"target": self.target, "splits": self.parts}
+
+
 MESH_AXES = ("data", "model")
 FORMATS = ("png", "pdf", "svg")
 

@@ -208,7 +208,7 @@ class _Run:
 
     def last_good(self) -> str:
         """One clause on where a next run would start."""
-        with contextlib.suppress(OSError):  # the one being written may well be the last good one
+        with contextlib.suppress(Exception):  # the one being written may well be the last good one
             self.checkpoints.wait()
         step = self.checkpoints.latest()
         if step is None:

@@ -36,6 +36,7 @@ PATHS = (2, 4, 8)  # classes whose denoising is drawn
 class Config(run.Averaged, run.Config):
     """The default is the run that the claims are about; its learning rate is reached after 100 steps."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 1500
     batch_size: run.Count = 128

@@ -35,6 +35,7 @@ from adl.nn.spectral import SpectralNorm
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 5000  # updates of the generator
     batch_size: run.Count = 64  # examples a step, dealt among the updates of the discriminator

@@ -46,6 +46,7 @@ TITLES = {
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
+    any_length = True
     method: Literal["icm", "mean_field", "gibbs"] = "icm"  # greedy, variational, or by draws
     dataset: str = "digits"  # TFDS name, with "image"
     num_steps: run.Count = 12  # sweeps

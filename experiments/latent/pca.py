@@ -28,6 +28,7 @@ from adl.latent import online, principal, randomised
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 8
     batch_size: run.Natural = 184  # pictures a step; 0: all, at every step
