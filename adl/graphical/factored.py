@@ -40,7 +40,7 @@ class Factored(NamedTuple):
         return self.unit * jnp.sqrt(self.scale)[None]
 
 
-class Evidence(NamedTuple):
+class Observation(NamedTuple):
     """What x = H z + n tells of z."""
 
     told: Factored  # [E] of x
@@ -80,14 +80,14 @@ def triangular(rows: Array, scale: Array) -> Factored:
     return _triangle(orthogonalise, rows, len(rows))
 
 
-def evidence(matrix: Array, noise: Factored, prior: Factored) -> Evidence:
+def evidence(matrix: Array, noise: Factored, prior: Factored) -> Observation:
     """What x = matrix z + n `[E]` tells of z ~ `prior` `[D]`, n ~ `noise` `[E]`; means aside."""
     size, dim = matrix.shape
     seen = jnp.concatenate([matmul(matrix, prior.unit), noise.unit], 1)
     own = jnp.concatenate([prior.unit, jnp.zeros((dim, size), prior.unit.dtype)], 1)
     both = triangular(jnp.concatenate([seen, own]), jnp.concatenate([prior.scale, noise.scale]))
     first, last = slice(size), slice(size, None)
-    return Evidence(
+    return Observation(
         Factored(both.unit[first, first], both.scale[first]),
         both.unit[last, first],
         Factored(both.unit[last, last], both.scale[last]),

@@ -27,7 +27,7 @@ class ErrorMoments(NamedTuple):
     scatter: Array  # [..., T] sum of squares about the mean
 
 
-class Parts(NamedTuple):
+class ErrorParts(NamedTuple):
     """Of the expected squared error, at each of T points."""
 
     bias2: Array  # [..., T]
@@ -76,7 +76,7 @@ def decomposition(fit: Callable[[PyTree], Array], truth: Array, *, axis: str | N
     return Algorithm(init, step)
 
 
-def parts(moments: ErrorMoments) -> Parts:
+def parts(moments: ErrorMoments) -> ErrorParts:
     """Bias^2 and variance `[..., T]` by at least two data sets, both without bias of their own; 0 by none, nan by one.
 
     From L data sets the square of the mean error is too large by variance / L, which is taken off: bias2 may be
@@ -84,7 +84,7 @@ def parts(moments: ErrorMoments) -> Parts:
     """
     count = jnp.maximum(moments.count, 1)
     variance = jnp.where(moments.count == 1, jnp.nan, moments.scatter / jnp.maximum(moments.count - 1, 1))
-    return Parts(jnp.square(moments.mean) - variance / count, variance)
+    return ErrorParts(jnp.square(moments.mean) - variance / count, variance)
 
 
 def _joined(moments: ErrorMoments, more: ErrorMoments) -> ErrorMoments:
@@ -95,7 +95,7 @@ def _joined(moments: ErrorMoments, more: ErrorMoments) -> ErrorMoments:
     return ErrorMoments(count, moments.mean + share * away, scatter)
 
 
-def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | float) -> Parts:
+def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | float) -> ErrorParts:
     """Bias^2 and variance `[..., T]` of fits that are linear in the outcomes, in closed form.
 
     Args:
@@ -105,10 +105,10 @@ def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | 
       noise_std: >= 0, of each outcome about its mean, independently.
     """
     error = matmul(rows, signal) - truth.reshape((1,) * (rows.ndim - 2) + (-1,))
-    return Parts(jnp.square(error), noise_std**2 * jnp.square(rows).sum(-1))
+    return ErrorParts(jnp.square(error), noise_std**2 * jnp.square(rows).sum(-1))
 
 
-def compared(counted: Parts, exact: Parts) -> dict[str, Array]:
+def compared(counted: ErrorParts, exact: ErrorParts) -> dict[str, Array]:
     """How far counted parts are from the exact ones, over settings.
 
     Args:

@@ -21,7 +21,7 @@ from adl.run.program import Program
 from adl.run.record import Onlooker, Records, byte_size, environment
 from adl.run.seal import set_aside_damaged
 from adl.run.signals import Signals
-from adl.run.window import Window, plain
+from adl.run.window import Tally, plain
 
 
 class RunFailed(RuntimeError):
@@ -90,7 +90,7 @@ class _Run:
             if self.is_first
             else Onlooker()
         )
-        self.window = Window(beside.get("window", {}))
+        self.window = Tally(beside.get("window", {}))
         self.arrays: dict[str, np.ndarray] = {}
         self.probes = {name: program.probe(name) for name in program.experiment.probes}
 

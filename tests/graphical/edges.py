@@ -9,7 +9,7 @@ import numpy as np
 from adl.graphical import baum_welch, directed, factor_graph, factored, hmm, ising, kalman, parallel_hmm, restoration
 from adl.graphical.directed import Directed
 from adl.graphical.factor_graph import FactorGraph
-from adl.graphical.factored import Evidence, Factored
+from adl.graphical.factored import Factored, Observation
 from adl.graphical.hmm import MarkovChain
 from adl.graphical.ising import Ising
 from adl.prob import exponential_family as ef
@@ -395,8 +395,8 @@ EDGES = (
         ),
         "factored.evidence": Edge(told, PARTS, told_wanted, slopes=(), rtol=2e-3),
         "factored.evidence, slopes": Edge(told, {"plain": PARTS["plain"]}, told_wanted, slopes=(0, 1, 2)),
-        "factored.Evidence.gain": Edge(
-            lambda across, told: Evidence(
+        "factored.Observation.gain": Edge(
+            lambda across, told: Observation(
                 Factored(jnp.array([[1.0, 0.0], [0.5, 1.0]], told.dtype), told), across, None
             ).gain(),
             {"plain": (np.ones((2, 2)), np.ones(2)), "large": (1e15 * np.ones((2, 2)), np.ones(2))},

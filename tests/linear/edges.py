@@ -380,7 +380,7 @@ EDGES = {
         lambda x: bias_variance.of_linear_fits(x[:, :2], x[0], x[:, 1], 0.1), without(PARTS, "1e15"), rtol=1e-3
     ),
     "bias_variance.compared": Edge(
-        lambda a, b: bias_variance.compared(bias_variance.Parts(a, b), bias_variance.Parts(b, a + b)),
+        lambda a, b: bias_variance.compared(bias_variance.ErrorParts(a, b), bias_variance.ErrorParts(b, a + b)),
         {"as it is": (X[:4] ** 2, NEW[:1] ** 2 + X[4:8] ** 2), "1e15": (1e15 * X[:4] ** 2, 1e15 * X[4:8] ** 2)},
         slopes=(),
     ),
