@@ -97,7 +97,8 @@ def test_unknown_words_are_told_in_one_line(words, message):
         ({"learning_rate": float("inf")}, "it must be > 0 and finite"),
         ({"learning_rate": 1e-30}, "it must be > 0, and of magnitude 1e-18"),
         ({"decay": 1 - 1e-12}, r"it must be in \[0, 1\)"),  # in float32 it is 1
-        ({"best": ""}, "--best '': it must not be empty"),
+        ({"best": "test/loss:mx"}, "--best test/loss:mx: it must be METRIC, METRIC:max, or empty"),
+        ({"best": ":max"}, "--best :max: it must be METRIC"),
         ({"leave_out": ("",)}, "--leave_out '': it must not be empty"),
         ({"lift": "jit", "layout": "fsdp"}, "--layout fsdp: only --lift shard has a layout"),
         ({"mesh": "data=²"}, "--mesh data=²: it must be data=N,model=M"),
