@@ -67,7 +67,7 @@ class Factors(NamedTuple):
           x: `[D]`.
           q: of z, in Z dimensions.
         """
-        fit = normal_log_prob(x, self.loc + matmul(self.loading, q.loc), 0.5 * jnp.log(self.noise)).sum()
+        fit = normal_log_prob(x - self.loc, matmul(self.loading, q.loc), 0.5 * jnp.log(self.noise)).sum()
         spread = (matmul(self.loading, q.covariance) * self.loading / self.noise[:, None]).sum()
         prior = MultivariateNormal(jnp.zeros_like(q.loc), jnp.eye(len(q.loc)))
         return fit - 0.5 * spread - kl(q, prior)
@@ -253,7 +253,7 @@ def mixture_elbo(mixture: Mixture, x: Array, q_component: Array, q_factors: Mult
 
 def _started(key, x, member, centres, num_factors, noise) -> Factors:
     """Random loadings that explain about half of the variance of each component's points; `[K]` of them."""
-    square = FAMILIES["diag"].sums(member, x, centres)[1]
+    square = FAMILIES["diag"].scatter(member, x, centres)
     pooled = square.sum(0, keepdims=True) / member.sum()
     # The variance of all is worth one point: a component of few points has a variance in all directions.
     variance = (square + pooled) / (member.sum(0)[:, None] + 1)

@@ -34,13 +34,12 @@ def threshold_curve(score: Array, label: Array) -> Curve:
     """
     chex.assert_rank([score, label], 1)
     chex.assert_equal_shape([score, label])
-    score = jnp.where(jnp.isnan(score).any(), jnp.nan, score)
     order = jnp.argsort(-score)
-    score, positive = score[order], label[order].astype(jnp.float32)
+    nothing = jnp.where(jnp.isnan(score).any(), jnp.nan, 0)
+    score, positive = score[order], label[order].astype(jnp.float32) + nothing
     # A tie ends where the next smaller score begins.
     last = jnp.searchsorted(-score, -score, side="right") - 1
     hits, called = jnp.cumsum(positive)[last], last + 1.0
-    called = jnp.where(jnp.isnan(score), jnp.nan, called)
     rates = [(called - hits) / (1 - positive).sum(), hits / positive.sum(), hits / called]
     starts = [jnp.inf, 0.0, 0.0, 1.0]
     return Curve(*(jnp.concatenate([jnp.full(1, start), x]) for start, x in zip(starts, [score, *rates], strict=True)))

@@ -179,12 +179,15 @@ def frechet_distance(x: Array, y: Array) -> Array:
     chex.assert_rank([x, y], 2)
     chex.assert_equal_shape_suffix([x, y], 1)
     x, y = x - y[:1], y - y[:1]  # of what lies far from the origin the means, too, keep their digits
+    unit = jnp.maximum(jnp.abs(x).max(), jnp.abs(y).max())
+    unit = jnp.where(unit > 0, unit, 1)  # and a product of covariances its range
+    x, y = x / unit, y / unit
     root = _square_root(_covariance(x))
     cross = root @ _covariance(y) @ root
     # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
     overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
     gap = jnp.square(x.mean(0) - y.mean(0)).sum()
-    return gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap
+    return jnp.square(unit) * (gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap)
 
 
 def _covariance(x):

@@ -37,6 +37,6 @@ def cross_entropy(logits: Array, label: Array, *, label_smoothing: Array | float
 
 
 def is_correct(logits: Array, label: Array) -> Array:
-    """`[...]` 1.0 where the largest of `logits` `[..., K]` is that of `label` `[...]`, else 0.0; of nan, nan."""
+    """`[...]` 1.0 where the largest of `logits` `[..., K]` is that of `label` `[...]`, else 0.0; nan of nan."""
     chex.assert_shape(logits, (*label.shape, None))
     return jnp.where(jnp.isnan(logits).any(-1), jnp.nan, logits.argmax(-1) == label).astype(jnp.float32)

@@ -79,6 +79,7 @@ def eliminate(root: Array, num: int) -> tuple[Array, Array]:
 
     def take(root, i):
         row = root[i]
+        row = row / lax.stop_gradient(_or_one(jnp.abs(row).max()))  # its unit cancels; its square may be out of range
         square = jnp.square(row)
         least = matmul(square, before)  # a_{j-1}
         total = least + square

@@ -75,9 +75,10 @@ def beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 def _both(tail, is_low, inside, is_before, is_beyond):
     """Lower and upper tail, of which the smaller was computed; 0 and 1 outside, and nan of nan."""
+    tail = jnp.where(tail > 1, 1.0, tail)
     low, high = jnp.where(is_low, tail, 1 - tail), jnp.where(is_low, 1 - tail, tail)
     return tuple(
-        jnp.where(inside, jnp.clip(inner, 0, 1), jnp.where(first, 0.0, jnp.where(last, 1.0, jnp.nan)))
+        jnp.where(inside, inner, jnp.where(first, 0.0, jnp.where(last, 1.0, jnp.nan)))
         for inner, first, last in ((low, is_before, is_beyond), (high, is_beyond, is_before))
     )
 

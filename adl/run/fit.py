@@ -211,8 +211,8 @@ class _Run:
         with contextlib.suppress(Exception):  # the one being written may well be the last good one
             self.checkpoints.wait()
         step = self.checkpoints.latest()
-        if step is None:
-            return "there is no checkpoint yet"
+        if step is None or not (self.folder / "checkpoints" / str(step)).exists():
+            return "there is no checkpoint"
         return f"the last good checkpoint is step {step} ({self.folder / 'checkpoints' / str(step)})"
 
     def outcome(self) -> Outcome:

@@ -198,6 +198,8 @@ def _part(index: int, count: int, leaf: np.ndarray) -> np.ndarray:
 
 def _segment(batches: Batches, config: Study) -> int:
     """Steps from one checkpoint to the next, at least: 1, but of a world, of which there is one for all runs."""
+    if config.steps_per_call > 1 and not getattr(batches, "is_alike", True):
+        raise BadInput(f"--steps_per_call {config.steps_per_call}: it must be 1, for batches differ in shape")
     if not isinstance(batches, World):
         return 1
     if config.num_seeds > 1 or config.sweep:

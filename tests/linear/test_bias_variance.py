@@ -56,3 +56,14 @@ def test_comparison_is_of_means_over_places():
     got = compared(counted, exact)
     want = {"best": 1, "bias2": 1, "variance": 2.25, "loss": 3.25, "gap": 0.5 / 2.5, "excess": 3 / 2.5}
     assert {name: round(float(value), 6) for name, value in got.items()} == want
+
+
+def test_a_small_variance_is_not_lost_beside_a_large_bias():
+    fits = (1e4 + 0.1 * RNG.normal(size=(40, 3))).astype("f")
+    alg = jitted(decomposition(lambda fit: fit, jnp.zeros(3)))
+    state = alg.init(KEY, fits)
+    for low in (0, 10, 20, 30):
+        state, _ = alg.step(KEY, state, fits[low : low + 10])
+    np.testing.assert_allclose(parts(state).variance, fits.astype(float).var(0, ddof=1), rtol=5e-3)
+    one = parts(alg.step(KEY, alg.init(KEY, fits[:1]), fits[:1])[0])
+    assert np.isnan(one.variance).all()

@@ -211,7 +211,7 @@ def test_complete_run_only_redraws(tmp_path):
 def test_nan_stops_with_the_step_and_the_last_good_checkpoint(tmp_path, capsys):
     with fails(capsys, 1, "loss is nan at step 9", "last good checkpoint is step 8", "checkpoints/8"):
         launch(tmp_path / "run", "--poison", "9")
-    with fails(capsys, 1, "nan at steps 5 to 9", "no checkpoint yet"):
+    with fails(capsys, 1, "nan at steps 5 to 9", "there is no checkpoint"):
         launch(tmp_path / "scan", "--poison", "9", "--steps_per_call", "5", "--checkpoint_every", "100")
 
 

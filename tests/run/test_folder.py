@@ -223,8 +223,10 @@ def test_the_best_outlives_its_process(tmp_path, capsys, stop):
     assert kept == [4, 8, 10, 12]
 
 
-def test_no_best_is_wanted(tmp_path):
-    assert launch(tmp_path / "run", "--best", "", "--num_steps", "4")[-1]["step"] == 4
+def test_an_empty_best_is_refused(tmp_path, capsys):
+    with fails(capsys, 2, "--best '': it must not be empty; leave it out for test/loss"):
+        launch(tmp_path / "run", "--best", "")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_folder_that_is_removed_while_it_runs_is_one_line(tmp_path):
@@ -241,7 +243,7 @@ def test_a_folder_that_is_removed_while_it_runs_is_one_line(tmp_path):
     ended = subprocess.run([sys.executable, "-c", code, tmp_path / "run"], capture_output=True, text=True, cwd=ROOT)
     lines = [line for line in ended.stderr.splitlines() if not line.startswith(("step ", "compiling "))]
     assert ended.returncode == 1 and len(lines) == 1, ended.stderr
-    assert f"error: {tmp_path / 'run'}: No such file or directory; " in lines[0]
+    assert f"error: {tmp_path / 'run'}: No such file or directory; there is no checkpoint" in lines[0]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
