@@ -49,7 +49,7 @@ class Config(Study):
     eval_every: Count = 500  # steps between probes
     checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
     leave_out: tuple[str, ...] = ()  # parts of the state, such as replay, too large for checkpoints: anew on resuming
-    best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; test/accuracy:max: the highest
+    best: str = "test/loss"  # metric whose lowest value's checkpoint stays; test/accuracy:max: the highest; empty: none
     layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard, over the mesh's data
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
 
