@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.graphical import baum_welch, directed, factor_graph, factored, hmm, ising, kalman, parallel_hmm, restoration
+from adl.graphical import baum_welch, directed, factor_graph, hmm, ising, kalman, parallel_hmm, restoration
 from adl.graphical.directed import Directed
 from adl.graphical.factor_graph import FactorGraph
-from adl.graphical.factored import Factored, Observation
 from adl.graphical.hmm import MarkovChain
 from adl.graphical.ising import Ising
 from adl.prob import exponential_family as ef
@@ -202,46 +201,6 @@ def smoothed_wanted(loc, prior, drift, noise, x):
     )
 
 
-MATRIX = np.array([[1.0, 1.0], [0.3, -0.7], [0.0, 2.0]])
-NOISE = np.array([[0.5, 0.1, 0.0], [0.1, 0.4, 0.1], [0.0, 0.1, 0.3]])
-PARTS = {name: (MATRIX, NOISE, prior) for name, prior in WIDE.items()} | {
-    "small": (MATRIX, 1e-15 * NOISE, 1e-15 * np.eye(2)),
-    "large": (MATRIX, 1e15 * NOISE, 1e15 * np.eye(2)),
-}
-SINGULAR = {
-    "no noise": (MATRIX[:2], np.zeros((2, 2)), WIDE["plain"]),
-    "no prior": (MATRIX[:2], NOISE[:2, :2], np.zeros((2, 2))),
-    "rank one": (MATRIX[:2], np.ones((2, 2)), np.ones((2, 2))),
-    "nothing": (MATRIX[:2], np.zeros((2, 2)), np.zeros((2, 2))),
-}
-
-
-def of(covariance):
-    return factored.factored(symmetric(covariance))
-
-
-def told(matrix, noise, prior):
-    seen = factored.evidence(matrix, of(noise), of(prior))
-    return seen.told.covariance(), seen.gain(), seen.rest.covariance()
-
-
-def told_wanted(matrix, noise, prior):
-    noise, prior = symmetric(noise), symmetric(prior)
-    s = matrix @ prior @ matrix.T + noise
-    gain = prior @ matrix.T @ np.linalg.inv(s)
-    left = np.eye(2) - gain @ matrix
-    return s, gain, left @ prior @ left.T + gain @ noise @ gain.T
-
-
-def moved_wanted(matrix, noise, prior):
-    return matrix @ symmetric(prior) @ matrix.T + symmetric(noise)
-
-
-COVARIANCES = {name: (prior,) for name, prior in WIDE.items()} | {
-    "small": (1e-30 * WIDE["plain"],),
-    "large": (1e30 * WIDE["plain"],),
-}
-
 # Factor graphs: a chain of three variables of two states.
 GRAPH = FactorGraph(3, 2, (np.arange(3)[:, None], np.array([[0, 1], [1, 2]])))
 OWN, PAIR = RNG.normal(size=(3, 2)), RNG.normal(size=(2, 2, 2))
@@ -392,47 +351,6 @@ EDGES = (
         "kalman.constant_velocity": Edge(
             lambda process, noise: kalman.constant_velocity(process, noise).dynamics.covariance * noise,
             {"plain": (0.3, 1.0), "small": (1e-15, 1e-3)},
-        ),
-        "factored.evidence": Edge(told, PARTS, told_wanted, slopes=(), rtol=2e-3),
-        "factored.evidence, slopes": Edge(told, {"plain": PARTS["plain"]}, told_wanted, slopes=(0, 1, 2)),
-        "factored.Observation.gain": Edge(
-            lambda across, told: Observation(
-                Factored(jnp.array([[1.0, 0.0], [0.5, 1.0]], told.dtype), told), across, None
-            ).gain(),
-            {"plain": (np.ones((2, 2)), np.ones(2)), "large": (1e15 * np.ones((2, 2)), np.ones(2))},
-        ),
-        "factored.moved": Edge(
-            lambda *row: factored.moved(row[0], of(row[1]), of(row[2])).covariance(), PARTS, moved_wanted, slopes=()
-        ),
-        "factored.moved, singular": Edge(
-            lambda *row: factored.moved(row[0], of(row[1]), of(row[2])).covariance(),
-            SINGULAR,
-            moved_wanted,
-            slopes=(),
-            atol=1e-6,
-        ),
-        "factored.triangular": Edge(
-            lambda rows, scale: factored.triangular(rows, scale).covariance(),
-            {
-                "plain": (MATRIX.T, np.ones(3)),
-                "unlike": (MATRIX.T, np.array([1e8, 1.0, 1e-8])),
-                "none": (MATRIX.T, np.zeros(3)),
-            },
-            lambda rows, scale: rows * scale @ rows.T,
-            slopes=(),
-        ),
-        "factored.factored": Edge(
-            lambda x: of(x).covariance(),
-            COVARIANCES | {"rank one": (np.ones((2, 2)),), "none": (np.zeros((2, 2)),)},
-            symmetric,
-            slopes=(),
-        ),
-        "factored.factored, negative": Edge(
-            lambda x: of(x).covariance(), {"negative": (-np.eye(2),)}, slopes=(), blank=("negative",)
-        ),
-        "factored.Factored.covariance": Edge(lambda x: of(x).covariance(), {"plain": (WIDE["plain"],)}, symmetric),
-        "factored.Factored.root": Edge(
-            lambda x: of(x).root(), COVARIANCES, lambda x: np.linalg.cholesky(symmetric(x)), slopes=()
         ),
         "factor_graph.sum_product": Edge(marginals, POTENTIALS, marginals_wanted, slopes=(0, 1), atol=1e-6),
         "factor_graph.sum_product, big": Edge(marginals, BIG, marginals_wanted, slopes=(), atol=1e-6),
