@@ -188,7 +188,7 @@ def _largest(jaxpr: Any) -> int:
 
 def _room(program: Program) -> float:
     """Bytes for what the program holds: of all its devices where they share it, else of one; on CPU the machine's."""
-    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     return limit * program.num_devices if limit else machine.memory()
 
 
