@@ -1206,6 +1206,18 @@ EDGES |= {
         rtol=1e-3,
         atol=1e-3,
     ),
+    "moments.invertible": Edge(
+        lambda covariance: jnp.square(jnp.linalg.cholesky(moments.invertible(covariance))).sum(1),
+        {
+            "plain": (np.array([[2.0, 0.5], [0.5, 1.0]]),),
+            "twice": (np.ones((2, 2)),),
+            "a constant": (np.diag([2.0, 0.0]),),
+            "1e30": (np.array([[2e30, 1e30], [1e30, 1e30]]),),
+            "1e-30": (np.array([[2e-30, 1e-30], [1e-30, 1e-30]]),),
+        },
+        lambda covariance: np.where(np.diag(covariance) > 0, np.diag(covariance), 1),
+        slopes=(),
+    ),
     "moments.Moments.covariance": Edge(
         lambda x: moments.of(x, EVERY(x)).covariance(correction=1.0), WEIGHTED, slopes=(), rtol=1e-3
     ),
