@@ -37,7 +37,9 @@ def dequantised(num_levels: int) -> Pixels:
     """Real numbers in [-1, 1): grey levels, spread over their width by `data.image.dequantised`.
 
     The likelihood is a Gaussian's, of means and log deviations, as a density of levels and not of what they are scaled
-    to: so it bounds the probability of the levels, in nats.
+    to: so it bounds the probability of the levels, in nats. The spreading has a variance of its own, that of U[0, 1)
+    in levels, which no decoder can foretell: to it the decoder adds what it says. So likelihoods stay finite whatever
+    the first steps on large or glaring pictures make of the deviations.
 
     Args:
       num_levels: L >= 2.
@@ -48,7 +50,9 @@ def dequantised(num_levels: int) -> Pixels:
         return 2 * data.image.dequantised(key, image, levels=num_levels).reshape(len(image), -1) - 1
 
     def likelihood(x: Array, output: Array) -> Array:
-        return gaussian(x, output) - x.shape[-1] * jnp.log(num_levels / 2)
+        mean, log_std = jnp.split(output, 2, -1)
+        log_std = jnp.logaddexp(2 * log_std, jnp.log((2 / num_levels) ** 2 / 12)) / 2
+        return gaussian(x, jnp.concatenate([mean, log_std], -1)) - x.shape[-1] * jnp.log(num_levels / 2)
 
     def mean(output: Array) -> Array:
         return (jnp.split(output, 2, -1)[0] + 1) / 2

@@ -202,13 +202,19 @@ def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> Spl
 
     Args:
       split: N examples.
-      batch_size: as in `shuffled`.
+      batch_size: as in `shuffled`; 0: all examples are dealt evenly among the steps.
       num_steps: batches that will be asked for.
       seed: as in `shuffled`.
 
+    Returns:
+      Batches of the columns; where all are dealt also "mask", as in `filled`.
+
     Raises:
-      BadInput: if the batch size is not positive, or the steps need more than N examples.
+      BadInput: if the batch size is negative, or the steps need more than N examples.
     """
+    if not batch_size:
+        split = filled(split, num_steps)
+        batch_size = len(split) // num_steps
     if num_steps * batch_size > len(split):
         raise BadInput(
             f"--num_steps {num_steps} of --batch_size {batch_size}: they must not exceed the {len(split)} examples, "

@@ -95,6 +95,7 @@ class Diabetes(_Table):
     """
 
     description = "age, sex, body mass index, blood pressure and six blood serum measurements, in raw units."
+    rows = "patients"
     num_features = 10
     column = {"target": np.float32}
     splits = {"train": slice(0, 352), "test": slice(352, 442)}
@@ -159,6 +160,35 @@ class Wine(_Table):
         return [name.replace("_", " ") for name in load_wine().feature_names]
 
 
+class Iris(_Bundled):
+    """Three species of 150 irises, and four measurements of their flowers in cm, a column each.
+
+    Source: Anderson 1936, Annals of the Missouri Botanical Garden 23(3), and Fisher 1936, Annals of Eugenics 7(2), as
+    scikit-learn's `load_iris`.
+    """
+
+    COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    rows = "flowers"
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        species = tfds.features.ClassLabel(names=["setosa", "versicolor", "virginica"])
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description="scikit-learn's iris data, in its order (sorted by species) and units.",
+            features=tfds.features.FeaturesDict({**dict.fromkeys(self.COLUMNS, np.float32), "label": species}),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        from sklearn.datasets import load_iris
+
+        for index, (row, label) in enumerate(zip(*load_iris(return_X_y=True), strict=True)):
+            yield index, {**dict(zip(self.COLUMNS, row.astype(np.float32), strict=True)), "label": int(label)}
+
+
 class PythonLibrary(_Bundled):
     """Source text of the running Python's standard library: the modules that lie at its top, a file an example.
 
@@ -195,4 +225,4 @@ def _digest(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest(), "big")
 
 
-BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, PythonLibrary)}
+BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary)}

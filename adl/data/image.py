@@ -6,7 +6,9 @@ import numpy as np
 
 from adl.core.errors import BadInput
 from adl.core.types import Array, Key
-from adl.data.split import Split
+from adl.data.split import Split, StoredSplit
+
+ASKED = 10_000  # pictures of a split on disk by which its grey levels are known
 
 PROTOCOLS = {  # of the splits "train" and "test" of sets of pictures, for claims
     "digits": "digits: 1,437 to train, all of the 360 by other writers to test",
@@ -39,6 +41,36 @@ def from_symmetric(x: Array) -> Array:
 def binary(pixels: np.ndarray, threshold: float) -> np.ndarray:
     """`[...]` float32 of `[...]` uint8 in 0..255: 1 from `threshold` in [0, 1] of the way to 255 on, 0 below."""
     return (pixels / 255 >= threshold).astype(np.float32)
+
+
+def num_levels(*splits: Split, asked: int = 0) -> int:
+    """Number L of equally spaced grey levels that pictures have, round(255 l / (L - 1)): 17 of digits, 256 of most.
+
+    Args:
+      *splits: with "image"; of those on disk the first `ASKED` pictures are read.
+      asked: L that is wanted, of --levels; 0: the least that have a place for each pixel.
+    Raises:
+      BadInput: if pixels lie between the levels that are asked for: they would be rounded, and a bound on their
+        probability be one on other data's.
+    """
+    is_seen = np.zeros(256, bool)
+    for split in splits:
+        pixels = (split.first(ASKED) if isinstance(split, StoredSplit) else split).arrays["image"]
+        _assert_bytes(pixels)
+        is_seen[pixels] = True
+    seen = np.flatnonzero(is_seen)
+    least = next(n for n in range(2, 257) if _holds(n, seen))
+    if not asked:
+        return least
+    if not (2 <= asked <= 256 and _holds(asked, seen)):
+        raise BadInput(
+            f"--levels {asked}: these pictures have {least} grey levels, with which bounds can be compared with others'"
+        )
+    return asked
+
+
+def _holds(num: int, seen: np.ndarray) -> bool:
+    return bool(np.isin(seen, np.round(np.arange(num) * 255 / (num - 1))).all())
 
 
 def dequantised(key: Key, pixels: Array, *, levels: int) -> Array:

@@ -71,7 +71,9 @@ class Split:
             )
         split = self._with(sources)
         for name in filter(COLUMNS.get, names):
-            if found := _unlike(COLUMNS[name], split._sample(name)):
+            sizes = getattr(self.feature(sources[name]), "shape", None) or ()
+            is_ragged = COLUMNS[name].rank > 2 and None in sizes
+            if found := "of several sizes" if is_ragged else _unlike(COLUMNS[name], split._sample(name)):
                 raise BadInput(f"data set{of}: {sources[name]} must be {COLUMNS[name].wanted}, not {found}")
         return split
 
@@ -94,8 +96,22 @@ class Split:
     @property
     def num_classes(self) -> int:
         """Number K of classes of the column "label"."""
-        feature = self.info.features["label"] if self.info and "label" in self.info.features else None
+        feature = self.feature("label")
         return getattr(feature, "num_classes", None) or int(self.require("label").arrays["label"].max()) + 1
+
+    @property
+    def class_names(self) -> list[str]:
+        """What the data set calls its K classes; their numbers, where it has no names for them."""
+        return list(getattr(self.feature("label"), "names", None) or map(str, range(self.num_classes)))
+
+    def some_classes(self, most: int) -> list[int]:
+        """At most so many of the classes that have examples here, evenly through all of them."""
+        present = np.unique(self.require("label").arrays["label"])
+        return evenly(present, most).tolist()
+
+    def feature(self, name: str) -> Any:
+        """What TFDS knows of a column; None where it knows nothing."""
+        return self.info.features[name] if self.info and name in self.info.features else None
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -152,6 +168,11 @@ class _Numbered:
 
     def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         return [{**example, "index": row} for row, example in zip(rows, self.source.__getitems__(rows), strict=True)]
+
+
+def evenly(x: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the entries of `x [N, ...]`, in their order and evenly through all, the first among them."""
+    return x[np.linspace(0, len(x) - 1, min(most, len(x))).round().astype(int)]
 
 
 def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> dict[str, np.ndarray]:

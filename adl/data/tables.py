@@ -1,20 +1,28 @@
 """Tables: rows of measurements with a target or a label, standardised, and what their columns are.
 
-A measurement that does not vary is 0 everywhere: it says nothing.
+Any TFDS set of named columns is one. What is to be told is the column `target`; what is given are the measurements of
+its column "x" or "features" `[N, D]`, or where it has none all other columns of numbers. A measurement that does not
+vary is 0 everywhere, and named so: it says nothing.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from adl.data.source import load, splits
+from adl.core import BadInput, did_you_mean
+from adl.data.source import load
+from adl.data.split import Split
 
 PROTOCOLS = {  # of the splits below
     "diabetes": "diabetes: the first 352 of 442 patients to learn, the last 90 to test",
     "breast_cancer": "breast_cancer: two of three rows to learn, 189 of 569 to test",
     "wine": "wine: two of three rows to learn, 59 of 178 to test",
+    "iris": "iris: two of three rows to learn, 50 of 150 to test",
 }
+GIVEN = ("x", "features")  # columns of measurements, where others are not asked
+STILL = " (does not vary)"
 
 
 class Targets(NamedTuple):
@@ -24,6 +32,8 @@ class Targets(NamedTuple):
     y: np.ndarray  # [N] float32
     unit: float  # of y, in that of the table
     columns: list[str]  # [D]
+    target: str  # what y is
+    rows: str  # what the rows are: "patients"
 
 
 class Labels(NamedTuple):
@@ -35,37 +45,137 @@ class Labels(NamedTuple):
     classes: list[str]  # [K]
 
 
-def targets(name: str, data_dir: str = "") -> tuple[Targets, Targets]:
-    """Training and test split of a table of numbers.
+def targets(
+    name: str, *, target: str = "", splits: Sequence[str] = ("train", ""), data_dir: str = ""
+) -> tuple[Targets, Targets]:
+    """Rows to learn from and to test of a table of numbers.
 
     Args:
-      name: TFDS name of a set with "x" `[D]` and a number "y", or "features" and "target", and both splits.
+      name: TFDS name.
+      target: column of numbers that are to be told; empty: "y" or "target".
+      splits: of the rows to learn from and to test, in TFDS's words; no second: "test", or where there is none every
+        third of the former.
       data_dir: as in `data.load`.
     Raises:
-      BadInput: as `data.load`, and for a set without these columns.
+      BadInput: as `data.load`; and naming columns that are not there, not one number a row, or not finite.
     """
-    both = [split.arrays for split in splits(name, "x", "y", data_dir=data_dir)]
-    of_x, of_y = (scale(both[0][column]) for column in ("x", "y"))
-    columns, unit = column_names(name, both[0]["x"].shape[1]), float(of_y[1])
-    return tuple(Targets(standard(rows["x"], *of_x), standard(rows["y"], *of_y), unit, columns) for rows in both)
+    learned, tested = _rows(name, target, ("y", "target"), splits, data_dir)
+    for rows in (learned, tested):
+        if not np.issubdtype(rows.told.dtype, np.number) and rows.told.dtype != bool:
+            raise BadInput(f"{rows.where}: {rows.target} must be numbers, not {_kind(rows.told)}")
+        if not np.isfinite(rows.told).all():
+            raise BadInput(f"{rows.where}: {rows.target} has values that are missing or infinite")
+    if learned.told.min() == learned.told.max():
+        raise BadInput(f"{learned.where}: {learned.target} is {learned.told[0]:g} in all rows: nothing can be told")
+    of_y = scale(learned.told)
+    x, columns = _standardised(learned, tested)
+    noun = getattr(_bundled(name), "rows", "rows")
+    rest = (float(of_y[1]), columns, learned.target, noun)
+    return tuple(
+        Targets(rows, standard(part.told, *of_y), *rest) for rows, part in zip(x, (learned, tested), strict=True)
+    )
 
 
-def labels(name: str, data_dir: str = "") -> tuple[Labels, Labels]:
-    """Rows to learn from and to test of a table of classes: of its training split two of three, and every third.
+def labels(
+    name: str, *, target: str = "", splits: Sequence[str] = ("train", ""), data_dir: str = ""
+) -> tuple[Labels, Labels]:
+    """Rows to learn from and to test of a table of classes.
 
     Args:
-      name: TFDS name of a set with "x" or "features" `[D]` and "label".
+      name: TFDS name.
+      target: column of classes: integers, or words; empty: "label".
+      splits: as in `targets`.
       data_dir: as in `data.load`.
     Raises:
-      BadInput: as `data.load`, and for a set without these columns.
+      BadInput: as `targets`; or if the column holds no classes, or all rows to learn from are of one.
     """
-    table = load(name, "train", data_dir).require("x", "label")
-    x, label = table.arrays["x"], table.arrays["label"].astype(np.int32)
-    is_test = np.arange(len(x)) % 3 == 2
-    of_x = scale(x[~is_test])
-    classes = [f"class {k}" if k.isdigit() else k for k in table.info.features["label"].names]
-    columns = column_names(name, x.shape[1])
-    return tuple(Labels(standard(x[rows], *of_x), label[rows], columns, classes) for rows in (~is_test, is_test))
+    learned, tested = _rows(name, target, ("label",), splits, data_dir)
+    values, classes = _classes(learned, tested)
+    x, columns = _standardised(learned, tested)
+    found = [np.searchsorted(values, part.told).astype(np.int32) for part in (learned, tested)]
+    if len(np.unique(found[0])) < 2:
+        raise BadInput(f"{learned.where}: {learned.target} is {classes[found[0][0]]} in all rows: nothing can be told")
+    return tuple(Labels(rows, label, columns, classes) for rows, label in zip(x, found, strict=True))
+
+
+class _Rows(NamedTuple):
+    """Some rows of a table."""
+
+    given: dict[str, np.ndarray]  # D measurements [N] by name
+    told: np.ndarray  # [N]
+    target: str
+    classes: list[str]  # that TFDS knows of the target
+    where: str  # the table, in words
+
+
+def _rows(name: str, target: str, usual: Sequence[str], splits: Sequence[str], data_dir: str) -> tuple[_Rows, _Rows]:
+    """Rows to learn from, and to test."""
+    first, second = splits
+    train = load(name, first, data_dir)
+    if not second and train.info and "test" in train.info.splits:
+        second = "test"
+    if second:
+        return _read(name, train, target, usual), _read(name, load(name, second, data_dir), target, usual)
+    is_test = np.arange(len(train)) % 3 == 2
+    parts = (train.take(np.flatnonzero(rows)) for rows in (~is_test, is_test))
+    return tuple(_read(name, Split(part, train.info), target, usual) for part in parts)
+
+
+def _read(name: str, split: Split, target: str, usual: Sequence[str]) -> _Rows:
+    """The columns of a table, vectors taken apart, as what is given and what is to be told."""
+    where, columns = f"data set {name}", {}
+    given: list[str] = []
+    measured = [column for column in GIVEN if column in split.names] or list(split.names)
+    for column, values in split.arrays.items():
+        values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+        is_number = np.issubdtype(values.dtype, np.number) or values.dtype == bool
+        if values.ndim == 2 and is_number:
+            parts = dict(zip(_names(name, split, column, values.shape[1]), values.T, strict=True))
+        else:
+            parts = {column: values}
+        columns |= parts
+        given += [part for part in parts if is_number and values.ndim <= 2 and column in measured]
+    wanted = [target] if target else [column for column in usual if column in split.names]
+    if not wanted or (wanted[0] not in columns and wanted[0] not in split.names):
+        what = f"no column {target}" if target else f"no {' or '.join(usual)}"
+        raise BadInput(
+            f"{where} has {what}, but {', '.join(columns)}; --target names the column that is to be told"
+            f"{did_you_mean(target, list(columns))}"
+        )
+    told = columns.get(wanted[0], split.arrays.get(wanted[0]))
+    if told.ndim != 1:
+        shape = list(told.shape[1:])
+        raise BadInput(f"{where}: {wanted[0]} must be one number or word a row, not {shape}; --target names another")
+    given = [part for part in given if part != wanted[0]]
+    if not given:
+        raise BadInput(f"{where} has no columns of numbers besides {wanted[0]}")
+    if lost := [part for part in given if not np.isfinite(columns[part]).all()]:
+        raise BadInput(f"{where}: {', '.join(lost)} has values that are missing or infinite")
+    classes = getattr(split.feature(wanted[0]), "names", None) or []
+    return _Rows({part: columns[part] for part in given}, told, wanted[0], classes, where)
+
+
+def _classes(learned: _Rows, tested: _Rows) -> tuple[np.ndarray, list[str]]:
+    """Values `[K]` that stand for classes, rising, and what these are called."""
+    told = np.concatenate([learned.told, tested.told])
+    if told.dtype == object and all(isinstance(value, bytes | str) for value in told):
+        values = np.unique(told)
+        return values, [value.decode() if isinstance(value, bytes) else value for value in values]
+    is_number = np.issubdtype(told.dtype, np.number) or told.dtype == bool
+    if not is_number or not np.isfinite(told).all() or (told != np.round(told)).any():
+        raise BadInput(f"{learned.where}: {learned.target} must be classes, integers or words, not {_kind(told)}")
+    values = np.arange(len(learned.classes)) if learned.classes else np.unique(told)
+    names = learned.classes or [f"{value:g}" for value in values]
+    return values, [f"class {name}" if name.lstrip("-").isdigit() else name for name in names]
+
+
+def _standardised(learned: _Rows, tested: _Rows) -> tuple[list[np.ndarray], list[str]]:
+    """Measurements of both `[N, D]`, by means and deviations of the former, and their names."""
+    both = [np.stack([np.asarray(column) for column in rows.given.values()], 1) for rows in (learned, tested)]
+    of_x, varies = scale(both[0]), both[0].max(0) > both[0].min(0)
+    columns = [name if moves else f"{name}{STILL}" for name, moves in zip(learned.given, varies, strict=True)]
+    # What is new in the test cannot be told from what never moved.
+    return [np.where(varies, standard(x, *of_x), np.float32(0)) for x in both], columns
 
 
 def scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -83,7 +193,23 @@ def standard(x: np.ndarray, mean: np.ndarray, deviation: np.ndarray) -> np.ndarr
 
 def column_names(name: str, num: int) -> list[str]:
     """What the `num` features of a set are: numbers where it is not bundled."""
+    columns = getattr(_bundled(name), "columns", None)
+    return columns() if columns else [f"measurement {i}" for i in range(num)]
+
+
+def _names(name: str, split: Split, column: str, num: int) -> list[str]:
+    """Names of the entries of a column of vectors."""
+    told = (split.info.metadata or {}).get("columns", ()) if split.info else ()
+    if column in GIVEN:
+        return [str(one) for one in told] if len(told) == num else column_names(name, num)
+    return [f"{column} {i}" for i in range(num)]
+
+
+def _bundled(name: str) -> type | None:
     from adl.data.bundled import BUNDLED
 
-    columns = getattr(BUNDLED.get(re.split("[/:]", name)[0]), "columns", None)
-    return columns() if columns else [f"measurement {i}" for i in range(num)]
+    return BUNDLED.get(re.split("[/:]", name)[0])
+
+
+def _kind(values: np.ndarray) -> str:
+    return type(values[0]).__name__ if values.dtype == object else str(values.dtype)

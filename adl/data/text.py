@@ -13,7 +13,9 @@ from adl.data.tokens import Kind, Parting, Tokens, of
 
 
 def corpus(name: str, split: str, data_dir: str = "") -> str:
-    """The texts of a split, one after the other as they are.
+    """The texts of a split, one after the other, each on lines of its own: no word goes on in the next text.
+
+    Splits of a single text each, as tiny_shakespeare's, are pieces of one, and joined as they are.
 
     Args:
       name: TFDS name of a data set with the feature `text`: `python_library` (bundled), `tiny_shakespeare`, ...
@@ -23,7 +25,11 @@ def corpus(name: str, split: str, data_dir: str = "") -> str:
     Raises:
       BadInput: as `load`; or if the split holds no text.
     """
-    text = "".join(example.decode() for example in load(name, split, data_dir).require("text").arrays["text"])
+    parts = [load(name, part, data_dir).require("text").arrays["text"] for part in split.split("+")]
+    texts = [example.decode() for part in parts for example in part]
+    if any(len(part) > 1 for part in parts):
+        texts[:-1] = [one if one.endswith("\n") else f"{one}\n" for one in texts[:-1]]
+    text = "".join(texts)
     if not text:
         raise BadInput(f"data set {name} has no text in {split}")
     return text

@@ -27,6 +27,7 @@ SEEN = 1e-3  # weight from which on a component is drawn
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 100
     batch_size: run.Natural = 0  # pictures a step; 0: all

@@ -28,14 +28,15 @@ from adl.latent import online, principal, randomised
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 8
     batch_size: run.Natural = 184  # pictures a step; 0: all, at every step
     log_every: run.Count = 1
     eval_every: run.Count = 1
-    levels: run.Count = 17  # grey levels: 17 in digits, 256 in MNIST
+    levels: run.Levels = 17  # grey levels: 17 in digits, 256 in MNIST
     method: Literal["exact", "randomised", "online"] = "exact"  # moments; Halko et al., all pictures a step; Sanger
-    num_components: run.Count = 16
+    num_components: run.Count = 16  # principal components, fewer than there are pixels
     num_oversamples: run.Natural = 10  # directions that the randomised method has besides
     learning_rate: run.Positive = 0.8  # of the online method, over the variance of a direction, about 0.7 at most
     decay: run.Positive = 100.0  # steps after which its rate has halved; it falls as 1 / step

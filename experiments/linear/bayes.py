@@ -25,24 +25,22 @@ from adl.linear import bayes
 from adl.linear.basis import gaussian, with_one
 from adl.measure import regression
 
-BODY_MASS = 2  # the measurement of the curves
-SEEN = (2, 8, 32, 352)  # patients that the curves have seen
-BUMPS = np.linspace(-2.5, 3.5, 9).astype("f")  # centres of the curves' basis functions, in standard deviations
-GRID = np.linspace(-2.5, 3.5, 121).astype("f")  # where curves are drawn
+SEEN = (2, 8, 32)  # rows that the curves have seen; in the end all
+NUM_BUMPS = 9  # basis functions of the curves
 LOOSE = 1.0  # prior precision of the bumps' heights, times the noise variance
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Table, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
+    dataset: str = "diabetes"  # TFDS name of any table
     num_steps: run.Count = 22  # at most one pass: examples seen twice would count twice
-    batch_size: run.Count = 16
+    batch_size: run.Natural = 0  # rows a step; 0: all, dealt among the steps
     log_every: run.Count = 1
     eval_every: run.Count = 1
     prior_precision: run.Positive = 10.0  # of each weight, times the noise variance
-    noise: Literal["unknown", "known"] = "unknown"
+    noise: Literal["unknown", "known"] = "unknown"  # whether its variance has a prior, or is given
     noise_std: run.Positive = 0.7  # of known noise, in standard deviations of the target
     noise_shape: run.Positive = 1.0  # of the inverse-gamma prior of unknown noise; worth twice as many patients
     noise_rate: run.Positive = 0.5  # of the same, in squared standard deviations of the target
@@ -69,12 +67,15 @@ SWEEP = "prior_precision=1,10"  # of the tests
 
 def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:
     """Both splits."""
-    return tables.targets(cfg.dataset, cfg.data_dir)
+    return tables.targets(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str | None) -> run.Experiment:
-    """A regression of the target on all measurements, and curves of it over the third."""
+    """A regression of the target on all measurements, and curves of it over the one that says most of it."""
     train, test = loaded
+    seen, shown = (*(n for n in SEEN if n < len(train.y)), len(train.y)), most_telling(train)
+    x, y = train.x[:, shown], train.y
+    grid = np.linspace(x.min() - 0.25, x.max() + 0.25, 121, dtype="f")
     known, unknown = bayes.known_noise(cfg.noise_std), bayes.inverse_gamma_noise(cfg.noise_shape, cfg.noise_rate)
     noise = known if cfg.noise == "known" else unknown
     make = functools.partial(bayes.bayesian_regression, noise)
@@ -90,41 +91,50 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         }
 
     def curves(rows, key, posterior):
-        """Posteriors over curves of one measurement after more and more patients; each is learned in one step."""
-        alg, grid, drawn = make(prior_precision=LOOSE), bumps(jnp.asarray(GRID)), {}
-        for n in SEEN:
-            batch = {"x": bumps(rows[0][:n]), "y": rows[1][:n]}
+        """Posteriors over curves of one measurement after more and more rows; each is learned in one step."""
+        alg, places, drawn = make(prior_precision=LOOSE), bumps(jnp.asarray(grid), grid), {}
+        for n in seen:
+            batch = {"x": bumps(rows[0][:n], grid), "y": rows[1][:n]}
             learned, _ = alg.step(key, alg.init(key, batch), batch)
-            prediction = bayes.predict(learned, grid, noise)
-            samples = bayes.sample_weights(key, learned, noise, 12) @ grid.T
+            prediction = bayes.predict(learned, places, noise)
+            samples = bayes.sample_weights(key, learned, noise, 12) @ places.T
             drawn |= {f"{n} mean": prediction.mean, f"{n} scale": prediction.scale, f"{n} samples": samples}
         return drawn
 
-    rows = data.Split({"x": with_one(train.x), "y": train.y})
+    batches = data.once(data.Split({"x": with_one(train.x), "y": y}), cfg.batch_size, cfg.num_steps)
     return run.Experiment(
         make(prior_precision=cfg.prior_precision, axis=axis),
-        data.once(rows, cfg.batch_size, cfg.num_steps),
+        batches,
         probes={"test": Partial(look, (with_one(test.x), test.y))},
-        final={"curves": Partial(curves, (train.x[:, BODY_MASS], train.y))},
-        figures=figures(train, cfg.batch_size),
+        final={"curves": Partial(curves, (x, y))},
+        figures=figures(train, seen, shown, grid, batches.batch_size),
     )
 
 
-def bumps(x: jnp.ndarray) -> jnp.ndarray:
-    """Basis functions `[N, 1 + len(BUMPS)]` of a number: Gaussian bumps as wide as they are apart, and a constant."""
-    return with_one(gaussian(x, BUMPS, BUMPS[1] - BUMPS[0]))
+def most_telling(train: tables.Targets) -> int:
+    """The measurement that is most correlated with the target."""
+    return int(np.abs(train.y @ train.x).argmax())
 
 
-def figures(train: tables.Targets, batch_size: int) -> dict[str, show.Draw]:
-    """Curves after more and more patients, surprise at the next, and what each measurement adds."""
+def bumps(x: jnp.ndarray, grid: np.ndarray) -> jnp.ndarray:
+    """Basis functions `[N, 1 + NUM_BUMPS]` of a number: Gaussian bumps as wide as they are apart, and a constant."""
+    centres = np.linspace(grid[0], grid[-1], NUM_BUMPS, dtype="f")
+    return with_one(gaussian(x, centres, centres[1] - centres[0]))
+
+
+def figures(
+    train: tables.Targets, seen: tuple[int, ...], shown: int, grid: np.ndarray, batch_size: int
+) -> dict[str, show.Draw]:
+    """Curves after more and more rows, surprise at the next, and what each measurement adds."""
+    rows, y_lim = train.rows, (float(train.y.min()) - 1.5, float(train.y.max()) + 1.5)
     panels = [
         show.process(
-            *(GRID, *(f"curves/{n} {field}" for field in ("mean", "scale", "samples"))),
-            points=(train.x[:n, BODY_MASS], train.y[:n]),
-            words=("mean", "next patient, ± 2 scales", "draws of the posterior"),
-            **{"y_lim": (-3.5, 3.8), "title": f"{n} patients"},
+            *(grid, *(f"curves/{n} {field}" for field in ("mean", "scale", "samples"))),
+            points=(train.x[:n, shown], train.y[:n]),
+            words=("mean", "the next, ± 2 scales", "draws of the posterior"),
+            **{"y_lim": y_lim, "title": f"{n} {rows}"},
         )
-        for n in SEEN
+        for n in seen
     ]
     weights = show.dots(
         *(train.columns, {"": "test/weights"}),
@@ -134,15 +144,18 @@ def figures(train: tables.Targets, batch_size: int) -> dict[str, show.Draw]:
     )
     return show.figures(
         curves=show.page(
-            *(panels[:2], panels[2:]), size=(3.2, 2.4), x_label="body mass (sd)", y_label="progression (sd)"
+            *(panels[:2], panels[2:]),
+            size=(3.2, 2.4),
+            x_label=f"{train.columns[shown]} (sd)",
+            y_label=f"{train.target} (sd)",
         ),
         loss=show.curves(
-            {"test patients": "test/loss"},
+            {f"test {rows}": "test/loss"},
             y_label="−log p(y), mean (nats)",
-            title="Surprise at the next patient",
-            **{"x_label": "patients learned", "x_unit": batch_size},
+            title="Surprise at the next",
+            **{"x_label": f"{rows} learned", "x_unit": batch_size},
         ),
-        weights=show.page([weights], size=(4.4, 3.1)),
+        weights=show.page([weights], size=(4.4, 1.1 + 0.2 * len(train.columns))),
     )
 
 

@@ -28,10 +28,10 @@ from adl.prob.distributions import normal_log_prob
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Table, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
+    dataset: str = "diabetes"  # TFDS name of any table
     num_steps: run.Count = 400  # of the ascent
     batch_size: run.Natural = 0  # rows a step; 0: all, whose evidence it is
     log_every: run.Count = 10
@@ -68,7 +68,7 @@ SMOKE = {"num_steps": 3}
 
 def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:
     """Both splits."""
-    return tables.targets(cfg.dataset, cfg.data_dir)
+    return tables.targets(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str | None) -> run.Experiment:
@@ -103,7 +103,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         gp.evidence_ascent(model, tx, start=start, axis=axis),
         data.shuffled(data.Split({"x": train.x, "y": train.y}), cfg.batch_size or len(train.y)),
         probes={"test": Partial(look, columns), "fit": Partial(fit, columns)},
-        figures=show.figures(patients=patients(train.columns), loss=LOSS),
+        figures=show.figures(forecasts=forecasts(train), loss=losses(len(train.y), len(test.y), train.rows)),
     )
 
 
@@ -112,18 +112,18 @@ def model(theta: dict[str, Array]) -> tuple[Kernel, Array]:
     return covariance.scaled(squared_exponential(theta["length"]), theta["variance"]), theta["noise"]
 
 
-def patients(columns: list[str]) -> show.Draw:
-    """What is expected of each test patient, and which measurements it depends on."""
+def forecasts(train: tables.Targets) -> show.Draw:
+    """What is expected of each row of the test, and which measurements it depends on."""
     return show.page(
         [
             show.forecasts(
                 *("test/mean", "test/scale", "test/came"),
-                x_label="test patients, by what is expected",
-                y_label="progression less its mean (target's unit)",
+                x_label=f"test {train.rows}, by what is expected",
+                y_label=f"{train.target} less its mean (its unit)",
                 legend="upper left",
             ),
             show.bars(
-                *(columns, "fit/rate"),
+                *(train.columns, "fit/rate"),
                 title="How fast the function changes",
                 x_label="1 / length (per sd of the measurement)",
             ),
@@ -132,12 +132,14 @@ def patients(columns: list[str]) -> show.Draw:
     )
 
 
-# The evidence as it is ascended, and what that does for patients who were not seen; both in the table's unit.
-LOSS = show.curves(
-    {"352 patients together: −log evidence, each": "fit/loss_in_unit", "90 others, each by itself": "test/loss"},
-    y_label="−log p(y), mean (nats)",
-    title="Ascent of the evidence",
-)
+def losses(num: int, num_test: int, rows: str) -> show.Draw:
+    """The evidence as it is ascended, and what that does for rows that were not seen; both in the table's unit."""
+    together, others = f"{num:,} {rows} together: −log evidence, each", f"{num_test:,} others, each by itself"
+    return show.curves(
+        {together: "fit/loss_in_unit", others: "test/loss"},
+        y_label="−log p(y), mean (nats)",
+        title="Ascent of the evidence",
+    )
 
 
 if __name__ == "__main__":

@@ -29,12 +29,12 @@ LOOSE = 1e-3  # prior precision that posteriors begin with, and the evidence tak
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Table, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name, with "x" [D] and a number "y", or "features" and "target"
+    dataset: str = "diabetes"  # TFDS name of any table
     num_steps: run.Count = 22  # at most one pass: examples seen twice would count twice
-    batch_size: run.Count = 16
+    batch_size: run.Natural = 0  # rows a step; 0: all, dealt among the steps
     log_every: run.Count = 1
     eval_every: run.Count = 1
     penalty: run.Positive = 10.0  # of ridge regression, on standardised measurements
@@ -61,12 +61,13 @@ SWEEP = "penalty=1,100"  # of the tests
 
 def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:
     """Both splits."""
-    return tables.targets(cfg.dataset, cfg.data_dir)
+    return tables.targets(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str | None) -> run.Experiment:
     """A regression of the target, and its paths."""
     train, test = loaded
+    batches = data.once(data.Split({"x": train.x, "y": train.y}), cfg.batch_size, cfg.num_steps)
 
     def error(rows, weights):
         return rmse(rows[0] @ weights, rows[1], test.unit)
@@ -77,7 +78,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
 
     def path(rows, key, sums):
         """Weights and errors along both paths, from the sums that the run has learned."""
-        largest = jnp.abs(sums.projection).max()
+        largest = jnp.abs(sums.projection()).max()
         ridge = jax.vmap(lambda penalty: regression.ridge_weights(sums, penalty))(jnp.asarray(PENALTIES, jnp.float32))
         lasso = jax.lax.map(
             lambda share: regression.lasso_weights(sums, share * largest)[0], jnp.asarray(SHARES, jnp.float32)
@@ -92,22 +93,22 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
 
     return run.Experiment(
         regression.ridge(cfg.penalty, axis=axis),
-        data.once(data.Split({"x": train.x, "y": train.y}), cfg.batch_size, cfg.num_steps),
+        batches,
         probes={"test": Partial(look, (test.x, test.y))},
         final={"path": Partial(path, (test.x, test.y, train.x, train.y))},
         figures=show.figures(
             paths=paths_page(train.columns),
             loss=show.curves(
-                {"next patients": "train/loss", "test patients": "test/loss"},
+                {f"next {train.rows}": "train/loss", f"test {train.rows}": "test/loss"},
                 y_label="squared error (variances of the target)",
-                title=f"Ridge regression, {cfg.batch_size} patients a step",
+                title=f"Ridge regression, {batches.batch_size} {train.rows} a step",
             ),
         ),
     )
 
 
 def paths_page(columns: list[str]) -> show.Draw:
-    """Every weight, and the error on test patients, along the paths of ridge and lasso."""
+    """Every weight, and the error on the test, along the paths of ridge and lasso."""
     rows = {"ridge": PENALTIES, "lasso": SHARES}
     chosen = {"ridge": {"most evidence": "path/chosen"}}
     weights = [
@@ -122,7 +123,7 @@ def paths_page(columns: list[str]) -> show.Draw:
     errors = [
         show.lines(
             *(x, show.Line(f"path/{name} rmse", color="black")),
-            **{"x_scale": "log", "x_label": label, "y_label": "rmse, test (target's unit)", "y_lim": (52, 64)},
+            **{"x_scale": "log", "x_label": label, "y_label": "rmse, test"},
             verticals=chosen.get(name, {}),
         )
         for (name, x), label in zip(rows.items(), labels, strict=True)

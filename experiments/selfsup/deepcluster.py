@@ -39,7 +39,7 @@ class Config(run.Optimised, run.Views, run.Config):
 
     dataset: str = "digits"  # TFDS name, with "image" and, for the measurements, "label"
     train_split: str = "train"  # in TFDS's words; its labels only measure
-    test_split: str = "test"
+    test_split: str = "test"  # in the same words
     num_steps: run.Count = 1200
     batch_size: run.Count = 256
     log_every: run.Count = 50
@@ -50,7 +50,7 @@ class Config(run.Optimised, run.Views, run.Config):
     num_epochs: run.Count = 7  # of learning between two assignments
     temperature: run.Positive = 0.1  # of the softmax over cosines
     num_lloyd: run.Natural = 10  # steps of k-means a time
-    hidden: tuple[int, ...] = (256, 256)  # widths of the encoder's hidden layers
+    hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers
     features: run.Count = 256  # D, size of the representation
     projector_width: run.Count = 256  # hidden units of the projector
     projection: run.Count = 64  # P, size of what is clustered
