@@ -20,7 +20,7 @@ from adl.core import tree
 from adl.core.types import Array, Key
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
 from adl.prob.product import matmul
-from adl.prob.roots import compress, condition, root_of
+from adl.prob.roots import compress, conditioned, root_of
 from adl.prob.special import HALF_LOG_2PI
 
 
@@ -80,7 +80,7 @@ def _forward(system: LDS, x: Array, mask: Array | None) -> tuple[Filtered, _Know
         x, seen = now
         # What is not seen may be nan: it must not reach a gradient.
         error = jnp.where(seen > 0, x - _ahead(system.emission, predicted.loc), 0)
-        told = condition(predicted.root, system.emission.matrix, see)
+        told = conditioned(predicted.root, system.emission.matrix, see)
         surprise = jax.scipy.linalg.solve_triangular(told.seen, error, lower=True)
         scale = jnp.log(jnp.diagonal(told.seen))
         log_p = -(0.5 * jnp.square(surprise) + scale + HALF_LOG_2PI).sum()
@@ -100,7 +100,7 @@ def smooth(system: LDS, x: Array, mask: Array | None = None) -> Smoothed:
     matrix, move = system.dynamics.matrix, root_of(system.dynamics.covariance)
 
     def step(after, filtered):
-        gain, rest, _ = condition(filtered.root, matrix, move)
+        gain, rest, _ = conditioned(filtered.root, matrix, move)
         loc = filtered.loc + matmul(gain, after.loc - _ahead(system.dynamics, filtered.loc))
         # By what is not known of this state even if the next is, and by what is not known of that.
         own = jnp.concatenate([rest, matmul(gain, after.root)], 1)

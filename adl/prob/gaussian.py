@@ -18,7 +18,7 @@ from adl.core.types import Array, Key
 from adl.prob.continuous import Gamma, StudentT
 from adl.prob.distributions import normal_log_prob
 from adl.prob.product import matmul
-from adl.prob.roots import condition, root_of
+from adl.prob.roots import conditioned, root_of
 from adl.prob.special import HALF_LOG_2PI, deviance
 
 
@@ -147,7 +147,7 @@ class LinearGaussian(NamedTuple):
 
     def _bayes(self, prior: MultivariateNormal) -> tuple[Array, Array]:
         """Gain `[D, E]`, and covariance `[D, D]` of x | y."""
-        seen = condition(root_of(prior.covariance), self.matrix, root_of(self.covariance))
+        seen = conditioned(root_of(prior.covariance), self.matrix, root_of(self.covariance))
         return seen.gain, matmul(seen.root, seen.root.T)
 
 

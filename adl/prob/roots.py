@@ -41,7 +41,7 @@ def root_of(covariance: Array) -> Array:
     return jnp.where(is_flat, 0, scale)[:, None] * lower
 
 
-def condition(root: Array, matrix: Array, noise: Array) -> Update:
+def conditioned(root: Array, matrix: Array, noise: Array) -> Update:
     """Of x ~ N(m, W W^T), after y = A x + e was seen, e ~ N(0, C C^T).
 
     Args:

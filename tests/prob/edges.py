@@ -777,9 +777,9 @@ EDGES |= {
             lambda s: s @ s.T,
             slopes=(),
         ),
-        "condition": Edge(
+        "conditioned": Edge(
             lambda s, r: (lambda seen: (seen.gain, seen.root @ seen.root.T, seen.seen @ seen.seen.T))(
-                roots.condition(s, jnp.asarray(A, s.dtype), r)
+                roots.conditioned(s, jnp.asarray(A, s.dtype), r)
             ),
             {"plain": (EYE, np.eye(3)), "wide": (1e4 * EYE, 1e-2 * np.eye(3)), "tiny": (1e-4 * EYE, 1e4 * np.eye(3))},
             lambda s, r: (
