@@ -69,7 +69,12 @@ def components(moments: Moments, num_components: int) -> Components:
 
 
 def found(x: Array, num_components: int) -> Components:
-    """The first principal components of points `x [N, D]`, N > 1, all at once."""
+    """The first principal components of points `x [N, D]`, N > 1, all at once; of large pictures without their S."""
+    if num_components < len(x) < x.shape[1]:
+        mean = x.mean(0)
+        _, deviations, directions = jnp.linalg.svd((x - mean) / jnp.sqrt(len(x) - 1), full_matrices=False)
+        variance = jnp.square(deviations)
+        return Components(mean, directions[:num_components].T, variance[:num_components], variance.sum())
     return components(m.of(x, jnp.ones(len(x))), num_components)
 
 
