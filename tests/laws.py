@@ -286,6 +286,16 @@ def test_asks_for_an_axis_exactly_where_it_reduces(case, plain):
         step()
 
 
+@of_lifts
+def test_pmap_refuses_what_was_built_without_an_axis(case, plain):
+    """Devices would drift apart. Of `sgld` each has chains of its own, which do not know each other, and of `latent
+    process` a share does not fit the whole.
+    """
+    if case.reduces and not any(case is CASES[name] for name in ("sgld", "latent process")):
+        with pytest.raises(BadInput, match="would differ from device to device"):
+            jax.eval_shape(over_devices(case.make(None)).step, KEY, plain.init.out_info, case.batch(0))
+
+
 def test_resume_is_the_straight_run_bit_for_bit(case, plain, checkpoints):
     state, step = plain.alg.init(KEY, case.batch(0)), (checkpoints.latest() or 0) + 1
     for i in range(STEPS - 1):

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import experiments
-from adl.run.catalogue import families
+from adl.run.contents import families
 
 README = (Path(__file__).parent.parent / "README.md").read_text()
 

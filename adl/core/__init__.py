@@ -7,6 +7,7 @@ from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import alternate, beside, ensemble, in_turn, over_seeds, over_values, repeated, trace, until_still
 from adl.core.optimizer import average_params
+from adl.core.paths import local_path
 from adl.core.place import jitted, over_devices, sharded
 from adl.core.probe import full_pass
 from adl.core.rebuildable import Rebuildable
@@ -64,6 +65,7 @@ __all__ = [
     "jitted",
     "layout",
     "lift",
+    "local_path",
     "make_mesh",
     "optimizer",
     "over_devices",

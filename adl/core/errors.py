@@ -9,6 +9,8 @@ class BadInput(ValueError):
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
-    """`; did you mean X?`, or nothing where no word is close."""
+    """`; did you mean X?`, or nothing where no word is close, or has the word's letters as initials: lr."""
+    initials = {"".join(part[:1] for part in known.split("_")): known for known in words if "_" in known}
     close = difflib.get_close_matches(word, words, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    meant = close[0] if close else initials.get(word, "")
+    return f"; did you mean {meant}?" if meant else ""

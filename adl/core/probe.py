@@ -23,18 +23,21 @@ def jitted(probe: Callable, mesh: Mesh | None = None) -> Callable:
     Args:
       probe: any; under a mesh, what it maps over a split (`full_pass`) spreads over the devices.
       mesh: of the state's devices, on each of which the results are whole; None where there is one device.
+    Returns:
+      The probe, which has a `trace` as `jax.jit`'s.
     """
     whole = None if mesh is None else NamedSharding(mesh, PartitionSpec())
     compiled = jax.jit(lambda probe, *arguments: probe(*arguments), out_shardings=whole)
-    if mesh is None:
-        return functools.partial(compiled, jax.device_put(_carrying(probe)))
     carried = jax.device_put(_carrying(probe), whole)
 
-    def under_mesh(*arguments):
+    def under_mesh(call, *arguments):
         with jax.set_mesh(mesh):
-            return compiled(carried, *arguments)
+            return call(carried, *arguments)
 
-    return under_mesh
+    bind = functools.partial(functools.partial, under_mesh) if mesh else lambda call: functools.partial(call, carried)
+    looks = bind(compiled)
+    looks.trace = bind(compiled.trace)
+    return looks
 
 
 def over_seeds(probe: Probe) -> Probe:

@@ -25,7 +25,7 @@ def differs(program: ClosedJaxpr, given: Sequence[bool], axis: str) -> list[bool
 
 
 def _through(program: ClosedJaxpr | Jaxpr, given: Sequence[bool], axis: str, seen: dict) -> list[bool]:
-    jaxpr = program.jaxpr if isinstance(program, ClosedJaxpr) else program
+    jaxpr = _inner(program)
     place = (id(jaxpr), tuple(given))
     if place in seen:
         return seen[place]
@@ -41,6 +41,14 @@ def _through(program: ClosedJaxpr | Jaxpr, given: Sequence[bool], axis: str, see
     return seen[place]
 
 
+def _inner(program: ClosedJaxpr | Jaxpr) -> Jaxpr:
+    return program.jaxpr if isinstance(program, ClosedJaxpr) else program
+
+
+def _same_rank(outside: Sequence[Any], inside: Sequence[Any]) -> int:
+    return sum(a.aval.ndim == b.aval.ndim for a, b in zip(outside, inside, strict=True))
+
+
 def _out_of(eqn: Any, given: list[bool], axis: str, seen: dict) -> list[bool]:
     """Whether each output of one equation differs."""
     name, params = eqn.primitive.name, eqn.params
@@ -49,8 +57,12 @@ def _out_of(eqn: Any, given: list[bool], axis: str, seen: dict) -> list[bool]:
         is_alike = name in ALIKE and params.get("axis_index_groups") is None
         return [not is_alike] * len(eqn.outvars)
     if name == "scan":
-        consts, carried = params["num_consts"], params["num_consts"] + params["num_carry"]
-        rest, body = given[carried:], params["jaxpr"]
+        body = params["jaxpr"]
+        # What has no axis of steps more than in the body: first constants, then the carry. JAX 0.10 and 0.12 differ in
+        # where else they say it.
+        carried = _same_rank(eqn.invars, _inner(body).invars)
+        consts = carried - _same_rank(eqn.outvars, _inner(body).outvars)
+        rest = given[carried:]
         carry, out = _settled(given[consts:carried], lambda h: _through(body, [*given[:consts], *h, *rest], axis, seen))
         return [*carry, *out[len(carry) :]]
     if name == "while":
@@ -67,7 +79,7 @@ def _out_of(eqn: Any, given: list[bool], axis: str, seen: dict) -> list[bool]:
         return [given[0] or any(branch) for branch in zip(*branches, strict=True)]
     inner = [value for value in params.values() if isinstance(value, ClosedJaxpr | Jaxpr)]
     if len(inner) == 1:
-        jaxpr = inner[0].jaxpr if isinstance(inner[0], ClosedJaxpr) else inner[0]
+        jaxpr = _inner(inner[0])
         if len(jaxpr.invars) == len(given) and len(jaxpr.outvars) == len(eqn.outvars):  # a call
             return _through(jaxpr, given, axis, seen)
     return [any(given)] * len(eqn.outvars)

@@ -92,6 +92,8 @@ def packed(split: Split, *names: str, length: int) -> Split:
 class BucketedBatches(SharedBatches):
     """`batches[step]`: rows of like length, whatever was asked for before; one shape for each bucket."""
 
+    is_alike = False  # from step to step, as what is stacked for one scan must be
+
     def __init__(
         self,
         split: Split,

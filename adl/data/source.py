@@ -1,16 +1,17 @@
 """Splits of TFDS data sets, read without TensorFlow."""
 
 import functools
+import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, local_path
 from adl.data.prepare import first_line, prepared
 from adl.data.split import Split, StoredSplit, stacked
 
@@ -38,28 +39,31 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
       BadInput: if the data set or the split is not there; it says what was looked for, where, and how to get it.
     """
     folder = data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
-    return _load(name, split, Path(folder).expanduser().absolute())
+    return _load(name, split, local_path(str(folder), "--data_dir").absolute())
 
 
 @functools.lru_cache(maxsize=16)
 def _load(name: str, split: str, folder: Path) -> Split:
     from adl.data.bundled import BUNDLED
 
-    stem = re.split("[/:]", name)[0]
+    stem, *more = re.split("(?=[/:])", name)
     if stem in BUNDLED:
+        if more not in ([], [f":{BUNDLED[stem].VERSION}"]):
+            raise BadInput(f"no data set {name}: {stem} is bundled, as {stem}:{BUNDLED[stem].VERSION} alone")
         folder, name = prepared(stem, folder), f"{stem}:{BUNDLED[stem].VERSION}"
         how = f"remove {folder / stem}, and it is prepared anew"
     else:
         how = _how(name, folder)
-    if not stem or not os.path.isdir(folder / stem):
+    if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
+        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION")
+    if not os.path.isdir(folder / stem):
         raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
+    _require_plain(name, folder, stem, how)
     source, info = _source(name, split, folder, how)
-    try:
-        if _num_bytes(source) > MEMORY_LIMIT:
-            return StoredSplit(source, info)
-        return Split(stacked(source.__getitems__(list(range(len(source))))), info)
-    except (OSError, RuntimeError, TypeError) as error:  # array_record's, of files that are gone, corrupt or cut short
-        raise BadInput(f"data set {name} in {folder} is damaged: {first_line(error)}; {how}") from error
+    checked = _Checked(source, info.features, f"data set {name} in {folder}", how)
+    if _num_bytes(checked) > MEMORY_LIMIT:
+        return StoredSplit(checked, info)
+    return Split(stacked(checked.__getitems__(list(range(len(checked))))), info)
 
 
 def splits(name: str, *columns: str, of: Sequence[str] = ("train", "test"), data_dir: str = "") -> tuple[Split, ...]:
@@ -94,6 +98,84 @@ def _check_classes(label: np.ndarray, num_classes: int, where: str) -> None:
         )
 
 
+class _Checked:
+    """A source whose examples are there, and what their features say; else it is one line, whenever they are read."""
+
+    def __init__(self, source: Any, features: Mapping[str, Any], where: str, how: str):
+        self.source, self.features, self.where, self.how = source, features, where, how
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        try:
+            examples = self.source.__getitems__(rows)
+            for row, example in zip(rows, examples, strict=True):
+                for name, feature in self.features.items():
+                    _require_like(feature, example[name], f"{name} of example {row}")
+            return examples
+        except Exception as error:  # array_record's, and of each feature its own
+            raise BadInput(f"{self.where} is damaged: {first_line(error)}; {self.how}") from error
+
+
+def _require_like(feature: Any, value: Any, where: str) -> None:
+    """Refuses a value that is not what its feature says of shape and classes.
+
+    Raises:
+      ValueError: saying what it is.
+    """
+    if value is None and type(feature).__name__ != "Optional":
+        raise ValueError(f"{where} is not there")
+    wanted, found = getattr(feature, "shape", None), np.shape(value) if isinstance(value, np.ndarray) else None
+    if isinstance(wanted, tuple) and found is not None:
+        if len(wanted) != len(found) or any(size not in (None, n) for size, n in zip(wanted, found, strict=True)):
+            raise ValueError(f"{where} has the shape {found}, not {wanted}")
+    classes = getattr(feature, "num_classes", None)
+    if classes and isinstance(value, int | np.integer) and not value < classes:
+        raise ValueError(f"{where} is {value}, of {classes} classes")
+
+
+def _require_plain(name: str, folder: Path, stem: str, how: str) -> None:
+    """Refuses features that are no code of TFDS: it imports whatever a folder names."""
+    for path in sorted((folder / stem).rglob("features.json")):
+        try:
+            classes = [*_classes(json.loads(path.read_bytes()))]
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            told = f"{path} cannot be read ({first_line(error)})"
+            raise BadInput(f"data set {name} in {folder}: {told}; {how}") from error
+        for named in classes:
+            if not re.fullmatch(r"tensorflow_datasets\.[\w.]+", str(named)):
+                raise BadInput(f"data set {name} in {folder}: {path} names {named}, which is no feature of TFDS; {how}")
+
+
+def _classes(features: Any) -> Iterator[Any]:
+    """The classes that a JSON value names, wherever."""
+    for key, value in features.items() if isinstance(features, dict) else enumerate(features):
+        if key in ("pythonClassName", "type"):
+            yield value
+        if isinstance(value, dict | list):
+            yield from _classes(value)
+
+
+def _require_shards(info: Any, split: str) -> None:
+    """Refuses files of a split that are elsewhere, or have not as many examples as its data set says.
+
+    Raises:
+      ValueError: naming the file.
+    """
+    from array_record.python.array_record_module import ArrayRecordReader
+
+    for shard in info.splits[split].file_instructions:
+        path = os.path.normpath(shard.filename)
+        if not path.startswith(os.path.normpath(info.data_dir) + os.sep):
+            raise ValueError(f"{path} is not in its folder")
+        reader = ArrayRecordReader(path)
+        count = reader.num_records()
+        reader.close()
+        if count != shard.examples_in_shard:
+            raise ValueError(f"{path} has {count} examples, and should have {shard.examples_in_shard}")
+
+
 def _source(name: str, split: str, folder: Path, how: str) -> tuple[Any, Any]:
     """TFDS's data source of a split, and the data set's info."""
     import tensorflow_datasets as tfds
@@ -103,7 +185,7 @@ def _source(name: str, split: str, folder: Path, how: str) -> tuple[Any, Any]:
     except Exception as error:  # TFDS raises what it likes for a folder that holds no data set
         raise BadInput(f"data set {name} in {folder} cannot be read: {first_line(error)}; {how}") from error
     try:
-        return builder.as_data_source(split), builder.info
+        source = builder.as_data_source(split)
     except NotImplementedError:
         raise BadInput(f"data set {name} in {folder} is not in array_record format; {how}") from None
     except Exception as error:  # nor has it a class for splits that are not there, or empty
@@ -111,6 +193,11 @@ def _source(name: str, split: str, folder: Path, how: str) -> tuple[Any, Any]:
         raise BadInput(
             f"data set {builder.name} has no split {split} ({first_line(error)}); it has {splits}"
         ) from error
+    try:
+        _require_shards(builder.info, split)
+    except Exception as error:  # array_record's too, of files that are gone, corrupt or cut short
+        raise BadInput(f"data set {name} in {folder} is damaged: {first_line(error)}; {how}") from error
+    return source, builder.info
 
 
 def _num_bytes(source: Any) -> float:

@@ -27,13 +27,20 @@ class Directed(NamedTuple):
         """From edges (parent, child).
 
         Raises:
-          ValueError: if they form a cycle.
+          ValueError: if they form a cycle, or name a node that is none of the N.
         """
         adjacency = np.zeros((num_nodes, num_nodes), bool)
         for parent, child in edges:
+            _known_nodes(num_nodes, (parent, child))
             adjacency[parent, child] = True
-        if np.linalg.matrix_power(adjacency.astype(np.int64), num_nodes).any():
-            raise ValueError(f"edges {sorted(edges)} form a cycle: no node may be its own ancestor")
+        left = np.ones(num_nodes, bool)
+        # Kahn: who has no parent among those left goes; where none can, all that are left are on or behind a cycle.
+        while left.any():
+            roots = left & ~adjacency[left].any(0)
+            if not roots.any():
+                nodes = np.flatnonzero(left).tolist()
+                raise ValueError(f"edges between nodes {nodes} form a cycle: no node may be its own ancestor")
+            left &= ~roots
         return cls(adjacency)
 
     def parents(self, node: int) -> list[int]:
@@ -68,8 +75,14 @@ def d_separated(graph: Directed, x: Collection[int], y: Collection[int], given: 
       x: nodes.
       y: nodes, none of them in x.
       given: nodes, none of them in x or y.
+    Raises:
+      ValueError: if sets overlap, or name a node that is none of the N.
     Source: Shachter 1998, Bayes-Ball, arXiv:1301.7412.
     """
+    _known_nodes(len(graph.adjacency), {*x, *y, *given})
+    shared = sorted({*x} & {*y} | {*given} & {*x, *y})
+    if shared:
+        raise ValueError(f"nodes {shared} stand in two of x, y and given, which must not overlap")
     known, above = set(given), graph.ancestors(given)
     seen, to_visit = set(), [(node, False) for node in x]
     while to_visit:
@@ -96,3 +109,10 @@ def joint(graph: Directed, tables: Sequence[Array]) -> Array:
     for node, table in enumerate(tables):
         operands += [table, [*graph.parents(node), node]]
     return jnp.einsum(*operands, list(range(len(tables))))
+
+
+def _known_nodes(num_nodes: int, nodes: Collection[int]) -> None:
+    """A negative number would count from the end."""
+    strange = sorted(node for node in nodes if not 0 <= node < num_nodes)
+    if strange:
+        raise ValueError(f"nodes {strange} are none of 0 ... {num_nodes - 1}")

@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 
 from adl.core import Algorithm, Mean, border, tree
+from adl.core.summation import total
 from adl.core.types import Array
 from adl.graphical.directed import Directed
 
@@ -101,7 +102,7 @@ def passed(
     reduce = jax.nn.logsumexp if semiring == "sum" else jnp.max
 
     def one(potential, incoming):
-        arity = incoming.shape[1]
+        potential, arity = potential - _common(potential), incoming.shape[1]
         sent = []
         for a in range(arity):
             product = potential
@@ -119,10 +120,11 @@ def beliefs(graph: FactorGraph, potentials: Potentials, messages: Messages) -> B
 
     log Z = sum_f E_b[log phi_f - log b_f] - sum_n (d_n - 1) H(b_n),   d_n the number of factors of variable n
     """
-    finite, impossible = _gathered(graph, messages)
-    variables = jax.nn.log_softmax(jnp.where(impossible > 0, -jnp.inf, finite))
-    factors, log_partition = [], 0.0
+    variables = jax.nn.log_softmax(_gathered(graph, messages))
+    factors, parts = [], []
     for potential, incoming in zip(potentials, _to_factors(graph, messages), strict=True):
+        common = _common(potential)
+        potential = potential - common
         joint = potential
         for a in range(incoming.shape[1]):
             joint = joint + _along(incoming[:, a], a, incoming.shape[1])
@@ -130,10 +132,10 @@ def beliefs(graph: FactorGraph, potentials: Potentials, messages: Messages) -> B
         factors.append(joint)
         possible = joint > -jnp.inf
         gain = jnp.where(possible, potential, 0) - jnp.where(possible, joint, 0)
-        log_partition += (jnp.exp(joint) * gain).sum()
+        parts += [common.ravel(), (jnp.exp(joint) * gain).reshape(len(gain), -1).sum(1)]
     degree = np.bincount(np.concatenate([scope.ravel() for scope in graph.scopes]), minlength=graph.num_variables)
     entropy = -(jnp.exp(variables) * jnp.where(variables > -jnp.inf, variables, 0)).sum(-1)
-    return Beliefs(variables, tuple(factors), log_partition - ((degree - 1) * entropy).sum())
+    return Beliefs(variables, tuple(factors), total(jnp.concatenate([*parts, (1 - degree) * entropy])))
 
 
 def sum_product(graph: FactorGraph, potentials: Potentials, *, num_steps: int | None = None) -> Beliefs:
@@ -157,17 +159,17 @@ def max_product(graph: FactorGraph, potentials: Potentials, *, num_steps: int | 
       potentials: of each group.
       num_steps: as in `sum_product`, with its error.
     """
-    finite, impossible = _gathered(graph, _settled(graph, potentials, "max", num_steps))
-    states = jnp.where(impossible > 0, -jnp.inf, finite).argmax(-1)
+    states = _gathered(graph, _settled(graph, potentials, "max", num_steps)).argmax(-1)
     return states, score(graph, potentials, states)
 
 
 def score(graph: FactorGraph, potentials: Potentials, states: Array) -> Array:
     """sum_f log phi_f(x_f) `[]` of states `[N]`: log p(x) + log Z."""
-    total = 0.0
-    for scope, potential in zip(graph.scopes, potentials, strict=True):
-        total += potential[(np.arange(len(scope)), *states[scope].T)].sum()
-    return total
+    parts = [
+        potential[(np.arange(len(scope)), *states[scope].T)]
+        for scope, potential in zip(graph.scopes, potentials, strict=True)
+    ]
+    return total(jnp.concatenate(parts))
 
 
 @border.rows
@@ -218,26 +220,43 @@ def _settled(graph, potentials, semiring, num_steps) -> Messages:
     return lax.scan(step, start(graph), length=num_steps)[0]
 
 
-def _gathered(graph: FactorGraph, messages: Messages) -> tuple[Array, Array]:
-    """Sums `[N, K]` of what comes to each variable, of finite parts, and how many are -inf, which no sum can undo."""
-    shape = (graph.num_variables, graph.num_states)
-    finite, impossible = jnp.zeros(shape), jnp.zeros(shape)
+def _gathered(graph: FactorGraph, messages: Messages) -> Array:
+    """Sums `[N, K]` of what comes to each variable."""
+    whole = jnp.zeros((graph.num_variables, graph.num_states))
     for scope, message in zip(graph.scopes, messages, strict=True):
-        finite = finite.at[scope].add(jnp.where(message > -jnp.inf, message, 0))
-        impossible = impossible.at[scope].add(message == -jnp.inf)
-    return finite, impossible
+        whole = whole.at[scope].add(message)
+    return whole
 
 
 def _to_factors(graph: FactorGraph, messages: Messages) -> tuple[Array, ...]:
-    """Messages `[F, A, K]` to the factors of each group: all that comes to a variable, less what the factor said."""
-    finite, impossible = _gathered(graph, messages)
+    """Messages `[F, A, K]` to the factors of each group: all that comes to a variable but what the factor said.
 
-    def one(scope, message):
-        others = impossible[scope] - (message == -jnp.inf)
-        rest = finite[scope] - jnp.where(message > -jnp.inf, message, 0)
-        return jax.nn.log_softmax(jnp.where(others > 0, -jnp.inf, rest))
+    Sums over those before and those behind, and no difference: a message of -1e6, or -inf, cannot be taken back.
+    """
+    flat = jnp.concatenate([message.reshape(-1, graph.num_states) for message in messages])
+    others = jnp.zeros_like(flat)
+    for edges in _edges_by_degree(graph):
+        sent = flat[edges]
+        nothing = jnp.zeros_like(sent[:, :1])
+        before = jnp.concatenate([nothing, sent[:, :-1]], 1).cumsum(1)
+        behind = lax.cumsum(jnp.concatenate([sent[:, 1:], nothing], 1), 1, reverse=True)
+        others = others.at[edges].set(jax.nn.log_softmax(before + behind))
+    ends = np.cumsum([scope.size for scope in graph.scopes])[:-1]
+    return tuple(part.reshape(m.shape) for part, m in zip(jnp.split(others, ends), messages, strict=True))
 
-    return tuple(map(one, graph.scopes, messages))
+
+def _edges_by_degree(graph: FactorGraph) -> list[np.ndarray]:
+    """For each number of factors d that variables have, `[N_d, d]` where the messages to them stand."""
+    variable = np.concatenate([scope.ravel() for scope in graph.scopes])
+    order, degree = np.argsort(variable, kind="stable"), np.bincount(variable)
+    first = np.cumsum(degree) - degree
+    return [order[first[degree == d][:, None] + np.arange(d)] for d in np.unique(degree[degree > 0])]
+
+
+def _common(potential: Array) -> Array:
+    """The largest of each factor's potentials `[F, 1, ..., 1]`, or 0 where that is not finite; no gradient."""
+    top = lax.stop_gradient(potential.max(tuple(range(1, potential.ndim)), keepdims=True))
+    return jnp.where(jnp.isfinite(top), top, 0)
 
 
 def _along(message: Array, at: int, arity: int) -> Array:

@@ -3,9 +3,9 @@
     z_1 ~ N(m, V),   z_{t+1} | z_t ~ N(F z_t + b, Q),   x_t | z_t ~ N(H z_t + d, R)
 
 The filter alternates two rules: a step ahead, and an observation. The smoother goes back by z_t | z_{t+1}, x_1 ... x_t,
-which is linear-Gaussian, too. Both carry covariances as factors (`factored`), from which nothing is subtracted: right
-in float32 while a state's standard deviation is at most 10^6 times that of what is left of it, as under a prior that
-says nothing. One sequence `[T, E]`; `jax.vmap` makes many.
+which is linear-Gaussian, too. Both carry covariances by their roots (`prob.roots`), from which nothing is subtracted:
+right in float32 while a state's standard deviation is at most 10^6 times that of what is left of it, as under a prior
+that says nothing. One sequence `[T, E]`; `jax.vmap` makes many.
 Sources: Kalman 1960, Journal of Basic Engineering 82(1); Rauch, Tung & Striebel 1965, AIAA Journal 3(8); Bishop 2006,
 Pattern Recognition and Machine Learning, section 13.3.
 """
@@ -18,10 +18,9 @@ from jax import lax
 
 from adl.core import tree
 from adl.core.types import Array, Key
-from adl.graphical import factored as factors
-from adl.graphical.factored import Factored, factored
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal
 from adl.prob.product import matmul
+from adl.prob.roots import compress, condition, root_of
 from adl.prob.special import HALF_LOG_2PI
 
 
@@ -55,10 +54,10 @@ class _Known(NamedTuple):
     """A state's distribution."""
 
     loc: Array  # [D]
-    spread: Factored
+    root: Array  # [D, D] whose square is the covariance
 
     def normal(self) -> MultivariateNormal:
-        return MultivariateNormal(self.loc, self.spread.covariance())
+        return MultivariateNormal(self.loc, matmul(self.root, self.root.T))
 
 
 def forward(system: LDS, x: Array, mask: Array | None = None) -> Filtered:
@@ -73,23 +72,24 @@ def forward(system: LDS, x: Array, mask: Array | None = None) -> Filtered:
 
 
 def _forward(system: LDS, x: Array, mask: Array | None) -> tuple[Filtered, _Known]:
-    """And the filtered states by their factors."""
+    """And the filtered states by their roots."""
     mask = jnp.ones(len(x)) if mask is None else mask
-    move, see = factored(system.dynamics.covariance), factored(system.emission.covariance)
+    move, see = root_of(system.dynamics.covariance), root_of(system.emission.covariance)
 
     def step(predicted, now):
         x, seen = now
         # What is not seen may be nan: it must not reach a gradient.
         error = jnp.where(seen > 0, x - _ahead(system.emission, predicted.loc), 0)
-        told, across, rest = factors.evidence(system.emission.matrix, see, predicted.spread)
-        surprise = jax.scipy.linalg.solve_triangular(told.unit, error, lower=True, unit_diagonal=True)
-        log_p = -0.5 * (jnp.square(surprise) / told.scale + jnp.log(told.scale)).sum() - len(x) * HALF_LOG_2PI
-        filtered = tree.where(seen > 0, _Known(predicted.loc + matmul(across, surprise), rest), predicted)
-        ahead = factors.moved(system.dynamics.matrix, move, filtered.spread)
+        told = condition(predicted.root, system.emission.matrix, see)
+        surprise = jax.scipy.linalg.solve_triangular(told.seen, error, lower=True)
+        scale = jnp.log(jnp.diagonal(told.seen))
+        log_p = -(0.5 * jnp.square(surprise) + scale + HALF_LOG_2PI).sum()
+        filtered = tree.where(seen > 0, _Known(predicted.loc + matmul(told.gain, error), told.root), predicted)
+        ahead = compress(jnp.concatenate([move, matmul(system.dynamics.matrix, filtered.root)], 1))
         found = Filtered(filtered.normal(), predicted.normal(), jnp.where(seen > 0, log_p, 0))
         return _Known(_ahead(system.dynamics, filtered.loc), ahead), (found, filtered)
 
-    start = _Known(system.initial.loc, factored(system.initial.covariance))
+    start = _Known(system.initial.loc, root_of(system.initial.covariance))
     return lax.scan(step, start, (x, mask))[1]
 
 
@@ -97,21 +97,17 @@ def smooth(system: LDS, x: Array, mask: Array | None = None) -> Smoothed:
     """Rauch-Tung-Striebel smoother of one sequence; arguments as of `forward`."""
     seen, known = _forward(system, x, mask)
     before, last = tree.take(known, slice(-1)), tree.take(known, -1)
-    matrix, move = system.dynamics.matrix, factored(system.dynamics.covariance)
+    matrix, move = system.dynamics.matrix, root_of(system.dynamics.covariance)
 
     def step(after, filtered):
-        back = factors.evidence(matrix, move, filtered.spread)
-        gain = back.gain()
+        gain, rest, _ = condition(filtered.root, matrix, move)
         loc = filtered.loc + matmul(gain, after.loc - _ahead(system.dynamics, filtered.loc))
-        # By what is known of the next state, and by what is not known of this one even then.
-        scale = jnp.concatenate([after.spread.scale, back.rest.scale])
-        own = jnp.concatenate([matmul(gain, after.spread.unit), back.rest.unit], 1)
+        # By what is not known of this state even if the next is, and by what is not known of that.
+        own = jnp.concatenate([rest, matmul(gain, after.root)], 1)
         left = jnp.eye(len(loc), dtype=loc.dtype) - matmul(matrix, gain)
-        noise = jnp.concatenate([matmul(left, after.spread.unit), -matmul(matrix, back.rest.unit)], 1)
-        smoothed = _Known(loc, factors.triangular(own, scale))
-        weighted = noise * scale[None]
-        pairs = matmul(after.spread.covariance(), gain.T), matmul(weighted, noise.T), matmul(weighted, own.T)
-        return smoothed, (smoothed.normal(), *pairs)
+        noise = jnp.concatenate([-matmul(matrix, rest), matmul(left, after.root)], 1)
+        smoothed, across = _Known(loc, compress(own)), matmul(after.normal().covariance, gain.T)
+        return smoothed, (smoothed.normal(), across, matmul(noise, noise.T), matmul(noise, own.T))
 
     _, (smoothed, *pairs) = lax.scan(step, last, before, reverse=True)
     smoothed = jax.tree.map(lambda rest, last: jnp.concatenate([rest, last[None]]), smoothed, last.normal())
@@ -147,7 +143,7 @@ def sample(key: Key, system: LDS, num_steps: int) -> tuple[Array, Array]:
     """States `[T, D]` and observations `[T, E]` of one sequence of so many steps."""
     first, key = jax.random.split(key)
     # A noise may have no variance along some direction.
-    roots = [factored(part.covariance).root() for part in system]
+    roots = [root_of(part.covariance) for part in system]
 
     def step(state, key):
         see, move = jax.random.split(key)

@@ -9,17 +9,22 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from adl.graphical.factor_graph import grid
 
-UNIT = 10000  # capacities of the flow are integers, in units of 1 / UNIT nats
+UNITS = 2**28  # capacities of the flow are integers: the larger of both is so many units
 
 
 def minimum_cut(image: np.ndarray, *, beta: float, eta: float) -> np.ndarray:
-    """Images `[N, H, W]` in {-1, 1} of least `ising.energy`, up to ties and 1 / 10,000 of a nat an edge.
+    """Images `[N, H, W]` in {-1, 1} of least `ising.energy`, up to ties and 4e-9 of the larger weight an edge.
 
     Args:
       image: `[N, H, W]` in {-1, 1}, what was seen.
       beta: >= 0, of neighbours, in nats.
       eta: >= 0, of a pixel and what is seen of it, in nats.
+    Raises:
+      ValueError: if a weight is negative or not finite: of neighbours that repel each other no cut is the least.
     """
+    if not (0 <= beta < np.inf and 0 <= eta < np.inf):
+        raise ValueError(f"beta {beta} and eta {eta} must be finite and at least 0")
+    unit = max(beta, eta) / UNITS or 1.0
     _, pairs = grid(*image.shape[1:]).scopes
     num_pixels = image[0].size
     source, sink = num_pixels, num_pixels + 1
@@ -28,8 +33,8 @@ def minimum_cut(image: np.ndarray, *, beta: float, eta: float) -> np.ndarray:
     for seen in image.reshape(len(image), -1):
         rows = np.concatenate([pairs[:, 0], pairs[:, 1], np.where(seen > 0, source, pixel)])
         cols = np.concatenate([pairs[:, 1], pairs[:, 0], np.where(seen > 0, pixel, sink)])
-        weights = np.full(len(rows), round(2 * eta * UNIT), np.int32)
-        weights[: 2 * len(pairs)] = round(2 * beta * UNIT)
+        weights = np.full(len(rows), round(eta / unit), np.int32)
+        weights[: 2 * len(pairs)] = round(beta / unit)
         capacity = coo_array((weights, (rows, cols)), shape=(num_pixels + 2, num_pixels + 2)).tocsr()
         rest = capacity - maximum_flow(capacity, source, sink).flow
         rest.eliminate_zeros()

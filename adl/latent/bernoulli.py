@@ -17,7 +17,9 @@ from adl.core import Algorithm, Key, Mean, accumulate, border, tree
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
 from adl.prob.product import matmul
+from adl.prob.special import safe_log
 
+NEVER = -1e30  # for the logarithm of 0, which no 0 may be multiplied by
 TINY = 1e-6  # least probability of either outcome; points that a component counts besides its own
 
 
@@ -69,9 +71,9 @@ def bernoulli_mixture(num_components: int, *, pseudo_count: float = 0.0, axis: s
 
 def log_joint(mixture: BernoulliMixture, x: Array) -> Array:
     """log p(x, k) `[B, K]` of points `x [B, D]` in {0, 1} and components, in nats."""
-    off = jnp.log1p(-mixture.means)
-    constant = jnp.log(mixture.weights) + off.sum(1)
-    return constant[None] + matmul(x, (jnp.log(mixture.means) - off).T)
+    on, off = (jnp.maximum(safe_log(p), NEVER) for p in (mixture.means, 1 - mixture.means))
+    log_p = matmul(x, on.T) + matmul(1 - x, off.T)
+    return safe_log(mixture.weights)[None] + jnp.where(log_p > NEVER / 2, log_p, -jnp.inf)
 
 
 def log_prob(mixture: BernoulliMixture, x: Array) -> Array:

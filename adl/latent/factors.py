@@ -6,8 +6,10 @@
 Noise is diagonal. Of one variance for all coordinates it is probabilistic PCA, whose likelihood is largest in closed
 form; of one for each it is factor analysis. EM here is joint in W and the mean: x is regressed on (z, 1).
 
-    E:  a = E[(z, 1)],  C = E[(z, 1) (z, 1)^T]     given each x
-    M:  (W, shift) = sum r (x - mean) a^T (sum r C)^-1,   noise = mean of (x - mean)^2 - (W, shift) a (x - mean)
+    E:  a = E[(z, 1)],  C = E[(z, 1) (z, 1)^T] = a a^T + S     given each x
+    M:  V = (W, shift) = sum r (x - mean) a^T (sum r C)^-1,   noise = mean of (x - mean - V a)^2 + diag(V S V^T)
+
+The noise wants a second look at the points, but it is a sum of squares: a difference of two would lose a small one.
 
 Sources: Tipping & Bishop 1999, JRSS B 61(3); Tipping & Bishop 1999, Neural Computation 11(2), appendix C; Ghahramani &
 Hinton 1996, The EM Algorithm for Mixtures of Factor Analyzers; Bishop 2006, section 12.2.
@@ -34,6 +36,7 @@ from adl.prob.product import matmul
 from adl.prob.special import HALF_LOG_2PI
 
 EPSILON = float(jnp.finfo(jnp.float32).eps)
+LEAST = 1e-6  # noise, of a coordinate's variance
 
 Noise = Literal["isotropic", "diagonal"]
 
@@ -49,7 +52,7 @@ class Factors(NamedTuple):
         """`[]` log p(x) of `x [D]`: only a matrix `[Z, Z]` is inverted."""
         z, root = self._explained(x)
         misfit = (jnp.square(x - self.loc - matmul(self.loading, z)) / self.noise).sum() + jnp.square(z).sum()
-        log_det = jnp.log(self.noise).sum() + 2 * jnp.log(jnp.diagonal(root)).sum()
+        log_det = jnp.log(self.noise).sum() + 2 * jnp.log(jnp.abs(jnp.diagonal(root))).sum()
         return -0.5 * (misfit + log_det) - len(x) * HALF_LOG_2PI
 
     def posterior(self, x: Array) -> MultivariateNormal:
@@ -64,7 +67,7 @@ class Factors(NamedTuple):
           x: `[D]`.
           q: of z, in Z dimensions.
         """
-        fit = normal_log_prob(x, self.loc + matmul(self.loading, q.loc), 0.5 * jnp.log(self.noise)).sum()
+        fit = normal_log_prob(x - self.loc, matmul(self.loading, q.loc), 0.5 * jnp.log(self.noise)).sum()
         spread = (matmul(self.loading, q.covariance) * self.loading / self.noise[:, None]).sum()
         prior = MultivariateNormal(jnp.zeros_like(q.loc), jnp.eye(len(q.loc)))
         return fit - 0.5 * spread - kl(q, prior)
@@ -86,10 +89,19 @@ class Factors(NamedTuple):
         return loc + matmul(z, self.loading.T) + scale * noise
 
     def _explained(self, x):
-        """The posterior mean `[Z]` of z, and the lower root `[Z, Z]` of M."""
-        scaled = self.loading / self.noise[:, None]
-        root = jnp.linalg.cholesky(jnp.eye(scaled.shape[1]) + matmul(scaled.T, self.loading))
-        return cho_solve((root, True), matmul(scaled.T, x - self.loc)), root
+        root, read = _rotated(self)
+        return matmul(read, x - self.loc), root
+
+
+def _rotated(factors: Factors) -> tuple[Array, Array]:
+    """A lower root `[Z, Z]` of M, and what reads z `[Z, D]` off x - mean: by rotations of (I, noise^-1/2 W).
+
+    M itself, of large entries where noise is small, would lose the I.
+    """
+    scale = jax.lax.rsqrt(factors.noise)
+    num_factors = factors.loading.shape[1]
+    rotation, upper = jnp.linalg.qr(jnp.concatenate([jnp.eye(num_factors), factors.loading * scale[:, None]]))
+    return upper.T, solve_triangular(upper, rotation[num_factors:].T) * scale[None]
 
 
 class _Sums(NamedTuple):
@@ -98,6 +110,13 @@ class _Sums(NamedTuple):
     count: Array  # [] sum of r
     cross: Array  # [D, Z + 1] sum of r (x - mean) a^T
     second: Array  # [Z + 1, Z + 1] sum of r C
+
+
+class _Misfit(NamedTuple):
+    """What a second look counts, of the regression that the first led to."""
+
+    count: Array  # [] sum of r
+    left: Array  # [D] sum of r E[(x - mean - V (z, 1))^2]
     square: Array  # [D] sum of r (x - mean)^2
 
 
@@ -123,7 +142,8 @@ def factor_analysis(num_factors: int, *, noise: Noise = "diagonal", axis: str | 
     """Maximum likelihood by EM; the state is `Factors`. With isotropic noise it is probabilistic PCA.
 
     A batch is `{"x": [B, D]}`, all points at every step, with an optional "mask" `[B]`, >= 0, that weighs them.
-    Reports the `loss`, -log p(x) before the step, in nats a point, which no step raises.
+    Reports the `loss`, -log p(x) before the step, in nats a point, which no step raises. The noise of a coordinate that
+    the factors explain wholly is 1e-6 of its variance.
 
     Args:
       num_factors: Z >= 1.
@@ -140,10 +160,15 @@ def factor_analysis(num_factors: int, *, noise: Noise = "diagonal", axis: str | 
         log_p = jax.vmap(factors.log_prob)(x)
         return _sums(factors, x, weight), {"loss": Mean.of(-log_p, weight)}
 
-    def move(factors, sums):
-        return _moved(factors, sums, noise)
+    def again(key, looked, batch):
+        return _misfit(*looked, *weighted(batch)), {}
 
-    return Algorithm(init, accumulate(measure, move, axis))
+    def step(key, factors, batch):
+        fitted, metrics = accumulate(measure, lambda factors, sums: _fitted(sums), axis)(key, factors, batch)
+        move = accumulate(again, lambda looked, misfit: _moved(*looked, misfit, noise), axis)
+        return move(key, (factors, fitted), batch)[0], metrics
+
+    return Algorithm(init, step)
 
 
 @border.columns(x="float [B, D]", mask="[B]?")
@@ -177,21 +202,34 @@ def factor_mixture(
         logits = jnp.log(member.sum(0) + TINY)
         return Mixture(logits - jax.nn.logsumexp(logits), _started(key, x, member, centres, num_factors, noise))
 
-    def measure(key, mixture, batch):
+    def belonging(mixture, batch):
         x, weight = weighted(batch)
         joint = log_joint(mixture, x)
         log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
-        r = jnp.exp(joint - log_p) * weight[:, None]
-        sums = jax.vmap(_sums, (0, None, 1))(mixture.components, x, r)
-        return sums, {"loss": Mean.of(-log_p[:, 0], weight)}
+        return x, jnp.exp(joint - log_p) * weight[:, None], Mean.of(-log_p[:, 0], weight)
 
-    def move(mixture, sums):
-        new = jax.vmap(lambda f, s: _moved(f, s, noise))(mixture.components, sums)
-        count = sums.count + TINY
-        components = tree.where(sums.count > TINY, new, mixture.components)
+    def measure(key, mixture, batch):
+        x, r, loss = belonging(mixture, batch)
+        return jax.vmap(_sums, (0, None, 1))(mixture.components, x, r), {"loss": loss}
+
+    def again(key, looked, batch):
+        mixture, fitted = looked
+        x, r, _ = belonging(mixture, batch)
+        return jax.vmap(_misfit, (0, 0, None, 1))(mixture.components, fitted, x, r), {}
+
+    def move(looked, misfit):
+        mixture, fitted = looked
+        new = jax.vmap(lambda f, v, s: _moved(f, v, s, noise))(mixture.components, fitted, misfit)
+        count = misfit.count + TINY
+        components = tree.where(misfit.count > TINY, new, mixture.components)
         return Mixture(jnp.log(count / count.sum()), components)
 
-    return Algorithm(init, accumulate(measure, move, axis))
+    def step(key, mixture, batch):
+        regress = accumulate(measure, lambda mixture, sums: jax.vmap(_fitted)(sums), axis)
+        fitted, metrics = regress(key, mixture, batch)
+        return accumulate(again, move, axis)(key, (mixture, fitted), batch)[0], metrics
+
+    return Algorithm(init, step)
 
 
 def log_joint(mixture: Mixture, x: Array) -> Array:
@@ -219,35 +257,43 @@ def _started(key, x, member, centres, num_factors, noise) -> Factors:
     pooled = square.sum(0, keepdims=True) / member.sum()
     # The variance of all is worth one point: a component of few points has a variance in all directions.
     variance = (square + pooled) / (member.sum(0)[:, None] + 1)
-    variance = jnp.maximum(variance, EPSILON * variance.max() + TINY)
+    variance = jnp.where(variance > 0, variance, 4 * LEAST * jnp.maximum(variance.max(1, keepdims=True), TINY))
     if noise == "isotropic":
         variance = jnp.broadcast_to(variance.mean(1, keepdims=True), variance.shape)
     scale = jnp.sqrt(variance / (2 * num_factors))[..., None]
     return Factors(centres, scale * jax.random.normal(key, (*centres.shape, num_factors)), variance / 2)
 
 
-def _sums(factors: Factors, x, r) -> _Sums:
+def _expected(factors: Factors, x) -> tuple[Array, Array, Array]:
+    """x - mean `[B, D]`, a `[B, Z + 1]` and a root of S `[Z + 1, Z]`."""
     away = x - factors.loc[None]
-    scaled = factors.loading / factors.noise[:, None]
-    num_factors = scaled.shape[1]
-    root = jnp.linalg.cholesky(jnp.eye(num_factors) + matmul(scaled.T, factors.loading))
-    z = cho_solve((root, True), matmul(away, scaled).T).T
-    known = jnp.concatenate([z, jnp.ones((len(x), 1), x.dtype)], 1)
-    heavy = known * r[:, None]
-    spread = solve_triangular(root, jnp.eye(num_factors), lower=True)
-    spread = jnp.pad(matmul(spread.T, spread), (0, 1))
+    root, read = _rotated(factors)
+    spread = jnp.pad(solve_triangular(root, jnp.eye(len(root)), lower=True).T, ((0, 1), (0, 0)))
+    return away, jnp.concatenate([matmul(away, read.T), jnp.ones((len(x), 1), x.dtype)], 1), spread
+
+
+def _sums(factors: Factors, x, r) -> _Sums:
+    away, known, spread = _expected(factors, x)
+    heavy, count = known * r[:, None], r.sum()
+    return _Sums(count, matmul(away.T, heavy), matmul(known.T, heavy) + count * matmul(spread, spread.T))
+
+
+def _fitted(sums: _Sums) -> Array:
+    return cho_solve(cho_factor(sums.second + TINY * jnp.eye(len(sums.second))), sums.cross.T).T  # V [D, Z + 1]
+
+
+def _misfit(factors: Factors, fitted: Array, x, r) -> _Misfit:
+    away, known, spread = _expected(factors, x)
     count = r.sum()
-    return _Sums(count, matmul(away.T, heavy), matmul(known.T, heavy) + count * spread, matmul(r, jnp.square(away)))
+    left = matmul(r, jnp.square(away - matmul(known, fitted.T))) + count * jnp.square(matmul(fitted, spread)).sum(1)
+    return _Misfit(count, left, matmul(r, jnp.square(away)))
 
 
-def _moved(factors: Factors, sums: _Sums, noise: Noise) -> Factors:
-    count = sums.count + TINY
-    second = sums.second + TINY * jnp.eye(len(sums.second))
-    fitted = cho_solve(cho_factor(second), sums.cross.T).T
-    square = sums.square / count
-    # And by what rounding may have taken from the difference of two sums: it stays positive.
-    variance = square - (fitted * sums.cross).sum(1) / count
-    floor = 4 * EPSILON * jnp.maximum(square, square.max())
+def _moved(factors: Factors, fitted: Array, misfit: _Misfit, noise: Noise) -> Factors:
+    count = misfit.count + TINY
+    variance, square = misfit.left / count, misfit.square / count
+    # A coordinate that the others explain wholly keeps what float32 can tell from none; a constant, what it can of any.
+    floor = LEAST * jnp.where(square > 0, square, square.max())
     if noise == "isotropic":
         variance, floor = (jnp.full_like(v, v.mean()) for v in (variance, floor))
     return Factors(factors.loc + fitted[:, -1], fitted[:, :-1], jnp.maximum(variance, floor))

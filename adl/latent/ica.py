@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
-from adl.latent.principal import components
+from adl.latent.principal import components, inverse_scale
 from adl.prob import moments
 from adl.prob.product import matmul
 
@@ -50,7 +50,7 @@ def fast_ica(
     constant where sources are as heavy-tailed as 1 / cosh. It falls for heavy tails and rises for light ones.
 
     Args:
-      num_sources: Z in [1, D].
+      num_sources: Z in [1, D]; if the points vary along fewer directions, the last sources are 0.
       start: `start(key, batch) -> [Z, Z]`, by default Gaussian; its rows are made orthonormal.
       axis: as in `core.accumulate`.
     """
@@ -60,8 +60,9 @@ def fast_ica(
         x, weight = weighted(batch)
         seen = moments.of(x, weight)
         found = components(seen, num_sources)
-        scale = jnp.sqrt(found.variance * (seen.count - 1) / seen.count)
-        return Unmixing(found.mean, found.basis / scale[None], orthonormal(start(key, batch)))
+        scale = inverse_scale(found) * jnp.sqrt(seen.count / (seen.count - 1))
+        whiten = found.basis * scale[None]
+        return Unmixing(found.mean, whiten, orthonormal(apart(whiten, start(key, batch))))
 
     def measure(key, state, batch):
         x, weight = weighted(batch)
@@ -74,7 +75,12 @@ def fast_ica(
 
     def move(state, sums):
         step = (sums.pull - sums.slope[:, None] * state.rotation) / sums.count
-        return state._replace(rotation=orthonormal(step))
+        return state._replace(rotation=orthonormal(apart(state.whiten, step)))
+
+    def apart(whiten, matrix):
+        """Directions along which nothing varies are sources by themselves, and always 0."""
+        varies = (whiten != 0).any(0)
+        return jnp.where(varies[:, None] & varies[None], matrix, jnp.diag(1.0 * ~varies))
 
     return Algorithm(init, accumulate(measure, move, axis))
 

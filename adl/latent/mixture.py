@@ -3,8 +3,8 @@
     E:  r_bk = p(k | x_b),  the responsibility of component k for point b
     M:  N_k = sum_b r_bk,   pi_k = N_k / N,   mu_k = sum_b r_bk x_b / N_k,   Sigma_k = scatter about mu_k / N_k
 
-A step is both, and never lowers the likelihood of the points that it sees. Sums are taken about the means that the step
-came with: one pass and one reduction do, and far from the origin nothing cancels.
+A step is both, and never lowers the likelihood of the points that it sees. Points are summed about the means that the
+step came with, and squared about the new ones: wherever components lie, however far they move, nothing cancels.
 Sources: Dempster, Laird & Rubin 1977, JRSS B 39(1); Bishop 2006, Pattern Recognition and Machine Learning, section 9.2.
 """
 
@@ -42,8 +42,8 @@ class GaussianSums(NamedTuple):
     """What an E-step counts."""
 
     count: Array  # [K] sum of r
-    shift: Array  # [K, D] sum of r (x - mean)
-    scatter: Array  # sum of r (x - mean)^2: full [K, D, D], diag and spherical [K, D]; tied [D, D], about one middle
+    mean: Array  # [K, D] of the points; of a component without points where it was
+    scatter: Array  # sum of r (x - mean)^2: full and tied [K, D, D], diag and spherical [K, D]
 
 
 @border.columns(x="float [B, D]", mask="[B]?")
@@ -73,41 +73,30 @@ def gaussian_mixture(
     start = start or kmeans(num_components).init
     family = FAMILIES[covariance]
 
-    def sums(r, x, means):
-        # Not x - means: that would be the whole of [B, K, D].
-        middle = means.mean(0, keepdims=True)
-        count = r.sum(0)
-        return GaussianSums(
-            count, matmul(r.T, x - middle) - count[:, None] * (means - middle), family.scatter(r, x, means)
-        )
-
-    def estimate(sums, means):
+    def estimate(mixture, sums):
         count = sums.count + TINY
-        shift = sums.shift / count[:, None]
-        weights = count / count.sum()
-        return GaussianMixture(weights, means + shift, family.estimate(sums, count, shift, means, reg_covar))
-
-    def move(mixture, sums):
-        new = estimate(sums, mixture.means)
+        new = family.estimate(sums.scatter, count, reg_covar)
         seen = family.points(sums.count) > TINY
-        return new._replace(covariances=tree.where(seen, new.covariances, mixture.covariances))
+        return GaussianMixture(count / count.sum(), sums.mean, tree.where(seen, new, mixture.covariances))
 
     def init(key, batch):
         x, weight = weighted(batch)
         centres = start(key, batch)
         alike = jnp.full((len(x), num_components), 1 / num_components) * weight[:, None]
         member = jax.nn.one_hot(nearest(x, centres)[0], num_components) * weight[:, None]
-        pooled = estimate(sums(alike, x, centres), centres)
-        return move(pooled._replace(means=centres), sums(member, x, centres))
+        all_points = counted(family, centres, x, alike)
+        pooled = family.estimate(all_points.scatter, all_points.count + TINY, reg_covar)
+        empty = GaussianMixture(all_points.count, centres, pooled)
+        return estimate(empty, counted(family, centres, x, member))
 
-    def measure(key, mixture, batch):
+    def step(key, mixture, batch):
         x, weight = weighted(batch)
         joint = log_joint(mixture, x, covariance=covariance)
         log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
-        r = jnp.exp(joint - log_p) * weight[:, None]
-        return sums(r, x, mixture.means), {"loss": Mean.of(-log_p[:, 0], weight)}
+        sums = counted(family, mixture.means, x, jnp.exp(joint - log_p) * weight[:, None], axis)
+        return estimate(mixture, sums), {"loss": Mean.of(-log_p[:, 0], weight)}
 
-    return Algorithm(init, accumulate(measure, move, axis))
+    return Algorithm(init, step)
 
 
 def log_prob(mixture: GaussianMixture, x: Array, *, covariance: Covariance = "full") -> Array:
@@ -195,7 +184,7 @@ class CovarianceKind(NamedTuple):
     # (x [B, D], means, covariances) -> squared Mahalanobis distances [B, K], log determinants [K] or []
     distances: Callable[[Array, Array, Array], tuple[Array, Array]]
     scatter: Callable[[Array, Array, Array], Array]  # (r [B, K], x, means) -> as in `GaussianSums`
-    estimate: Callable[..., Array]  # (sums, count, shift, means before, reg_covar) -> covariances
+    estimate: Callable[[Array, Array, float], Array]  # (scatter, counts [K], reg_covar) -> covariances
     points: Callable[[Array], Array] = lambda count: count  # counts [K] -> points behind each covariance
 
 
@@ -207,9 +196,7 @@ def _full_distances(x, means, covariances):
 
 def _tied_distances(x, means, covariance):
     whiten, log_det = _whitened(covariance)
-    middle = means.mean(0, keepdims=True)
-    scale = jnp.ones((1, x.shape[-1]))
-    return _scaled_distances(matmul(x - middle, whiten), matmul(means - middle, whiten), scale), log_det
+    return lax.map(lambda mean: jnp.square(matmul(x - mean, whiten)).sum(-1), means[:, None]).T, log_det
 
 
 def _diag_distances(x, means, variances):
@@ -232,6 +219,32 @@ def _whitened(covariances):
     return jnp.swapaxes(solve_triangular(root, identity, lower=True), -1, -2), log_det
 
 
+def counted(kind: CovarianceKind, means: Array, x: Array, r: Array, axis: str | None = None) -> GaussianSums:
+    """Counts, means and scatters of points `x [B, D]` by responsibilities `r [B, K]`, over all devices.
+
+    Args:
+      kind: of `FAMILIES`.
+      means: `[K, D]` near the points, about which they are summed first.
+      x: this device's points.
+      r: >= 0, times the points' weights.
+      axis: as in `core.accumulate`.
+    """
+
+    def shifts(key, means):
+        # Not x - means: that would be the whole of [B, K, D].
+        return (r.sum(0), lax.map(lambda c: matmul(c[0], x - c[1]), (r.T, means[:, None]))), {}
+
+    def moved(means, sums):
+        count, shift = sums
+        return count, means + shift / jnp.maximum(count, TINY)[:, None]
+
+    def scatters(key, seen):
+        return kind.scatter(r, x, seen[1]), {}
+
+    seen, _ = accumulate(shifts, moved, axis)(None, means)
+    return accumulate(scatters, lambda seen, scatter: GaussianSums(*seen, scatter), axis)(None, seen)[0]
+
+
 def _full_scatter(r, x, means):
     def one(component):
         weight, mean = component
@@ -240,46 +253,36 @@ def _full_scatter(r, x, means):
     return lax.map(one, (r.T[..., None], means[:, None]))
 
 
-def _tied_scatter(r, x, means):
-    # The responsibilities of a point sum to its weight, whatever they are: one product does for all components.
-    centred = x - means.mean(0, keepdims=True)
-    return matmul((centred * r.sum(-1, keepdims=True)).T, centred)
-
-
 def _diag_scatter(r, x, means):
     return lax.map(lambda c: matmul(c[0], jnp.square(x - c[1])), (r.T, means[:, None]))
 
 
-def _full_estimate(sums, count, shift, means, reg_covar):
-    second = sums.scatter / count[:, None, None]
-    return _ridged(second - shift[:, :, None] * shift[:, None, :], second, reg_covar)
+def _full_estimate(scatter, count, reg_covar):
+    return _ridged(scatter / count[:, None, None], reg_covar)
 
 
-def _tied_estimate(sums, count, shift, means, reg_covar):
-    second, weights = sums.scatter / count.sum(), count / count.sum()
-    offset = means + shift - means.mean(0, keepdims=True)
-    return _ridged(second - matmul(offset.T * weights[None], offset), second, reg_covar)
+def _tied_estimate(scatter, count, reg_covar):
+    return _ridged(scatter.sum(0) / count.sum(), reg_covar)
 
 
-def _diag_estimate(sums, count, shift, means, reg_covar):
-    second = sums.scatter / count[:, None]
-    return second - jnp.square(shift) + 4 * EPSILON * second + reg_covar
+def _diag_estimate(scatter, count, reg_covar):
+    return scatter / count[:, None] + reg_covar
 
 
 def _spherical_estimate(*sums):
     return _diag_estimate(*sums).mean(-1)
 
 
-def _ridged(covariances, second, reg_covar):
-    """Regularised, and by what rounding may have taken from the difference of two sums: it stays positive."""
-    ridge = reg_covar + 4 * EPSILON * jnp.diagonal(second, axis1=-2, axis2=-1)
+def _ridged(covariances, reg_covar):
+    """Regularised, and by rounding: where columns are the same it keeps a Cholesky root."""
+    ridge = reg_covar + 4 * EPSILON * jnp.diagonal(covariances, axis1=-2, axis2=-1)
     symmetric = (covariances + jnp.swapaxes(covariances, -1, -2)) / 2
     return symmetric + jnp.vectorize(jnp.diag, signature="(d)->(d,d)")(ridge)
 
 
 FAMILIES: dict[str, CovarianceKind] = {
     "full": CovarianceKind(_full_distances, _full_scatter, _full_estimate),
-    "tied": CovarianceKind(_tied_distances, _tied_scatter, _tied_estimate, points=jnp.sum),
+    "tied": CovarianceKind(_tied_distances, _full_scatter, _tied_estimate, points=jnp.sum),
     "diag": CovarianceKind(_diag_distances, _diag_scatter, _diag_estimate),
     "spherical": CovarianceKind(_spherical_distances, _diag_scatter, _spherical_estimate),
 }

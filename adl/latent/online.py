@@ -75,6 +75,6 @@ def hebbian(num_components: int, rate: Callable[[Array], Array], *, axis: str | 
 
 
 def orthonormal(state: Hebbian) -> Components:
-    """What a state says the components are, in its plane; their variances it does not know: they are 0."""
+    """What a state says the components are, in its plane; their variances it does not know: they are nan."""
     basis, _ = jnp.linalg.qr(state.basis)
-    return Components(state.mean, basis, jnp.zeros(basis.shape[1]), jnp.zeros(()))
+    return Components(state.mean, basis, jnp.full(basis.shape[1], jnp.nan), jnp.full((), jnp.nan))

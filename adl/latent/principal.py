@@ -10,14 +10,17 @@ Sources: Pearson 1901, Philosophical Magazine 2(11); Bishop 2006, Pattern Recogn
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from jax import lax
 from jax.scipy.special import gammaln
 
-from adl.core import Algorithm, Mean, accumulate, border
+from adl.core import Algorithm, BadInput, Mean, accumulate, border
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
 from adl.prob import moments as m
 from adl.prob.moments import Moments
 from adl.prob.product import matmul
+
+EPSILON = float(jnp.finfo(jnp.float32).eps)
 
 
 class Components(NamedTuple):
@@ -47,34 +50,41 @@ def pca(num_components: int, *, axis: str | None = None) -> Algorithm:
 
     def measure(key, moments, batch):
         x, weight = weighted(batch)
-        sums, basis = m.sums(x, weight, moments.mean), components(moments, num_components).basis
-        left = jnp.trace(sums.scatter) - (matmul(sums.scatter, basis) * basis).sum()
-        return sums, {"loss": Mean(left, sums.count)}
+        left = errors(components(moments, num_components), x)
+        return m.sums(x, weight, moments.mean), {"loss": Mean.of(left, weight)}
 
     return Algorithm(init, accumulate(measure, m.merged, axis))
 
 
 def components(moments: Moments, num_components: int) -> Components:
-    """The first of the eigenvectors of the covariance.
+    """The first of the eigenvectors of the covariance; variances below about 1e-7 of the largest are rounding's.
 
     Args:
-      moments: of at least two points.
+      moments: of at least two points; of fewer the variances are nan, and the directions any.
       num_components: Z in [1, D].
     """
     covariance = moments.covariance(correction=1.0)
     # Before there are points S is 0 / -1, and any directions will do.
     variance, basis = jnp.linalg.eigh(jnp.where(moments.count > 1, covariance, 0))
-    leading = jnp.maximum(variance[::-1][:num_components], 0)
-    return Components(moments.mean, basis[:, ::-1][:, :num_components], leading, jnp.trace(covariance))
+    leading = jnp.where(moments.count > 1, jnp.maximum(variance[::-1][:num_components], 0), jnp.nan)
+    total = jnp.where(moments.count > 1, jnp.trace(covariance), jnp.nan)
+    return Components(moments.mean, basis[:, ::-1][:, :num_components], leading, total)
 
 
 def found(x: Array, num_components: int) -> Components:
-    """The first principal components of points `x [N, D]`, N > 1, all at once; of large pictures without their S."""
+    """The first principal components of points `x [N, D]`, N > 1, all at once; of large pictures without their S.
+
+    Raises:
+      BadInput: for more than D.
+    """
+    if num_components > x.shape[1]:
+        raise BadInput(f"{num_components} principal components of {x.shape[1]} numbers: there are at most as many")
     if num_components < len(x) < x.shape[1]:
-        mean = x.mean(0)
-        _, deviations, directions = jnp.linalg.svd((x - mean) / jnp.sqrt(len(x) - 1), full_matrices=False)
+        centred = x - x[:1]
+        mean = centred.mean(0)
+        _, deviations, directions = jnp.linalg.svd((centred - mean) / jnp.sqrt(len(x) - 1), full_matrices=False)
         variance = jnp.square(deviations)
-        return Components(mean, directions[:num_components].T, variance[:num_components], variance.sum())
+        return Components(x[0] + mean, directions[:num_components].T, variance[:num_components], variance.sum())
     return components(m.of(x, jnp.ones(len(x))), num_components)
 
 
@@ -84,8 +94,16 @@ def encode(components: Components, x: Array) -> Array:
 
 
 def whiten(components: Components, x: Array) -> Array:
-    """Coordinates `[B, Z]` of points `x [B, D]`, each of unit variance."""
-    return encode(components, x) / jnp.sqrt(components.variance)[None]
+    """Coordinates `[B, Z]` of points `x [B, D]`, each of unit variance; 0 along directions that have none."""
+    return encode(components, x) * inverse_scale(components)[None]
+
+
+def inverse_scale(components: Components) -> Array:
+    """`[Z]` 1 over the standard deviations; 0 of directions along which only rounding varies."""
+    variance = components.variance
+    # Not "is greater": nan stays nan.
+    is_rounding = variance <= len(components.basis) * EPSILON * variance[0]
+    return jnp.where(is_rounding, 0, lax.rsqrt(jnp.where(is_rounding, 1, variance)))
 
 
 def decode(components: Components, z: Array) -> Array:
@@ -95,7 +113,8 @@ def decode(components: Components, z: Array) -> Array:
 
 def errors(components: Components, x: Array) -> Array:
     """Squared distances `[B]` of points `x [B, D]` to the plane of the components, in squared units of x."""
-    return jnp.square(x - decode(components, encode(components, x))).sum(1)
+    away = x - components.mean[None]
+    return jnp.square(away - matmul(matmul(away, components.basis), components.basis.T)).sum(1)
 
 
 class ByNumber(NamedTuple):

@@ -15,11 +15,9 @@ import jax.numpy as jnp
 from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
 from adl.latent.kmeans import weighted
-from adl.latent.principal import Components
+from adl.latent.principal import EPSILON, Components, errors
 from adl.prob import moments
 from adl.prob.product import matmul
-
-EPSILON = float(jnp.finfo(jnp.float32).eps)
 
 
 class Sketch(NamedTuple):
@@ -59,7 +57,7 @@ def randomised_pca(num_components: int, *, num_oversamples: int = 10, axis: str 
         gram = matmul(seen.T, y)
         energy = (weight * jnp.square(away).sum(1)).sum()
         sums = Sketch(weight.sum(), energy, gram, matmul(away.T, seen))
-        return sums, {"loss": Mean(energy - jnp.trace(gram), sums.count)}
+        return sums, {"loss": Mean.of(errors(found, x), weight)}
 
     def move(found, sums):
         values, vectors = jnp.linalg.eigh(sums.gram)

@@ -20,14 +20,13 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 from jax.scipy.special import digamma, gammaln
 
-from adl.core import Algorithm, Key, Mean, PyTree, accumulate, border
+from adl.core import Algorithm, Key, Mean, PyTree, border
 from adl.core.types import Array
 from adl.latent.kmeans import kmeans, weighted
-from adl.latent.mixture import FAMILIES, TINY, Fit, GaussianMixture, GaussianSums
+from adl.latent.mixture import FAMILIES, Fit, GaussianMixture, counted
 from adl.prob import moments
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
-from adl.prob.product import matmul
 
 FULL = FAMILIES["full"]
 
@@ -56,8 +55,9 @@ def variational_mixture(
     """Variational Bayes with full covariances; the state is the `MixturePosterior`.
 
     A batch is `{"x": [B, D]}`, all points at every step, with an optional "mask" `[B]`, >= 0, that weighs them. The
-    prior takes its mean and its scatter, as of v0 = D points, from the first batch. Reports the `loss`, -ELBO / N
-    before the step, in nats a point, which no step raises.
+    prior takes its mean and its scatter, as of v0 = D points, from the first batch; a column that does not vary there
+    is taken for one of variance 1, and tells no component from another. Reports the `loss`, -ELBO / N
+    before the step, in nats a point, which no step raises; of columns that tell the same it is known to 0.1 in float32.
 
     Args:
       num_components: K >= 1, more than are needed.
@@ -70,28 +70,18 @@ def variational_mixture(
     start = start or kmeans(num_components).init
     a0 = 1 / num_components if concentration is None else concentration
 
-    def counted(r, x, means):
-        middle = means.mean(0, keepdims=True)
-        count = r.sum(0)
-        shift = matmul(r.T, x - middle) - count[:, None] * (means - middle)
-        return GaussianSums(count, shift, FULL.scatter(r, x, means))
-
     def move(q, sums):
         n = sums.count
-        shift = sums.shift / (n + TINY)[:, None]
-        mean = q.means + shift
-        within = sums.scatter - sums.shift[:, :, None] * shift[:, None]
-        away = mean - q.prior_mean[None]
+        away = sums.mean - q.prior_mean[None]
         b = prior_count + n
-        scatter = (
-            q.prior_scatter[None] + within + (prior_count * n / b)[:, None, None] * away[:, :, None] * away[:, None]
-        )
+        apart = (prior_count * n / b)[:, None, None] * away[:, :, None] * away[:, None]
+        scatter = q.prior_scatter[None] + sums.scatter + apart
         return q._replace(
             concentration=a0 + n,
             count=b,
             means=q.prior_mean[None] + (n / b)[:, None] * away,
             dof=len(q.prior_mean) + n,
-            scatter=(scatter + scatter.swapaxes(1, 2)) / 2,
+            scatter=jax.vmap(moments.invertible)((scatter + scatter.swapaxes(1, 2)) / 2),
         )
 
     def init(key, batch):
@@ -106,20 +96,20 @@ def variational_mixture(
             k,
             jnp.zeros((num_components, *seen.scatter.shape)),
             seen.mean,
-            seen.covariance(correction=1.0),
+            moments.invertible(seen.covariance(correction=1.0)),
         )
-        return move(before, counted(member, x, centres))
+        return move(before, counted(FULL, centres, x, member))
 
-    def measure(key, q, batch):
+    def step(key, q, batch):
         x, weight = weighted(batch)
         joint = expected_log_joint(q, x)
         log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
-        r = jnp.exp(joint - log_p) * weight[:, None]
+        sums = counted(FULL, q.means, x, jnp.exp(joint - log_p) * weight[:, None], axis)
         # The parameters' divergence is shared out among the points that they were learned from.
         share = divergence(q, concentration=a0, prior_count=prior_count) / (q.concentration - a0).sum()
-        return counted(r, x, q.means), {"loss": Mean.of(share - log_p[:, 0], weight)}
+        return move(q, sums), {"loss": Mean.of(share - log_p[:, 0], weight)}
 
-    return Algorithm(init, accumulate(measure, move, axis))
+    return Algorithm(init, step)
 
 
 def expected_log_joint(q: MixturePosterior, x: Array) -> Array:

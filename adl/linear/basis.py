@@ -8,6 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from adl.core.types import Array
 
@@ -40,7 +41,9 @@ def fourier(x: Array, num_waves: int, period: float) -> Array:
     Orthogonal over a period.
     """
     k = jnp.arange(1, num_waves + 1)
-    angle = 2 * jnp.pi / period * jnp.expand_dims(x, -1) * _aligned(k, x)
+    # What is left of whole turns is exact; the angle of a large number is not.
+    turns = jnp.expand_dims(lax.rem(x, jnp.full_like(x, period)) / period, -1) * _aligned(k, x)
+    angle = 2 * jnp.pi * (turns - jnp.round(turns))
     waves = jnp.stack([jnp.cos(angle), jnp.sin(angle)], -1).reshape(*jnp.shape(x), 2 * num_waves)
     return jnp.concatenate([jnp.ones_like(waves[..., :1]), waves], -1)
 

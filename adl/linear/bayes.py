@@ -6,7 +6,12 @@
     m = precision^-1 projection,   s2 | data ~ InverseGamma(shape + n / 2, rate + (sum y^2 - m . projection) / 2)
 
 Sums have no order: any split of the data into batches, on any number of devices, leads to the same posterior. A step
-learns its batch once and for all; batches that come again count again.
+learns its batch once and for all; batches that come again count again. They are kept about the means of x and y, so
+that nothing cancels far from the origin; then the means are learned as one more row, of the weight n:
+
+    root root^T = prior_precision I + sum (x - mean) (x - mean)^T,   u = sqrt(n) root^-1 mean
+    precision^-1 = root^-T (I - u u^T / (1 + |u|^2)) root^-1
+
 Sources: Bishop 2006, Pattern Recognition and Machine Learning, eq. 3.50 to 3.59; with unknown noise, Murphy 2012,
 Machine Learning: A Probabilistic Perspective, section 7.6.3.
 """
@@ -17,22 +22,16 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve, solve_triangular
+from jax.scipy.linalg import solve_triangular
 
 from adl.core import Algorithm, Key, Mean, accumulate, border
 from adl.core.types import Array
+from adl.linear.regression import Sums, merged_sums, no_sums, sums_about
 from adl.prob.distributions import student_t_log_prob
 from adl.prob.product import matmul
+from adl.prob.special import safe_ratio
 
-
-class Posterior(NamedTuple):
-    """Natural parameters: those of two disjoint data sets with one prior add, less the prior."""
-
-    precision: Array  # [D, D] of the weights, times the noise variance
-    projection: Array  # [D] sum of x y, the precision times the mean of the weights
-    count: Array  # [] n
-    energy: Array  # [] sum of y^2
-
+Posterior = Sums  # whose scatter has the prior precision on its diagonal from the start
 
 # What is believed of the noise: posterior -> (degrees of freedom, variance), [] each; infinite where it is known
 Noise = Callable[[Posterior], tuple[Array, Array]]
@@ -52,7 +51,7 @@ def known_noise(std: float) -> Noise:
 
 
 def inverse_gamma_noise(shape: float, rate: float) -> Noise:
-    """Noise whose variance is inverse-gamma before any data; in float32 the fit must leave more than 1e-5 of sum y^2.
+    """Noise whose variance is inverse-gamma before any data; float32 asks of the fit to leave 1e-5 of y's own variance.
 
     Args:
       shape: > 0; worth 2 `shape` observations.
@@ -60,10 +59,9 @@ def inverse_gamma_noise(shape: float, rate: float) -> Noise:
     """
 
     def noise(posterior):
-        mean, _ = _weights(posterior)
-        residual = jnp.maximum(posterior.energy - mean @ posterior.projection, 0)
+        seen = _read(posterior)
         half_count = shape + posterior.count / 2
-        return 2 * half_count, (rate + residual / 2) / half_count
+        return 2 * half_count, (rate + seen.left / 2) / half_count
 
     return noise
 
@@ -82,17 +80,14 @@ def bayesian_regression(noise: Noise, *, prior_precision: float = 1.0, axis: str
     """
 
     def init(key, batch):
-        dim = batch["x"].shape[-1]
-        return Posterior(prior_precision * jnp.eye(dim), jnp.zeros(dim), jnp.zeros(()), jnp.zeros(()))
+        return no_sums(batch)._replace(scatter=prior_precision * jnp.eye(batch["x"].shape[-1]))
 
     def measure(key, posterior, batch):
         x, y = batch["x"], batch["y"]
         weight = jnp.broadcast_to(batch.get("mask", jnp.float32(1)), y.shape)
-        weighted = x * weight[:, None]
-        sums = Posterior(matmul(weighted.T, x), matmul(weighted.T, y), weight.sum(), matmul(weight * y, y))
-        return sums, {"loss": Mean.of(-log_prob(posterior, x, y, noise), weight)}
+        return sums_about(posterior, batch), {"loss": Mean.of(-log_prob(posterior, x, y, noise), weight)}
 
-    return Algorithm(init, accumulate(measure, lambda posterior, sums: jax.tree.map(jnp.add, posterior, sums), axis))
+    return Algorithm(init, accumulate(measure, merged_sums, axis))
 
 
 def log_prob(posterior: Posterior, x: Array, y: Array, noise: Noise) -> Array:
@@ -108,31 +103,59 @@ def predict(posterior: Posterior, x: Array, noise: Noise) -> Prediction:
 
     mean = x . m,   scale^2 = s2 (1 + x^T precision^-1 x)
     """
-    chex.assert_shape(x, (None, len(posterior.projection)))
-    mean, root = _weights(posterior)
-    dof, variance = noise(posterior)
-    spread = jnp.square(solve_triangular(root, x.T, lower=True)).sum(0)
-    return Prediction(matmul(x, mean), jnp.sqrt(variance * (1 + spread)), dof)
+    chex.assert_shape(x, (None, len(posterior.cross)))
+    seen, (dof, variance) = _read(posterior), noise(posterior)
+    away = x - posterior.x_mean[None]
+    across = solve_triangular(seen.root, away.T, lower=True)
+    # Of x = mean + away, what lies along the row of the means, and the rest of it.
+    square = jnp.square(seen.middle).sum()
+    along = safe_ratio(matmul(seen.middle, across), square)
+    rest = jnp.square(across - seen.middle[:, None] * along[None]).sum(0)
+    spread = rest + jnp.square(1 + along) * square / (1 + posterior.count * square)
+    mean = posterior.y_mean + matmul(away, seen.mean) - seen.miss
+    return Prediction(mean, jnp.sqrt(variance * (1 + spread)), dof)
 
 
 def weights(posterior: Posterior, noise: Noise) -> tuple[Array, Array]:
     """Mean `[D]` and scale matrix `[D, D]` of the weights: of a t, of a normal where the noise is known."""
-    mean, root = _weights(posterior)
-    return mean, noise(posterior)[1] * cho_solve((root, True), jnp.eye(len(mean)))
+    seen = _read(posterior)
+    half = solve_triangular(seen.root, jnp.eye(len(seen.mean)), lower=True)
+    half = matmul(_shrunk(jnp.sqrt(posterior.count) * seen.middle), half)
+    return seen.mean, noise(posterior)[1] * matmul(half.T, half)
 
 
 def sample_weights(key: Key, posterior: Posterior, noise: Noise, num_samples: int) -> Array:
     """`[num_samples, D]` weights drawn from the posterior; the key is consumed."""
-    mean, root = _weights(posterior)
-    dof, variance = noise(posterior)
+    seen, (dof, variance) = _read(posterior), noise(posterior)
     noise_key, weight_key = jax.random.split(key)
     half = jnp.minimum(dof, 1e6) / 2  # with so many degrees of freedom a t is normal
     std = jnp.sqrt(variance * half / jax.random.gamma(noise_key, half, (num_samples, 1)))
-    standard = jax.random.normal(weight_key, (len(mean), num_samples))
-    return mean[None] + std * solve_triangular(root, standard, lower=True, trans=1).T
+    shrunk = _shrunk(jnp.sqrt(posterior.count) * seen.middle)
+    standard = matmul(shrunk, jax.random.normal(weight_key, (len(seen.mean), num_samples)))
+    return seen.mean[None] + std * solve_triangular(seen.root, standard, lower=True, trans=1).T
 
 
-def _weights(posterior: Posterior) -> tuple[Array, Array]:
-    """Mean of the weights, and the Cholesky root of their precision."""
-    root = jnp.linalg.cholesky(posterior.precision)
-    return cho_solve((root, True), posterior.projection), root
+class _Reading(NamedTuple):
+    mean: Array  # [D] of the weights
+    root: Array  # [D, D] as above
+    middle: Array  # [D] root^-1 mean of x
+    miss: Array  # [] mean of y - x . w
+    left: Array  # [] sum (y - x . w)^2 + prior_precision |w|^2, at the mean
+
+
+def _read(posterior: Posterior) -> _Reading:
+    root, count = jnp.linalg.cholesky(posterior.scatter), posterior.count
+    told, middle = (solve_triangular(root, part, lower=True) for part in (posterior.cross, posterior.x_mean))
+    # By weights that know nothing of the means these are missed by so much, and by all that is known by less.
+    before = posterior.y_mean - middle @ told
+    miss = before / (1 + count * jnp.square(middle).sum())
+    mean = solve_triangular(root, told + count * miss * middle, lower=True, trans=1)
+    within = jnp.maximum(posterior.energy - jnp.square(told).sum(), 0)
+    return _Reading(mean, root, middle, miss, within + count * miss * before)
+
+
+def _shrunk(u: Array) -> Array:
+    """The symmetric root `[D, D]` of I - u u^T / (1 + |u|^2)."""
+    square = jnp.square(u).sum()
+    less = 1 / (1 + square + jnp.sqrt(1 + square))  # 1 - less square = 1 / sqrt(1 + square)
+    return jnp.eye(len(u)) - less * u[:, None] * u[None]

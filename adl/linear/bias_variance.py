@@ -3,7 +3,8 @@
     E_D (f_D(x) - t)^2  =  (E_D f_D(x) - h(x))^2  +  Var_D f_D(x)  +  Var(t | x)
                            bias^2                    variance         noise
 
-Sums over data sets have no order, so that they come in batches and on any number of devices.
+Sums over data sets have no order, so that they come in batches and on any number of devices; each batch's squares are
+about its own mean, so that a small variance is not lost beside a large bias.
 Source: Geman, Bienenstock & Doursat 1992, Neural Computation 4(1); Bishop 2006, eq. 3.40 to 3.44.
 """
 
@@ -22,11 +23,11 @@ class ErrorMoments(NamedTuple):
     """Of the predictions' errors f_D(x) - h(x)."""
 
     count: Array  # [] data sets seen
-    error: Array  # [..., T] sum
-    square: Array  # [..., T] sum of squares
+    mean: Array  # [..., T]
+    scatter: Array  # [..., T] sum of squares about the mean
 
 
-class Parts(NamedTuple):
+class ErrorParts(NamedTuple):
     """Of the expected squared error, at each of T points."""
 
     bias2: Array  # [..., T]
@@ -50,28 +51,51 @@ def decomposition(fit: Callable[[PyTree], Array], truth: Array, *, axis: str | N
         shape = jax.eval_shape(fit, tree.take(batch, 0)).shape
         return ErrorMoments(jnp.zeros(()), jnp.zeros(shape), jnp.zeros(shape))
 
-    def measure(key, moments, batch):
+    def errors(batch):
         predictions = jax.vmap(fit)(batch)
-        error = predictions - truth.reshape((1,) * (predictions.ndim - 1) + (-1,))
-        sums = ErrorMoments(jnp.float32(len(error)), error.sum(0), jnp.square(error).sum(0))
-        return sums, {"loss": Mean.of(jnp.square(error))}
+        return predictions - truth.reshape((1,) * (predictions.ndim - 1) + (-1,))
 
-    return Algorithm(init, accumulate(measure, lambda moments, more: jax.tree.map(jnp.add, moments, more), axis))
+    def step(key, moments, batch):
+        error = errors(batch)
+        # Two looks at one batch: the mean of all devices' errors, and squares about it.
+        total = accumulate(lambda key, _: ((jnp.float32(len(error)), error.sum(0)), {}), lambda _, sums: sums, axis)
+        (count, total), _ = total(key, ())
+        mean = total / count
+
+        def measure(key, _):
+            away = error - mean[None]
+            return (away.sum(0), jnp.square(away).sum(0)), {"loss": Mean.of(jnp.square(error))}
+
+        def move(moments, sums):
+            rest, square = sums
+            more = ErrorMoments(count, mean + rest / count, square - jnp.square(rest) / count)
+            return _joined(moments, more)
+
+        return accumulate(measure, move, axis)(key, moments)
+
+    return Algorithm(init, step)
 
 
-def parts(moments: ErrorMoments) -> Parts:
-    """Bias^2 and variance `[..., T]` by at least two data sets, both without bias of their own; 0 by none.
+def parts(moments: ErrorMoments) -> ErrorParts:
+    """Bias^2 and variance `[..., T]` by at least two data sets, both without bias of their own; 0 by none, nan by one.
 
     From L data sets the square of the mean error is too large by variance / L, which is taken off: bias2 may be
     slightly below 0 where it is nearly 0.
     """
     count = jnp.maximum(moments.count, 1)
-    mean = moments.error / count
-    variance = (moments.square / count - jnp.square(mean)) * count / jnp.maximum(count - 1, 1)
-    return Parts(jnp.square(mean) - variance / count, variance)
+    variance = jnp.where(moments.count == 1, jnp.nan, moments.scatter / jnp.maximum(moments.count - 1, 1))
+    return ErrorParts(jnp.square(moments.mean) - variance / count, variance)
 
 
-def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | float) -> Parts:
+def _joined(moments: ErrorMoments, more: ErrorMoments) -> ErrorMoments:
+    """As `prob.moments.joined`, each number by itself."""
+    count = moments.count + more.count
+    share, away = more.count / count, more.mean - moments.mean
+    scatter = moments.scatter + more.scatter + moments.count * share * jnp.square(away)
+    return ErrorMoments(count, moments.mean + share * away, scatter)
+
+
+def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | float) -> ErrorParts:
     """Bias^2 and variance `[..., T]` of fits that are linear in the outcomes, in closed form.
 
     Args:
@@ -81,10 +105,10 @@ def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | 
       noise_std: >= 0, of each outcome about its mean, independently.
     """
     error = matmul(rows, signal) - truth.reshape((1,) * (rows.ndim - 2) + (-1,))
-    return Parts(jnp.square(error), noise_std**2 * jnp.square(rows).sum(-1))
+    return ErrorParts(jnp.square(error), noise_std**2 * jnp.square(rows).sum(-1))
 
 
-def compared(counted: Parts, exact: Parts) -> dict[str, Array]:
+def compared(counted: ErrorParts, exact: ErrorParts) -> dict[str, Array]:
     """How far counted parts are from the exact ones, over settings.
 
     Args:

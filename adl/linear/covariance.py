@@ -146,11 +146,13 @@ def erf_network(weight_variance: Array | float, bias_variance: Array | float) ->
 
     def kernel(x, y):
         across, at_x, at_y = _preactivations(x, y, weight_variance, bias_variance)
-        at_x, at_y = at_x[:, None], at_y[None]
-        # The arcsine by its tangent: near 1 its argument is rounded. s_xx s_yy - s_xy^2 by the rows' difference.
         apart = squared_differences(x, y, lax.rsqrt(jnp.asarray(weight_variance, x.dtype)))
-        plane = jnp.maximum(at_x * apart - jnp.square(across - at_x), 0)
-        return 2 / jnp.pi * jnp.arctan2(2 * across, jnp.sqrt(1 + 2 * (at_x + at_y) + 4 * plane))
+        # The arcsine by its tangent: near 1 its argument is rounded. s_xx s_yy - s_xy^2 by the rows' difference.
+        at_x, at_y = at_x[:, None], at_y[None]
+        long, wide = jnp.sqrt(1 + 2 * at_x), jnp.sqrt(1 + 2 * at_y)
+        plane = at_x / long / long * (apart / wide / wide) - jnp.square((across - at_x) / long / wide)
+        square = 1 / jnp.square(wide) + 2 * at_y / wide / wide / long / long + 4 * jnp.maximum(plane, 0)
+        return 2 / jnp.pi * jnp.arctan2(2 * across / long / wide, jnp.sqrt(square))
 
     return kernel
 

@@ -16,19 +16,27 @@ def expected_loss(probability: Array, loss: Array) -> Array:
 
     Args:
       probability: `[..., K]` of the classes.
-      loss: `[K, A]` of an action where the class is k, in any unit.
+      loss: `[K, A]` of an action where the class is k, in any unit; infinite where it must not be taken.
     """
     chex.assert_shape(loss, (probability.shape[-1], None))
-    return probability @ loss
+    probability = probability[..., None]
+    # An action may be forbidden in a class: what is impossible costs nothing, however much.
+    return jnp.where(probability == 0, 0, probability * loss.reshape((1,) * (probability.ndim - 2) + loss.shape)).sum(
+        -2
+    )
 
 
 def decide(probability: Array, loss: Array) -> Array:
-    """`[...]` the action of least expected loss; arguments as in `expected_loss`. Source: Bishop 2006, eq. 1.81."""
-    return expected_loss(probability, loss).argmin(-1)
+    """`[...]` the action of least expected loss; arguments as in `expected_loss`; `REJECT` where one is nan.
+
+    Source: Bishop 2006, eq. 1.81.
+    """
+    expected = expected_loss(probability, loss)
+    return jnp.where(jnp.isnan(expected).any(-1), REJECT, expected.argmin(-1))
 
 
 def decide_or_reject(probability: Array, threshold: Array | float) -> Array:
-    """`[...]` the likeliest class, or `REJECT` where its probability is less than `threshold`, in [0, 1].
+    """`[...]` the likeliest class, or `REJECT` where its probability is less than `threshold`, in [0, 1], or nan.
 
     With errors that cost 1 and rejections that cost c this is the decision of least loss for the threshold 1 - c.
 
@@ -36,4 +44,4 @@ def decide_or_reject(probability: Array, threshold: Array | float) -> Array:
       probability: `[..., K]` of the classes.
       threshold: at most 1 / K: nothing is rejected; above 1: everything.
     """
-    return jnp.where(probability.max(-1) < threshold, REJECT, probability.argmax(-1))
+    return jnp.where(probability.max(-1) >= threshold, probability.argmax(-1), REJECT)

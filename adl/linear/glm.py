@@ -77,7 +77,7 @@ def _poisson_log_prob_jvp(primals, tangents):
 
 @jax.custom_jvp
 def _log_normal_cdf(z: Array) -> Array:
-    return log_ndtr(z)
+    return jnp.where(z > 0, jnp.log1p(-ndtr(-jnp.maximum(z, 0))), log_ndtr(jnp.minimum(z, 0)))
 
 
 @_log_normal_cdf.defjvp
@@ -100,7 +100,7 @@ def _hazard_jvp(primals, tangents):
 def _hazard_and_excess(z: Array) -> tuple[Array, Array]:
     """The hazard, and the hazard plus z: 1 / -z far below 0, where a difference would lose it."""
     near, u = jnp.clip(z, -4, 40), jnp.maximum(-z, 4)
-    hazard = jnp.exp(-0.5 * jnp.square(near) - HALF_LOG_2PI - log_ndtr(near))
+    hazard = jnp.exp(-0.5 * jnp.square(near) - HALF_LOG_2PI - _log_normal_cdf(near))
     rest = u
     for n in range(16, 1, -1):  # Laplace's continued fraction, exact in float32 from 4 on
         rest = u + n / rest

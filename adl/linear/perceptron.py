@@ -11,6 +11,8 @@ import jax.numpy as jnp
 
 from adl.core import Algorithm, Mean, accumulate, border
 from adl.core.types import Array
+from adl.prob.product import matmul
+from adl.prob.special import safe_ratio
 
 
 @border.columns(x="float [B, D]", label="int [B]", mask="[B]?")
@@ -43,5 +45,6 @@ def mistake_bound(x: Array, label: Array, separator: Array) -> Array:
       separator: `[D]`, of any length, that separates the classes; the bound is infinite if it does not. That of the
         widest margin gives the least bound.
     """
-    margin = ((2.0 * label - 1) * (x @ separator)).min() / jnp.linalg.norm(separator)
-    return jnp.where(margin > 0, jnp.square(x).sum(1).max() / jnp.square(margin), jnp.inf)
+    unit = safe_ratio(separator, jnp.linalg.norm(separator))
+    margin = ((2.0 * label - 1) * matmul(x, unit)).min()
+    return jnp.where(margin <= 0, jnp.inf, jnp.square(jnp.linalg.norm(x, axis=1).max() / margin))

@@ -53,11 +53,13 @@ def binned(said: Array, came: Array, *, num_bins: int, weights: Array | None = N
     # Edges are compared with, not divided by: a probability on an edge is never rounded into the next bin.
     index = jnp.searchsorted(jnp.arange(1, num_bins) / num_bins, said, side="left")
     placed = jax.nn.one_hot(index, num_bins, dtype=said.dtype)
-    return Bins(*((weights * values) @ placed for values in (jnp.ones_like(said), said, came.astype(said.dtype))))
+    columns = (jnp.ones_like(said), said, came.astype(said.dtype))
+    # Padding may hold nan, and 0 * nan is nan.
+    return Bins(*(jnp.where(weights > 0, weights * values, 0) @ placed for values in columns))
 
 
 def expected_calibration_error(bins: Bins) -> Array:
-    """`[...]` mean gap between confidence and accuracy, in [0, 1]: 0 where they agree in each bin.
+    """`[...]` mean gap between confidence and accuracy, in [0, 1]: 0 where they agree in each bin; nan of no forecasts.
 
     ECE = sum_b n_b / n |accuracy_b - confidence_b|
 

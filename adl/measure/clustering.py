@@ -67,7 +67,7 @@ def contingency(x: Array, y: Array, *, num_x: int, num_y: int) -> Array:
 def normalized_mutual_information(counts: Array) -> Array:
     """`[]` mutual information of two labellings over the mean of their entropies: 0 independent, 1 the same partition.
 
-    2 I(x, y) / (H(x) + H(y));  1 where both have one label only.
+    2 I(x, y) / (H(x) + H(y));  1 where both have one label only, and nan where nothing was counted.
 
     Args:
       counts: `[X, Y]` from `contingency`.
@@ -76,7 +76,8 @@ def normalized_mutual_information(counts: Array) -> Array:
     chex.assert_rank(counts, 2)
     p = counts / counts.sum()
     separate = entropy(p.sum(0)) + entropy(p.sum(1))
-    return jnp.where(separate > 0, 2 * (1 - entropy(p) / jnp.where(separate > 0, separate, 1)), 1.0)
+    shared = 2 * (1 - entropy(p) / jnp.where(separate > 0, separate, 1))
+    return jnp.where(separate > 0, shared, jnp.where(separate == 0, 1.0, jnp.nan))
 
 
 def purity(counts: Array) -> Array:

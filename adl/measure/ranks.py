@@ -8,12 +8,20 @@ from jax import Array
 def rank_correlation(x: Array, y: Array) -> Array:
     """`[]` Spearman's rank correlation, in [-1, 1]: 1 where `y` rises with `x` all the way, -1 where it falls.
 
+    What ties has the mean of its ranks; nan where all of one ties, or is not a number.
+
     Args:
-      x: `[N]`, without ties.
-      y: `[N]`, without ties.
+      x: `[N]`.
+      y: `[N]`.
     Source: Spearman 1904, American Journal of Psychology 15(1).
     """
     chex.assert_rank([x, y], 1)
     chex.assert_equal_shape([x, y])
-    ranks = [jnp.argsort(jnp.argsort(values)).astype(jnp.float32) for values in (x, y)]
-    return jnp.corrcoef(*ranks)[0, 1]
+    x, y = (_ranks(values) - (len(values) - 1) / 2 for values in (x, y))
+    return (x * y).sum() / jnp.sqrt(jnp.square(x).sum() * jnp.square(y).sum())
+
+
+def _ranks(values):
+    ordered = jnp.sort(values)
+    first, last = (jnp.searchsorted(ordered, values, side=side) for side in ("left", "right"))
+    return jnp.where(jnp.isnan(values).any(), jnp.nan, (first + last - 1) / 2)

@@ -79,8 +79,9 @@ def linear_probe(
             features(represent, key, state, seen, len(train)),
             features(represent, key, state, held_out, len(test)),
         )
+        x, shown_from = x - x[:1], x[:1]  # a constant feature is then 0 to the last digit
         mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
-        x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown))
+        x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown - shown_from))
         weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
         return is_correct(log_odds(weights, y), wanted), shown
 

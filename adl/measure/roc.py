@@ -15,7 +15,8 @@ from adl.core.types import Array
 class Curve(NamedTuple):
     """What follows from calling positive whatever scores at least a threshold, which falls along the curve.
 
-    Examples of equal score change sides together: their points coincide.
+    Examples of equal score change sides together: their points coincide. All is nan where a score is; so are shares of
+    the positives, or of the negatives, where there are none.
     """
 
     threshold: Array  # [N + 1] the first infinite: nothing is called positive
@@ -34,7 +35,8 @@ def threshold_curve(score: Array, label: Array) -> Curve:
     chex.assert_rank([score, label], 1)
     chex.assert_equal_shape([score, label])
     order = jnp.argsort(-score)
-    score, positive = score[order], label[order].astype(jnp.float32)
+    nothing = jnp.where(jnp.isnan(score).any(), jnp.nan, 0)
+    score, positive = score[order], label[order].astype(jnp.float32) + nothing
     # A tie ends where the next smaller score begins.
     last = jnp.searchsorted(-score, -score, side="right") - 1
     hits, called = jnp.cumsum(positive)[last], last + 1.0
@@ -70,7 +72,7 @@ def mean_area(log_prob: Array, label: Array) -> Array:
 
     Args:
       log_prob: `[N, K]` as in `log_odds`.
-      label: `[N]` integers in 0 ... K - 1, each at least once.
+      label: `[N]` integers in 0 ... K - 1; nan where one of them is absent.
     """
     chex.assert_rank([log_prob, label], [2, 1])
 

@@ -132,7 +132,7 @@ def mode_coverage(samples: Array, modes: Array, *, radius: float, num_needed: in
     counts = (distances <= radius**2).sum(0)
     return {
         "modes": Mean.of((counts >= num_needed).sum().astype(jnp.float32)),
-        "quality": Mean.of((distances.min(1) <= radius**2).astype(jnp.float32)),
+        "quality": Mean.of(jnp.where(jnp.isnan(distances).any(1), jnp.nan, distances.min(1) <= radius**2)),
         "counts": counts,
     }
 
@@ -194,17 +194,21 @@ def frechet_distance(x: Array, y: Array) -> Array:
     """
     chex.assert_rank([x, y], 2)
     chex.assert_equal_shape_suffix([x, y], 1)
+    x, y = x - y[:1], y - y[:1]  # of what lies far from the origin the means, too, keep their digits
+    unit = jnp.maximum(jnp.abs(x).max(), jnp.abs(y).max())
+    unit = jnp.where(unit > 0, unit, 1)  # and a product of covariances its range
+    x, y = x / unit, y / unit
     gap = jnp.square(x.mean(0) - y.mean(0)).sum()
     if min(len(x), len(y)) < x.shape[1]:
         # Of large pictures: S_x S_y has the eigenvalues of A A^T, A of the samples' inner products.
         x, y = (_centred(rows) / jnp.sqrt(len(rows) - 1) for rows in (x, y))
         overlap = jnp.linalg.svd(x @ y.T, compute_uv=False).sum()
-        return gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap
+        return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
     root = _square_root(_covariance(x))
     cross = root @ _covariance(y) @ root
     # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
     overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
-    return gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap
+    return jnp.square(unit) * (gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap)
 
 
 def _centred(x):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
 
+from adl.core.errors import BadInput
 from adl.nn.mlp import Initializer
 
 
@@ -163,6 +164,8 @@ class MultiHeadAttention(nn.Module):
         """
         size, length, dim = x.shape
         y = x if y is None else y
+        if not self.head_dim and dim % self.num_heads:
+            raise BadInput(f"a width of {dim} does not divide among {self.num_heads} heads")
         head_dim = self.head_dim or dim // self.num_heads
         num_kv_heads = self.num_kv_heads or self.num_heads
 

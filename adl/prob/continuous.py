@@ -8,11 +8,19 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import betainc, digamma, gammainc, ndtr
+from jax.scipy.special import digamma, ndtr
 
 from adl.core.types import Array, Key
 from adl.prob.distributions import normal_log_prob, student_t_log_prob
-from adl.prob.special import HALF_LOG_2PI, digamma_error, log_multinomial, log_poisson, stirling_error
+from adl.prob.special import (
+    HALF_LOG_2PI,
+    digamma_error,
+    log_multinomial,
+    log_poisson,
+    nodes_to,
+    stirling_error,
+)
+from adl.prob.tails import beta_tails, gamma_tails
 
 
 class Normal(NamedTuple):
@@ -91,16 +99,22 @@ class StudentT(NamedTuple):
         return student_t_log_prob(x, self.loc, jnp.log(self.scale), self.dof)
 
     def cdf(self, x: Array) -> Array:
-        """`[...]` P(X <= x); no derivative in `dof`."""
+        """`[...]` P(X <= x), as right as `tails.beta_tails`; with more than 1,000 degrees of freedom within 1e-7."""
         z = (x - self.loc) / self.scale
-        few = jnp.minimum(self.dof, 1e3)
-        tail = 0.5 * betainc(few / 2, 0.5, few / (few + jnp.square(z)))
+        few = jnp.where(self.dof < 1e3, self.dof, 1e3)
+        is_near = jnp.square(z) <= jnp.minimum(few, 1)
+        # About the middle the density's integral, which is odd in z as the tail is not.
+        inner = jnp.where(is_near, z, 0)
+        nodes, weights = nodes_to(inner, 16)
+        density = jnp.exp(student_t_log_prob(nodes, 0.0, 0.0, few))
+        ratio = few / jnp.square(jnp.where(is_near, 1, z))
+        tail = 0.5 * beta_tails(0.5, few / 2, 1 / (1 + ratio), ratio / (1 + ratio))[1]
+        exact = jnp.where(is_near, 0.5 + inner * (density @ weights), jnp.where(z < 0, tail, 1 - tail))
         # With more degrees of freedom a normal of another argument is as good. Source: Wallace 1959, eq. 3.1.
-        shrink = 1 - 2 / (8 * self.dof + 1)
-        ratio = jnp.square(z) / self.dof
+        many, z = jnp.where(self.dof < 1e3, 1e3, self.dof), jnp.clip(z, -1e15, 1e15)
+        ratio = jnp.square(z) / many
         near = jnp.where(ratio > 0, jnp.log1p(ratio) / jnp.where(ratio > 0, ratio, 1), 1)
-        normal = ndtr(shrink * z * jnp.sqrt(near))
-        return jnp.where(self.dof > 1e3, normal, jnp.where(z < 0, tail, 1 - tail))
+        return jnp.where(self.dof < 1e3, exact, ndtr((1 - 2 / (8 * many + 1)) * z * jnp.sqrt(near)))
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
         """`[*shape]` draws."""
@@ -113,7 +127,7 @@ class StudentT(NamedTuple):
 
     def variance(self) -> Array:
         """`[]`; infinite where dof <= 2, nan where dof <= 1."""
-        finite = jnp.square(self.scale) / (1 - 2 / jnp.maximum(self.dof, 2.0))
+        finite = jnp.square(self.scale) / (1 - 2 / jnp.where(self.dof > 2, self.dof, 3.0))
         return jnp.where(self.dof > 2, finite, jnp.where(self.dof > 1, jnp.inf, jnp.nan))
 
     def entropy(self) -> Array:
@@ -121,9 +135,9 @@ class StudentT(NamedTuple):
 
         (v + 1) / 2 (psi((v + 1) / 2) - psi(v / 2)) - log p(loc)
         """
-        few = jnp.minimum(self.dof, 8.0) / 2
+        few = jnp.where(self.dof < 8, self.dof, 1.0) / 2
         exact = (few + 0.5) * (digamma(few + 0.5) - digamma(few))
-        r = 2 / jnp.maximum(self.dof, 8.0)
+        r = 2 / jnp.where(self.dof < 8, 8.0, self.dof)
         # The series of the same, where the difference would be lost.
         series = (1 + 0.5 * r) * (0.5 + r / 8 - r**3 / 64 + r**5 / 128)
         return jnp.where(self.dof < 8, exact, series) - self.log_prob(self.loc)
@@ -143,8 +157,8 @@ class Gamma(NamedTuple):
         return jnp.where(inside, log_p, -jnp.inf)
 
     def cdf(self, x: Array) -> Array:
-        """`[...]` P(X <= x)."""
-        return gammainc(self.concentration, self.rate * jnp.maximum(x, 0))
+        """`[...]` P(X <= x), as right as `tails.gamma_tails`."""
+        return gamma_tails(self.concentration, jnp.where(x < 0, 0, self.rate * x))[0]
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
         """`[*shape]` draws > 0, at least the smallest normal number."""
@@ -172,14 +186,22 @@ class Dirichlet(NamedTuple):
     concentration: Array  # [K] > 0
 
     def log_prob(self, x: Array) -> Array:
-        """`[...]` log-density of the first K - 1 of `x [..., K]` > 0."""
+        """`[...]` log-density of the first K - 1 of `x [..., K]` >= 0.
+
+        At a share of 0 it is what it tends to: -inf where the concentration is above 1, inf where below.
+        """
         a = jnp.broadcast_to(self.concentration, x.shape)
-        n = a.sum(-1)
-        return log_multinomial(a, n[..., None] * x) + (jnp.log(a) - jnp.log(x)).sum(-1) - jnp.log(n)
+        n, is_some = a.sum(-1), x > 0
+        some = jnp.where(is_some, x, 1)
+        # Of a share of 0 only (a - 1) log x is not finite: the rest is taken at x = 1, where log x is 0.
+        mean, log_mean = n[..., None] * x, jnp.log(n)[..., None] + jnp.log(some)
+        at_zero = jnp.where(is_some | (a == 1), 0, jnp.where(a > 1, -jnp.inf, jnp.inf))
+        return log_multinomial(a, mean, log_mean) + (jnp.log(a) - jnp.log(some) + at_zero).sum(-1) - jnp.log(n)
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
-        """`[*shape, K]` draws."""
-        return jax.random.dirichlet(key, self.concentration, shape)
+        """`[*shape, K]` draws > 0: shares below the smallest normal number of float32 are set to that."""
+        x = jax.random.dirichlet(key, self.concentration, shape)
+        return jnp.maximum(x, jnp.finfo(x.dtype).tiny)
 
     def mean(self) -> Array:
         """`[K]`."""
@@ -210,12 +232,14 @@ class Beta(NamedTuple):
         return jnp.where(inside, self._shares().log_prob(jnp.stack([x, 1 - x], -1)), -jnp.inf)
 
     def cdf(self, x: Array) -> Array:
-        """`[...]` P(X <= x); no derivative in the parameters."""
-        return betainc(self.alpha, self.beta, jnp.clip(x, 0, 1))
+        """`[...]` P(X <= x), as right as `tails.beta_tails`."""
+        return beta_tails(self.alpha, self.beta, x, 1 - x)[0]
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
-        """`[*shape]` draws."""
-        return jax.random.beta(key, self.alpha, self.beta, shape)
+        """`[*shape]` draws in (0, 1): what float32 would round to an end is the last number before it."""
+        x = jax.random.beta(key, self.alpha, self.beta, shape)
+        info = jnp.finfo(x.dtype)
+        return jnp.clip(x, info.tiny, 1 - info.epsneg)
 
     def mean(self) -> Array:
         """`[]`."""

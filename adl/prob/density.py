@@ -25,7 +25,8 @@ class Histogram(NamedTuple):
 
     def log_prob(self, x: Array) -> Array:
         """`[...]` log-density; -inf in empty bins and outside."""
-        return jnp.log(self.count[self._bin(x)]) + jnp.where(self._inside(x), 0, -jnp.inf) - jnp.log(self._scale())
+        outside = jnp.where(jnp.isnan(x), jnp.nan, jnp.where(self._inside(x), 0, -jnp.inf))
+        return jnp.log(self.count[self._bin(x)]) + outside - jnp.log(self._scale())
 
     def _scale(self) -> Array:
         return self.count.sum() * (self.high - self.low) / len(self.count)
@@ -63,7 +64,7 @@ def leave_one_out(x: Array, bandwidth: Array | float) -> Array:
     """
     chex.assert_rank(x, 2)
     n, dim = x.shape
-    exponents = -0.5 * squared_distances(x, x) / bandwidth**2
+    exponents = -0.5 * squared_distances(x / bandwidth, x / bandwidth)
     others = exponents.at[jnp.diag_indices(n)].set(-jnp.inf)
     return jax.nn.logsumexp(others, 1) - jnp.log(n - 1) - dim * (jnp.log(bandwidth) + 0.5 * jnp.log(2 * jnp.pi))
 
@@ -71,7 +72,7 @@ def leave_one_out(x: Array, bandwidth: Array | float) -> Array:
 def likeliest_bandwidth(x: Array, bandwidths: Array) -> Array:
     """`[]` the one of `bandwidths [W]` under which points `x [N, D]` are likeliest, each left out in turn."""
     likelihood = lax.map(lambda bandwidth: leave_one_out(x, bandwidth).mean(), bandwidths)
-    return bandwidths[likelihood.argmax()]
+    return jnp.where(jnp.isnan(likelihood).any(), jnp.nan, bandwidths[likelihood.argmax()])
 
 
 def neighbour_log_prob(x: Array, data: Array, *, k: int) -> Array:

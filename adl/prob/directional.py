@@ -34,8 +34,12 @@ class VonMises(NamedTuple):
 
     def cdf(self, x: Array) -> Array:
         """`[...]` P(X <= x) over one turn about the mean: 0 at loc - pi, 1 at loc + pi."""
-        t = jnp.clip(x - self.loc, -jnp.pi, jnp.pi)
-        return 0.5 + 0.5 * jnp.sign(t) * angle_cdf(jnp.abs(t), self.concentration, 2)
+        t, k = jnp.clip(x - self.loc, -jnp.pi, jnp.pi), self.concentration
+        # An odd function of t, without a kink in the middle.
+        end = jnp.clip(t, -_bound(k, 2), _bound(k, 2))
+        log_mean = jnp.vectorize(lambda end: _log_mean(end, k, 2, WEIGHTS))(end)
+        whole = _log_integral(jnp.float32(jnp.pi), k, 2, NODES)
+        return jnp.clip(0.5 + 0.5 * end * jnp.exp(log_mean - whole), 0, 1)
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
         """`[*shape]` angles in loc - pi ... loc + pi; differentiable, in the concentration implicitly."""
@@ -155,16 +159,24 @@ def _rejection(key, k, dim, shape):
 
 def _log_integral(end, k, dim, num):
     """log of the integral over 0 ... end of exp(k (cos t - 1)) sin(t)^(D-2)."""
-    # Beyond this angle nothing is left in float32; where the bound lies does not matter to derivatives in k.
-    bound = jnp.pi * jnp.minimum(1, jnp.sqrt((dim + 10) / jnp.maximum(lax.stop_gradient(k), 1e-6)))
-    end = jnp.minimum(end, bound)
+    end = jnp.minimum(end, _bound(k, dim))
+    # The end's log stays outside: 0 at end = 0, and safe to derive.
+    positive = jnp.where(end > 0, end, 1)
+    return jnp.where(end > 0, jnp.log(positive) + _log_mean(end, k, dim, num), -jnp.inf)
+
+
+def _bound(k, dim):
+    """Beyond this angle nothing is left in float32; where it lies does not matter to derivatives in k."""
+    return jnp.pi * jnp.minimum(1, jnp.sqrt((dim + 10) / jnp.maximum(lax.stop_gradient(k), 1e-6)))
+
+
+def _log_mean(end, k, dim, num):
+    """log of the mean of exp(k (cos t - 1)) sin(t)^(D-2) over 0 ... end."""
     nodes, weights = gauss_legendre(num)
     t = end * nodes
     log_sin = jnp.log(jnp.where(t > 0, jnp.sin(t), 1)) if dim > 2 else jnp.zeros_like(t)
     log_p = -2 * k * jnp.square(jnp.sin(t / 2)) + (dim - 2) * log_sin
-    # The end's log stays outside: 0 at end = 0, and safe to derive.
-    positive = jnp.where(end > 0, end, 1)
-    return jnp.where(end > 0, jnp.log(positive) + jax.nn.logsumexp(log_p, b=weights), -jnp.inf)
+    return jax.nn.logsumexp(log_p, b=weights)
 
 
 def polar(x: Array) -> tuple[Array, Array]:

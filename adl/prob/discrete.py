@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.special import betainc, gammaincc
 
 from adl.core.types import Array, Key
-from adl.prob.distributions import bernoulli_log_prob, categorical_entropy, categorical_log_prob
-from adl.prob.special import HALF_LOG_2PI, log_multinomial, log_poisson
+from adl.prob.counts import draw_binomial, draw_poisson
+from adl.prob.distributions import bernoulli_log_prob, categorical_entropy, categorical_log_prob, log_shares
+from adl.prob.special import HALF_LOG_2PI, log_multinomial, log_poisson, safe_product
+from adl.prob.tails import beta_tails, gamma_tails
 
 WINDOW = 256  # integers around the mean that an entropy is summed over
 
@@ -45,8 +46,8 @@ class Bernoulli(NamedTuple):
 
     def entropy(self) -> Array:
         """`[]` nats, in [0, log 2]."""
-        odds = jnp.abs(self.logits)
-        return jnp.log1p(jnp.exp(-odds)) + odds * jax.nn.sigmoid(-odds)
+        odds = jnp.abs(self.logits)  # the entropy is even, and flat at 0
+        return jnp.log1p(jnp.exp(-odds)) + safe_product(odds, jax.nn.sigmoid(-odds))
 
 
 class Categorical(NamedTuple):
@@ -61,16 +62,16 @@ class Categorical(NamedTuple):
 
     def cdf(self, x: Array) -> Array:
         """`[...]` P(X <= x)."""
-        below = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jax.nn.softmax(self.logits))])
+        below = jnp.concatenate([jnp.zeros(1), jnp.cumsum(self.mean())])
         return below[jnp.clip(jnp.floor(x).astype(jnp.int32) + 1, 0, len(self.logits))]
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
         """`[*shape]` classes, int32."""
-        return jax.random.categorical(key, self.logits, shape=shape)
+        return jax.random.categorical(key, log_shares(self.logits), shape=shape)
 
     def mean(self) -> Array:
         """`[K]` probabilities."""
-        return jax.nn.softmax(self.logits)
+        return jnp.exp(log_shares(self.logits))
 
     def variance(self) -> Array:
         """`[K]` of each class's indicator."""
@@ -92,26 +93,30 @@ class Binomial(NamedTuple):
         n = jnp.asarray(self.num_trials, jnp.float32)
         inside = (x >= 0) & (x <= n)
         x = jnp.where(inside, x, 0).astype(jnp.float32)
-        p, q = jax.nn.sigmoid(self.logits), jax.nn.sigmoid(-self.logits)
+        log_p, log_q = jax.nn.log_sigmoid(self.logits), jax.nn.log_sigmoid(-self.logits)
+        extreme = safe_product(x, log_p) + safe_product(n - x, log_q)
+        is_extreme = ((x == 0) | (x == n))[..., None]  # there p^n is all there is, however small p
         counts = jnp.stack([x, n - x], -1)
-        shares = jnp.broadcast_to(jnp.stack([n * p, n * q]), counts.shape)
-        extreme = x * jax.nn.log_sigmoid(self.logits) + (n - x) * jax.nn.log_sigmoid(-self.logits)
-        is_extreme = (x == 0) | (x == n)  # there p^n is all there is, however small p
-        middle = log_multinomial(
-            jnp.where(is_extreme[..., None], 1, counts), jnp.where(is_extreme[..., None], 1, shares)
-        )
-        return jnp.where(inside, jnp.where(is_extreme, extreme, middle), -jnp.inf)
+        each = jnp.broadcast_to(jnp.stack([log_p, log_q]), counts.shape)
+        log_mean = jnp.where(is_extreme, 0, jnp.log(jnp.maximum(n, 1)) + each)
+        mean = jnp.where(is_extreme, 1, n * jnp.exp(each))
+        middle = log_multinomial(jnp.where(is_extreme, 1, counts), mean, log_mean)
+        return jnp.where(inside, jnp.where(is_extreme[..., 0], extreme, middle), -jnp.inf)
 
     def cdf(self, x: Array) -> Array:
-        """`[...]` P(X <= x); in float32 to about 3e-7 n."""
+        """`[...]` P(X <= x), as right as `tails.beta_tails`."""
         n, x = jnp.asarray(self.num_trials, jnp.float32), jnp.floor(x)
         inside = (x >= 0) & (x < n)
         k = jnp.where(inside, x, 0)
-        return jnp.where(inside, betainc(jnp.maximum(n - k, 1), k + 1, jax.nn.sigmoid(-self.logits)), x >= n)
+        p, q = jax.nn.sigmoid(self.logits), jax.nn.sigmoid(-self.logits)
+        low, _ = beta_tails(jnp.where(inside, n - k, 1), k + 1, q, p)
+        return jnp.where(inside, low, jnp.where(jnp.isnan(x), x, x >= n))
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
-        """`[*shape]` counts, int32."""
-        return jax.random.binomial(key, self.num_trials, self.mean() / self.num_trials, shape).astype(jnp.int32)
+        """`[*shape]` counts, int32; -1 where n is more than that holds."""
+        n, p = jnp.asarray(self.num_trials, jnp.float32), jax.nn.sigmoid(-jnp.abs(self.logits))
+        rarer = draw_binomial(key, n, p, shape)
+        return jnp.where(rarer < 0, -1, jnp.where(self.logits > 0, n.astype(jnp.int32) - rarer, rarer))
 
     def mean(self) -> Array:
         """`[]` n p."""
@@ -137,12 +142,13 @@ class Poisson(NamedTuple):
         return jnp.where(x >= 0, log_poisson(jnp.maximum(x, 0).astype(jnp.float32), self.rate), -jnp.inf)
 
     def cdf(self, x: Array) -> Array:
-        """`[...]` P(X <= x)."""
-        return jnp.where(x >= 0, gammaincc(jnp.floor(jnp.maximum(x, 0)) + 1.0, self.rate), 0)
+        """`[...]` P(X <= x), as right as `tails.gamma_tails`."""
+        _, high = gamma_tails(jnp.floor(jnp.where(x < 0, 0, x)) + 1.0, self.rate)
+        return jnp.where(x < 0, 0, high)
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
-        """`[*shape]` counts, int32."""
-        return jax.random.poisson(key, self.rate, shape)
+        """`[*shape]` counts, int32; -1 where they are more than that holds, from a rate of 2.147e9 on."""
+        return draw_poisson(key, jnp.asarray(self.rate, jnp.float32), shape)
 
     def mean(self) -> Array:
         """`[]` the rate."""
@@ -177,15 +183,15 @@ class NegativeBinomial(NamedTuple):
         return jnp.where(inside, jnp.where(x > 0, log_p, -a * jnp.log1p(1 / self.rate)), -jnp.inf)
 
     def cdf(self, x: Array) -> Array:
-        """`[...]` P(X <= x)."""
-        return jnp.where(
-            x >= 0, betainc(self.concentration, jnp.floor(jnp.maximum(x, 0)) + 1.0, self.rate / (1 + self.rate)), 0
-        )
+        """`[...]` P(X <= x), as right as `tails.beta_tails`."""
+        k = jnp.floor(jnp.where(x < 0, 0, x))
+        low, _ = beta_tails(self.concentration, k + 1.0, self.rate / (1 + self.rate), 1 / (1 + self.rate))
+        return jnp.where(x < 0, 0, low)
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
-        """`[*shape]` counts, int32."""
+        """`[*shape]` counts, int32; -1 where they are more than that holds."""
         gamma_key, key = jax.random.split(key)
-        return jax.random.poisson(key, jax.random.gamma(gamma_key, self.concentration, shape) / self.rate, shape)
+        return draw_poisson(key, jax.random.gamma(gamma_key, self.concentration, shape) / self.rate, shape)
 
     def mean(self) -> Array:
         """`[]` that of the rates."""

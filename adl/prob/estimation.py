@@ -29,7 +29,7 @@ def maximum_likelihood(family: Family, *, axis: str | None = None) -> Algorithm:
 
     A batch is `{"x": [B, ...]}`, with an optional "mask" `[B]`, >= 0, that weighs the examples. Reports the `loss`,
     -log p(x | estimate before the batch) in nats; before any data the estimate is the family's start. Where batches
-    are small the first estimates can be degenerate: a normal of one observation has no width.
+    are small the first estimates can be degenerate: a normal of one observation has no width, and its loss is nan.
 
     Args:
       family: of the data.
@@ -55,8 +55,14 @@ def maximum_likelihood(family: Family, *, axis: str | None = None) -> Algorithm:
 
 
 def of_sets(family: Family, x: Array) -> Array:
-    """Natural parameters `[S, P]` by maximum likelihood of each of S sets `x [S, N, ...]`."""
-    return jax.vmap(family.fit)(jax.vmap(jax.vmap(family.statistics))(x).mean(1))
+    """Natural parameters `[S, P]` by maximum likelihood of each of S sets `x [S, N, ...]`, wherever these lie."""
+
+    def one(x):
+        near = family if family.about is None else family.about(x.mean(0))
+        eta = near.fit(jax.vmap(near.statistics)(x).mean(0))
+        return eta if family.about is None else family.natural(near.distribution(eta))
+
+    return jax.vmap(one)(x)
 
 
 class Belief(NamedTuple):
@@ -151,4 +157,5 @@ def _sums(family: Family, about: Array, x: Array, weight: Array) -> Belief:
     """Weighted sums of T less `about`, and of the weights."""
     statistics = jax.vmap(family.statistics)(x)
     chex.assert_shape(statistics, (len(x), *about.shape))  # else x is of another rank than the family's
-    return Belief(weight @ (statistics - about[None]), weight.sum())
+    away = jnp.where(weight[:, None] > 0, statistics - about[None], 0)  # padding may hold nan
+    return Belief(weight @ away, weight.sum())

@@ -9,9 +9,7 @@ Sources: Bishop & Bishop 2024, Deep Learning: Foundations and Concepts, section 
 Models, Exponential Families, and Variational Inference, section 3.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,58 +17,11 @@ from jax.scipy.special import gammaln
 
 from adl.core.types import Array
 from adl.prob import continuous, directional, discrete, gaussian
+from adl.prob.family import Family
 from adl.prob.moment_match import moment_match
 from adl.prob.special import HALF_LOG_2PI
 
-
-class Family(NamedTuple):
-    """One family; functions of one observation x, and of one vector of parameters `[P]`."""
-
-    statistics: Callable[[Array], Array]  # T: x -> [P]
-    log_partition: Callable[[Array], Array]  # A: eta [P] -> []; nan or inf outside the domain
-    natural: Callable[[Any], Array]  # a distribution of the family -> eta
-    distribution: Callable[[Array], Any]  # eta -> the distribution
-    start: Array  # [P] an eta within the domain
-    log_base: Callable[[Array], Array] = lambda x: jnp.float32(0)  # log h: x -> []
-    dual: Callable[[Array], Array] | None = None  # mu -> eta in closed form; None: Newton's method
-    posterior: Callable[[Array, Array], Any] | None = None  # (total [P], count []) -> belief in the usual parameters
-    predictive: Callable[[Array, Array], Any] | None = None  # (total, count) -> distribution of the next x
-
-    def log_prob(self, x: Array, eta: Array) -> Array:
-        """`[]` log-density of one x."""
-        return self.log_base(x) + eta @ self.statistics(x) - self.log_partition(eta)
-
-    def mean(self, eta: Array) -> Array:
-        """mu `[P]` = grad A(eta)."""
-        return jax.grad(self.log_partition)(eta)
-
-    def fisher(self, eta: Array) -> Array:
-        """`[P, P]` Fisher information about eta, the covariance of T: hess A(eta)."""
-        return jax.hessian(self.log_partition)(eta)
-
-    def kl(self, p: Array, q: Array) -> Array:
-        """KL(p || q) `[]` in nats of two eta, the Bregman divergence A(q) - A(p) - (q - p) . grad A(p)."""
-        return self.log_partition(q) - self.log_partition(p) - (q - p) @ self.mean(p)
-
-    def fit(self, mean: Array) -> Array:
-        """eta `[P]` whose mean parameters are `mean [P]`: maximum likelihood, where it is the mean of T over data.
-
-        It is where eta . mean - A(eta) is largest, which has one maximum. Differentiable.
-
-        Args:
-          mean: of the interior of what T can average to: not of a single observation where T is more than x.
-        """
-        return self.dual(mean) if self.dual else moment_match(self.log_partition, mean, self.start)
-
-    def prior_log_prob(self, eta: Array, total: Array, count: Array) -> Array:
-        """total . eta - count A(eta) `[]`: the conjugate prior's log-density in eta, up to a constant.
-
-        Args:
-          eta: `[P]`.
-          total: `[P]` sum of T over imagined observations; with data, over these too.
-          count: `[]` > 0, their number.
-        """
-        return total @ eta - count * self.log_partition(eta)
+NARROW = 1e-5  # of the mean square: a variance below is lost in rounding
 
 
 def bernoulli() -> Family:
@@ -81,7 +32,7 @@ def bernoulli() -> Family:
         natural=lambda d: d.logits[None],
         distribution=lambda eta: discrete.Bernoulli(eta[0]),
         start=jnp.zeros(1),
-        dual=lambda mean: jnp.log(mean) - jnp.log1p(-mean),
+        dual=lambda mean: _log_odds(mean, 1.0),
         posterior=lambda total, count: continuous.Beta(total[0], count - total[0]),
         predictive=lambda total, count: discrete.Bernoulli(jnp.log(total[0]) - jnp.log(count - total[0])),
     )
@@ -97,7 +48,7 @@ def binomial(num_trials: int) -> Family:
         natural=lambda d: d.logits[None],
         distribution=lambda eta: discrete.Binomial(jnp.float32(n), eta[0]),
         start=jnp.zeros(1),
-        dual=lambda mean: jnp.log(mean) - jnp.log(n - mean),
+        dual=lambda mean: _log_odds(mean, n),
         posterior=lambda total, count: continuous.Beta(total[0], n * count - total[0]),
     )
 
@@ -131,32 +82,35 @@ def poisson() -> Family:
     )
 
 
-def normal() -> Family:
+def normal(about: Array | float = 0.0) -> Family:
     """T = (x, x^2), eta = (mean, -1/2) / variance; the prior of mean and precision is normal-gamma.
 
-    In float32 the data should lie within about 100 standard deviations of 0.
+    What is nearer to its place than 1/300 of its distance from there has no fit: in float32 its variance is nan.
+
+    Args:
+      about: a place that x and the mean are taken from, within some 100 standard deviations of the data.
     """
 
     def distribution(eta):
         variance = -0.5 / eta[1]
-        return continuous.Normal(eta[0] * variance, jnp.sqrt(variance))
+        return continuous.Normal(about + eta[0] * variance, jnp.sqrt(variance))
 
     def natural(d):
         precision = 1 / jnp.square(d.scale)
-        return jnp.stack([d.loc * precision, -0.5 * precision])
+        return jnp.stack([(d.loc - about) * precision, -0.5 * precision])
 
     def dual(mean):
-        variance = mean[1] - jnp.square(mean[0])
-        # Of numbers that nearly agree, rounding may leave less than nothing.
-        return natural(continuous.Normal(mean[0], jnp.sqrt(jnp.maximum(variance, 1e-7 * mean[1]))))
+        precision = 1 / _known(mean[1] - jnp.square(mean[0]), mean[1])
+        return jnp.stack([mean[0] * precision, -0.5 * precision])
 
     def posterior(total, count):
         loc = total[0] / count
+        rate = _known(total[1] - total[0] * loc, total[1]) / 2
         # In eta the prior is flat: it comes with the Jacobian of (mean, precision), which is worth the 3 / 2.
-        return gaussian.NormalGamma(loc, count, (count + 3) / 2, (total[1] - total[0] * loc) / 2)
+        return gaussian.NormalGamma(about + loc, count, (count + 3) / 2, rate)
 
     return Family(
-        statistics=lambda x: jnp.stack([x, jnp.square(x)]),
+        statistics=lambda x: jnp.stack([x - about, jnp.square(x - about)]),
         log_partition=lambda eta: -jnp.square(eta[0]) / (4 * eta[1]) - 0.5 * jnp.log(-2 * eta[1]),
         log_base=lambda x: jnp.float32(-HALF_LOG_2PI),
         natural=natural,
@@ -165,11 +119,17 @@ def normal() -> Family:
         dual=dual,
         posterior=posterior,
         predictive=lambda total, count: posterior(total, count).predictive(),
+        about=normal,
     )
 
 
-def multivariate_normal(dim: int) -> Family:
-    """T = (x, x x^T) in one vector `[D + D^2]`, eta = (precision mean, -precision / 2)."""
+def multivariate_normal(dim: int, about: Array | float = 0.0) -> Family:
+    """T = (x, x x^T) in one vector `[D + D^2]`, eta = (precision mean, -precision / 2).
+
+    Args:
+      dim: D >= 1.
+      about: `[]` or `[D]` as in `normal`.
+    """
 
     def split(v):
         return v[:dim], v[dim:].reshape(dim, dim)
@@ -182,8 +142,12 @@ def multivariate_normal(dim: int) -> Family:
         return gaussian.PrecisionForm(potential, -(half + half.T))
 
     def natural(d):
-        form = d.to_precision()
+        form = d._replace(loc=d.loc - about).to_precision()
         return join(form.potential, -form.precision / 2)
+
+    def distribution(eta):
+        d = precision_form(eta).to_moments()
+        return d._replace(loc=about + d.loc)
 
     def log_partition(eta):
         d = precision_form(eta)
@@ -191,16 +155,19 @@ def multivariate_normal(dim: int) -> Family:
 
     def dual(mean):
         first, second = split(mean)
-        return natural(gaussian.MultivariateNormal(first, second - jnp.outer(first, first)))
+        covariance = second - jnp.outer(first, first)
+        known = _known(jnp.diagonal(covariance), jnp.diagonal(second))
+        return natural(gaussian.MultivariateNormal(about + first, covariance + jnp.diag(0 * known)))
 
     return Family(
-        statistics=lambda x: join(x, jnp.outer(x, x)),
+        statistics=lambda x: join(x - about, jnp.outer(x - about, x - about)),
         log_partition=log_partition,
         log_base=lambda x: jnp.float32(-dim * HALF_LOG_2PI),
         natural=natural,
-        distribution=lambda eta: precision_form(eta).to_moments(),
+        distribution=distribution,
         start=join(jnp.zeros(dim), -jnp.eye(dim) / 2),
         dual=dual,
+        about=partial(multivariate_normal, dim),
     )
 
 
@@ -283,6 +250,17 @@ def finite(features: Array) -> Family:
         distribution=lambda eta: discrete.Categorical(features @ eta),
         start=jnp.zeros(features.shape[1]),
     )
+
+
+def _known(variance: Array, mean_square: Array) -> Array:
+    """`variance`, and nan where it is what rounding left of the difference that it was."""
+    return jnp.where(variance > NARROW * mean_square, variance, jnp.nan)
+
+
+def _log_odds(mean: Array, most: float) -> Array:
+    """log(mean / (most - mean)), infinite at the ends, which rounding does not pass."""
+    mean = jnp.clip(mean, 0, most)
+    return jnp.log(mean) - jnp.log(most - mean)
 
 
 def _positive(x: Array) -> Array:

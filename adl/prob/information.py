@@ -11,24 +11,30 @@ from jax.scipy.special import digamma
 from adl.core.types import Mean
 from adl.prob.density import log_ball
 from adl.prob.neighbours import squared_distances
+from adl.prob.special import safe_log, safe_product
 
 
 def entropy(p: Array) -> Array:
     """`[]` -sum p log p in nats of all entries of a table of probabilities, where 0 log 0 = 0."""
-    return -jnp.where(p > 0, p * jnp.log(jnp.where(p > 0, p, 1)), 0).sum()
+    return -safe_product(p, safe_log(p)).sum()
 
 
 def kl(p: Array, q: Array) -> Array:
     """`[]` sum p log(p / q) >= 0 in nats of two tables of probabilities; infinite where q is 0 and p is not."""
     chex.assert_equal_shape([p, q])
     ratio = jnp.log(jnp.where(p > 0, p, 1)) - jnp.log(jnp.where(p > 0, q, 1))
-    return jnp.where(p > 0, p * ratio, 0).sum()
+    return jnp.where(p > 0, p * ratio, 0 * p).sum()  # nan stays nan
 
 
 def mutual_information(joint: Array) -> Array:
     """`[]` KL(p(x, y) || p(x) p(y)) >= 0 in nats of a joint table `[X, Y]` of probabilities."""
     chex.assert_rank(joint, 2)
-    return kl(joint, joint.sum(1, keepdims=True) * joint.sum(0, keepdims=True))
+    log_shares = [
+        jnp.log(jnp.where(p > 0, p, 1)) for p in (joint, joint.sum(1, keepdims=True), joint.sum(0, keepdims=True))
+    ]
+    # Apart, for the product of two probabilities may be out of float32's range.
+    ratio = log_shares[0] - log_shares[1] - log_shares[2]
+    return jnp.where(joint > 0, joint * ratio, 0 * joint).sum()
 
 
 def total_variation(p: Array, q: Array, cell: Array | float = 1.0) -> Array:
@@ -85,7 +91,7 @@ def neighbour_mutual_information(x: Array, y: Array, *, k: int = 3) -> Array:
 
     Args:
       x: `[N, D]` points; distances are the larger of that in x and that in y.
-      y: `[N, E]`, row by row with x, in a like unit.
+      y: `[N, E]`, row by row with x, in a like unit. Where more than k rows agree in both there is no answer: nan.
       k: in 1 ... N - 1.
     Source: Kraskov, Stögbauer & Grassberger 2004, arXiv:cond-mat/0305641, eq. 8.
     """
@@ -93,7 +99,7 @@ def neighbour_mutual_information(x: Array, y: Array, *, k: int = 3) -> Array:
     chex.assert_equal_shape_prefix([x, y], 1)
     apart = [_others(jnp.abs(v[:, None] - v[None]).max(-1)) for v in (x, y)]
     reach = -lax.top_k(-jnp.maximum(*apart), k)[0][:, -1:]
-    closer = [(distance < reach).sum(1) + 1.0 for distance in apart]
+    closer = [jnp.where(reach[:, 0] > 0, (distance < reach).sum(1) + 1.0, jnp.nan) for distance in apart]
     return digamma(float(k)) + digamma(float(len(x))) - sum(digamma(count) for count in closer).mean()
 
 

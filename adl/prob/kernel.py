@@ -27,6 +27,6 @@ def gaussian_log_prob(x: Array, centers: Array, bandwidth: Array | float, *, chu
     chex.assert_equal_shape_suffix([x, centers], 1)
     if chunk is not None:
         return lax.map(lambda point: gaussian_log_prob(point[None], centers, bandwidth)[0], x, batch_size=chunk)
-    exponents = -0.5 * squared_distances(x, centers) / bandwidth**2
+    exponents = -0.5 * squared_distances(x / bandwidth, centers / bandwidth)  # its square may be out of range
     normaliser = jnp.log(len(centers)) + x.shape[1] * (jnp.log(bandwidth) + 0.5 * jnp.log(2 * jnp.pi))
     return jax.nn.logsumexp(exponents, 1) - normaliser

@@ -4,6 +4,8 @@ import chex
 import jax.numpy as jnp
 from jax import Array, lax
 
+from adl.prob.special import safe_product
+
 
 def cross_entropy(logits: Array, label: Array, *, label_smoothing: Array | float | None = None) -> Array:
     """Surprise at the right class, in nats, with some of the target's weight spread over all classes.
@@ -31,10 +33,10 @@ def cross_entropy(logits: Array, label: Array, *, label_smoothing: Array | float
     losses = log_z + (top - jnp.take_along_axis(logits, label[..., None], -1)[..., 0])
     if label_smoothing is None:
         return losses
-    return (1 - label_smoothing) * losses + label_smoothing * (log_z + (top - logits.mean(-1)))
+    return (1 - label_smoothing) * losses + safe_product(label_smoothing, log_z + (top - logits.mean(-1)))
 
 
 def is_correct(logits: Array, label: Array) -> Array:
-    """`[...]` 1.0 where the largest of `logits` `[..., K]` is that of the `label` `[...]`, else 0.0."""
+    """`[...]` 1.0 where the largest of `logits` `[..., K]` is that of `label` `[...]`, else 0.0; nan of nan."""
     chex.assert_shape(logits, (*label.shape, None))
-    return (logits.argmax(-1) == label).astype(jnp.float32)
+    return jnp.where(jnp.isnan(logits).any(-1), jnp.nan, logits.argmax(-1) == label).astype(jnp.float32)

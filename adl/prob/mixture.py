@@ -8,6 +8,8 @@ import jax.numpy as jnp
 from adl.core import tree
 from adl.core.types import Array, Key, PyTree
 from adl.prob.continuous import Normal
+from adl.prob.distributions import log_shares
+from adl.prob.special import safe_product
 
 
 class Mixture(NamedTuple):
@@ -23,12 +25,12 @@ class Mixture(NamedTuple):
     def cdf(self, x: Array) -> Array:
         """`[...]` P(X <= x), where the components are of numbers."""
         below = jax.vmap(lambda component: component.cdf(x))(self.components)
-        return jnp.tensordot(jax.nn.softmax(self.logits), below, 1)
+        return jnp.tensordot(jnp.exp(log_shares(self.logits)), below, 1)
 
     def sample(self, key: Key, shape: tuple[int, ...] = ()) -> Array:
         """`[*shape, ...]` draws; differentiable in the components, not in the weights."""
         which_key, key = jax.random.split(key)
-        which = jax.random.categorical(which_key, self.logits, shape=shape)
+        which = jax.random.categorical(which_key, log_shares(self.logits), shape=shape)
         keys = jax.random.split(key, which.size)
         draws = jax.vmap(lambda key, k: tree.take(self.components, k).sample(key))(keys, which.ravel())
         return draws.reshape(*shape, *draws.shape[1:])
@@ -48,10 +50,11 @@ class Mixture(NamedTuple):
 
     def _log_joint(self, x: Array) -> Array:
         log_p = jax.vmap(lambda component: component.log_prob(x))(self.components)
-        return log_p + jax.nn.log_softmax(self.logits).reshape(-1, *(1,) * (log_p.ndim - 1))
+        return log_p + log_shares(self.logits).reshape(-1, *(1,) * (log_p.ndim - 1))
 
     def _average(self, values: Array) -> Array:
-        return jnp.tensordot(jax.nn.softmax(self.logits), values, 1)
+        weights = jnp.exp(log_shares(self.logits)).reshape(-1, *(1,) * (values.ndim - 1))
+        return safe_product(weights, values).sum(0)
 
 
 def claw() -> Mixture:

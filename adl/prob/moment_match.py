@@ -18,6 +18,8 @@ def moment_match(log_partition: Callable[[Array], Array], mean: Array, start: Ar
     Steps are shortened by 1 / (1 + decrement) while they are long, which keeps self-concordant functions within their
     domain. Source: Boyd & Vandenberghe 2004, Convex Optimization, section 9.6.4.
 
+    nan where that has no answer, or none within `NEWTON` steps: a mean on the border of what is possible.
+
     Args:
       log_partition: A, convex, with a regular Hessian.
       mean: `[P]`.
@@ -43,7 +45,7 @@ def moment_match(log_partition: Callable[[Array], Array], mean: Array, start: Ar
 
     fixed = lax.stop_gradient(mean)
     first = (jnp.asarray(start, jnp.float32), jnp.float32(jnp.inf), 0)
-    eta, _, _ = lax.while_loop(lambda c: (c[1] > 1e-4) & (c[2] < NEWTON), move, first)
-    eta = lax.stop_gradient(eta)
+    eta, decrement, _ = lax.while_loop(lambda c: (c[1] > 1e-4) & (c[2] < NEWTON), move, first)
+    eta = lax.stop_gradient(jnp.where(decrement < 0.25, eta, jnp.nan))
     # One more step, of which only the slope depends on the mean: its derivative is that of the solution.
     return eta + jnp.linalg.solve(jax.hessian(log_partition)(eta), mean - jax.grad(log_partition)(eta))

@@ -68,3 +68,10 @@ def of(x: Array, weight: Array) -> Moments:
     """Moments of points `x [B, D]` of weights `[B]`, at once."""
     empty = nothing(x, weight)
     return merged(empty, sums(x, weight, empty.mean))
+
+
+def invertible(covariance: Array) -> Array:
+    """`[D, D]` what has a Cholesky root: variances greater by rounding, and 1 of coordinates that do not vary."""
+    variance = jnp.diag(covariance)
+    ridge = 2 * len(variance) * jnp.finfo(covariance.dtype).eps * variance
+    return covariance + jnp.diag(jnp.where(variance > 0, ridge, 1))

@@ -19,7 +19,7 @@ from adl.core.types import Array
 from adl.prob.product import matmul
 
 
-class Conditioned(NamedTuple):
+class Update(NamedTuple):
     """What is left of a Gaussian when something linear in it was seen."""
 
     gain: Array  # [D, E] the mean moves by gain (y - what was expected of y)
@@ -41,7 +41,7 @@ def root_of(covariance: Array) -> Array:
     return jnp.where(is_flat, 0, scale)[:, None] * lower
 
 
-def condition(root: Array, matrix: Array, noise: Array) -> Conditioned:
+def condition(root: Array, matrix: Array, noise: Array) -> Update:
     """Of x ~ N(m, W W^T), after y = A x + e was seen, e ~ N(0, C C^T).
 
     Args:
@@ -56,7 +56,7 @@ def condition(root: Array, matrix: Array, noise: Array) -> Conditioned:
     columns, rest = eliminate(jnp.concatenate([above, below]), size)
     seen, across = columns[:size], columns[size:]
     gain = lax.linalg.triangular_solve(seen, across, left_side=False, lower=True)
-    return Conditioned(gain, rest[size:, size:], seen)  # the noise's columns are used up
+    return Update(gain, rest[size:, size:], seen)  # the noise's columns are used up
 
 
 def compress(root: Array) -> Array:
@@ -79,6 +79,7 @@ def eliminate(root: Array, num: int) -> tuple[Array, Array]:
 
     def take(root, i):
         row = root[i]
+        row = row / lax.stop_gradient(_or_one(jnp.abs(row).max()))  # its unit cancels; its square may be out of range
         square = jnp.square(row)
         least = matmul(square, before)  # a_{j-1}
         total = least + square

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array
-from adl.prob.special import HALF_LOG_2PI, deviance_of, gauss_legendre, stirling_error
+from adl.prob.special import HALF_LOG_2PI, deviance_of, nodes_to, stirling_error
 
 DEPTH = 20.0  # nats: 2e-9, nothing beside 1 in float32
 NODES = 48
@@ -34,8 +34,7 @@ def gamma_tails(a: Array, x: Array) -> tuple[Array, Array]:
     c = DEPTH / lax.stop_gradient(a)
     # Bounds of where a (e^-u - 1 + u), and a (e^u - 1 - u), exceed the depth.
     length = jnp.where(is_low, -_quadratic_then_linear(c), jnp.minimum(jnp.sqrt(2 * c), jnp.log1p(c + jnp.sqrt(2 * c))))
-    nodes, weights = gauss_legendre(NODES)
-    shift = length[..., None] * nodes.reshape((1,) * a.ndim + (-1,))
+    shift, weights = nodes_to(length, NODES)
     k, mode, log_ratio = safe[..., None], a[..., None], (jnp.log(a) - jnp.log(safe))[..., None] - shift
     fallen = deviance_of(mode, k * jnp.exp(shift), mode - k - k * jnp.expm1(shift), log_ratio)
     log_peak = 0.5 * jnp.log(a) - stirling_error(a) - HALF_LOG_2PI
@@ -61,8 +60,7 @@ def beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array]:
     low_x, low_y = jnp.where(is_low, safe_x, safe_y), jnp.where(is_low, safe_y, safe_x)
     n = a + b
     length = _lower_end(*map(lax.stop_gradient, (a, b)))
-    nodes, weights = gauss_legendre(NODES)
-    shift = length[..., None] * nodes.reshape((1,) * a.ndim + (-1,))
+    shift, weights = nodes_to(length, NODES)
     p, q, total = low_x[..., None], low_y[..., None], n[..., None]
     rest = q + p * jnp.exp(-shift)
     above = (a * low_y - b * low_x)[..., None] - total * p * q * jnp.expm1(-shift) / rest  # a - n x there, >= 0
@@ -77,9 +75,10 @@ def beta_tails(a: Array, b: Array, x: Array, y: Array) -> tuple[Array, Array]:
 
 def _both(tail, is_low, inside, is_before, is_beyond):
     """Lower and upper tail, of which the smaller was computed; 0 and 1 outside, and nan of nan."""
+    tail = jnp.where(tail > 1, 1.0, tail)
     low, high = jnp.where(is_low, tail, 1 - tail), jnp.where(is_low, 1 - tail, tail)
     return tuple(
-        jnp.where(inside, jnp.clip(inner, 0, 1), jnp.where(first, 0.0, jnp.where(last, 1.0, jnp.nan)))
+        jnp.where(inside, inner, jnp.where(first, 0.0, jnp.where(last, 1.0, jnp.nan)))
         for inner, first, last in ((low, is_before, is_beyond), (high, is_beyond, is_before))
     )
 

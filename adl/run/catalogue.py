@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import importlib
 import json
 import math
 import os
@@ -21,30 +20,30 @@ import jax
 import numpy as np
 import tyro
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from adl.core import BadInput, did_you_mean
+from adl.run import flags, screen
 from adl.run.claim import (
     bound,
     claiming,
     command,
     described,
-    discover,
     key,
     missing,
-    read_measured,
     words,
     write_measured,
 )
+from adl.run.contents import chosen_of, families, listing
 from adl.run.experiment import Claim, Definition
 from adl.run.record import read_rows
 
 
 @dataclass(frozen=True)
 class Listing:
-    """All experiments: what they are, what they claim, what was last measured."""
+    """All experiments, a line each, with cost and measured value; of named ones all claims and their commands."""
 
+    names: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # experiments of which all is said; none: the list
     markdown: bool = False  # a row a family, as in the README
 
 
@@ -68,20 +67,16 @@ class Planning:
 
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
     """The command line of a package of experiments: the listing without words, `verify`, and `plan`."""
-    commands = tyro.extras.subcommand_type_from_defaults(
-        {"list": Listing(), "verify": Verification(), "plan": Planning()}
-    )
-    chosen = tyro.cli(
-        commands,
-        args=list(sys.argv[1:] if argv is None else argv) or ["list"],
-        prog=f"python -m {package.__name__}",
-        description=package.__doc__,
-        use_underscores=True,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    words = list(sys.argv[1:] if argv is None else argv) or ["list"]
+    kinds = {"list": Listing(), "verify": Verification(), "plan": Planning()}
     try:
+        _require_command(package, words[0], list(kinds))
+        commands = tyro.extras.subcommand_type_from_defaults(kinds)
+        prog = f"python -m {package.__name__}"
+        chosen = flags.words(commands, words, prog=prog, description=package.__doc__ or "")
         if isinstance(chosen, Listing):
-            print(families(package)) if chosen.markdown else _console().print(listing(discover(package)))
+            with screen.piped():
+                print(families(package) if chosen.markdown else "\n".join(listing(package, chosen.names)))
             return
         work = plans if isinstance(chosen, Planning) else verify
         if not work(package, **dataclasses.asdict(chosen)):
@@ -96,36 +91,14 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
         sys.exit(130)
 
 
-def listing(modules: Mapping[str, ModuleType]) -> Table:
-    """A line for each claim of each experiment."""
-    table = Table("experiment", "what", "claim", "last measured", "command")
-    for name, module in modules.items():
-        what = (module.__doc__ or "").partition("\n")[0]
-        measured = read_measured(module)
-        for index, claim in enumerate(module.CLAIMS):
-            record = measured.get(key(claim))
-            table.add_row(
-                *(("", "") if index else (name, escape(what))),
-                bound(claim) + (" (long)" if claim.long else ""),
-                described(record) if record else "not yet measured",
-                escape(command(module, claim)),
-                end_section=index == len(module.CLAIMS) - 1,
-            )
-    return table
-
-
-def families(package: ModuleType) -> str:
-    """Markdown table: a row for each folder of experiments, what it shows, and how many of its claims hold."""
-    rows = ["| run | shows | experiments | claims that held when last measured |", "|---|---|---|---|"]
-    modules = discover(package)
-    for family in dict.fromkeys(name.partition(".")[0] for name in modules):
-        own = {name.partition(".")[2]: module for name, module in modules.items() if name.startswith(f"{family}.")}
-        measured = [read_measured(module).get(key(claim)) for module in own.values() for claim in module.CLAIMS]
-        held = f"{sum(bool(record and record['holds']) for record in measured)} of {len(measured)}"
-        what = (importlib.import_module(f"{package.__name__}.{family}").__doc__ or "").partition("\n")[0]
-        names = ", ".join(f"`{name}`" for name in own)
-        rows.append(f"| `python -m {package.__name__}.{family}` | {what} | {names} | {held} |")
-    return "\n".join(rows)
+def _require_command(package: ModuleType, word: str, commands: Sequence[str]) -> None:
+    there = claiming(package)
+    if word in there:
+        here = f"python -m {package.__name__}"
+        raise BadInput(f"{word}: `{here}.{word}` runs it, `{here} list {word}` says what it claims")
+    if word not in commands and not word.startswith("-"):
+        known = [*commands, *there]
+        raise BadInput(f"no command {word}; there are {', '.join(commands)}{did_you_mean(word, known)}")
 
 
 def verify(
@@ -144,7 +117,7 @@ def verify(
     Raises:
       BadInput: for an unknown name, or if there is nothing to verify.
     """
-    modules = _chosen(package, names)
+    modules = chosen_of(package, names)
     runs: dict[tuple[str, ...], list[Claim]] = {}
     for name, module in modules.items():
         for claim in module.CLAIMS:
@@ -184,7 +157,7 @@ def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> b
     from adl.run.chip import cpu, tpu
     from adl.run.plan import Plan, overview, plan
 
-    modules = _chosen(package, names)
+    modules = chosen_of(package, names)
     jax.config.update("jax_platforms", "cpu")  # devices are only described: this machine's are not wanted
     cpu("auto") if topology == "cpu" else tpu(topology)  # a topology that is none says so once, not in every line
     planned: dict[str, Plan | str] = {}
@@ -196,15 +169,6 @@ def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> b
             planned[name] = str(error)
     _console().print(overview(planned, topology))
     return all(isinstance(cost, Plan) and cost.fits for cost in planned.values())
-
-
-def _chosen(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType]:
-    """The named experiments of a package; all where none is named."""
-    there = claiming(package)
-    for name in names:
-        if name not in there:
-            raise BadInput(f"no experiment {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names or there}
 
 
 def _measure(

@@ -94,7 +94,7 @@ class Checkpoints:
         means = {name: float(np.mean(value)) for name, value in (metrics or {}).items()}
         finite = {name: mean for name, mean in means.items() if np.isfinite(mean)}
         self._beside[step] = {"metrics": finite, "more": dict(beside or {})}
-        with _storage_errors():
+        with _storage_errors(self.directory):
             self._manager.save(step, args=ocp.args.StandardSave(written))
         if processes.index() == 0:
             self._sealed = self._sealing.submit(self._seal)
@@ -126,7 +126,7 @@ class Checkpoints:
         Raises:
           OSError: if it could not be written.
         """
-        with _storage_errors():
+        with _storage_errors(self.directory):
             self._manager.wait_until_finished()
         if self._sealed is not None:  # the last, after all that were asked for before
             self._sealed.result()
@@ -167,17 +167,18 @@ class _NewestAndBest:
 
 
 @contextlib.contextmanager
-def _storage_errors() -> Iterator[None]:
-    """Storage errors arrive as ValueError or RuntimeError with the cause deep in their text; raise the cause."""
+def _storage_errors(directory: Path) -> Iterator[None]:
+    """Storage errors arrive as others, with the cause deep in their text or as what follows; raise the cause."""
     try:
         yield
     except OSError:
         raise
     except Exception as error:
         code = re.search(r"os_error_code='(\d+)'", str(error))
-        if not code:
+        if not code and directory.exists():
             raise
-        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
+        number = int(code[1]) if code else errno.ENOENT
+        raise OSError(number, os.strerror(number)) from error
 
 
 def _is_key(leaf: Any) -> bool:

@@ -1,56 +1,16 @@
 """Configuration: a frozen dataclass from the command line, the same fields in every experiment."""
 
-import contextlib
 import dataclasses
 import hashlib
-import io
-import itertools
 import json
-import math
-import re
-import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
-
-import numpy as np
-import tyro
+from typing import Any, Literal
 
 from adl.core import BadInput, did_you_mean
-
-
-class Range(NamedTuple):
-    """Closed interval of the values that a field may take; an open end excludes its bound."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-
-    def __contains__(self, value: float) -> bool:
-        above = value > self.low if self.open_low else value >= self.low
-        below = value < self.high if self.open_high else value <= self.high
-        return above and below and math.isfinite(value)
-
-    def __str__(self) -> str:
-        low, high = "(" if self.open_low else "[", ")" if self.open_high else "]"
-        if self.high == math.inf:
-            return f"{'>' if self.open_low else '>='} {self.low:g}"
-        return f"in {low}{self.low:g}, {self.high:g}{high}"
-
-
-def _number(kind: type, wanted: Range) -> Any:
-    """The type of a number within a range; the range is checked, and shown in the help."""
-    return Annotated[kind, wanted, tyro.conf.arg(metavar=f"{kind.__name__.upper()} {wanted}")]
-
-
-Count = _number(int, Range(low=1))
-Natural = _number(int, Range(low=0))
-Positive = _number(float, Range(low=0, open_low=True))
-NonNegative = _number(float, Range(low=0))
-Fraction = _number(float, Range(low=0, high=1))
-Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropout: 1 would never move, or drop all
+from adl.run import ranges
+from adl.run.ranges import Count, Natural, NonNegative, Positive, Rate, Split
 
 
 @dataclass(frozen=True)
@@ -63,11 +23,13 @@ class Study:
     )
     mesh: str = ""  # devices of --lift shard, such as data=4,model=2: model splits layers; empty: all split the batch
     num_seeds: Count = 1  # runs with seeds seed, seed + 1, ... in one program
-    sweep: tuple[str, ...] = ()  # name=value,value,...: all these values (of several: all combinations) in one program
+    sweep: tuple[str, ...] = ()  # field=value,value,... [field=...]: all combinations; numbers that need be no
+    # integers in one program, other fields one after another
     workdir: str = ""  # output folder; empty: runs/<experiment>, with a digest of what differs from the defaults
     data_dir: str = ""  # of TFDS; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets
     dataset: str = ""  # TFDS name
     precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
+    figure_format: str = "png"  # of the figures: png, pdf or svg, or several, png,pdf
 
     # Not fields: the loop of a study ends where it begins.
     num_steps, steps_per_call, log_every, eval_every, checkpoint_every = 0, 1, 1, 1, 1
@@ -81,7 +43,7 @@ class Config(Study):
     """What every experiment with steps has; an experiment's own fields come on top and override these defaults."""
 
     num_steps: Count = 1000  # length of the run
-    batch_size: Count = 128  # examples a step, over all devices
+    batch_size: Split = 128  # examples a step, over all devices
     steps_per_call: Count = 1  # steps a dispatch (scan)
     log_every: Count = 100  # steps between rows of training metrics
     eval_every: Count = 500  # steps between probes
@@ -149,9 +111,7 @@ class Parts:
 class Table(Parts):
     """Fields of an experiment on the rows of any table, as `data.tables` reads them."""
 
-    target: str = (
-        ""  # column that is to be told, from "x" or else all other numbers; empty: y (numbers), label (classes)
-    )
+    target: str = ""  # column that is to be told from "x", or else all other numbers; empty: y, or label of classes
     test_split: str = ""  # to test, in TFDS's words; empty: "test", or where there is none every third row of train
 
     @property
@@ -161,95 +121,27 @@ class Table(Parts):
 
 
 MESH_AXES = ("data", "model")
+FORMATS = ("png", "pdf", "svg")
 
 # How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them.
 FREE = (
     *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every", "best"),
-    *("lift", "mesh", "layout", "workdir", "data_dir", "plan"),
+    *("lift", "mesh", "layout", "workdir", "data_dir", "plan", "figure_format"),
 )
 
 
-def parse(config_type: type[Study], argv: Sequence[str], *, prog: str, description: str) -> Study:
-    """Configuration from command-line words.
+def figure_formats(config: Study) -> list[str]:
+    """Endings of the files of each figure.
 
     Raises:
-      BadInput: for words that no field has, and values that a field cannot have.
+      BadInput: for one that there is not.
     """
-    box = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(box):
-            config = tyro.cli(config_type, args=list(argv), prog=prog, description=description, use_underscores=True)
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise BadInput(_in_one_line(box.getvalue())) from None
-    check(config)
-    return config
-
-
-def _in_one_line(box: str) -> str:
-    """What tyro says in a frame of several lines, without its reference to the help."""
-    lines = [line.strip("│╰╯ ") for line in box.strip().splitlines()[1:]]  # the first is the frame's title
-    # A terminal without Unicode gets a frame of hyphens.
-    parts = re.split("─+|-{4,}", " ".join(lines).partition("For full helptext")[0])
-    return "; ".join(filter(None, map(str.strip, parts)))
-
-
-def check(config: Study) -> None:
-    """Every field within the range that its annotation names, and no data set where none is read.
-
-    Raises:
-      BadInput: naming the field, its value and its range.
-    """
-    for name, wanted in ranges(type(config)).items():
-        value = getattr(config, name)
-        if value not in wanted:
-            raise BadInput(f"--{name} {value}: it must be {wanted}")
-    if config.dataset and not type(config)().dataset:
-        raise BadInput(f"--dataset {config.dataset}: this experiment makes its own data, and has none to choose")
-    mesh_axes(config)
-    for point in grid(config):
-        check(dataclasses.replace(config, sweep=(), **point))
-
-
-def ranges(config_type: type[Study]) -> dict[str, Range]:
-    """The `Range` of each field that has one."""
-    hints = typing.get_type_hints(config_type, include_extras=True)
-    return {
-        name: note
-        for name, hint in hints.items()
-        for note in getattr(hint, "__metadata__", ())
-        if isinstance(note, Range)
-    }
-
-
-def grid(config: Study) -> list[dict[str, float]]:
-    """The points of the sweep, one `{field: value}` for each run; empty without a sweep.
-
-    Raises:
-      BadInput: for a field that is not a number of this experiment, or a value that is not a number.
-    """
-    common = {field.name for field in dataclasses.fields(Config)}  # of steps or not
-    hints = typing.get_type_hints(type(config))
-    fields = [name for name, hint in hints.items() if hint is float and name not in common]
-    columns: dict[str, list[float]] = {}
-    for text in config.sweep:
-        name, _, values = text.partition("=")
-        if name not in fields:
-            raise BadInput(f"--sweep {text}: {name} is not one of {', '.join(fields)}{did_you_mean(name, fields)}")
-        try:
-            columns[name] = [float(value) for value in values.split(",")]
-        except ValueError:
-            raise BadInput(f"--sweep {text}: it must be {name}=number,number,...") from None
-    if not columns:
-        return []
-    return [dict(zip(columns, point, strict=True)) for point in itertools.product(*columns.values())]
-
-
-def swept_values(config: Study) -> dict[str, np.ndarray] | None:
-    """The sweep's grid as columns `[V]`; None without a sweep."""
-    points = grid(config)
-    return {name: np.array([p[name] for p in points], np.float32) for name in points[0]} if points else None
+    formats = config.figure_format.split(",")
+    for name in formats:
+        if name not in FORMATS or formats.count(name) > 1:
+            of = f"{', '.join(FORMATS)}, or several with commas between{did_you_mean(name, FORMATS)}"
+            raise BadInput(f"--figure_format {config.figure_format}: it must be {of}")
+    return formats
 
 
 def mesh_axes(config: Study) -> dict[str, int]:
@@ -259,11 +151,13 @@ def mesh_axes(config: Study) -> dict[str, int]:
       BadInput: for text that is not name=number,...
     """
     axes: dict[str, int] = {}
-    for part in filter(None, config.mesh.split(",")):
+    for part in config.mesh.split(",") if config.mesh else ():
         name, _, size = part.partition("=")
-        if name not in MESH_AXES or not size.isdigit() or not int(size) or name in axes:
-            raise BadInput(f"--mesh {config.mesh}: it must be data=N,model=M{did_you_mean(name, MESH_AXES)}")
-        axes[name] = int(size)
+        number = ranges.number(int, size)
+        if name not in MESH_AXES or number is None or number not in Count.__metadata__[0] or name in axes:
+            wanted = f"data=N,model=M{did_you_mean(name, MESH_AXES) if name not in MESH_AXES else ''}"
+            raise BadInput(f"--mesh {ranges.short(config.mesh)}: it must be {wanted}")
+        axes[name] = number
     return axes
 
 

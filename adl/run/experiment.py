@@ -75,7 +75,8 @@ class Definition(NamedTuple):
         found = sys.modules[module] if module in sys.modules else importlib.import_module(module)
         full = found.__spec__.name if found.__spec__ else Path(found.__file__).stem
         more = {"load": found.load} if hasattr(found, "load") else {}
-        name, command = full.removeprefix("experiments."), f"python -m {full}"
+        name = full.removeprefix("experiments.")
+        command = f"python -m {full}" if found.__spec__ else f"python {sys.argv[0]}"
         return cls(found.build, found.Config, name=name, command=command, text=found.__doc__ or "", **more)
 
 

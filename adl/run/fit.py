@@ -4,7 +4,7 @@ import contextlib
 import functools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,15 @@ import numpy as np
 
 from adl.core import BadInput, Mean, PyTree, did_you_mean, layout, step_keys, tree
 from adl.run import folder as files
-from adl.run import processes
+from adl.run import processes, screen, sweep
 from adl.run.checkpoint import Checkpoints
-from adl.run.config import Config, grid
+from adl.run.config import Config, figure_formats
 from adl.run.experiment import Outcome
 from adl.run.program import Program
-from adl.run.record import Onlooker, Records, byte_size, console, environment, sweep_table
+from adl.run.record import Onlooker, Records, byte_size, environment
 from adl.run.seal import set_aside_damaged
 from adl.run.signals import Signals
-from adl.run.window import Window, plain
+from adl.run.window import Tally, plain
 
 
 class RunFailed(RuntimeError):
@@ -56,20 +56,13 @@ def fit(program: Program, folder: Path, name: str) -> Outcome:
     return run.outcome()
 
 
-def say(lines: Sequence[str]) -> str:
-    """Prints lines where a person sees them, and returns the number of them."""
-    for line in lines:
-        console.print(line, soft_wrap=True)
-    return str(len(lines))
-
-
 class _Run:
     """What changes while a run goes on."""
 
     def __init__(self, program: Program, folder: Path, name: str):
         self.program, self.config, self.folder = program, program.config, folder
         self.init_key, self.step_root, self.probe_root = program.keys()
-        processes.from_first("damage", lambda: say(set_aside_damaged(folder / "checkpoints")))
+        processes.from_first("damage", lambda: str(screen.say(*set_aside_damaged(folder / "checkpoints"))))
         self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
         self.state = self._initial()
         self.resumed = self.checkpoints.latest()
@@ -81,6 +74,9 @@ class _Run:
         self.was_finite = np.asarray(self.finite(self.state))
         if self.step > self.config.num_steps:
             raise BadInput(f"--num_steps {self.config.num_steps}: {folder} is at step {self.step} already")
+        if self.resumed is not None and processes.index() == 0:
+            verb = "resumes at" if self.step < self.config.num_steps else "looks again at"
+            screen.say(f"{verb} step {self.step} of {self.config.num_steps}: {folder}")
         self.is_first = processes.index() == 0
         self.records = (
             Records(
@@ -89,11 +85,12 @@ class _Run:
                 mark=beside.get("records", {}),
                 num_steps=self.config.num_steps,
                 name=name,
+                settings=self.settings(),
             )
             if self.is_first
             else Onlooker()
         )
-        self.window = Window(beside.get("window", {}))
+        self.window = Tally(beside.get("window", {}))
         self.arrays: dict[str, np.ndarray] = {}
         self.probes = {name: program.probe(name) for name in program.experiment.probes}
 
@@ -211,23 +208,26 @@ class _Run:
 
     def last_good(self) -> str:
         """One clause on where a next run would start."""
-        with contextlib.suppress(OSError):  # the one being written may well be the last good one
+        with contextlib.suppress(Exception):  # the one being written may well be the last good one
             self.checkpoints.wait()
         step = self.checkpoints.latest()
-        if step is None:
-            return "there is no checkpoint yet"
+        if step is None or not (self.folder / "checkpoints" / str(step)).exists():
+            return "there is no checkpoint"
         return f"the last good checkpoint is step {step} ({self.folder / 'checkpoints' / str(step)})"
 
     def outcome(self) -> Outcome:
         """What was measured so far."""
-        settings = [", ".join(f"{name}={value:g}" for name, value in point.items()) for point in grid(self.config)]
-        return Outcome(self.records.history, self.arrays, settings)
+        return Outcome(self.records.history, self.arrays, self.settings())
+
+    def settings(self) -> list[str]:
+        """Of a sweep: what its values are, along the first axis of what was measured."""
+        return [sweep.spelled(point) for point in sweep.grid(self.config)]
 
     def conclude(self) -> None:
         """Final probes and figures."""
         self.checkpoints.wait()
         row: dict[str, np.ndarray] = {}
-        for name in self.program.experiment.final:
+        for name in screen.phases("looking at", list(self.program.experiment.final)):
             row |= self.look(name, self.program.probe(name, final=True))
         if self.resumed == self.step:  # a complete run: its rows are there, its figures want the arrays
             for name, looked in self.probes.items():
@@ -238,12 +238,16 @@ class _Run:
             return
         outcome = self.outcome()
         (self.folder / "figures").mkdir(exist_ok=True)
-        for name, draw in self.program.experiment.figures.items():
-            figure = draw(outcome)
-            files.write(self.folder / "figures" / f"{name}.png", functools.partial(figure.savefig, dpi=144))
+        figures = self.program.experiment.figures
+        for name in screen.phases("drawing", list(figures)):
+            figure = figures[name](outcome)
+            for ending in figure_formats(self.config):
+                save = functools.partial(figure.savefig, dpi=144, format=ending)
+                files.write(self.folder / "figures" / f"{name}.{ending}", save)
         if self.config.sweep:
-            console.print(sweep_table(self.config, self.records.history))
-        console.print(f"done: {self.folder}", soft_wrap=True)
+            last = {name: value for row in self.records.history for name, value in row.items() if name != "step"}
+            screen.say(*screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()))
+        screen.say(f"done: {self.folder}")
 
 
 class _Clock:
@@ -272,11 +276,10 @@ class _Clock:
             "state_bytes_per_device": held,
         }
         files.write(folder / "timing.json", json.dumps(timing) + "\n")
-        console.print(
+        screen.say(
             f"{self.steps} steps of {1e3 * step:.3g} ms (probes and checkpoints included); "
             f"host time for a batch {1e3 * batch:.2g} ms; "
-            f"state {byte_size(held)} a device, {byte_size(whole)} in all",
-            soft_wrap=True,
+            f"state {byte_size(held)} a device, {byte_size(whole)} in all"
         )
 
 

@@ -2,28 +2,26 @@
 
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import jax
 
 from adl.core import BadInput
 from adl.run import folder as files
-from adl.run import machine, processes, record
-from adl.run.config import parse
-from adl.run.experiment import Definition
+from adl.run import machine, processes, record, screen, sweep
+from adl.run.config import Study
+from adl.run.experiment import Definition, Outcome
 from adl.run.fit import RunFailed, fit
+from adl.run.flags import parse
+from adl.run.preflight import ready
 from adl.run.program import Program
 from adl.run.signals import Interrupted
-
-# Raised where Python wants the number behind a traced value.
-TRACED = (
-    jax.errors.ConcretizationTypeError,
-    jax.errors.TracerArrayConversionError,
-    jax.errors.TracerIntegerConversionError,
-)
 
 
 def main(module: str, argv: Sequence[str] | None = None) -> None:
@@ -51,22 +49,8 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
         if processes.count() > 1 and jax.default_backend() == "cpu":
             # Programs that several processes on CPU load from the cache were seen to wait for ever (jaxlib 0.12).
             jax.config.update("jax_enable_compilation_cache", False)
-        record.console.quiet = processes.index() > 0
-        folder = files.chosen(config, definition.name)
-        agreed = {"experiment": definition.name, **dataclasses.asdict(config), **record.versions()}
-        processes.agree("configuration", agreed)
-        program = Program(definition, config)  # before the folder: bad input must leave no trace
-        with contextlib.ExitStack() as stack:
-            files.share(folder, lambda: stack.enter_context(files.open_folder(folder, config, definition.name)))
-            fit(program, folder, definition.name)
-            processes.barrier("end")  # the first still draws figures, and the others must not count as lost
-    except TRACED as error:
-        if not config.sweep:
-            raise
-        reason = str(error).splitlines()[0]
-        processes.leave(
-            f"error: --sweep: a swept field decides the program's shape; run its values one by one ({reason})", 2
-        )
+        screen.console.quiet = processes.index() > 0
+        _start(definition, config)
     except BadInput as error:
         processes.leave(f"error: {error}", 2)
     except RunFailed as error:
@@ -86,3 +70,43 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
             raise
         traceback.print_exc()
         processes.leave(f"error: {type(error).__name__}: {str(error).partition(chr(10))[0]}", 1)
+
+
+def _start(definition: Definition, config: Study) -> None:
+    """One run, or the runs of a sweep that is more than one program, each in a folder within the sweep's."""
+    parts = sweep.apart(config)
+    if len(parts) > 1 and processes.count() > 1:
+        raise BadInput(
+            f"--sweep {' '.join(config.sweep)}: several processes run one program; start one value at a time"
+        )
+    folder = files.chosen(config, definition.name)
+    processes.agree("configuration", {"experiment": definition.name, **dataclasses.asdict(config), **record.versions()})
+    # Before the folder: bad input must leave no trace.
+    programs = [ready(definition, part) for _, part in parts]
+    if len(parts) == 1 and not parts[0][0]:
+        _run(programs[0], folder, definition.name)
+        return
+    if (folder / "metrics.jsonl").exists():
+        raise BadInput(f"--workdir {folder}: it holds a run; choose another for the runs of --sweep")
+    table: dict[str, dict[str, Any]] = {}
+    for (point, _), program in zip(parts, programs, strict=True):
+        name = sweep.spelled(point)
+        screen.say(f"--sweep {name}")
+        outcome = _run(program, folder / name.replace("/", "_").replace(", ", ","), definition.name)
+        for index, setting in enumerate(outcome.settings or [""]):
+            last = {
+                k: v[index] if outcome.settings else v for row in outcome.history for k, v in row.items() if k != "step"
+            }
+            table[", ".join(filter(None, [name, setting]))] = last
+    metrics = sorted(set().union(*table.values()))
+    columns = {metric: [last.get(metric, math.nan) for last in table.values()] for metric in metrics}
+    screen.say(*screen.row(f"step {config.num_steps}", columns, list(table)))
+
+
+def _run(program: Program, folder: Path, name: str) -> Outcome:
+    """A run in its folder, with the other processes."""
+    with contextlib.ExitStack() as stack:
+        files.share(folder, lambda: stack.enter_context(files.open_folder(folder, program.config, name)))
+        outcome = fit(program, folder, name)
+        processes.barrier("end")  # the first still draws figures, and the others must not count as lost
+    return outcome

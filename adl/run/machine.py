@@ -65,6 +65,15 @@ def known(flags: Sequence[str]) -> list[str]:
     return [flag for flag in flags if answers.get(flag, False)]
 
 
+def memory() -> int:
+    """Bytes of memory that this process may have: the machine's, or fewer where its group is limited (Linux)."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # there is none, or it is "max"
+            limits.append(int(Path(path).read_text()))
+    return min(limits)
+
+
 def processor() -> str:
     """Model name of the processor, as the system tells it."""
     info = Path("/proc/cpuinfo")

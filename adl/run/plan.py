@@ -23,6 +23,7 @@ from adl.run.chip import Chip, cpu, tpu
 from adl.run.collective import Collective, collectives
 from adl.run.config import Config
 from adl.run.experiment import Definition
+from adl.run.preflight import ready
 from adl.run.program import Program
 from adl.run.record import byte_size
 
@@ -91,9 +92,7 @@ def plan(definition: Definition, config: Config, topology: str) -> Plan:
     chip, devices = cpu(config.lift) if topology == "cpu" else tpu(topology)
     devices = devices[:1] if config.lift == "jit" else devices
     # Compiled for a mesh, also of one: a plain jit would take a device of this machine.
-    program = Program(
-        definition, dataclasses.replace(config, lift="pmap" if config.lift == "pmap" else "shard"), devices
-    )
+    program = ready(definition, dataclasses.replace(config, lift="pmap" if config.lift == "pmap" else "shard"), devices)
     started = time.perf_counter()
     notes = []
     try:

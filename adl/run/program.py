@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -29,10 +30,12 @@ from adl.core import (
     tree,
 )
 from adl.run import processes
-from adl.run.config import Study, mesh_axes, swept_values
+from adl.run.config import Study, mesh_axes
 from adl.run.experiment import Definition, Experiment
+from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
+EARLY = {"batch_size", "dataset", "precision", "train_split", "test_split"}  # read, if ever, before the first step
 NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
@@ -54,7 +57,11 @@ class Program:
         self.lift = config.lift if config.lift != "auto" else "shard" if len(devices) > 1 else "jit"
         self.mesh = _mesh(config, self.lift, devices)
         self._definition, self._values = definition, swept_values(config)
-        self._loaded = definition.load(_plain(config, self._values or ()))
+        self.num_devices = 1 if self.mesh is None else self.mesh.devices.size
+        self.num_shares = 1 if self.mesh is None else len(self.mesh.devices)  # of a batch
+        self._read: set[str] = set()  # fields of the configuration that anything built of it has asked for
+        self._given: list[weakref.ref] = []  # configurations that something was built of
+        self._loaded = definition.load(self._plain(self._values or ()))
         self.experiment = self._built({}, None)
         index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         self.batches = self.experiment.batches
@@ -103,6 +110,7 @@ class Program:
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
         return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
+    @functools.cache  # noqa: B019 - as above
     def probe(self, name: str, *, final: bool = False) -> Probe:
         """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
@@ -128,22 +136,46 @@ class Program:
 
     def _built(self, value: Mapping[str, Any], axis: str | None) -> Experiment:
         """With values of a sweep in place of the configuration's; of what was loaded once."""
-        return self._definition.build(dataclasses.replace(self.config, sweep=(), **value), self._loaded, axis)
+        return self._definition.build(self._plain((), **value), self._loaded, axis)
+
+    def _plain(self, swept: Iterable[str], **value: Any) -> Study:
+        plain = _plain(self.config, swept, self._read, **value)
+        self._given.append(weakref.ref(plain))
+        return plain
+
+    def unread(self) -> set[str]:
+        """Fields that nothing which was built of the configuration has asked for, and nothing can any more.
+
+        Those of `EARLY` also if it still could: by the first step it has.
+        """
+        fields = {field.name for field in dataclasses.fields(self.config)} - self._read
+        return fields & EARLY if any(given() is not None for given in self._given) else fields
+
+    def with_fields(self, **value: Any) -> Batches:
+        """The batches of the same experiment with other values of some fields."""
+        return self._built(value, None).batches
 
 
-def _plain(config: Study, swept: Iterable[str]) -> Study:
-    """The configuration without its sweep, whose fields must not be read: what is loaded serves all values."""
+def _plain(config: Study, swept: Iterable[str], read: set[str], **value: Any) -> Study:
+    """The configuration without its sweep, which notes what is read of it.
+
+    Args:
+      config: of the run.
+      swept: fields that must not be read: what is loaded serves all values.
+      read: gains the names of the fields that are read.
+      **value: of fields, in place of the configuration's.
+    """
     names = frozenset(swept)
 
     class Plain(type(config)):
         def __getattribute__(self, name):
             if name in names:
                 raise BadInput(f"--sweep {name}: it decides what is loaded, once for all; run its values one by one")
+            read.add(name)
             return super().__getattribute__(name)
 
-    plain = dataclasses.replace(config, sweep=())
-    if names:
-        object.__setattr__(plain, "__class__", Plain)
+    plain = dataclasses.replace(config, sweep=(), **value)
+    object.__setattr__(plain, "__class__", Plain)
     return plain
 
 
@@ -166,6 +198,8 @@ def _part(index: int, count: int, leaf: np.ndarray) -> np.ndarray:
 
 def _segment(batches: Batches, config: Study) -> int:
     """Steps from one checkpoint to the next, at least: 1, but of a world, of which there is one for all runs."""
+    if config.steps_per_call > 1 and not getattr(batches, "is_alike", True):
+        raise BadInput(f"--steps_per_call {config.steps_per_call}: it must be 1, for batches differ in shape")
     if not isinstance(batches, World):
         return 1
     if config.num_seeds > 1 or config.sweep:
@@ -187,6 +221,8 @@ def _mesh(config: Study, lifted: str, devices: Sequence[Any]) -> Any:
     if lifted != "shard" and config.mesh:
         raise BadInput(f"--mesh {config.mesh}: only --lift shard has a mesh; it would be --lift {lifted}")
     if lifted == "jit":
+        if config.layout != "replicated":
+            raise BadInput(f"--layout {config.layout}: only --lift shard has a layout; it would be --lift jit here")
         return None
     try:
         return make_mesh(mesh_axes(config), devices)

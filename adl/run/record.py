@@ -15,16 +15,12 @@ from typing import Any
 
 import jax
 import numpy as np
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from adl.core import BadInput
 from adl.run import folder as files
-from adl.run import machine, processes
-from adl.run.config import Study, grid
-
-console = Console(stderr=True, markup=False, emoji=False, highlight=False)  # what is printed stays as it is
+from adl.run import machine, processes, screen
+from adl.run.screen import console
 
 
 class Records:
@@ -33,8 +29,19 @@ class Records:
     Rows hold nothing of the clock, so the file of a resumed run is that of a straight one, byte for byte.
     """
 
-    def __init__(self, folder: Path, *, start: int | None, mark: Mapping[str, Any], num_steps: int, name: str):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        start: int | None,
+        mark: Mapping[str, Any],
+        num_steps: int,
+        name: str,
+        settings: Sequence[str] = (),
+    ):
         """Opens the records, cut back to what was written up to `start`, the restored step (None: none).
+
+        Rows are shown by the settings of a sweep, which are the metrics' first axis.
 
         Raises:
           BadInput: if the rows that were written before `mark` was taken are no longer there.
@@ -58,7 +65,9 @@ class Records:
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task(name, total=num_steps, completed=start or 0, note="compiling")
-        self._shown = 0.0
+        self._shown, self._settings = 0.0, settings
+        if num_steps > (start or 0) and not console.is_terminal:
+            screen.say(f"compiling {name}")
         self._progress.start()
 
     def write(self, step: int, metrics: Mapping[str, np.ndarray]) -> None:
@@ -72,11 +81,8 @@ class Records:
             for index in np.ndindex(np.shape(value)):
                 tag = "/".join([name, *map(str, index)])
                 self._events.add_scalar(tag, float(np.asarray(value)[index]), step)
-        note = "  ".join(f"{name} {_short(value)}" for name, value in metrics.items())
-        if console.is_terminal:
-            self._progress.update(self._task, note=note if len(note) < 60 else note[:59] + "…")
-        else:
-            console.print(f"step {step}  {note}", soft_wrap=True)
+        self._progress.update(self._task, note="")
+        screen.say(*screen.row(f"step {step}", metrics, self._settings))
 
     def mark(self) -> dict[str, Any]:
         """What the rows so far, which are on disk when it returns, are known by."""
@@ -127,20 +133,6 @@ class Onlooker:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-def sweep_table(config: Study, history: Sequence[Mapping[str, Any]]) -> Table:
-    """A line for each point of the sweep with its last metrics, mean and standard error over seeds where there are."""
-    points = grid(config)
-    last: dict[str, Any] = {}
-    for row in history:
-        last |= row
-    metrics = sorted(name for name in last if name != "step")
-    table = Table(*points[0], *metrics, title=f"step {last['step']}")
-    for index, point in enumerate(points):
-        values = [np.atleast_1d(np.array(last[name][index], float)) for name in metrics]
-        table.add_row(*(f"{value:g}" for value in point.values()), *map(_mean_and_error, values))
-    return table
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -242,12 +234,3 @@ def _plain(value: Any) -> Any:
     if np.ndim(value):
         return [_plain(v) for v in value]
     return float(value) if np.isfinite(value) else None
-
-
-def _mean_and_error(values: np.ndarray) -> str:
-    error = f" ± {values.std(ddof=1) / np.sqrt(values.size):.2g}" if values.size > 1 else ""
-    return f"{values.mean():.4g}{error}"
-
-
-def _short(value: np.ndarray) -> str:
-    return f"{value:.4g}" if np.ndim(value) == 0 else f"{np.mean(value):.4g}"

@@ -10,7 +10,7 @@ from adl.core import Mean, Metrics, place, tree
 Plain = Mapping[str, list[list]]  # name -> [[type, values] of the total, [type, values] of the count], `[W, runs...]`
 
 
-class Window:
+class Tally:
     """The metrics of the last calls, one after another.
 
     What was in it when a run stopped goes on in the run that resumes, so that both write the rows of a straight one.

@@ -16,6 +16,8 @@ from jax import lax
 from adl.core.types import Array, Key
 from adl.sampling.hmc import LogDensity
 
+ROUNDING = 1e-4  # share of a log-density or slope by which it may miss what a concave one has
+
 
 class Hull(NamedTuple):
     """What is known of the density, at points in their order; beyond `count` nothing."""
@@ -32,6 +34,7 @@ class _Attempt(NamedTuple):
     is_kept: Array  # []
     num_tries: Array  # []
     num_evaluations: Array  # []
+    is_sound: Array  # [] whether all that was seen so far is concave
 
 
 def adaptive_rejection(
@@ -46,6 +49,9 @@ def adaptive_rejection(
 ) -> tuple[Array, Hull, Array]:
     """n exact draws `[n]`, the hull that they left, and the evaluations `[]` of the density that they took.
 
+    If a value or a slope shows that the density is not log-concave, or that the start does not enclose its support,
+    none is exact and all are nan.
+
     Args:
       key: consumed.
       log_density: log p(x) `[]` of one number, concave, up to a constant.
@@ -59,31 +65,44 @@ def adaptive_rejection(
     value_and_slope = jax.value_and_grad(log_density)
 
     def one(state, key):
-        hull, used = state
+        hull, used, is_sound = state
 
         def attempt(state):
             side_key, keep_key = jax.random.split(jax.random.fold_in(key, state.num_tries))
             x, above = _draw(side_key, state.hull, low, high)
             log_w = -jax.random.exponential(keep_key)
-            is_squeezed = log_w < _below(state.hull, x) - above
+            below = _below(state.hull, x)
+            is_squeezed = log_w < below - above
 
             def look(hull):
                 log_p, slope = value_and_slope(x)
-                return _inserted(hull, x, log_p, slope), log_w < log_p - above
+                rounding = ROUNDING * (1 + jnp.abs(above) + jnp.abs(jnp.where(below > -jnp.inf, below, 0)))
+                is_between = (log_p <= above + rounding) & (below - rounding <= log_p)
+                return _inserted(hull, x, log_p, slope), log_w < log_p - above, is_between
 
-            hull, is_kept = lax.cond(is_squeezed, lambda hull: (hull, jnp.ones((), bool)), look, state.hull)
-            return _Attempt(hull, x, is_kept, state.num_tries + 1, state.num_evaluations + ~is_squeezed)
+            yes = jnp.ones((), bool)
+            hull, is_kept, is_sound = lax.cond(is_squeezed, lambda hull: (hull, yes, yes), look, state.hull)
+            is_sound &= state.is_sound & jnp.isfinite(x)
+            return _Attempt(hull, x, is_kept, state.num_tries + 1, state.num_evaluations + ~is_squeezed, is_sound)
 
         zero = jnp.zeros((), jnp.int32)
-        begin = _Attempt(hull, jnp.zeros_like(hull.x[0]), jnp.zeros((), bool), zero, used)
-        end = lax.while_loop(lambda state: ~state.is_kept, attempt, begin)
-        return (end.hull, end.num_evaluations), end.x
+        begin = _Attempt(hull, jnp.zeros_like(hull.x[0]), jnp.zeros((), bool), zero, used, is_sound)
+        end = lax.while_loop(lambda state: ~state.is_kept & state.is_sound, attempt, begin)
+        return (end.hull, end.num_evaluations, end.is_sound), end.x
 
     values, slopes = jax.vmap(value_and_slope)(start)
     padded = [jnp.zeros(capacity).at[: len(start)].set(known) for known in (start, values, slopes)]
     count = jnp.asarray(len(start), jnp.int32)
-    (hull, used), x = lax.scan(one, (Hull(*padded, count), count), jax.random.split(key, n))
-    return x, hull, used
+    begin = Hull(*padded, count), count, _encloses(values, slopes, low, high)
+    (hull, used, is_sound), x = lax.scan(one, begin, jax.random.split(key, n))
+    return jnp.where(is_sound, x, jnp.nan), hull, used
+
+
+def _encloses(values: Array, slopes: Array, low: float, high: float) -> Array:
+    """`[]` whether tangents `[P]` fall on both sides, and never less steeply than the one before."""
+    is_concave = (slopes[1:] <= slopes[:-1] + ROUNDING * jnp.abs(slopes[:-1])).all() & jnp.isfinite(values).all()
+    left, right = (slopes[0] > 0) | (low > -jnp.inf), (slopes[-1] < 0) | (high < jnp.inf)
+    return is_concave & jnp.isfinite(slopes).all() & left & right
 
 
 def _corners(hull: Hull, low: float, high: float) -> tuple[Array, Array]:
@@ -137,7 +156,7 @@ def _inserted(hull: Hull, x: Array, log_density: Array, slope: Array) -> Hull:
     place = jnp.arange(len(hull.x))
     is_known = place < hull.count
     k = (is_known & (hull.x < x)).sum()
-    is_new = ~(is_known & (hull.x == x)).any() & (hull.count < len(hull.x)) & jnp.isfinite(log_density)
+    is_new = ~(is_known & (hull.x == x)).any() & (hull.count < len(hull.x)) & jnp.isfinite(log_density + slope)
 
     def put(values, value):
         shifted = jnp.where(place < k, values, jnp.where(place == k, value, jnp.roll(values, 1)))

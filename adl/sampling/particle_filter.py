@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import Algorithm, Mean, border, tree
+from adl.core.summation import added
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.importance import effective_size
-from adl.sampling.resampling import Scheme, resample
+from adl.sampling.resampling import Scheme, resample, taken
 
 
 class Filter(NamedTuple):
@@ -26,6 +27,7 @@ class Filter(NamedTuple):
     x: PyTree  # leaves [B, N, ...]
     log_weight: Array  # [B, N], normalised: the filtering distribution p(x_t | y_1 ... y_t)
     log_likelihood: Array  # [B] log of the estimate of p(y_1 ... y_t)
+    lost: Array  # [B] what that sum lacks by rounding
     count: Array  # [B] observations so far
 
 
@@ -55,21 +57,27 @@ def particle_filter(
 
     def begin(key):
         x = jax.vmap(initial)(jax.random.split(key, num_particles))
-        return Filter(x, jnp.asarray(even), jnp.zeros(()), jnp.zeros((), jnp.int32))
+        return Filter(x, jnp.asarray(even), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
     def one(key, state, y):
         resample_key, move_key = jax.random.split(key)
         is_poor = effective_size(state.log_weight) < share * num_particles
         index = resample(resample_key, state.log_weight, num_particles, scheme=scheme)
-        resampled = (jax.tree.map(lambda leaf: leaf[index], state.x), even)
+        resampled = (taken(state.x, index), even)
         x, log_weight = tree.where(is_poor, resampled, (state.x, state.log_weight))
         moved = jax.vmap(transition)(jax.random.split(move_key, num_particles), x)
         x = tree.where(state.count > 0, moved, x)
-        log_joint = log_weight + jax.vmap(log_likelihood, (0, None))(x, y)
+        log_y = jax.vmap(log_likelihood, (0, None))(x, y)
+        # What they have in common would cost the weights' digits.
+        common = log_y.max()
+        common = jnp.where(jnp.isfinite(common), common, 0)
+        log_joint = log_weight + (log_y - common)
         log_p = jax.nn.logsumexp(log_joint)
         # An observation that no particle explains is impossible; they go on as they were.
         log_weight = jnp.where(jnp.isfinite(log_p), log_joint - log_p, log_weight)
-        found = Filter(x, log_weight, state.log_likelihood + log_p, state.count + 1)
+        log_p = common + log_p
+        total, slip = added(state.log_likelihood, log_p + state.lost)
+        found = Filter(x, log_weight, total, slip, state.count + 1)
         return found, {"loss": -log_p, "effective": effective_size(log_weight) / num_particles}
 
     def init(key, batch):

@@ -12,22 +12,28 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling.inversion import lookup
 
 Scheme = Literal["multinomial", "stratified", "systematic", "residual"]
 
 
 def resample(key: Key, log_weight: Array, n: int, *, scheme: Scheme = "systematic") -> Array:
-    """`[n]` indices in 0 ... N - 1, each i on average n w_i times.
+    """`[n]` indices in 0 ... N - 1, each i on average n w_i times; all N, which is none, where no weight is above 0.
 
     Args:
       key: consumed.
-      log_weight: `[N]`, up to a constant; -inf is never drawn.
+      log_weight: `[N]`, up to a constant; -inf is never drawn. All -inf, +inf or nan are no weights.
       n: how many.
       scheme: how they scatter.
     """
-    return SCHEMES[scheme](key, jax.nn.softmax(log_weight), n)
+    weight = jax.nn.softmax(log_weight)
+    return jnp.where(jnp.isfinite(weight).all(), SCHEMES[scheme](key, weight, n), len(weight))
+
+
+def taken(x: PyTree, index: Array) -> PyTree:
+    """Rows `index [n]` of leaves `[N, ...]`; what is none of them is nan, or the least integer."""
+    return jax.tree.map(lambda leaf: jnp.take(leaf, index, axis=0, mode="fill"), x)
 
 
 def _multinomial(key, weight, n):

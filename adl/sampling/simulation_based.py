@@ -9,6 +9,7 @@ Source: Talts et al. 2018, arXiv:1804.06788, theorem 1 and algorithm 2.
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
 
 from adl.core.types import Array, Key, PyTree
 
@@ -21,7 +22,7 @@ def calibration_ranks(
     *,
     num_simulations: int,
 ) -> Array:
-    """Ranks `[S, D]` in 0 ... L of true parameters among draws of their posteriors.
+    """Ranks `[S, D]` in 0 ... L of true parameters among draws of their posteriors; -1 where one is not a number.
 
     Args:
       key: consumed.
@@ -36,6 +37,7 @@ def calibration_ranks(
         prior_key, data_key, posterior_key = jax.random.split(key, 3)
         truth = prior(prior_key)
         draws = posterior(posterior_key, simulate(data_key, truth))
-        return (draws < truth[None]).sum(0)
+        is_known = ~(jnp.isnan(draws).any(0) | jnp.isnan(truth))
+        return jnp.where(is_known, (draws < truth[None]).sum(0), -1)
 
     return jax.vmap(one)(jax.random.split(key, num_simulations))

@@ -21,7 +21,7 @@ from adl.sampling.annealed import geometric
 from adl.sampling.chains import supported
 from adl.sampling.hmc import LogDensity, Transition, at
 from adl.sampling.importance import effective_size, log_normaliser
-from adl.sampling.resampling import Scheme, resample
+from adl.sampling.resampling import Scheme, resample, taken
 
 
 class Population(NamedTuple):
@@ -94,7 +94,7 @@ def smc_sampler(
             point, info = lax.scan(again, at(path, x, jnp.zeros_like(x)), jax.random.split(key, num_moves))
             return point.position, info.acceptance.mean()
 
-        moved, acceptance = jax.vmap(one)(jax.random.split(move_key, size), position[mine])
+        moved, acceptance = jax.vmap(one)(jax.random.split(move_key, size), taken(position, mine))
         metrics = {
             "potential": Mean.of(-jax.vmap(log_density)(moved)),
             "acceptance": Mean.of(acceptance),
@@ -108,6 +108,8 @@ def smc_sampler(
 def increment(gain: Array, largest: Array, *, share: float, num_steps: int = 30) -> Array:
     """`[]` step of the inverse temperature after which weights exp(step * gain) are worth `share` of their number.
 
+    Particles outside the target, whose gain is -inf, have no weight after any step, and are not counted.
+
     Args:
       gain: `[N]` log p_1 - log p_0 of the particles.
       largest: `[]` >= 0; the whole of it, if weights are worth as much even then.
@@ -116,7 +118,7 @@ def increment(gain: Array, largest: Array, *, share: float, num_steps: int = 30)
     """
 
     def is_worth(delta):
-        return effective_size(jnp.where(delta > 0, delta * gain, 0.0)) >= share * len(gain)
+        return effective_size(jnp.where(delta > 0, delta * gain, 0.0)) >= share * (gain > -jnp.inf).sum()
 
     def halve(ends, _):
         low, high = ends

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from adl.core import BadInput
 from adl.core.types import Array
 from adl.prob.distributions import normal_log_prob
 from adl.sampling.hmc import LogDensity
@@ -87,7 +88,12 @@ def logistic(x: np.ndarray, label: np.ndarray, names: Sequence[str]) -> Target:
       x: `[N, D - 1]`, standardised.
       label: `[N]` of 0 and 1.
       names: D - 1, of the columns.
+    Raises:
+      BadInput: for labels of another number of classes.
     """
+    classes = np.unique(label)
+    if not np.isin(classes, [0, 1]).all():
+        raise BadInput(f"logistic regression is of two classes, 0 and 1, not of {len(classes)}")
     design = np.column_stack([np.ones(len(x)), x]).astype(np.float32)
     signs = (2.0 * label - 1).astype(np.float32)
 

@@ -31,7 +31,7 @@ def temperature(value: float) -> Adjust:
 
     def adjust(logits: Array) -> Array:
         top = logits.max(-1, keepdims=True)
-        return (logits - jnp.where(jnp.isfinite(top), top, 0)) / value
+        return (logits - jnp.where(jnp.isfinite(top), top, 0)) / max(value, jnp.finfo(jnp.float32).tiny)
 
     return adjust
 

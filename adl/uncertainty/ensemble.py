@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from adl.prob.distributions import categorical_entropy
+from adl.prob.distributions import categorical_entropy, log_shares
 
 
 class Uncertainty(NamedTuple):
@@ -38,7 +38,10 @@ def mixture_log_prob(logits: Array) -> Array:
     Args:
       logits: `[M, ..., K]` of the members, each up to a constant.
     """
-    return jax.nn.logsumexp(jax.nn.log_softmax(logits), 0) - jnp.log(len(logits))
+    log_prob = log_shares(logits)
+    none = (log_prob == -jnp.inf).all(0)  # a class that all rule out must not reach a gradient
+    mixed = jax.nn.logsumexp(jnp.where(none[None], 0, log_prob), 0) - jnp.log(len(logits))
+    return jnp.where(none, -jnp.inf, mixed)
 
 
 def uncertainty(logits: Array) -> Uncertainty:
@@ -63,4 +66,5 @@ def disagreement(logits: Array) -> Array:
     chex.assert_axis_dimension_gteq(logits, 0, 2)
     size, classes = len(logits), logits.shape[-1]
     votes = jax.nn.one_hot(logits.argmax(-1), classes).sum(0)
+    votes = jnp.where(jnp.isnan(logits).any((0, -1))[..., None], jnp.nan, votes)
     return 1 - (votes * (votes - 1)).sum(-1) / (size * (size - 1))

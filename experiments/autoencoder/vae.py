@@ -11,7 +11,7 @@ on 2 cores. On MNIST, 50 latents, -log p(x) is 86.7 by the VAE in half an hour, 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -37,14 +37,14 @@ class Config(run.Averaged, run.Parts, run.Config):
     pixels: Literal["dequantised", "binary"] = "dequantised"  # a Gaussian on grey levels plus U[0, 1), or Bernoulli
     levels: run.Natural = 0  # grey levels, where pixels are dequantised; 0: those of the pictures (digits 17, most 256)
     latent_dim: run.Count = 10  # size of the code
-    hidden: tuple[int, ...] = (256, 256)  # widths of the encoder's hidden layers; the decoder mirrors them
+    hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers; the decoder mirrors them
     activation: Literal["relu", "tanh", "silu"] = "silu"  # of the hidden layers
     num_samples: run.Count = 1  # latents an image in the bound that is trained; more than 1 is the IWAE
     gradient: Literal["once", "doubly"] = "doubly"  # reparameterised, where num_samples > 1; doubly is less noisy
-    num_backward: run.Natural = 0  # of those, the ones that the "doubly" gradient is taken through; 0: all
+    num_backward: Annotated[run.Natural, run.at_most("num_samples")] = 0  # of those, in the "doubly" gradient; 0: all
     beta: run.NonNegative = 1.0  # weight of the KL divergence; 1 is the VAE, others bound nothing
     ema: run.Rate = 0.995  # decay of the parameter average, which is evaluated
-    num_importance_samples: run.Natural = 0  # latents an image in the final likelihood, a multiple of 50; 0: none
+    num_importance_samples: Annotated[run.Natural, run.multiple_of(50)] = 0  # latents of the final bound; 0: none
 
 
 NATS = {"y_label": "nats per image", "settled": 0.25}

@@ -13,6 +13,7 @@ training images.
 
 import functools
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,18 +37,19 @@ PATHS, SHOWN = 3, 12  # classes whose denoising is drawn, and whose guidance
 class Config(run.Averaged, run.Parts, run.Config):
     """The default is the run that the claims are about; its learning rate is reached after 100 steps."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 1500
     batch_size: run.Count = 128
     eval_every: run.Count = 250
     steps_per_call: run.Count = 10
-    width: run.Count = 32  # channels at full resolution, a multiple of 8; twice as many after each halving
+    width: run.Eights = 32  # channels at full resolution; twice as many after each halving
     num_blocks: run.Count = 1  # residual blocks a resolution
     dropout: run.Rate = 0.0  # within residual blocks
     label_dropout: run.Rate = 0.05  # share of examples that train the unconditional denoiser
-    p_mean: float = -0.2  # mean of ln(sigma) in training; pixels are in [-1, 1]
+    p_mean: run.Logarithm = -0.2  # mean of ln(sigma) in training; pixels are in [-1, 1]
     p_std: run.Positive = 1.2  # standard deviation of ln(sigma)
-    sigma_min: run.Positive = 0.02  # last noise level of the sampler before 0
+    sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.02  # last noise level of the sampler before 0
     sigma_max: run.Positive = 40.0  # its first
     solver_steps: run.Count = 18  # of Heun, two network calls each
     num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits

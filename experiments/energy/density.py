@@ -45,11 +45,11 @@ class Config(run.Config):
     steps_per_call: run.Count = 20
     eval_every: run.Count = 500
     checkpoint_every: run.Count = 4000
-    num_train: run.Count = 2000  # points to learn from; 10,000 others to test
+    num_train: run.Points = 2000  # points to learn from; 10,000 others to test
     noise: run.Positive = 0.2  # standard deviation of the Gaussian noise around the toy's centers or curves
-    hidden: tuple[int, ...] = (128, 128)  # widths of the energy's hidden layers
+    hidden: run.Widths = (128, 128)  # widths of the energy's hidden layers
     std: run.Positive = 2.0  # of the Gaussian that the network tilts, and of the noise in which chains begin
-    num_chains: run.Count = 1024  # that persist, split over devices
+    num_chains: run.Split = 1024  # that persist, split over devices
     restart: run.Fraction = 0.0  # share of the moved chains that begin anew: one that has yet to arrive is no sample
     langevin_steps: run.Count = 20  # of a chain that is moved
     step_size: run.Positive = 0.1  # of Langevin, in units of the plane: half the noise, the finest scale there is

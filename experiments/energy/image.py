@@ -15,6 +15,7 @@ training digits.
 
 import functools
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -41,10 +42,10 @@ class Config(run.Parts, run.Config):
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 4000
     batch_size: run.Count = 128
-    hidden: tuple[int, ...] = (512, 512)  # widths of the energy's hidden layers
+    hidden: run.Widths = (512, 512)  # widths of the energy's hidden layers
     std: run.Positive = 3.0  # of the Gaussian that the network tilts, in units of pixels in [-1, 1], at temperature 1
     noise: run.NonNegative = 0.03  # standard deviation of the noise on training pixels, which have few levels
-    num_chains: run.Count = 1536  # in the buffer, split over devices
+    num_chains: run.Split = 1536  # in the buffer, split over devices
     restart: run.Fraction = 0.05  # share of the moved chains that begin anew, in noise
     langevin_steps: run.Count = 20  # of a chain that is moved
     step_size: run.Positive = 1.0  # of Langevin: a step goes half its square down the gradient of the energy
@@ -52,9 +53,7 @@ class Config(run.Parts, run.Config):
     alpha: run.NonNegative = 0.01  # of energies near 0
     learning_rate: run.Positive = 5e-4  # of Adam at the start, before a cosine to 0
     ema: run.Rate = 0.998  # decay of the parameter average, from which samples are drawn
-    sample_steps: run.Count = (
-        600  # of Langevin, from noise to a sample, a multiple of 24; chains live for 400 on average
-    )
+    sample_steps: Annotated[run.Count, run.multiple_of(24)] = 600  # of Langevin, noise to sample; chains live for 400
     num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits
 
 

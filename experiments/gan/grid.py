@@ -11,7 +11,7 @@ Expected: all 25 modes in each of 5 seeds, and 92 % of the samples within 3 stan
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -42,12 +42,12 @@ class Config(run.Config):
     log_every: run.Count = 500
     eval_every: run.Count = 1000
     checkpoint_every: run.Count = 5000
-    num_points: run.Count = 100000  # of the training data
+    num_points: run.Points = 100000  # of the training data
     objective: Literal["non_saturating", "minimax", "hinge", "wasserstein"] = "non_saturating"  # of the game
     penalty: Literal["r1", "gradient", "none"] = "r1"  # on the discriminator's slope: 0 on data, or 1 in between
     penalty_weight: run.NonNegative = 0.3  # larger covers sooner, smaller is sharper
-    n_critic: run.Count = 1  # updates of the discriminator a step, a divisor of the batch
-    hidden: tuple[int, ...] = (128, 128, 128, 128)  # widths of the hidden layers of both players
+    n_critic: Annotated[run.Count, run.divisor_of("batch_size")] = 1  # updates of the discriminator a step
+    hidden: run.Widths = (128, 128, 128, 128)  # widths of the hidden layers of both players
     latent_dim: run.Count = 2  # size of the noise
     learning_rate: run.Positive = 2e-3  # of Adam at the start, before a cosine to 0, both players
     beta1: run.Rate = 0.0  # of Adam; the other player moves, so there is little to remember

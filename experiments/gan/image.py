@@ -18,7 +18,7 @@ for digits; larger pictures want convolutions, which on CPU take one seed at a t
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,7 @@ from adl.nn.spectral import SpectralNorm
 class Config(run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     train_split: str = "train"  # to learn from, in TFDS's words
     num_steps: run.Count = 5000  # updates of the generator
@@ -45,10 +46,10 @@ class Config(run.Config):
     penalty: Literal["r1", "gradient", "none"] = "r1"  # on the discriminator's slope: 0 on data, or 1 in between
     penalty_weight: run.NonNegative = 1.0  # pixels are in [-1, 1]
     norm: Literal["none", "spectral"] = "none"  # of the discriminator's kernels
-    n_critic: run.Count = 1  # updates of the discriminator a step, a divisor of the batch
+    n_critic: Annotated[run.Count, run.divisor_of("batch_size")] = 1  # updates of the discriminator a step
     network: Literal["mlp", "conv"] = "mlp"  # of both players
-    hidden: tuple[int, ...] = (256, 256)  # widths of the hidden layers, where they are perceptrons
-    width: run.Count = 32  # channels at full resolution, a multiple of 8, where they are convolutions
+    hidden: run.Widths = (256, 256)  # widths of the hidden layers, where they are perceptrons
+    width: run.Eights = 32  # channels at full resolution, where they are convolutions
     latent_dim: run.Count = 32  # size of the noise
     learning_rate: run.Positive = 1e-3  # of Adam, both players
     beta1: run.Rate = 0.0  # of Adam; the other player moves, so there is little to remember

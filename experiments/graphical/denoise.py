@@ -46,7 +46,8 @@ TITLES = {
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
-    method: Literal["icm", "mean_field", "gibbs"] = "icm"
+    any_length = True
+    method: Literal["icm", "mean_field", "gibbs"] = "icm"  # greedy, variational, or by draws
     dataset: str = "digits"  # TFDS name, with "image"
     test_split: str = "test"  # of the pictures, in TFDS's words
     num_steps: run.Count = 12  # sweeps

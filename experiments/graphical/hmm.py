@@ -35,6 +35,7 @@ LENGTH, NUM_TRAIN, NUM_TEST = 512, 64, 16  # letters of a sequence, and sequence
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
+    any_length = True
     num_steps: run.Count = 150
     batch_size: run.Count = NUM_TRAIN  # sequences of 512 letters a step; the default is all
     log_every: run.Count = 1

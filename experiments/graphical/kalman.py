@@ -39,6 +39,7 @@ LEARN = {"scale": ("dynamics_scale", "emission_scale"), "all": ("dynamics_noise"
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
+    any_length = True
     num_steps: run.Count = 100
     batch_size: run.Count = NUM_TRAIN  # tracks a step; the default is all
     log_every: run.Count = 1

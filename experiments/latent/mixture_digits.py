@@ -29,6 +29,7 @@ from adl.measure.clustering import soft_clustering
 class Config(run.Parts, run.Config):
     """The default is the run that the claims are about, of one seed."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 100
     batch_size: run.Natural = 0  # pictures a step; 0: all

@@ -29,6 +29,7 @@ SEEN = ("weights", "means", "covariances", "responsibility")
 class Config(run.Config):
     """The default is the run that the claims are about, of one seed."""
 
+    any_length = True
     num_steps: run.Count = 200
     batch_size: run.Natural = 0  # points a step; 0: all
     log_every: run.Count = 1

@@ -28,6 +28,7 @@ from adl.latent import online, principal, randomised
 class Config(run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
+    any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
     num_steps: run.Count = 8
     batch_size: run.Natural = 184  # pictures a step; 0: all, at every step
@@ -35,7 +36,7 @@ class Config(run.Parts, run.Config):
     eval_every: run.Count = 1
     levels: run.Natural = 0  # grey levels; 0: those of the pictures (digits 17, most 256)
     method: Literal["exact", "randomised", "online"] = "exact"  # moments; Halko et al., all pictures a step; Sanger
-    num_components: run.Count = 16
+    num_components: run.Count = 16  # principal components, fewer than there are pixels
     num_oversamples: run.Natural = 10  # directions that the randomised method has besides
     learning_rate: run.Positive = 0.8  # of the online method, over the variance of a direction, about 0.7 at most
     decay: run.Positive = 100.0  # steps after which its rate has halved; it falls as 1 / step
@@ -121,8 +122,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
             reconstruction=show.of(show.reconstructions, "test/basis", "test/mean", shape=shape, **pictures),
             loss=show.curves(
                 {"test pictures": "test/loss"},
-                y_label="squared error of a picture",
-                title="Reconstruction",
+                **{"y_label": "squared error of a picture", "title": "Reconstruction"},
                 references={f"exact {exact:.4f}": exact},
             ),
             **({"dimensions": numbers} if is_exact else {}),

@@ -40,7 +40,7 @@ class Config(run.Table, run.Config):
     log_every: run.Count = 1
     eval_every: run.Count = 1
     prior_precision: run.Positive = 10.0  # of each weight, times the noise variance
-    noise: Literal["unknown", "known"] = "unknown"
+    noise: Literal["unknown", "known"] = "unknown"  # whether its variance has a prior, or is given
     noise_std: run.Positive = 0.7  # of known noise, in standard deviations of the target
     noise_shape: run.Positive = 1.0  # of the inverse-gamma prior of unknown noise; worth twice as many patients
     noise_rate: run.Positive = 0.5  # of the same, in squared standard deviations of the target

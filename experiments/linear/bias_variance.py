@@ -37,6 +37,7 @@ NUM_DRAWN = 20  # fits in a panel
 class Config(run.Config):
     """The default is the run that the claims are about."""
 
+    any_length = True
     num_steps: run.Count = 20
     batch_size: run.Count = 100  # data sets a step
     log_every: run.Count = 1
@@ -86,7 +87,7 @@ def build(cfg: Config, loaded: tuple[np.ndarray, Array], axis: str | None) -> ru
         for how, parts in {"counted": counted, "exact": exact}.items():
             seen |= {f"{how} {name}": part.mean(-1) for name, part in parts._asdict().items()}
             seen[f"{how} sum"] = seen[f"{how} bias2"] + seen[f"{how} variance"]
-        mean = moments.error[shown] / jnp.maximum(moments.count, 1) + target[None]
+        mean = moments.mean[shown] + target[None]
         seen |= dict(zip(SHOWN, mean, strict=True))
         return {**seen, **{name: Mean.of(value) for name, value in means.items()}}
 

@@ -29,7 +29,7 @@ SIDE = np.linspace(-2.2, 2.2, 80).astype("f")  # of the square that is drawn
 class Config(run.Study):
     """The default is the study that the claims are about."""
 
-    num_points: run.Count = 80
+    num_points: run.Points = 80  # of both moons
     noise: run.Positive = 0.25  # of the points about their moons
     variance: run.Positive = 9.0  # of the log-odds before any data
 

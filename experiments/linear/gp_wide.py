@@ -11,6 +11,7 @@ Expected: the kernel's error falls as width to the power -0.5, for all three. 30
 
 import functools
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -44,7 +45,7 @@ EDGES = np.linspace(-4, 4, 81)  # of the outputs' histograms
 class Config(run.Study):
     """The default is the study that the claims are about."""
 
-    num_units: run.Count = 2**19  # drawn for each kind of layer, a multiple of 4,096
+    num_units: Annotated[run.Count, run.multiple_of(4096)] = 2**19  # drawn for each kind of layer
     num_networks: run.Count = 8  # of each width that learn
     noise_std: run.Positive = 0.15  # that the last layer takes the points to have
 

@@ -10,12 +10,13 @@ Expected: the last 100 episodes return 500, the most there is, in each of five s
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
 
 from adl import run, show
-from adl.core import Algorithm, BadInput, optimizer
+from adl.core import Algorithm, optimizer
 from adl.rl import cartpole, evaluation
 from adl.rl.environment import Environment
 from adl.rl.policy import ActorCritic
@@ -37,8 +38,8 @@ class Config(run.Config):
     """The default is one seed of the run that the claim is about."""
 
     num_steps: run.Count = 488  # of 1,024 environment steps: 499,712 in all
-    batch_size: run.Count = 1024  # environment steps a step, over all environments; a multiple of num_envs
-    num_envs: run.Count = 32  # environments side by side, over all devices
+    batch_size: Annotated[run.Count, run.multiple_of("num_envs")] = 1024  # environment steps a step, of all
+    num_envs: run.Split = 32  # environments side by side, over all devices
     log_every: run.Count = 8
     eval_every: run.Count = 8
     checkpoint_every: run.Count = 122
@@ -51,7 +52,7 @@ class Config(run.Config):
     value_weight: run.NonNegative = 0.5  # of the values' halved squared error in the loss
     entropy_weight: run.NonNegative = 0.01  # of the policy's entropy in the loss; 0 can settle too early
     max_grad_norm: run.Positive = 0.5  # the gradient is scaled down to this norm (detail 11)
-    hidden: tuple[int, ...] = (64, 64)  # widths of the hidden layers of the policy, and of the values
+    hidden: run.Widths = (64, 64)  # widths of the hidden layers of the policy, and of the values
 
 
 CLAIMS = (
@@ -70,8 +71,6 @@ SMOKE = {"num_steps": 4, "batch_size": 64, "num_envs": 8, "num_minibatches": 2, 
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An agent among its poles, how its last episodes went, and how it does without exploring."""
-    if cfg.batch_size % cfg.num_envs:
-        raise BadInput(f"--batch_size {cfg.batch_size}: it must be a multiple of --num_envs {cfg.num_envs}")
     model = ActorCritic(cartpole.NUM_ACTIONS, cfg.hidden, dtype=jnp.dtype(cfg.precision))
     env, whole = cartpole.cartpole(), {"num_episodes": 100, "limit": cartpole.LIMIT}
     spin, angle = np.meshgrid(SPINS, ANGLES, indexing="ij")
@@ -79,7 +78,6 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     pole = {"reach": cartpole.X_THRESHOLD, "length": 2 * cartpole.HALF_LENGTH, "seconds": cartpole.TIME_STEP}
     return run.Experiment(
         agent(cfg, model, env, axis),
-        [()] * cfg.num_steps,  # the world is in the state: nothing arrives
         probes={"last": lambda key, agent: last_episodes(agent.copies)},
         final={
             "greedy": evaluation.episodes(env, evaluation.greedy(model), **whole),

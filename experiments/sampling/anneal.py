@@ -39,7 +39,7 @@ class Config(run.Config):
     steps_per_call: run.Count = 50
     log_every: run.Count = 50
     methods: tuple[Literal["annealed", "smc"], ...] = ("annealed", "smc")  # which samplers
-    num_particles: run.Count = 1024  # split over devices
+    num_particles: run.Split = 1024  # split over devices
     step_size: run.Positive = 0.4  # of the trajectories of --methods smc, in standard deviations of the population
 
 

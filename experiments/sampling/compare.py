@@ -42,7 +42,7 @@ class Config(run.Config):
     steps_per_call: run.Count = 50
     log_every: run.Count = 50
     methods: tuple[Method, ...] = get_args(Method)  # which samplers
-    num_chains: run.Count = 16  # split over devices
+    num_chains: run.Split = 16  # split over devices
     num_draws: run.Count = 2000  # of a chain, after the warm-up; all are kept
     step_size: run.Positive = 0.4  # of the unadjusted Langevin chains, which find none, in units of the plane
     target_acceptance: run.Rate = 0.8  # that the warm-up of HMC, NUTS and tempering aims at

@@ -41,9 +41,9 @@ class Config(run.Config):
     num_steps: run.Count = 500  # warm-up transitions of a chain
     steps_per_call: run.Count = 20
     log_every: run.Count = 20
-    target: Literal["logistic", "gaussian", "funnel"] = "logistic"
-    method: Literal["nuts", "hmc"] = "nuts"
-    num_chains: run.Count = 8  # split over devices
+    target: Literal["logistic", "gaussian", "funnel"] = "logistic"  # density: a posterior, or one of known moments
+    method: Literal["nuts", "hmc"] = "nuts"  # trajectories that end by themselves, or of one length
+    num_chains: run.Split = 8  # split over devices
     num_draws: run.Count = 1000  # of a chain, after the warm-up; all are kept
     metric: Literal["diagonal", "dense"] = "diagonal"  # what the warm-up estimates: variances, or the covariance
     target_acceptance: run.Rate = 0.8  # that the warm-up aims at; nearer to 1 is slower and follows curvature better

@@ -42,7 +42,7 @@ class Config(run.Optimised, run.Views, run.Parts, run.Config):
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 1e-4  # times the learning rate
     teacher_decay: run.Rate = 0.99  # of the teacher's average at the start, before a cosine to 1
-    hidden: tuple[int, ...] = (256, 256)  # widths of the encoder's hidden layers
+    hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers
     features: run.Count = 256  # D, size of the representation
     projector_width: run.Count = 256  # hidden units of projector and predictor
     projection: run.Count = 64  # P, size of what is predicted

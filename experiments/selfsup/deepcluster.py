@@ -49,7 +49,7 @@ class Config(run.Optimised, run.Views, run.Parts, run.Config):
     num_epochs: run.Count = 7  # of learning between two assignments
     temperature: run.Positive = 0.1  # of the softmax over cosines
     num_lloyd: run.Natural = 10  # steps of k-means a time
-    hidden: tuple[int, ...] = (256, 256)  # widths of the encoder's hidden layers
+    hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers
     features: run.Count = 256  # D, size of the representation
     projector_width: run.Count = 256  # hidden units of the projector
     projection: run.Count = 64  # P, size of what is clustered

@@ -41,7 +41,7 @@ class Config(run.Optimised, run.Config):
     batch_size: run.Count = 12  # pieces a step
     eval_every: run.Count = 500
     num_layers: run.Count = 4  # of the model
-    num_heads: run.Count = 4
+    num_heads: run.Count = 4  # of both networks
     width: run.Count = 128  # of both networks
     judge_layers: run.Count = 2  # of the network that judges
     prompt_length: run.Count = 32  # characters
@@ -49,10 +49,10 @@ class Config(run.Optimised, run.Config):
     num_prompts: run.Count = 128  # at equal distances in the held-out text
     learning_rate: run.Positive = 3e-3  # at its height, after 100 steps; a cosine takes it to a tenth
     weight_decay: run.NonNegative = 0.1  # of matrices, times the learning rate
-    temperatures: tuple[float, ...] = (0.5, 0.8)  # each > 0, of texts that are drawn
+    temperatures: run.Positives = (0.5, 0.8)  # of texts that are drawn
     top_k: run.Count = 10  # characters
     nucleus: run.Rate = 0.95  # probability
-    num_beams: run.Count = 4
+    num_beams: run.Count = 4  # of beam search
 
 
 PROTOCOL = "python_library (of Python 3.11.7): 128 prompts of 32 held-out characters, 96 more of each; one seed; "

@@ -26,6 +26,7 @@ Words of a text that has them apart, as the Penn Treebank, in nats a word (perpl
 """
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -56,12 +57,12 @@ class Config(run.Optimised, run.Config):
     vocab_size: run.Natural = 0  # of byte pairs or words, at most; 0: 1024 or 10000. Characters: all there are
     word_pattern: data.tokens.Parting = "punctuation"  # what parts words: spaces alone, as in PTB, or both
     model: causal.Kind = "gpt"  # ssm: layers of Mamba; lru: linear recurrent units and perceptrons
-    num_layers: run.Count = 4
+    num_layers: run.Count = 4  # of the model
     num_heads: run.Count = 4  # of the GPT
     width: run.Count = 128  # of the model
     length: run.Count = 64  # tokens of a piece, and all that the GPT sees
-    stride: run.Natural = 0  # by which the GPT's windows move in evaluation, at most the length; 0: the length
-    dropout: run.Rate = 0.0
+    stride: Annotated[run.Natural, run.at_most("length")] = 0  # of the GPT's windows in evaluation; 0: the length
+    dropout: run.Rate = 0.0  # of what the model's layers add
     learning_rate: run.Positive = 3e-3  # at its height, after 100 steps; a cosine takes it to a tenth
     weight_decay: run.NonNegative = 0.1  # of matrices, times the learning rate
     temperature: run.Positive = 0.8  # of the samples

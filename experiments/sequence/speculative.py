@@ -36,7 +36,7 @@ class Config(run.Optimised, run.Config):
     num_heads: run.Count = 4  # of both networks
     width: run.Count = 128  # of the model
     draft_layers: run.Count = 1  # of the network that drafts
-    draft_width: run.Count = 64
+    draft_width: run.Count = 64  # of the same
     prompt_length: run.Count = 32  # characters
     num_new: run.Count = 96  # characters that each text goes on with; pieces are as long as both
     num_prompts: run.Count = 128  # at equal distances in the held-out text

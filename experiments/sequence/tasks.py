@@ -50,7 +50,7 @@ class Config(run.Optimised, run.Config):
     num_tested: run.Count = 200  # different questions of each length, at most
     num_layers: run.Count = 2  # of all but the LSTM
     width: run.Count = 64  # of their embeddings and layers
-    lstm_layers: run.Count = 1
+    lstm_layers: run.Count = 1  # of the LSTM
     lstm_width: run.Count = 128  # one such layer is about as large as the others' two
     num_heads: run.Count = 4  # of the transformer
     position: Literal["rotary", "alibi", "none", "sinusoidal", "learned"] = "rotary"  # how the transformer counts

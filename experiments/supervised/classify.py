@@ -19,7 +19,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl import data, run, show
-from adl.core import BadInput, Learner, full_pass, optimizer
+from adl.core import Learner, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.nn import resnet
 from adl.nn.mlp import MLP, flat
@@ -42,7 +42,7 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     batch_size: run.Count = 128
     eval_every: run.Count = 100
     steps_per_call: run.Count = 10
-    model: Literal["mlp", "resnet"] = "resnet"
+    model: Literal["mlp", "resnet"] = "resnet"  # a perceptron, or a residual network
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.5  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
@@ -53,7 +53,7 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     scale: run.NonNegative = 0.1  # largest log magnification of a view along each axis, either way
     shift: run.NonNegative = 0.5  # largest shift of a view along each axis, in pixels, either way
     shear: run.NonNegative = 0.1  # largest shear of a view, either way
-    width: run.Count = 16  # channels of the ResNet's first stage, a multiple of 8; each stage has twice the last's
+    width: run.Eights = 16  # channels of the ResNet's first stage; each stage has twice the last's
     num_stages: run.Count = 2  # of the ResNet; each after the first at half the resolution
     num_blocks: run.Count = 1  # residual blocks of a stage, two convolutions each
     stem_stride: run.Count = 1  # of the ResNet's first convolution; 2 is four times cheaper
@@ -83,7 +83,7 @@ CLAIMS = (
         needs=("data mnist",),
     ),
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "hidden_width": 16}
+SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
@@ -130,8 +130,6 @@ def network(cfg: Config, num_classes: int, axis: str | None) -> nn.Module:
     if cfg.model == "mlp":
         features = (*[cfg.hidden_width] * cfg.hidden_layers, num_classes)
         return nn.Sequential([flat, MLP(features, dropout=cfg.dropout, dtype=dtype)])
-    if cfg.width % 8:
-        raise BadInput(f"--width {cfg.width}: it must be a multiple of 8")
     return resnet.ResNet(
         num_classes,
         tuple(cfg.width * 2**stage for stage in range(cfg.num_stages)),

@@ -24,7 +24,7 @@ import numpy as np
 from flax import linen as nn
 
 from adl import data, run, show
-from adl.core import BadInput, ensemble, optimizer
+from adl.core import ensemble, optimizer
 from adl.data.image import PROTOCOLS, unit
 from adl.data.views import random_affine, rotated
 from adl.nn.mlp import MLP, flat
@@ -46,8 +46,8 @@ class Config(run.Optimised, run.Parts, run.Config):
     num_steps: run.Count = 3000
     batch_size: run.Count = 128
     eval_every: run.Count = 250
-    num_members: run.Count = 5  # networks M of the ensemble, >= 2
-    hidden: tuple[int, ...] = (256, 256)  # widths of each network's hidden layers
+    num_members: run.Several = 5  # networks M of the ensemble
+    hidden: run.Widths = (256, 256)  # widths of each network's hidden layers
     learning_rate: run.Positive = 3e-3  # of AdamW at the start, before a cosine to 0
     weight_decay: run.NonNegative = 0.1  # times the learning rate
     degrees: run.NonNegative = 20.0  # largest rotation of a view in training, either way
@@ -119,8 +119,6 @@ def load(cfg: Config) -> Pictures:
 
 def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
     """An ensemble of perceptrons, its scores beside its members', and its answers to digits that are turned."""
-    if cfg.num_members < 2:
-        raise BadInput(f"--num_members {cfg.num_members}: it must be >= 2, or nobody can disagree")
     train, test, label = loaded.train, loaded.test, loaded.test.arrays["label"]
     model = nn.Sequential([flat, MLP((*cfg.hidden, train.num_classes), dtype=jnp.dtype(cfg.precision))])
     view = functools.partial(random_affine, degrees=cfg.degrees, scale=cfg.scale, shift=cfg.shift, shear=0.1)

@@ -220,3 +220,16 @@ def test_what_the_loss_says_of_each_example_comes_back_in_the_order_of_the_batch
     _, _, in_parts = jax.jit(descend(said, optax.sgd(0.1), microbatches=4))(jax.random.key(0), learner, batch)
     np.testing.assert_array_equal(in_parts["row"], X)
     np.testing.assert_allclose(in_parts["error"], seen["error"], rtol=1e-6)
+
+
+def test_nothing_that_counts_moves_nothing():
+    """On no device, or in no part of the batch: gradients of 0, of which Adam counts a step."""
+    tx = optax.adam(0.1)
+    learner = Learner.create({"params": {"w": jnp.ones(3)}}, tx)
+    for update in (descend(loss, tx), descend(loss, tx, microbatches=2)):
+        moved, metrics = update(jax.random.key(0), learner, (X, Y, jnp.zeros(8)))
+        np.testing.assert_array_equal(moved.params["w"], learner.params["w"])
+        assert metrics["loss"].count == 0 and optax.tree.get(moved.opt_state, "count") == 1
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(moved))
+    found = gradient(loss)(None, learner.params, {}, (X, Y, jnp.zeros(8)))
+    assert np.isnan(found.value) and (found.grads["w"] == 0).all()

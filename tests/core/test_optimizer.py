@@ -100,3 +100,21 @@ def test_average_is_asked_for_where_there_is_none():
 def test_average_begins_in_a_buffer_of_its_own():
     average = average_params(0.9).init(PARAMS).average
     assert average["w"].unsafe_buffer_pointer() != PARAMS["w"].unsafe_buffer_pointer()
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-3, 1.0, 1e15, 1e30])
+def test_clips_updates_of_any_size(scale):
+    """Where squares overflow, too: they became 0."""
+    updates = {"w": scale * jnp.array([3.0, 0.0]), "b": scale * jnp.array([[4.0]])}
+    tx = optimizer.clip_by_norm(1.0)
+    got, _ = tx.update(updates, tx.init(updates), None)
+    shorter = min(1, 1 / (5 * scale))
+    np.testing.assert_allclose(got["w"], shorter * np.array([3.0, 0.0]) * scale, rtol=1e-5)
+    np.testing.assert_allclose(got["b"], [[shorter * 4.0 * scale]], rtol=1e-5)
+
+
+def test_what_is_infinite_is_not_clipped_to_a_number():
+    tx = optimizer.clip_by_norm(1.0)
+    for bad in (jnp.inf, jnp.nan):
+        got, _ = tx.update({"w": jnp.array([1.0, bad])}, tx.init({}), None)
+        assert np.isnan(got["w"]).all()

@@ -55,3 +55,11 @@ def test_every_device_gathers_all_rows_in_order_and_the_first_key():
     keys = jax.random.split(jax.random.key(0), 4)
     luck = jax.vmap(lambda key: gathered(key[None], "devices")[0], axis_name="devices")(keys)
     np.testing.assert_array_equal(jax.random.key_data(luck), np.stack([jax.random.key_data(keys[0])] * 4))
+
+
+def test_standardised_at_an_offset_and_where_there_is_nothing_to_standardise():
+    x = np.random.default_rng(0).normal(size=(1000,)).astype("f") + 1e4
+    want = (x - x.mean(dtype=np.float64)) / x.std(dtype=np.float64)
+    np.testing.assert_allclose(standardise(jnp.asarray(x)), want, atol=2e-3)  # its mean is rounded by 5e-4
+    for constant in (0.1, 1e4 + 0.1, 1e15, -1e-15):
+        np.testing.assert_array_equal(standardise(jnp.full(1000, constant)), 0)

@@ -38,3 +38,16 @@ def test_finite_names_the_leaf():
 def test_copy_shares_no_buffer():
     x = jnp.arange(3.0)
     assert tree.copy(x).unsafe_buffer_pointer() != x.unsafe_buffer_pointer()
+
+
+def test_a_norm_of_any_size_and_its_slope():
+    leaves = [np.array([3.0, 0.0]), np.array([[4.0]])]
+    for scale in (1e-30, 1e-15, 1.0, 1e15, 1e30):
+        x = [jnp.asarray(scale * leaf, "f") for leaf in leaves]
+        value, slope = jax.value_and_grad(tree.norm)(x)
+        np.testing.assert_allclose(value, 5 * scale, rtol=1e-6)
+        for got, want in zip(slope, leaves, strict=True):
+            np.testing.assert_allclose(got, want / 5, rtol=1e-6)
+    value, slope = jax.value_and_grad(tree.norm)([jnp.zeros(2), jnp.zeros((0, 3))])
+    assert value == 0 and (slope[0] == 0).all() and tree.norm({}) == 0
+    assert tree.norm([jnp.array([1.0, jnp.inf])]) == jnp.inf and np.isnan(tree.norm([jnp.array([1.0, jnp.nan])]))

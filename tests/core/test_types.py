@@ -27,3 +27,11 @@ def test_padding_may_hold_nan():
 def test_weights_broadcast():
     values = jnp.arange(6.0).reshape(2, 3)
     np.testing.assert_allclose(Mean.of(values, jnp.array([[1.0], [0.0]])).value, 1.0)
+
+
+def test_booleans_integers_and_short_floats_are_summed_as_they_should_be():
+    many = np.arange(3000) % 3 == 0
+    for values in (many, many.astype("i1"), jnp.asarray(many, jnp.bfloat16), many.astype("f2")):
+        mean = Mean.of(values)
+        assert mean.total == 1000 and mean.count == 3000 and Mean.of(values, many).value == 1
+    assert Mean.of(jnp.full(4, 2**30)).value == 2**30  # its sum is no int32

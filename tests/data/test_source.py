@@ -1,7 +1,9 @@
 """Data sets from disk: what scikit-learn has, what TFDS wrote, and one line for all that is not there."""
 
 import io
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -217,6 +219,77 @@ def test_other_formats_and_damage_are_one_line(folder, tmp_path):
     assert "cannot be read" in damaged(folder, tmp_path / "b", info, lambda x: x[:50])
     assert "is damaged" in damaged(folder, tmp_path / "c", train, lambda x: x[: len(x) // 2])
     assert "is damaged" in damaged(folder, tmp_path / "d", train, lambda x: x[:100] + b"mouse" + x[105:])
+
+
+def info_of(**fields):
+    """A change of what is said of the first split."""
+
+    def change(text):
+        said = json.loads(text)
+        said["splits"][0].update(fields)
+        return json.dumps(said).encode()
+
+    return change
+
+
+def features_of(name, **fields):
+    """A change of what is said of a feature's kind."""
+
+    def change(text):
+        said = json.loads(text)
+        feature = said["featuresDict"]["features"][name]
+        kind = next(key for key in feature if key != "pythonClassName")
+        feature[kind].update(fields)
+        return json.dumps(said).encode()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("dataset_info.json", info_of(shardLengths=["1000000000000"]), "20 examples, and should have 1000000000000"),
+        ("dataset_info.json", info_of(shardLengths=["3"]), "has 20 examples, and should have 3"),
+        ("dataset_info.json", info_of(filepathTemplate="../../x-{SHARD_X_OF_Y}"), "is not in its folder"),
+        ("dataset_info.json", info_of(filepathTemplate="/etc/passwd"), "/etc/passwd is not in its folder"),
+        ("dataset_info.json", lambda text: b"[" * 200_000, "cannot be read"),
+        ("features.json", lambda text: b"[" * 200_000, "cannot be read"),
+        ("features.json", lambda text: b"null", "cannot be read"),
+        (
+            "features.json",
+            features_of("image", shape={"dimensions": ["7", "6", "3"]}),
+            "has the shape (5, 6, 3), not (7",
+        ),
+        ("features.json", features_of("image", dtype="float32"), "cannot be read"),
+        ("features.json", features_of("label", numClasses="1"), "label of example 1 is 1, of 1 classes"),
+        ("features.json", lambda text: text.replace(b'"label"', b'"species"'), "species of example 0 is not there"),
+    ],
+)
+def test_what_a_folder_says_must_fit_what_it_holds(folder, tmp_path, file, change, said):
+    assert said in damaged(folder, tmp_path, file, change)
+
+
+@pytest.mark.parametrize("size", [0, 10, 60_000, -1])
+def test_files_that_were_cut_off_are_damaged(folder, tmp_path, size):
+    assert "is damaged" in damaged(folder, tmp_path, "*train.array_record*", lambda data: data[:size])
+
+
+@pytest.mark.parametrize("named", ["spy.Feature", "os.system", "tensorflow_datasets_of_mine.Feature", "__main__.X"])
+def test_no_code_is_run_that_a_folder_names(folder, tmp_path, monkeypatch, named):
+    (tmp_path / "spy.py").write_text("raise SystemExit('it was imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def change(text):
+        return re.sub(rb"tensorflow_datasets[.\w]*ClassLabel", named.encode(), text)
+
+    assert f"names {named}, which is no feature of TFDS" in damaged(folder, tmp_path, "features.json", change)
+
+
+def test_a_data_dir_is_a_folder_of_this_machine(folder, monkeypatch):
+    with pytest.raises(BadInput, match="give --data_dir bucket/sets"):
+        data.load("photos", "train", "gs://b/sets")
+    monkeypatch.setenv("HOME", str(folder))
+    assert len(data.load("photos", "val", "~")) == 3
 
 
 def test_mnist():

@@ -64,6 +64,19 @@ def test_em_is_monotone(analysed, mixed):
         assert np.diff(likelihoods).min() > -2e-5 and likelihoods[-1] > likelihoods[0] + 0.1
 
 
+@pytest.mark.parametrize("noise", ["diagonal", "isotropic"])
+@pytest.mark.parametrize("scale", [(1, 1, 1), (1, 1000, 1)], ids=["alike", "of other units"])
+@pytest.mark.parametrize("third", ["the first again", "constant", "the first again, at 1e4"])
+def test_em_is_monotone_where_the_factors_explain_a_coordinate_wholly(noise, scale, third):
+    """Its noise falls to the least there is: a small sum of squares, and no difference of two large ones."""
+    x = RNG.normal(size=(100, 3))
+    x[:, 2] = 3.0 if third == "constant" else x[:, 0]
+    x = (x * scale + (1e4 if third.endswith("1e4") else 0)).astype("f")
+    state, likelihoods = em(factor_analysis(2, noise=noise), x, 100)
+    assert np.diff(likelihoods).min() > -1e-3 and likelihoods[-1] > likelihoods[0] + 0.1
+    assert np.isfinite(state.noise).all() and (state.noise > 0).all()
+
+
 def test_em_with_isotropic_noise_ends_at_the_closed_form():
     state, likelihoods = em(factor_analysis(Z, noise="isotropic"), X, 200)
     closed = ppca(MOMENTS.mean, MOMENTS.covariance(), Z)

@@ -120,6 +120,19 @@ def test_bound_never_falls_and_superfluous_components_lose_their_weight(alg):
     np.testing.assert_allclose(weights.sum(), 1, rtol=1e-5)
 
 
+@pytest.mark.parametrize("third", ["the first again", "constant"])
+def test_a_column_that_says_nothing_new_does_no_harm(third):
+    x = np.concatenate([X, X[:, :1] if third == "the first again" else np.full((len(X), 1), 5.0, "f")], 1)
+    alg, seen = jitted(variational_mixture(K)), []
+    rounding = 0.1 if third == "the first again" else 1e-4
+    state = alg.init(KEY, {"x": x})
+    for _ in range(50):
+        state, metrics = alg.step(KEY, state, {"x": x})
+        seen.append(-float(metrics["loss"].value))
+    assert np.isfinite(seen).all() and np.diff(seen).min() > -rounding and seen[-1] > seen[0]
+    assert np.isfinite(predictive(state, x)).all()
+
+
 def test_predictive_is_a_mixture_of_scipys_student_t(alg):
     state = as_posterior(fit(theirs(5)))
     parts = []

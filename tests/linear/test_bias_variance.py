@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import jitted
-from adl.linear.bias_variance import Parts, compared, decomposition, of_linear_fits, parts
+from adl.linear.bias_variance import ErrorParts, compared, decomposition, of_linear_fits, parts
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -51,8 +51,19 @@ def test_closed_form_is_numpys():
 
 
 def test_comparison_is_of_means_over_places():
-    exact = Parts(jnp.array([[1.0, 3], [0, 1]]), jnp.array([[1.0, 1], [2, 2]]))  # sums of 3 and 2.5
-    counted = Parts(jnp.array([[1.0, 2], [1, 1]]), jnp.array([[0.5, 0.5], [2, 2.5]]))  # of 2 and 3.25
+    exact = ErrorParts(jnp.array([[1.0, 3], [0, 1]]), jnp.array([[1.0, 1], [2, 2]]))  # sums of 3 and 2.5
+    counted = ErrorParts(jnp.array([[1.0, 2], [1, 1]]), jnp.array([[0.5, 0.5], [2, 2.5]]))  # of 2 and 3.25
     got = compared(counted, exact)
     want = {"best": 1, "bias2": 1, "variance": 2.25, "loss": 3.25, "gap": 0.5 / 2.5, "excess": 3 / 2.5}
     assert {name: round(float(value), 6) for name, value in got.items()} == want
+
+
+def test_a_small_variance_is_not_lost_beside_a_large_bias():
+    fits = (1e4 + 0.1 * RNG.normal(size=(40, 3))).astype("f")
+    alg = jitted(decomposition(lambda fit: fit, jnp.zeros(3)))
+    state = alg.init(KEY, fits)
+    for low in (0, 10, 20, 30):
+        state, _ = alg.step(KEY, state, fits[low : low + 10])
+    np.testing.assert_allclose(parts(state).variance, fits.astype(float).var(0, ddof=1), rtol=5e-3)
+    one = parts(alg.step(KEY, alg.init(KEY, fits[:1]), fits[:1])[0])
+    assert np.isnan(one.variance).all()

@@ -86,3 +86,15 @@ def test_fishers_direction_of_two_classes_is_the_closed_form():
 def test_masked_examples_do_not_count():
     state = learned(mask=jnp.asarray(np.arange(N) < 90, "float32"))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-2), state, learned(((0, 90),)))
+
+
+@pytest.mark.parametrize("parts", [((0, 4),), ((0, 2), (2, 4)), ((2, 4), (0, 2))])
+def test_a_class_without_examples_has_no_probability_and_no_place(parts):
+    x, label = np.array([[-10.0], [-9], [9], [10]], "f"), np.array([0, 0, 1, 1])
+    alg = jitted(generative.gaussian_classes(3))
+    state = alg.init(KEY, {"x": x, "label": label})
+    for low, high in parts:
+        state, _ = alg.step(KEY, state, {"x": x[low:high], "label": label[low:high]})
+    np.testing.assert_allclose(state.mean[:, 0], [-9.5, 9.5, 0])
+    got = jax.nn.softmax(generative.log_joint(state, np.zeros((1, 1), "f"), reg_covar=0.0))
+    np.testing.assert_allclose(got, [[0.5, 0.5, 0]], atol=1e-6)

@@ -75,6 +75,32 @@ def test_probits_curvature_is_right_in_the_tails():
     np.testing.assert_allclose(-got[:, 0, 0], hazard * (hazard + eta), rtol=2e-3)
 
 
+@pytest.mark.parametrize("count", [89, 90, 1e3, 1e4, 1e8, 1e15])
+def test_one_count_however_large_is_its_own_rate(count):
+    reach = jax.jit(until_still(glm.irls(glm.poisson)))
+    weights, steps = reach(KEY, {"x": np.ones((1, 1), "f"), "y": np.array([count], "f")})
+    np.testing.assert_allclose(weights, np.log(count), rtol=1e-5)
+    assert steps < 15
+
+
+@pytest.mark.parametrize("name", ["bernoulli", "probit", "softmax"])
+def test_weights_of_separable_classes_grow_until_the_loss_is_none(name):
+    link = glm.softmax(2) if name == "softmax" else getattr(glm, name)
+    batch = {"x": X, "y": (X[:, 0] > 0).astype(int)}
+    weights, _ = jax.jit(until_still(glm.irls(link), max_steps=100))(KEY, batch)
+    _, metrics = glm.irls(link).step(KEY, weights, batch)
+    assert np.isfinite(weights).all() and 0 <= metrics["loss"].value < 1e-3
+
+
+@pytest.mark.parametrize("other", ["a column again", "zeros"])
+def test_a_column_that_says_nothing_new_changes_no_prediction(other):
+    more = np.concatenate([X, X[:, :1] if other == "a column again" else 0 * X[:, :1]], 1)
+    batch = {"x": more, "y": OUTCOMES["bernoulli"]}
+    weights, _ = jax.jit(until_still(glm.irls(glm.bernoulli)))(KEY, batch)
+    want, _ = fit(glm.bernoulli, OUTCOMES["bernoulli"], penalty=0.0)
+    np.testing.assert_allclose(more @ weights, X @ want, atol=1e-3)
+
+
 def test_logistic_is_scikit_learns():
     theirs = LogisticRegression(C=1 / 2, tol=1e-8, max_iter=1000).fit(X[:, :D].astype(float), OUTCOMES["bernoulli"])
     weights, _ = fit(glm.bernoulli, OUTCOMES["bernoulli"])

@@ -71,6 +71,16 @@ def test_mode_is_the_maximum_that_scipy_finds(name, y):
     assert count < 20
 
 
+@pytest.mark.parametrize("count", [90, 1e3, 1e4])
+def test_one_large_count_is_reached(count):
+    """At the mode K^-1 f is the score: of the others about as they were, of the one what the prior resists with."""
+    y = np.where(np.arange(N) == 7, count, COUNT).astype("f")
+    approximation, weights, steps = fit(glm.poisson, y)
+    f = np.asarray(KERNEL(X, X), float) @ np.asarray(weights, float)
+    np.testing.assert_allclose(weights, y - np.exp(f), atol=1e-4 * count)
+    assert steps < 20 and np.isfinite(approximation.log_evidence)
+
+
 def test_evidence_and_probability_are_near_quadrature():
     """Of two places: brute force over both values of the function."""
     x, y, new = np.array([[0.0], [1.0]], "f"), np.array([1, 0]), np.array([[0.3]], "f")

@@ -78,7 +78,7 @@ def test_lasso_is_scikit_learns(alpha):
 
 def test_lasso_is_zero_from_the_largest_projection_on():
     sums = learned(Y[:, 0])
-    largest = jnp.abs(sums.projection).max()
+    largest = jnp.abs(sums.projection()).max()
     assert (regression.lasso_weights(sums, 1.0001 * largest)[0] == 0).all()
     assert (regression.lasso_weights(sums, 0.99 * largest)[0] != 0).sum() == 1
 

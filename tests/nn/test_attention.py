@@ -11,6 +11,8 @@ from transformers.models.bloom.modeling_bloom import build_alibi_tensor
 
 from adl.nn import embed
 from adl.nn.attention import MultiHeadAttention, causal, visible
+from adl.nn.encoder import BERT
+from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.mlp import GatedMLP
 from adl.nn.transformer import GPT, rms_norm, swiglu
 
@@ -153,3 +155,36 @@ def test_a_cache_keeps_its_shapes_in_few_bits(name):
 def test_a_cache_longer_than_the_longest_text_is_refused():
     with pytest.raises(AssertionError, match="13 tokens"):
         SMALL().empty_cache(1, 13)
+
+
+def test_who_sees_nothing_gathers_nothing():
+    """Not the mean of what it must not see; nor does it move what it did not see."""
+    model, x = MultiHeadAttention(2), jax.random.normal(jax.random.key(0), (3, 4, 8))
+    params = model.init(jax.random.key(1), x)["params"]
+    mask = jnp.ones((3, 1, 4, 4), bool).at[1].set(False).at[2, :, 2].set(False)
+
+    def out(params, x):
+        return model.apply({"params": params}, x, mask=mask)
+
+    got, plain = out(params, x), model.apply({"params": params}, x)
+    bias = jnp.broadcast_to(params["out"]["bias"], (4, 8))
+    np.testing.assert_array_equal(got[1], bias)
+    np.testing.assert_array_equal(got[2, 2], bias[0])
+    np.testing.assert_allclose(got[2, 1], plain[2, 1], rtol=1e-5, atol=1e-6)
+    slopes = jax.grad(lambda params, x: out(params, x)[1].sum(), (0, 1))(params, x)
+    assert all((leaf == 0).all() for leaf in jax.tree.leaves(slopes[1]))
+    for name in ("query", "key", "value"):
+        assert all((leaf == 0).all() for leaf in jax.tree.leaves(slopes[0][name]))
+
+
+def test_texts_of_padding_alone():
+    """In BERT, and as the source of an encoder-decoder: finite, and the same whatever the padding is."""
+    token, mask = jnp.array([[1, 2, 3], [4, 5, 6]]), jnp.array([[True] * 3, [False] * 3])
+    other = token.at[1].set(7)
+    bert = BERT(9, 4, 1, 2, 8, 16)
+    params = bert.init(jax.random.key(0), token)
+    assert np.isfinite(bert.apply(params, token, mask=mask)).all()
+    both = EncoderDecoder(9, 1, 2, 8, position="relative")
+    params = both.init(jax.random.key(0), token, token)
+    got, want = (both.apply(params, source, token, source_mask=mask) for source in (token, other))
+    np.testing.assert_array_equal(got, want)

@@ -96,3 +96,20 @@ def test_dropout_acts_only_with_a_key():
     still, drawn = model.apply(params, token), model.apply(params, token, rngs={"dropout": KEY})
     np.testing.assert_array_equal(still, SMALL.apply(params, token))
     assert np.abs(still - drawn).max() > 1e-3
+
+
+def test_a_cache_is_no_longer_than_it_is():
+    """What is too long is refused when it is traced; a row that runs out of slots says nan."""
+    model, token = GPT(7, 6, 1, 2, 8), jnp.ones((2, 3), jnp.int32)
+    params = model.init(KEY, token)
+    for length, message in ((7, "a cache of 7 tokens, where the longest text has 6"), (2, "dimension")):
+        with pytest.raises(AssertionError, match=message):
+            model.apply(params, token, cache=model.empty_cache(2, length))
+    foreign = GPT(7, 8, 1, 2, 8).empty_cache(2)
+    with pytest.raises(AssertionError, match="a cache of 8 tokens, where the longest text has 6"):
+        model.apply(params, token, cache=foreign)
+    logits, cache = model.apply(params, token, cache=model.empty_cache(2, 5))
+    assert np.isfinite(logits).all()
+    logits, cache = model.apply(params, token, mask=jnp.array([[True] * 3, [True, False, False]]), cache=cache)
+    np.testing.assert_array_equal(np.isnan(logits).any(-1)[0], [False, False, True])
+    assert np.isfinite(logits[1, 0]).all()

@@ -61,3 +61,23 @@ def test_categorical_is_scipys():
     np.testing.assert_allclose(got, special.log_softmax(logits, -1)[np.arange(4), x], rtol=1e-5, atol=1e-5)
     got = categorical_entropy(jnp.asarray(logits, "float32"))
     np.testing.assert_allclose(got, stats.entropy(p, axis=-1), rtol=1e-4, atol=1e-6)
+
+
+def test_a_head_that_starts_at_zero_learns_by_x_less_a_half():
+    slope = jax.vmap(jax.grad(bernoulli_log_prob, 1))
+    x = jnp.array([1.0, 0, 0.3, 1, 0, 1, 0])
+    logits = jnp.array([0.0, 0, 0, 3, 3, jnp.inf, -jnp.inf])
+    np.testing.assert_allclose(slope(x, logits), x - jax.nn.sigmoid(logits), atol=1e-7)
+    np.testing.assert_allclose(bernoulli_log_prob(x, logits)[-2:], 0)
+
+
+def test_masked_classes_do_not_count():
+    """What policies have where actions are forbidden: value and slope of those that are left."""
+    free = jnp.array([[0.0, 0.0], [1.0, -2.0]])
+    masked = jnp.concatenate([free, jnp.full((2, 1), -jnp.inf)], 1)
+    np.testing.assert_allclose(categorical_entropy(masked), categorical_entropy(free), rtol=1e-6)
+    slope = jax.grad(lambda z: categorical_entropy(z).sum())(masked)
+    np.testing.assert_allclose(slope[:, :2], jax.grad(lambda z: categorical_entropy(z).sum())(free), atol=1e-6)
+    np.testing.assert_array_equal(slope[:, 2], 0)
+    chosen = jax.grad(lambda z: categorical_log_prob(jnp.array([0, 1]), z).sum())(masked)
+    np.testing.assert_allclose(chosen, jax.nn.one_hot(jnp.array([0, 1]), 3) - jax.nn.softmax(masked), atol=1e-6)

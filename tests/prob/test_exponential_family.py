@@ -13,6 +13,7 @@ from adl.prob import gaussian
 from adl.prob.continuous import Beta, Dirichlet, Gamma, Laplace, Normal, StudentT
 from adl.prob.directional import VonMises, VonMisesFisher
 from adl.prob.discrete import Bernoulli, Binomial, Categorical, Poisson
+from adl.prob.estimation import of_sets
 from adl.prob.gaussian import MultivariateNormal
 
 RNG = np.random.default_rng(0)
@@ -61,9 +62,13 @@ def test_family_is_the_distribution(name):
     family, p, _ = CASES[name]
     eta = family.natural(p)
     x = p.sample(jax.random.key(0), (4000,))
-    np.testing.assert_allclose(
-        jax.vmap(family.log_prob, (0, None))(x[:5], eta), jax.vmap(p.log_prob)(x[:5]), rtol=1e-4, atol=1e-5
-    )
+
+    def written(x, eta):
+        return family.log_base(x) + eta @ family.statistics(x) - family.log_partition(eta)
+
+    for log_prob in (family.log_prob, written):
+        ours = jax.vmap(log_prob, (0, None))(x[:5], eta)
+        np.testing.assert_allclose(ours, jax.vmap(p.log_prob)(x[:5]), rtol=1e-4, atol=1e-5)
     again = family.distribution(eta)
     for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(p), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
@@ -201,3 +206,55 @@ def test_entropy_of_the_gaussian_is_the_largest_of_its_variance():
     for other in others:
         np.testing.assert_allclose(other.variance(), 1, rtol=1e-5)
         assert other.entropy() < Normal(*floats(0, 1)).entropy() - 0.02
+
+
+def test_what_is_certain_has_a_likelihood_and_a_divergence():
+    """Maximum likelihood of classes never seen, of ones alone, of zeros alone; and its KL to what is less sure."""
+    log = np.log
+    cases = [
+        (ef.bernoulli(), [1.0], 1, [0.5], -log(1 / (1 + np.exp(-0.5)))),
+        (ef.bernoulli(), [0.0], 0, [0.5], log(1 + np.exp(0.5))),
+        (ef.binomial(7), [7.0], 7, [0.5], -7 * log(1 / (1 + np.exp(-0.5)))),
+        (ef.poisson(), [0.0], 0, [0.5], np.exp(0.5)),
+        (ef.categorical(3), [0.0, 0.25, 0.75], 1, [0.0, 0.0, 0.0], 0.25 * log(0.75) + 0.75 * log(2.25)),
+    ]
+    for family, mean, x, other, kl in cases:
+        eta, other = family.fit(jnp.array(mean)), jnp.array(other)
+        want = log(0.25) if len(mean) == 3 else 0.0
+        np.testing.assert_allclose(family.log_prob(jnp.asarray(x), eta), want, atol=1e-6)
+        np.testing.assert_allclose(family.kl(eta, other), kl, rtol=1e-4)
+        np.testing.assert_allclose(family.kl(eta, eta), 0, atol=1e-4)
+        assert family.kl(other, eta) == np.inf
+
+
+def test_fits_far_from_the_origin():
+    """About a place near the data all is as at 0; about 0 there is no answer, and none is given."""
+    for offset in (1e3, 1e4):
+        x = jnp.asarray(RNG.normal(size=200) + offset, jnp.float32)
+        wide = np.asarray(x, float)
+
+        def seen(family, x=x):
+            mean = jax.vmap(family.statistics)(x).mean(0)
+            return family.distribution(family.fit(mean)), family.posterior(200 * mean, jnp.float32(200))
+
+        fitted, belief = seen(ef.normal(about=offset))
+        np.testing.assert_allclose(fitted, (wide.mean(), wide.std()), rtol=1e-5)
+        np.testing.assert_allclose((belief.loc, belief.rate), (wide.mean(), 100 * wide.var()), rtol=1e-5)
+        fitted, belief = seen(ef.normal())
+        assert np.isnan(fitted.scale) and np.isnan(belief.rate)
+    x = RNG.multivariate_normal([1e3, 1e4], COVARIANCE, 200)
+    x = jnp.asarray(x, jnp.float32)
+    family = ef.multivariate_normal(2, about=jnp.array([1e3, 1e4]))
+    fitted = family.distribution(family.fit(jax.vmap(family.statistics)(x).mean(0)))
+    np.testing.assert_allclose(fitted.covariance, np.cov(np.asarray(x, float).T, bias=True), rtol=1e-4)
+    np.testing.assert_allclose(fitted.loc, np.asarray(x, float).mean(0), rtol=1e-6)
+    plain = ef.multivariate_normal(2)
+    assert np.isnan(plain.fit(jax.vmap(plain.statistics)(x).mean(0))).any()
+    sets = jnp.asarray(RNG.normal(size=(3, 50)) + 1e4, jnp.float32)
+    found = jax.vmap(ef.normal().distribution)(of_sets(ef.normal(), sets))
+    np.testing.assert_allclose(found.scale, np.asarray(sets, float).std(1), rtol=1e-4)
+
+
+def test_a_mean_on_the_border_has_no_match():
+    """Of Beta and von Mises there is no member whose every draw is alike."""
+    assert np.isnan(ef.beta().fit(jnp.array([-0.5, jnp.log1p(-jnp.exp(-0.5))]))).all()

@@ -8,7 +8,7 @@ from scipy import integrate, special, stats
 from sklearn.mixture import GaussianMixture
 
 from adl.prob import gaussian
-from adl.prob.continuous import Dirichlet, Normal
+from adl.prob.continuous import Beta, Dirichlet, Normal
 from adl.prob.directional import VonMisesFisher
 from adl.prob.gaussian import LinearGaussian, MultivariateNormal, NormalGamma
 from adl.prob.mixture import Mixture, claw
@@ -205,3 +205,15 @@ def test_the_claw_is_scipys_normals():
     x = np.linspace(-3, 3, 50)
     want = 0.5 * stats.norm.pdf(x) + sum(0.1 * stats.norm(centre, 0.1).pdf(x) for centre in (-1, -0.5, 0, 0.5, 1))
     np.testing.assert_allclose(jnp.exp(claw().log_prob(jnp.asarray(x, jnp.float32))), want, rtol=1e-4)
+
+
+def test_draws_of_small_concentrations_stay_inside():
+    """All but one share are below float32's numbers, and some shares round to 1: their densities are finite."""
+    sparse = Dirichlet(jnp.full(3, 0.01))
+    x = sparse.sample(KEY, (2000,))
+    assert (x > 0).all() and np.isfinite(sparse.log_prob(x)).all()
+    assert np.isfinite(jax.grad(lambda d: d.log_prob(x).mean())(sparse).concentration).all()
+    arcsine = Beta(jnp.float32(0.5), jnp.float32(0.5))
+    x = arcsine.sample(KEY, (100_000,))
+    assert (x > 0).all() and (x < 1).all()
+    np.testing.assert_allclose(arcsine.log_prob(x).mean(), -arcsine.entropy(), atol=0.02)

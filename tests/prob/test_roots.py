@@ -97,7 +97,10 @@ def test_slopes_are_those_of_the_formula():
 
     y = jnp.array([0.7])
     ours, want = (jax.grad(combined(rule), (0, 1, 2))(model, prior, y) for rule in (LinearGaussian.posterior, formula))
-    symmetric = lambda tree: jax.tree.map(lambda v: v + v.T if v.ndim == 2 and len(v) == v.shape[1] else v, tree)
+
+    def symmetric(tree):
+        return jax.tree.map(lambda v: v + v.T if v.ndim == 2 and len(v) == v.shape[1] else v, tree)
+
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), symmetric(ours), symmetric(want))
 
 

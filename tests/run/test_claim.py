@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 import experiments
 from adl.run import Claim
-from adl.run.catalogue import listing
+from adl.run.catalogue import main
 from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
+from adl.run.contents import listing
 
 RECORD = {"value": 0.978123, "standard_error": 0.00123, "num_seeds": 5, "date": "2026-01-02", "hardware": "a chip"}
+RECORD |= {"seconds": 12, "peak_memory_mib": 1024, "holds": True}
 MODULE = '''"""A first line [with brackets].
 
 More.
@@ -75,20 +76,51 @@ def test_command_can_be_typed(package):
 def test_listing_shows_claim_and_measurement(package):
     modules = discover(package)
     write_measured(modules["one"], {key(modules["one"].CLAIMS[0]): RECORD})
-    console = Console(width=200)
-    with console.capture() as captured:
-        console.print(listing(modules))
-    text = captured.get()
+    lines = listing(package, ["one"])
+    text = "\n".join(lines)
     for part in (
-        "A first line [with brackets].",
-        "test/accuracy >= 0.9 ",
+        "one: A first line [with brackets].",
+        "test/accuracy >= 0.9\n",
         "test/accuracy >= 0.99 (long)",
-        "0.9781 ± 0.0012 (5 seeds)",
-        "2026-01-02, a chip",
-        "not yet measured",
-        "python -m claiming.one --dataset big --channels 8 16",
+        "0.9781 ± 0.0012 (5 seeds), 2026-01-02, a chip",
+        "12 s 1.00 GiB",
+        "not yet",
     ):
         assert part in text
+    assert "  python -m claiming.one --dataset big --channels 8 16" in lines, "whole, in a line of its own"
+    (line,) = [line for line in listing(package) if line.startswith("one ")]
+    assert line.split() == ["one", "12", "1.0", "1/2", "test/accuracy", "0.9781", "±", "0.0012", "(>=", "0.9)"]
+
+
+def test_the_list_fits_a_terminal():
+    """A line an experiment, of at most 100 characters, with its cost and what was measured."""
+    lines = listing(experiments)
+    assert max(map(len, lines)) <= 100
+    told = {line.split()[0]: line for line in lines if "/" in line}
+    assert list(told) == list(discover(experiments))
+    assert all(re.match(r"\S+ +[\d,]+ +([\d.]+)? +\d+/\d+ +\S", line) for line in told.values())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["gan.gird"], "no command gan.gird; there are list, verify, plan; did you mean gan.grid?"),
+        (["lsit"], "no command lsit; there are list, verify, plan; did you mean list?"),
+        (
+            ["gan.grid"],
+            "gan.grid: `python -m experiments.gan.grid` runs it, `python -m experiments list gan.grid`",
+        ),
+        (["list", "gan.gird"], "no experiment gan.gird; .*did you mean gan.grid?"),
+        (["verify", "--lnog"], "Unrecognized options: --lnog; Perhaps you meant: --long"),
+        (["verify", "--only", "a", "--only", "b"], "--only: it is given twice"),
+        (["plan", "--topology", "v5e:5"], "--plan v5e:5: the shape of a v5e slice has 2 numbers"),
+    ],
+)
+def test_bad_words_of_the_catalogue_are_one_line(capsys, words, message):
+    with pytest.raises(SystemExit) as stop:
+        main(experiments, words)
+    said = capsys.readouterr().err
+    assert stop.value.code == 2 and said.count("\n") == 1 and re.match(f"error: {message}", said), said
 
 
 def test_one_seed_has_no_error():

@@ -15,7 +15,9 @@ import pytest
 from adl import run
 from adl.core import BadInput, optimizer
 from adl.data import views
-from adl.run.config import check, default_workdir, differences, parse, swept_values
+from adl.run.config import default_workdir, differences
+from adl.run.flags import check, parse
+from adl.run.sweep import swept_values
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -58,8 +60,11 @@ def test_what_recurs_is_taken_as_it_is_by_whom_it_is_for():
     ("words", "message"),
     [
         (["--learning_rat", "1"], "Unrecognized options: --learning_rat, 1; Perhaps you meant: --learning_rate FLOAT"),
-        (["--lift", "tmap"], "invalid choice 'tmap' .*'jit'"),
-        (["--seed", "x"], "--seed.*: 'x'"),
+        (["--lift", "tmap"], "--lift tmap: it must be one of auto, jit, pmap, shard; did you mean pmap"),
+        (["--seed", "x"], "--seed x: it must be an integer >= 0"),
+        (["--seed", "²"], "--seed ²: it must be an integer >= 0"),
+        (["--seed", "1", "--seed=2"], "--seed: it is given twice"),
+        (["--sweep", "decay=0.1,0.2", "--sweep", "width=1,2"], "--sweep: it is given twice.*all its words follow one"),
         (["stray"], "Unrecognized options: stray"),
     ],
 )
@@ -79,9 +84,25 @@ def test_unknown_words_are_told_in_one_line(words, message):
         ({"learning_rate": float("nan")}, "--learning_rate nan: it must be > 0"),
         ({"decay": 1.0}, r"--decay 1.0: it must be in \[0, 1\)"),
         ({"sweep": ("learning_rat=1",)}, "did you mean learning_rate"),
-        ({"sweep": ("width=1,2",)}, "width is not one of"),
-        ({"sweep": ("decay=a",)}, "decay=number,number"),
+        ({"sweep": ("lr=1",)}, "lr is not one of .*learning_rate"),
+        ({"sweep": ("workdir=a,b",)}, "workdir is not one of"),
+        ({"sweep": ("decay=a",)}, "--sweep decay=a: --decay a: it must be a number"),
         ({"sweep": ("decay=0.5,2",)}, "--decay 2.0: it must be"),
+        ({"sweep": ("decay=",)}, "it must be decay=value,value,..."),
+        ({"sweep": ("decay=0.1,0.10",)}, "a value stands there twice"),
+        ({"sweep": ("decay=0.1,0.2", "decay=0.3")}, "decay is swept twice"),
+        ({"sweep": ("width=4,0",)}, "--width 0: it must be >= 1"),
+        ({"num_steps": 10**30}, "it must be at most 2147483647"),
+        ({"seed": 2**31 - 1, "num_seeds": 2}, "--seed 2147483647 --num_seeds 2: the last seed must be at most"),
+        ({"learning_rate": float("inf")}, "it must be > 0 and finite"),
+        ({"learning_rate": 1e-30}, "it must be > 0, and of magnitude 1e-18"),
+        ({"decay": 1 - 1e-12}, r"it must be in \[0, 1\)"),  # in float32 it is 1
+        ({"best": ""}, "--best '': it must not be empty"),
+        ({"leave_out": ("",)}, "--leave_out '': it must not be empty"),
+        ({"lift": "jit", "layout": "fsdp"}, "--layout fsdp: only --lift shard has a layout"),
+        ({"mesh": "data=²"}, "--mesh data=²: it must be data=N,model=M"),
+        ({"mesh": "data=2,"}, "--mesh data=2,: it must be data=N,model=M"),
+        ({"figure_format": "png,gif"}, "--figure_format png,gif: it must be png, pdf, svg"),
     ],
 )
 def test_out_of_range_is_one_line(change, message):

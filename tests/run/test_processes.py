@@ -90,17 +90,21 @@ def wait_for(folder: Path, step: int) -> None:
         time.sleep(0.05)
 
 
-def test_two_and_four_processes_are_one(tmp_path):
-    """Two of two devices, and four of two whose layers and state are split, as one of four and one of eight."""
+def test_two_processes_are_one(tmp_path):
+    """Two of two devices as one of four."""
     steps = ("--num_steps", "20")
     two = launch(tmp_path / "two", 2, *steps)
-    one = launch(tmp_path / "one", 1, *steps, devices=4)
-    assert_same(two, one)
+    assert_same(two, launch(tmp_path / "one", 1, *steps, devices=4))
     assert json.loads((tmp_path / "two" / "environment.json").read_text())["processes"] == 2
     names = {path.name for path in (tmp_path / "one").iterdir()}
     assert {path.name for path in (tmp_path / "two").iterdir()} == names  # the first writes, and nobody else
-    split = ("--mesh", "data=2,model=4", "--layout", "fsdp")
-    assert_same(launch(tmp_path / "four", 4, *steps, *split), one)
+
+
+@pytest.mark.full
+def test_four_processes_are_one(tmp_path):
+    """Four of two devices, whose layers and state are split, as one of four."""
+    steps, split = ("--num_steps", "20"), ("--mesh", "data=2,model=4", "--layout", "fsdp")
+    assert_same(launch(tmp_path / "four", 4, *steps, *split), launch(tmp_path / "one", 1, *steps, devices=4))
 
 
 CHAINS = """
@@ -133,13 +137,19 @@ if __name__ == "__main__":
 """
 
 
-def test_split_states_are_shared_out(tmp_path, monkeypatch):
-    """Chains that lie on the devices of two processes."""
+@pytest.fixture
+def chains(tmp_path, monkeypatch):
+    """The name of an experiment whose state is split, and which is small."""
     (tmp_path / "chains.py").write_text(CHAINS)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    return "chains"
+
+
+def test_split_states_are_shared_out(tmp_path, chains):
+    """Chains that lie on the devices of two processes."""
     rows = []
     for count, devices in ((2, 2), (1, 4)):
-        job = Job(tmp_path / str(count), count, "--lift", "shard", devices=devices, module="chains")
+        job = Job(tmp_path / str(count), count, "--lift", "shard", devices=devices, module=chains)
         assert job.codes() == [0] * count, job.said(0) + job.said(count - 1)
         rows.append(read_rows(tmp_path / str(count) / "metrics.jsonl"))
     assert_same(*rows)
@@ -195,20 +205,19 @@ def test_a_lost_process_ends_the_others_and_the_same_command_goes_on(tmp_path):
     assert rows[: len(before)] == before and rows[-1]["step"] == last + 10
 
 
-def test_bad_input_ends_all_with_one_line(tmp_path):
+def test_bad_input_ends_all_with_one_line(tmp_path, chains):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    job = Job(tmp_path / "mine", 2, *SMALL)
+    job = Job(tmp_path / "mine", 2, module=chains)
     assert job.codes() == [2, 2]
     assert all("holds files but no run" in job.said(index).splitlines()[-1] for index in (0, 1))
 
 
-def test_processes_of_other_configurations_do_not_run_as_one(tmp_path):
+def test_processes_of_other_configurations_do_not_run_as_one(tmp_path, chains):
     """Nothing was written, and all say which field differs."""
-    each = ((), ("--learning_rate", "0.1"))
-    job = Job(tmp_path / "run", 2, *SMALL, "--num_steps", "2", each=each)
+    job = Job(tmp_path / "run", 2, module=chains, each=((), ("--seed", "1")))
     assert job.codes() == [2, 2], job.said(0)
-    told = "process 1 has another configuration than process 0 (learning_rate: 0.1, in process 0 0.003); give all"
+    told = "process 1 has another configuration than process 0 (seed: 1, in process 0 0); give all the same"
     assert all(told in job.said(index).splitlines()[-1] for index in (0, 1))
     assert not (tmp_path / "run").exists()
 

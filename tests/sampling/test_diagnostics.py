@@ -133,7 +133,8 @@ NEVER = {
     "one draw": MOVING[:, :1],
     "nan": MOVING.at[2, 7].set(jnp.nan),
 }
-OF_DRAWS = {of.__name__: of for of in (diagnostics.split_rhat, diagnostics.bulk_ess, diagnostics.tail_ess, diagnostics.standard_error)}  # fmt: skip
+SEEN = (diagnostics.split_rhat, diagnostics.bulk_ess, diagnostics.tail_ess, diagnostics.standard_error)
+OF_DRAWS = {of.__name__: of for of in SEEN}
 
 
 @pytest.mark.parametrize("of", OF_DRAWS)

@@ -11,11 +11,14 @@ from scipy.special import softmax
 from scipy.stats import chisquare
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
+from adl.core import BadInput
 from adl.nn.recurrence import Layers, Mamba
 from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
+from adl.sequence.beam import beam_search
 from adl.sequence.decode import drawn, generate, greedy, in_turn, nucleus, prefill, reading, temperature, top_k
+from adl.sequence.speculative import speculative
 
 KEY = jax.random.key(0)
 LOGITS = np.asarray(3 * jax.random.normal(KEY, (6, 11)))
@@ -138,3 +141,50 @@ def test_reading_ends_with_the_last_text():
     np.testing.assert_array_equal(texts.length, [3, 1])
     assert (texts.token[:, 3:] == 6).all()
     assert calls == [(2, 1)] * 4  # the prompts, and three tokens
+
+
+ROOM = GPT(11, 64, 1, 2, 8)
+
+
+@pytest.mark.parametrize(
+    "decode",
+    [
+        lambda read, cache, prompt, n: generate(KEY, read, cache, prompt, n),
+        lambda read, cache, prompt, n: generate(KEY, read, {"own": cache}, prompt, n),
+        lambda read, cache, prompt, n: beam_search(read, cache, prompt, n, num_beams=2),
+        lambda read, cache, prompt, n: speculative(KEY, read, cache, read, cache, prompt, n),
+        lambda read, cache, prompt, n: speculative(KEY, read, ROOM.empty_cache(2), read, cache, prompt, n),
+    ],
+    ids=["generate", "within a carry", "beam search", "speculative", "of the small model"],
+)
+def test_too_short_a_cache_is_refused_before_anything_is_computed(decode):
+    def read(token, cache, mask=None):
+        raise AssertionError("nothing is read")
+
+    prompt = np.ones((2, 20), np.int32)
+    for room in (8, 30, 34):
+        with pytest.raises(BadInput, match=f"a cache with room for {room} tokens, .* 20 and 16 new tokens need 35"):
+            decode(read, ROOM.empty_cache(2, room), prompt, 16)
+    with pytest.raises(AssertionError, match="nothing is read"):
+        decode(read, ROOM.empty_cache(2, 35), prompt, 16)
+    with pytest.raises(BadInput, match="prompts of 20 tokens and 0 new ones"):
+        decode(read, ROOM.empty_cache(2, 35), prompt, 0)
+    with pytest.raises(BadInput, match="prompts of 0 tokens"):
+        decode(read, ROOM.empty_cache(2, 35), prompt[:, :0], 3)
+    with pytest.raises(BadInput, match="a cache of 2 rows for 3 prompts"):
+        decode(read, ROOM.empty_cache(2, 35), np.ones((3, 20), np.int32), 16)
+
+
+def test_adjustments_at_the_ends_of_their_ranges():
+    logits = jnp.array([3.0, 2.0, -200.0, -jnp.inf])
+    np.testing.assert_array_equal(nucleus(1.0)(logits), logits)
+    np.testing.assert_array_equal(jnp.isfinite(nucleus(0.0)(logits)), [True, False, False, False])
+    for cold in (1e-3, 1e-30, 1e-38):
+        np.testing.assert_array_equal(jax.nn.softmax(temperature(cold)(logits)), [1, 0, 0, 0])
+    np.testing.assert_allclose(jax.nn.softmax(temperature(1e30)(logits)), [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-6)
+    sure = jnp.array([jnp.inf, 0.0, -jnp.inf])
+    for adjust in (temperature(0.5), nucleus(0.5), top_k(1)):
+        assert (jax.vmap(drawn(adjust), (0, None))(jax.random.split(KEY, 20), sure) == 0).all()
+    for make, wrong in ((temperature, 0.0), (temperature, -1), (temperature, float("nan")), (nucleus, 1.1), (top_k, 0)):
+        with pytest.raises(BadInput, match=str(wrong)):
+            make(wrong)

@@ -44,3 +44,15 @@ def test_disagreement_is_the_share_of_pairs():
     pairs = [named[a] != named[b] for a, b in itertools.combinations(range(4), 2)]
     assert 0 < np.mean(pairs) < 1
     np.testing.assert_allclose(disagreement(LOGITS), np.mean(pairs, 0), atol=1e-6)
+
+
+def test_classes_that_cannot_be_have_no_part_in_the_uncertainty():
+    logits = RNG.normal(size=(3, 4, 2))
+    masked = np.concatenate([logits, np.full((3, 4, 1), -np.inf)], -1)
+    for part, want in zip(uncertainty(jnp.asarray(masked, "f")), uncertainty(jnp.asarray(logits, "f")), strict=True):
+        np.testing.assert_allclose(part, want, atol=1e-6)
+    slope = jax.grad(lambda z: uncertainty(z).total.sum())(jnp.asarray(masked, "f"))
+    want = jax.grad(lambda z: uncertainty(z).total.sum())(jnp.asarray(logits, "f"))
+    np.testing.assert_allclose(slope[..., :2], want, atol=1e-6)
+    np.testing.assert_array_equal(slope[..., 2], 0)
+    assert np.isnan(disagreement(jnp.full((3, 4, 2), jnp.nan))).all()
