@@ -108,8 +108,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
             paths=paths_page(train.columns),
             loss=show.curves(
                 {f"next {train.rows}": "train/loss", f"test {train.rows}": "test/loss"},
-                y_label="squared error (variances of the target)",
-                title=f"Ridge regression, {batches.batch_size} {train.rows} a step",
+                **{"y_label": "squared error (variances of the target)", "title": f"{batches.batch_size} a step"},
             ),
         ),
     )
