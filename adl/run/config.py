@@ -111,9 +111,7 @@ class Parts:
 class Table(Parts):
     """Fields of an experiment on the rows of any table, as `data.tables` reads them."""
 
-    target: str = (
-        ""  # column that is to be told, from "x" or else all other numbers; empty: y (numbers), label (classes)
-    )
+    target: str = ""  # column that is to be told from "x", or else all other numbers; empty: y, or label of classes
     test_split: str = ""  # to test, in TFDS's words; empty: "test", or where there is none every third row of train
 
     @property

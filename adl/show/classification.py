@@ -37,7 +37,7 @@ def confusion(probability: np.ndarray, *, label: np.ndarray, names: Names = ()) 
     if is_small:
         for row, col in np.argwhere(counts):
             ax.text(col, row, counts[row, col], ha="center", va="center", fontsize=7)
-    shown = evenly(np.arange(num_classes), 2 * COUNTED)
+    shown = evenly(np.arange(num_classes), 28)
     ax.set_xticks(shown, called(shown, names), rotation=90 * (not is_small or max(map(len, [*names, ""])) > 2))
     ax.set_yticks(shown, called(shown, names))
     ax.tick_params(length=0)

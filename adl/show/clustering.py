@@ -129,9 +129,9 @@ def component_weights(path: np.ndarray, reached: np.ndarray) -> Figure:
 
 @styled
 def likeliest(
-    weights: np.ndarray, means: np.ndarray, joint: np.ndarray, *, image: np.ndarray, num_shown: int = 9
+    weights: np.ndarray, means: np.ndarray, joint: np.ndarray, *, image: np.ndarray, num_shown: int = 9, rows: int = 30
 ) -> Figure:
-    """The mean of each component, the heaviest first, and of the pictures that are its own those most like it.
+    """The mean of each of the heaviest components, and of the pictures that are its own those most like it.
 
     Args:
       weights: `[K]`.
@@ -139,8 +139,9 @@ def likeliest(
       joint: `[M, K]` log p(x, k) of each picture, up to what it has for all components.
       image: `[M, H, W, C]` the pictures, in [0, 1].
       num_shown: of each component, where it has as many.
+      rows: components, at most.
     """
-    order = np.argsort(-weights)
+    order = np.argsort(-weights)[:rows]
     own = np.where(joint.argmax(1)[:, None] == np.arange(len(weights)), joint, -np.inf)
     best = np.argsort(-own, axis=0)[:num_shown].T
     shown = np.array(image)[best]

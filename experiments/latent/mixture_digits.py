@@ -116,8 +116,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         figures=show.figures(
             loss=show.curves(
                 {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},
-                y_label="−log p(x) (nats a picture)",
-                title="Negative log-likelihood",
+                **{"y_label": "−log p(x) (nats a picture)", "title": "Negative log-likelihood"},
             ),
             components=show.of(
                 show.likeliest, *(f"components/{n}" for n in ("weights", "means", "joint")), image=image

@@ -122,8 +122,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
             reconstruction=show.of(show.reconstructions, "test/basis", "test/mean", shape=shape, **pictures),
             loss=show.curves(
                 {"test pictures": "test/loss"},
-                y_label="squared error of a picture",
-                title="Reconstruction",
+                **{"y_label": "squared error of a picture", "title": "Reconstruction"},
                 references={f"exact {exact:.4f}": exact},
             ),
             **({"dimensions": numbers} if is_exact else {}),
