@@ -1206,6 +1206,12 @@ EDGES |= {
         rtol=1e-3,
         atol=1e-3,
     ),
+    "moments.invertible": Edge(
+        lambda m, s: moments.invertible(s),
+        GAUSSIANS | {"flat": (np.zeros(2), np.diag([0.0, 4]))},
+        lambda m, s: s + np.diag([float(s[0, 0] == 0), 0]),
+        slopes=(),
+    ),
     "moments.Moments.covariance": Edge(
         lambda x: moments.of(x, EVERY(x)).covariance(correction=1.0), WEIGHTED, slopes=(), rtol=1e-3
     ),
