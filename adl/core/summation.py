@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from adl.core.types import Array
 
 
-def added(a: Array, b: Array) -> tuple[Array, Array]:
+def two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     """a + b `[...]`, and what that lacks; where the sum is not finite it lacks nothing."""
     value = a + b
     part = value - a
@@ -25,7 +25,7 @@ def total(x: Array) -> Array:
     while len(x) > 1:
         half = len(x) // 2
         rest = x[2 * half :], lost[2 * half :]
-        value, slip = added(x[:half], x[half : 2 * half])
+        value, slip = two_sum(x[:half], x[half : 2 * half])
         lost = lost[:half] + lost[half : 2 * half] + slip
         x, lost = (jnp.concatenate([new, old]) for new, old in zip((value, lost), rest, strict=True))
     return (x + lost).sum(0)

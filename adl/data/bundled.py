@@ -160,7 +160,7 @@ class Wine(_Table):
         return [name.replace("_", " ") for name in load_wine().feature_names]
 
 
-class Iris(_Bundled):
+class Iris(_Bundled, skip_registration=True):
     """Three species of 150 irises, and four measurements of their flowers in cm, a column each.
 
     Source: Anderson 1936, Annals of the Missouri Botanical Garden 23(3), and Fisher 1936, Annals of Eugenics 7(2), as

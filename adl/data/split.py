@@ -107,7 +107,7 @@ class Split:
     def some_classes(self, most: int) -> list[int]:
         """At most so many of the classes that have examples here, evenly through all of them."""
         present = np.unique(self.require("label").arrays["label"])
-        return evenly(present, most).tolist()
+        return present[np.linspace(0, len(present) - 1, min(most, len(present))).round().astype(int)].tolist()
 
     def feature(self, name: str) -> Any:
         """What TFDS knows of a column; None where it knows nothing."""
@@ -168,11 +168,6 @@ class _Numbered:
 
     def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Any]]:
         return [{**example, "index": row} for row, example in zip(rows, self.source.__getitems__(rows), strict=True)]
-
-
-def evenly(x: np.ndarray, most: int) -> np.ndarray:
-    """At most so many of the entries of `x [N, ...]`, in their order and evenly through all, the first among them."""
-    return x[np.linspace(0, len(x) - 1, min(most, len(x))).round().astype(int)]
 
 
 def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> dict[str, np.ndarray]:

@@ -61,7 +61,7 @@ def targets(
     """
     learned, tested = _rows(name, target, ("y", "target"), splits, data_dir)
     for rows in (learned, tested):
-        if not np.issubdtype(rows.told.dtype, np.number) and rows.told.dtype != bool:
+        if not _is_number(rows.told):
             raise BadInput(f"{rows.where}: {rows.target} must be numbers, not {_kind(rows.told)}")
         if not np.isfinite(rows.told).all():
             raise BadInput(f"{rows.where}: {rows.target} has values that are missing or infinite")
@@ -128,7 +128,8 @@ def _read(name: str, split: Split, target: str, usual: Sequence[str]) -> _Rows:
     measured = [column for column in GIVEN if column in split.names] or list(split.names)
     for column, values in split.arrays.items():
         values = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-        is_number = np.issubdtype(values.dtype, np.number) or values.dtype == bool
+        # Numbers of classes measure nothing.
+        is_number = _is_number(values) and not hasattr(split.feature(column), "num_classes")
         if values.ndim == 2 and is_number:
             parts = dict(zip(_names(name, split, column, values.shape[1]), values.T, strict=True))
         else:
@@ -161,8 +162,7 @@ def _classes(learned: _Rows, tested: _Rows) -> tuple[np.ndarray, list[str]]:
     if told.dtype == object and all(isinstance(value, bytes | str) for value in told):
         values = np.unique(told)
         return values, [value.decode() if isinstance(value, bytes) else value for value in values]
-    is_number = np.issubdtype(told.dtype, np.number) or told.dtype == bool
-    if not is_number or not np.isfinite(told).all() or (told != np.round(told)).any():
+    if not _is_number(told) or not np.isfinite(told).all() or (told != np.round(told)).any():
         raise BadInput(f"{learned.where}: {learned.target} must be classes, integers or words, not {_kind(told)}")
     values = np.arange(len(learned.classes)) if learned.classes else np.unique(told)
     names = learned.classes or [f"{value:g}" for value in values]
@@ -209,6 +209,10 @@ def _bundled(name: str) -> type | None:
     from adl.data.bundled import BUNDLED
 
     return BUNDLED.get(re.split("[/:]", name)[0])
+
+
+def _is_number(values: np.ndarray) -> bool:
+    return np.issubdtype(values.dtype, np.number) or values.dtype == bool
 
 
 def _kind(values: np.ndarray) -> str:

@@ -65,24 +65,25 @@ class Sampler(NamedTuple):
         """One sample `[B, ...]` of each of the classes `[B]`."""
         return self._down(key, self.denoiser(state, label), len(label))
 
-    def guided(self, scales: Sequence[float], *, num_classes: int) -> Probe:
-        """Probe: one sample of each class at each scale of guidance, all scales from the same noise.
+    def guided(self, scales: Sequence[float], classes: Sequence[int], *, num_classes: int) -> Probe:
+        """Probe: one sample of each of the classes at each scale of guidance, all scales from the same noise.
 
-        It returns `scale` `[W]` and `grid` `[W, K, ...]`.
+        It returns `scale` `[W]`, `label` `[C]` and `grid` `[W, C, ...]`.
 
         Args:
           scales: W of them, as in `classifier_free`.
+          classes: C of them, in 0 ... K - 1.
           num_classes: K, of a denoiser whose label K is none.
         """
-        label = jnp.arange(num_classes)
+        label = jnp.asarray(classes)
 
         def probe(key: Key, state: State) -> dict[str, Array]:
             known, unknown = self.denoiser(state, label), self.denoiser(state, jnp.full_like(label, num_classes))
 
             def at(scale):
-                return self._down(key, classifier_free(known, unknown, scale), num_classes)
+                return self._down(key, classifier_free(known, unknown, scale), len(label))
 
-            return {"grid": lax.map(at, jnp.array(scales)), "scale": jnp.array(scales)}
+            return {"grid": lax.map(at, jnp.array(scales)), "scale": jnp.array(scales), "label": label}
 
         return probe
 

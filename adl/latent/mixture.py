@@ -84,16 +84,16 @@ def gaussian_mixture(
         centres = start(key, batch)
         alike = jnp.full((len(x), num_components), 1 / num_components) * weight[:, None]
         member = jax.nn.one_hot(nearest(x, centres)[0], num_components) * weight[:, None]
-        all_points = counted(family, centres, x, alike)
+        all_points = component_sums(family, centres, x, alike)
         pooled = family.estimate(all_points.scatter, all_points.count + TINY, reg_covar)
         empty = GaussianMixture(all_points.count, centres, pooled)
-        return estimate(empty, counted(family, centres, x, member))
+        return estimate(empty, component_sums(family, centres, x, member))
 
     def step(key, mixture, batch):
         x, weight = weighted(batch)
         joint = log_joint(mixture, x, covariance=covariance)
         log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
-        sums = counted(family, mixture.means, x, jnp.exp(joint - log_p) * weight[:, None], axis)
+        sums = component_sums(family, mixture.means, x, jnp.exp(joint - log_p) * weight[:, None], axis)
         return estimate(mixture, sums), {"loss": Mean.of(-log_p[:, 0], weight)}
 
     return Algorithm(init, step)
@@ -219,7 +219,7 @@ def _whitened(covariances):
     return jnp.swapaxes(solve_triangular(root, identity, lower=True), -1, -2), log_det
 
 
-def counted(kind: CovarianceKind, means: Array, x: Array, r: Array, axis: str | None = None) -> GaussianSums:
+def component_sums(kind: CovarianceKind, means: Array, x: Array, r: Array, axis: str | None = None) -> GaussianSums:
     """Counts, means and scatters of points `x [B, D]` by responsibilities `r [B, K]`, over all devices.
 
     Args:

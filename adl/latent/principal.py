@@ -72,9 +72,19 @@ def components(moments: Moments, num_components: int) -> Components:
 
 
 def found(x: Array, num_components: int) -> Components:
-    """The first principal components of points `x [N, D]`, N > 1, all at once; BadInput for more than D."""
+    """The first principal components of points `x [N, D]`, N > 1, all at once; of large pictures without their S.
+
+    Raises:
+      BadInput: for more than D.
+    """
     if num_components > x.shape[1]:
         raise BadInput(f"{num_components} principal components of {x.shape[1]} numbers: there are at most as many")
+    if num_components < len(x) < x.shape[1]:
+        centred = x - x[:1]
+        mean = centred.mean(0)
+        _, deviations, directions = jnp.linalg.svd((centred - mean) / jnp.sqrt(len(x) - 1), full_matrices=False)
+        variance = jnp.square(deviations)
+        return Components(x[0] + mean, directions[:num_components].T, variance[:num_components], variance.sum())
     return components(m.of(x, jnp.ones(len(x))), num_components)
 
 

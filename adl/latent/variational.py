@@ -23,7 +23,7 @@ from jax.scipy.special import digamma, gammaln
 from adl.core import Algorithm, Key, Mean, PyTree, border
 from adl.core.types import Array
 from adl.latent.kmeans import kmeans, weighted
-from adl.latent.mixture import FAMILIES, Fit, GaussianMixture, counted
+from adl.latent.mixture import FAMILIES, Fit, GaussianMixture, component_sums
 from adl.prob import moments
 from adl.prob.clusters import nearest
 from adl.prob.distributions import student_t_log_prob
@@ -98,13 +98,13 @@ def variational_mixture(
             seen.mean,
             moments.invertible(seen.covariance(correction=1.0)),
         )
-        return move(before, counted(FULL, centres, x, member))
+        return move(before, component_sums(FULL, centres, x, member))
 
     def step(key, q, batch):
         x, weight = weighted(batch)
         joint = expected_log_joint(q, x)
         log_p = jax.nn.logsumexp(joint, -1, keepdims=True)
-        sums = counted(FULL, q.means, x, jnp.exp(joint - log_p) * weight[:, None], axis)
+        sums = component_sums(FULL, q.means, x, jnp.exp(joint - log_p) * weight[:, None], axis)
         # The parameters' divergence is shared out among the points that they were learned from.
         share = divergence(q, concentration=a0, prior_count=prior_count) / (q.concentration - a0).sum()
         return move(q, sums), {"loss": Mean.of(share - log_p[:, 0], weight)}

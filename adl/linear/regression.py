@@ -130,14 +130,19 @@ def rows(sums: Sums) -> tuple[Array, Array, Array]:
 def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
     """The weights `[D]` or `[D, M]` of least penalised error: (sum x x^T + penalty I)^+ sum x y^T.
 
-    In float32 directions along which rows, each column in its own unit, have less than about 1e-6 of their length are
-    taken for none; a column may lie 10^4 of its deviations from 0.
+    In float32 directions along which rows, each column in its own deviations, have less than about 1e-6 of their
+    variance are taken for none: sums tell no more. A column may lie 10^4 of its deviations from 0.
 
     Args:
       sums: of the data.
       penalty: `[]` or `[D]` >= 0, in squared units of x; 0 for a constant column. `alpha` of scikit-learn's `Ridge`.
     """
     few, outcomes, _ = rows(sums)
+    return _least(few, outcomes, penalty)
+
+
+def _least(few: Array, outcomes: Array, penalty: Array | float) -> Array:
+    """Of rows and outcomes themselves."""
     decay = jnp.broadcast_to(jnp.asarray(penalty, few.dtype), few.shape[1:])
     system = jnp.concatenate([few, jnp.diag(jnp.sqrt(decay))])
     scale = _units(jnp.square(system).sum(0))
@@ -153,6 +158,8 @@ def ridge_weights(sums: Sums, penalty: Array | float = 0.0) -> Array:
 def smoother(x: Array, new: Array, penalty: Array | float) -> Array:
     """`[T, N]`: what makes fits at rows `new [T, D]` of outcomes `[N]` at rows `x [N, D]`: ridge regression is linear.
 
+    By the rows themselves, whose directions of more than about 1e-5 of the longest all count: sums know their squares.
+
     Args:
       x: rows to learn from.
       new: rows to fit.
@@ -160,7 +167,7 @@ def smoother(x: Array, new: Array, penalty: Array | float) -> Array:
     """
     chex.assert_rank([x, new], 2)
     chex.assert_equal_shape_suffix([x, new], 1)
-    return matmul(new, ridge_weights(summed(x, jnp.eye(len(x), dtype=x.dtype)), penalty))
+    return matmul(new, _least(x, jnp.eye(len(x), dtype=x.dtype), penalty))
 
 
 def lasso_weights(

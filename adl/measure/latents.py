@@ -1,6 +1,6 @@
 """What latents hold, seen through what is made of them: no numbers, pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +14,7 @@ Encode = Callable[[State, Array], Array]  # (state, what is coded [B, ...]) -> m
 Decode = Callable[[State, Array], Array]  # (state, latents [..., Z]) -> pictures [..., H, W, C]
 
 
-def arc(generate: Generate, latent_dim: int, num_classes: int, *, num: int = 11) -> Probe:
+def arc(generate: Generate, latent_dim: int, classes: Sequence[int], *, num: int = 11) -> Probe:
     """Probe: examples of each class along a quarter of a circle from one standard normal latent to another.
 
         z(t) = cos(t) z_0 + sin(t) z_1,   0 <= t <= pi / 2
@@ -24,20 +24,21 @@ def arc(generate: Generate, latent_dim: int, num_classes: int, *, num: int = 11)
     Args:
       generate: from latents and labels.
       latent_dim: Z >= 1.
-      num_classes: K >= 1, each with latents of its own.
+      classes: K >= 1, each with latents of its own.
       num: examples of each class, >= 2.
     Returns:
-      `probe(key, state)`: `grid` `[K, num, ...]` and `degrees` `[num]`, t from 0 to 90.
+      `probe(key, state)`: `grid` `[K, num, ...]`, `label` `[K]`, and `degrees` `[num]`, t from 0 to 90.
     Source: White 2016, arXiv:1609.04468, section 2.1, for latents at a right angle.
     """
-    angle = jnp.linspace(0, jnp.pi / 2, num)
+    angle, label = jnp.linspace(0, jnp.pi / 2, num), jnp.asarray(classes)
 
     def probe(key: Key, state: State) -> dict[str, Array]:
-        start, end = jax.random.normal(key, (2, 1, num_classes, latent_dim))
+        start, end = jax.random.normal(key, (2, 1, len(label), latent_dim))
         z = jnp.cos(angle)[:, None, None] * start + jnp.sin(angle)[:, None, None] * end
-        examples = generate(state, z.reshape(-1, latent_dim), jnp.tile(jnp.arange(num_classes), num))
+        examples = generate(state, z.reshape(-1, latent_dim), jnp.tile(label, num))
         return {
-            "grid": examples.reshape(num, num_classes, *examples.shape[1:]).swapaxes(0, 1),
+            "grid": examples.reshape(num, len(label), *examples.shape[1:]).swapaxes(0, 1),
+            "label": label,
             "degrees": jnp.rad2deg(angle),
         }
 

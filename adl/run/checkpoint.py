@@ -48,7 +48,7 @@ class Checkpoints:
         logging.getLogger("absl").setLevel(logging.CRITICAL)  # orbax logs each error that it also raises
         self.directory = directory
         self._leave_out = frozenset(leave_out)
-        self._beside = {int(folder.name): seal.beside(folder) for folder in seal.complete(directory)}
+        self._beside = {int(folder.name): seal.read_beside(folder) for folder in seal.complete(directory)}
         options = ocp.CheckpointManagerOptions(
             preservation_policy=_NewestAndBest(keep, best, self._beside), enable_async_checkpointing=True
         )

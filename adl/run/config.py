@@ -49,7 +49,7 @@ class Config(Study):
     eval_every: Count = 500  # steps between probes
     checkpoint_every: Count = 500  # steps between checkpoints, of which the newest three stay
     leave_out: tuple[str, ...] = ()  # parts of the state, such as replay, too large for checkpoints: anew on resuming
-    best: str = "test/loss"  # metric whose lowest value's checkpoint stays too; test/accuracy:max: the highest
+    best: str = "test/loss"  # metric whose lowest value's checkpoint stays; test/accuracy:max: the highest; empty: none
     layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard, over the mesh's data
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
 
@@ -111,9 +111,7 @@ class Parts:
 class Table(Parts):
     """Fields of an experiment on the rows of any table, as `data.tables` reads them."""
 
-    target: str = (
-        ""  # column that is to be told, from "x" or else all other numbers; empty: y (numbers), label (classes)
-    )
+    target: str = ""  # column that is to be told from "x", or else all other numbers; empty: y, or label of classes
     test_split: str = ""  # to test, in TFDS's words; empty: "test", or where there is none every third row of train
 
     @property

@@ -78,8 +78,10 @@ def check(config: Study) -> None:
         raise BadInput(f"--dataset {config.dataset}: this experiment makes its own data, and has none to choose")
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
-        if (value == "" and field.default != "") or (isinstance(value, tuple) and "" in value):
+        if (value == "" and field.default != "" and field.name != "best") or (isinstance(value, tuple) and "" in value):
             raise BadInput(f"--{field.name} '': it must not be empty; leave it out for {field.default or 'none'}")
+    if config.best and not re.fullmatch(r"[^:]+(:max)?", config.best):
+        raise BadInput(f"--best {config.best}: it must be METRIC, METRIC:max, or empty")
     if config.layout != "replicated" and config.lift in ("jit", "pmap"):
         raise BadInput(f"--layout {config.layout}: only --lift shard has a layout, not --lift {config.lift}")
     mesh_axes(config)
@@ -88,7 +90,7 @@ def check(config: Study) -> None:
         check(dataclasses.replace(config, sweep=(), **point))
 
 
-def texts(config_type: type) -> dict[str, str]:
+def explained(config_type: type) -> dict[str, str]:
     """What the comment of each field of a dataclass says: its own, or of the next class that has the field and one."""
     found: dict[str, str] = {}
     for parent in reversed(config_type.__mro__):
@@ -118,7 +120,7 @@ def _comments(config_type: type) -> dict[str, str]:
 
 def _told(config_type: type[Study]) -> type:
     """The same fields, with their comments as the help's text."""
-    hints, said = typing.get_type_hints(config_type, include_extras=True), texts(config_type)
+    hints, said = typing.get_type_hints(config_type, include_extras=True), explained(config_type)
     fields = []
     for field in dataclasses.fields(config_type):
         told = tyro.conf.arg(help=said.get(field.name, ""))

@@ -76,16 +76,16 @@ def _tried(definition: Definition, devices: Sequence[Any] | None, config: Study)
     if devices is not None:
         return program
     _require_read(program)
-    if config.best != type(config).best and config.best.partition(":")[0] not in measured:
+    if config.best and config.best != type(config).best and config.best.partition(":")[0] not in measured:
         name = config.best.partition(":")[0]
         raise BadInput(
-            f"--best {config.best}: no probe measures it; there are {', '.join(measured)}{did_you_mean(name, measured)}"
+            f"--best {config.best}: nothing measures it; there are {', '.join(measured)}{did_you_mean(name, measured)}"
         )
     return program
 
 
 def _traced(program: Program, *, is_here: bool) -> list[str]:
-    """Names of what the probes measure at every look, once all that will run has been traced, and has room."""
+    """Names of what steps and probes measure, once all that will run has been traced, and has room."""
     config, experiment = program.config, program.experiment
     init_key, root, _ = jax.eval_shape(program.keys)
     n = max(1, min(config.steps_per_call, config.num_steps))
@@ -96,12 +96,14 @@ def _traced(program: Program, *, is_here: bool) -> list[str]:
     state = program.algorithm().init.eval_shape(init_key, batch)
     held = _num_bytes(state) + n * _num_bytes(batch)
     _require_room(held, room, "state and batches")
+    found: list[str] = []
     if config.num_steps:
         many = jax.tree.map(lambda x: jax.ShapeDtypeStruct((n, *x.shape), x.dtype), batch) if n > 1 else batch
         keys = jax.eval_shape(lambda root: step_keys(root, 0, n if n > 1 else None), root)
-        _require_runs(program.algorithm(n).step.trace(keys, state, many), held, room, "a step")
+        stepped = program.algorithm(n).step.trace(keys, state, many)
+        _require_runs(stepped, held, room, "a step")
+        found += [f"train/{key}" for key in stepped.out_info[1]]
     key = jax.eval_shape(lambda root: step_keys(root, 0), root)
-    found: list[str] = []
     for final, probes in ((False, experiment.probes), (True, experiment.final)):
         for name in probes if is_here else ():
             looked = program.probe(name, final=final).trace(key, state)
@@ -186,7 +188,7 @@ def _largest(jaxpr: Any) -> int:
 
 def _room(program: Program) -> float:
     """Bytes for what the program holds: of all its devices where they share it, else of one; on CPU the machine's."""
-    limit = (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
+    limit = (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
     return limit * program.num_devices if limit else machine.memory()
 
 

@@ -95,7 +95,6 @@ Count = _number(int, Range(low=1))
 Natural = _number(int, Range(low=0))
 Several = _number(int, Range(low=2))  # of which one alone would say nothing
 Points = _number(int, Range(low=1, high=10**7))  # that are drawn before the first step, on the host
-Levels = _number(int, Range(low=2, high=256))  # of grey, in a byte
 Positive = _number(float, Range(low=0, open_low=True))
 NonNegative = _number(float, Range(low=0))
 Number = _number(float, Range())

@@ -42,7 +42,7 @@ def put(folder: Path, beside: Mapping[str, Any]) -> None:
     files.write(folder / SEAL, json.dumps({"step": int(folder.name), "files": _digests(folder)}))
 
 
-def beside(folder: Path) -> dict[str, Any]:
+def read_beside(folder: Path) -> dict[str, Any]:
     """What belongs to a checkpoint beside its state; nothing where it has no seal yet, or is damaged."""
     try:
         found = json.loads((folder / BESIDE).read_bytes()) if is_sealed(folder) else {}

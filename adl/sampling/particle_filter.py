@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import Algorithm, Mean, border, tree
-from adl.core.summation import added
+from adl.core.summation import two_sum
 from adl.core.types import Array, Key, PyTree
 from adl.sampling.importance import effective_size
 from adl.sampling.resampling import Scheme, resample, taken
@@ -76,7 +76,7 @@ def particle_filter(
         # An observation that no particle explains is impossible; they go on as they were.
         log_weight = jnp.where(jnp.isfinite(log_p), log_joint - log_p, log_weight)
         log_p = common + log_p
-        total, slip = added(state.log_likelihood, log_p + state.lost)
+        total, slip = two_sum(state.log_likelihood, log_p + state.lost)
         found = Filter(x, log_weight, total, slip, state.count + 1)
         return found, {"loss": -log_p, "effective": effective_size(log_weight) / num_particles}
 

@@ -15,7 +15,7 @@ from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
-from adl.show.images import image_grid, in_rows, inked
+from adl.show.images import image_grid, in_rows
 from adl.show.latents import prior, reconstructed, traversal
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
@@ -76,7 +76,6 @@ __all__ = [
     "histograms",
     "image_grid",
     "in_rows",
-    "inked",
     "interpolation",
     "landscape",
     "learned_dice",

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
-from adl.show.names import bars
+from adl.show.names import bars, evenly
 from adl.show.panels import Frame, Panel, Reading, Source, framed, page
 from adl.show.style import COLORS, Draw
 
@@ -110,7 +110,7 @@ def marginals(
       num: of coordinates, evenly through all.
       columns: of panels.
     """
-    shown = np.linspace(0, len(names) - 1, min(num, len(names))).round().astype(int)
+    shown = evenly(np.arange(len(names)), num)
 
     def draw(outcome: Outcome) -> Figure:
         x = Reading(outcome).array(draws)
@@ -206,17 +206,19 @@ def agreement(rhat: Source, size: Source, names: Sequence[str], *, num_draws: in
     """Whether chains agree in each coordinate, in another colour where they do not, and what their draws are worth.
 
     Args:
-      rhat: `[D]` >= 1, nan of chains that never moved; it is drawn up to 2.
+      rhat: `[D]`, about 1 of chains that agree, nan of chains that never moved; it is drawn up to 2.
       size: `[D]` effective sample sizes.
       names: D, of the coordinates.
       num_draws: of all chains.
     """
 
     def reductions(ax, reader):
-        r = np.clip(np.nan_to_num(reader.array(rhat), nan=np.inf), 1, 2)
-        ax.barh(np.arange(len(r)), r - 1, left=1, color=np.where(r < AGREED, COLORS[0], COLORS[1]))
+        r = np.clip(np.nan_to_num(reader.array(rhat), nan=np.inf), 0, 2)
+        # Dots: a bar's length would say how far it is from where the axis begins.
+        ax.grid(axis="y", color="0.93")
+        ax.scatter(r, np.arange(len(r)), s=14, color=np.where(r < AGREED, COLORS[0], COLORS[1]), zorder=2)
         ax.axvline(AGREED, color="0.4", linewidth=0.8, linestyle=":")
-        ax.set_xlim(1, max(1.012, 1.05 * (r.max() - 1) + 1))
+        ax.margins(x=0.08)
         ax.set_yticks(np.arange(len(names)), names)
         ax.set_ylim(len(names) - 0.5, -0.5)
         return {}

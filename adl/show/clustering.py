@@ -8,7 +8,7 @@ from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 
-from adl.show.images import image_grid, in_rows, inked
+from adl.show.images import image_grid, in_rows
 from adl.show.style import COLORS, panel, styled
 
 LEAST = 0.01  # weight from which on a component is drawn
@@ -129,9 +129,9 @@ def component_weights(path: np.ndarray, reached: np.ndarray) -> Figure:
 
 @styled
 def likeliest(
-    weights: np.ndarray, means: np.ndarray, joint: np.ndarray, *, image: np.ndarray, num_shown: int = 9
+    weights: np.ndarray, means: np.ndarray, joint: np.ndarray, *, image: np.ndarray, num_shown: int = 9, rows: int = 30
 ) -> Figure:
-    """The mean of each component, the heaviest first, and of the pictures that are its own those most like it.
+    """The mean of each of the heaviest components, and of the pictures that are its own those most like it.
 
     Args:
       weights: `[K]`.
@@ -139,14 +139,15 @@ def likeliest(
       joint: `[M, K]` log p(x, k) of each picture, up to what it has for all components.
       image: `[M, H, W, C]` the pictures, in [0, 1].
       num_shown: of each component, where it has as many.
+      rows: components, at most.
     """
-    order = np.argsort(-weights)
+    order = np.argsort(-weights)[:rows]
     own = np.where(joint.argmax(1)[:, None] == np.arange(len(weights)), joint, -np.inf)
     best = np.argsort(-own, axis=0)[:num_shown].T
-    shown = inked(image)[best]
+    shown = np.array(image)[best]
     shown[np.isinf(np.take_along_axis(own.T, best, 1))] = 1  # fewer than that belong to it
     return image_grid(
-        np.concatenate([inked(means)[:, None], shown], 1)[order],
+        np.concatenate([means[:, None], shown], 1)[order],
         row_labels=[f"{weight:.0%}" for weight in weights[order]],
         col_labels=["mean", *[""] * num_shown],
         x_label="and the test pictures of the component that it makes most likely",
@@ -158,11 +159,11 @@ def likeliest(
 def prototypes(
     weights: np.ndarray, means: np.ndarray, *, shape: tuple[int, ...], least: float, title: str, cols: int = 10
 ) -> Figure:
-    """What each component looks like, the heaviest first, in black on white.
+    """What each component looks like, the heaviest first.
 
     Args:
       weights: `[K]`.
-      means: `[K, D]` ink in [0, 1].
+      means: `[K, D]` in [0, 1].
       shape: of a picture, `[H, W, C]`, D = H W C.
       least: weight from which on a component is drawn.
       title: of the figure.
@@ -171,7 +172,7 @@ def prototypes(
     order = np.argsort(-weights)[: max(1, (weights > least).sum())]
     is_one_row = len(order) <= cols
     return image_grid(
-        in_rows(inked(means[order].reshape(-1, *shape)), cols),
+        in_rows(means[order].reshape(-1, *shape), cols),
         col_labels=[f"{weight:.0%}" for weight in weights[order]] if is_one_row else None,
         x_label="weight of the component" if is_one_row else "",
         title=title,

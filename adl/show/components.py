@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from adl.show.images import image_grid, in_rows, inked
+from adl.show.images import image_grid, in_rows
+from adl.show.names import Names, called, evenly
 from adl.show.points import COMPONENTS, classes
 from adl.show.style import COLORS, panel, styled
 
@@ -14,21 +15,22 @@ ADDED, TAKEN = np.array([0.0, 0.447, 0.698]), np.array([0.835, 0.369, 0.0])  # t
 
 
 @styled
-def components_plane(code: np.ndarray, *, label: np.ndarray, x: np.ndarray) -> Figure:
+def components_plane(code: np.ndarray, *, label: np.ndarray, x: np.ndarray, names: Names = ()) -> Figure:
     """Test pictures in the plane of the first two components, and how much of their variance it has.
 
     Args:
       code: `[M, 2]` coordinates.
       label: `[M]` integers >= 0.
       x: `[M, D]` the pictures.
+      names: of the classes.
     """
-    title = f"{len(code)} test pictures\n({code.var(0).sum() / x.var(0).sum():.0%} of their variance)"
-    return classes(code, label, title=title, axes=COMPONENTS)
+    title = f"{len(code):,} test pictures\n({code.var(0).sum() / x.var(0).sum():.0%} of their variance)"
+    return classes(code, label, title=title, axes=COMPONENTS, names=names)
 
 
 @styled
 def eigenpictures(basis: np.ndarray, mean: np.ndarray, *, shape: tuple[int, ...], num_shown: int = 15) -> Figure:
-    """The mean, and the first components as pictures: blue adds ink, orange takes it away.
+    """The mean, and the first components as pictures: blue adds light, orange takes it away.
 
     Args:
       basis: `[D, Z]`.
@@ -36,11 +38,11 @@ def eigenpictures(basis: np.ndarray, mean: np.ndarray, *, shape: tuple[int, ...]
       shape: of a picture, `[H, W, C]`, D = H W C.
       num_shown: components, where there are as many.
     """
-    ink = basis[:, :num_shown].T.reshape(-1, *shape).mean(-1, keepdims=True)
-    strength = np.abs(ink) / np.abs(ink).max((1, 2, 3), keepdims=True)
-    colors = 1 - strength * (1 - np.where(ink > 0, ADDED, TAKEN))
-    first = 1 - np.broadcast_to(mean.reshape(shape).mean(-1, keepdims=True), colors.shape[1:])
-    title = "The mean, and the components in order: blue adds ink, orange takes it away"
+    light = basis[:, :num_shown].T.reshape(-1, *shape).mean(-1, keepdims=True)
+    strength = np.abs(light) / np.abs(light).max((1, 2, 3), keepdims=True)
+    colors = 1 - strength * (1 - np.where(light > 0, ADDED, TAKEN))
+    first = np.broadcast_to(mean.reshape(shape).mean(-1, keepdims=True), colors.shape[1:])
+    title = "The mean, and the components in order: blue adds light, orange takes it away"
     return image_grid(in_rows(np.concatenate([first[None], colors]), 8), title=title)
 
 
@@ -52,9 +54,11 @@ def reconstructions(
     x: np.ndarray,
     label: np.ndarray,
     shape: tuple[int, ...],
+    names: Names = (),
+    most: int = 12,
     numbers: Sequence[int] = (1, 2, 4, 8, 16, 32),
 ) -> Figure:
-    """The first picture of each class, from more and more components.
+    """The first picture of each class, of at most so many, from more and more components.
 
     Args:
       basis: `[D, Z]` orthonormal columns.
@@ -62,16 +66,18 @@ def reconstructions(
       x: `[M, D]` pictures in [0, 1].
       label: `[M]` integers >= 0.
       shape: of a picture, `[H, W, C]`.
+      names: of the classes.
+      most: classes.
       numbers: of components, where there are as many.
     """
-    names, first = np.unique(label, return_index=True)
+    shown_classes, first = (evenly(found, most) for found in np.unique(label, return_index=True))
     shown = [n for n in numbers if n <= basis.shape[1]]
     rows = [mean + (x[first] - mean) @ basis[:, :n] @ basis[:, :n].T for n in shown]
     return image_grid(
-        inked(np.stack([*rows, x[first]], 1).reshape(len(first), -1, *shape)),
+        np.stack([*rows, x[first]], 1).reshape(len(first), -1, *shape),
         col_labels=[*shown, "picture"],
         x_label="components",
-        row_labels=names,
+        row_labels=called(shown_classes, names),
         y_label="class",
     )
 

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
 from adl.show.images import image_grid
-from adl.show.style import COLORS, panel, styled
+from adl.show.names import Names, called
+from adl.show.style import COLORS, Draw, panel, styled
 
 
 @styled
@@ -24,14 +25,22 @@ def energies(outcome: Outcome) -> Figure:
     return figure
 
 
-def descent(outcome: Outcome) -> Figure:
-    """What `energy.evaluation.Descent.path`, as the probe "path", drew: chains on their way down."""
-    seen = outcome.of("path")
-    return image_grid(
-        seen["grid"],
-        row_labels=seen["label"],
-        col_labels=seen["step"],
-        x_label="Langevin steps",
-        y_label="class asked for",
-        title="From noise to a digit",
-    )
+def descent(names: Names = ()) -> Draw:
+    """What `energy.evaluation.Descent.path`, as the probe "path", drew: chains on their way down.
+
+    Args:
+      names: of the classes.
+    """
+
+    def draw(outcome: Outcome) -> Figure:
+        seen = outcome.of("path")
+        return image_grid(
+            seen["grid"],
+            row_labels=called(seen["label"], names),
+            col_labels=seen["step"],
+            x_label="Langevin steps",
+            y_label="class asked for",
+            title="From noise to a picture",
+        )
+
+    return draw

@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
-from adl.show.images import inked
+from adl.show.names import Names, called
 from adl.show.style import COLORS, Draw, panel, styled
 
 SCORES = {"accuracy": "accuracy", "nll": "NLL (nats)", "brier": "Brier score", "ece": "calibration error"}
@@ -57,7 +57,7 @@ def reliability_bars(**probes: str) -> Draw:
     return draw
 
 
-def rotation(angles: np.ndarray, images: np.ndarray, *, title: str) -> Draw:
+def rotation(angles: np.ndarray, images: np.ndarray, *, title: str, names: Names = ()) -> Draw:
     """What `uncertainty.evaluation.shifted`, as the probe "rotated", found: accuracy, confidence, parts of the entropy.
 
     Below, pictures while they turn, and the ensemble's answers.
@@ -66,6 +66,7 @@ def rotation(angles: np.ndarray, images: np.ndarray, *, title: str) -> Draw:
       angles: `[A]` degrees, evenly spaced.
       images: `[A, R, H, W, C]` of the probe's `shown` pictures, turned, in [0, 1].
       title: of the figure.
+      names: of the classes.
     """
 
     @styled
@@ -81,7 +82,7 @@ def rotation(angles: np.ndarray, images: np.ndarray, *, title: str) -> Draw:
         parts = {"aleatoric:\nmembers are unsure": "aleatoric", "epistemic:\nmembers disagree": "epistemic"}
         middle.stackplot(angles, *(seen[name] for name in parts.values()), labels=parts, colors=(COLORS[5], COLORS[4]))
         middle.set(ylabel="entropy (nats)", ylim=(0, None))
-        _strip(bottom, angles, images, seen["said"])
+        _strip(bottom, angles, images, seen["said"], names)
         bottom.set(xlabel="rotation (degrees), and the ensemble's answer with its confidence")
         for ax in axes[:, 0]:
             ax.set(xlim=(angles[0] - 5, angles[-1] + 5), xticks=angles[::3])
@@ -106,14 +107,14 @@ def _reliability(ax: Axes, count: np.ndarray, confidence: np.ndarray, correct: n
     ax.set(xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
 
 
-def _strip(ax: Axes, angles: np.ndarray, images: np.ndarray, said: np.ndarray) -> None:
+def _strip(ax: Axes, angles: np.ndarray, images: np.ndarray, said: np.ndarray, names: Names) -> None:
     """Pictures `[A, R, H, W, C]` in rows, at each angle below its place on the axis, with the answers `[A, R, K]`."""
     width = 0.9 * (angles[1] - angles[0])
-    for angle, views, answers in zip(angles, inked(np.clip(images, 0, 1)), said, strict=True):
+    for angle, views, answers in zip(angles, np.clip(images, 0, 1), said, strict=True):
         for row, (view, answer) in enumerate(zip(views, answers, strict=True)):
             place = (angle - width / 2, angle + width / 2, -1.5 * row - 1, -1.5 * row)
             ax.imshow(view.repeat(3 // view.shape[-1], -1), extent=place, aspect="auto")
-            text = f"{answer.argmax()} {answer.max():.0%}"
+            text = f"{called([answer.argmax()], names)[0]} {answer.max():.0%}"
             ax.text(angle, -1.5 * row - 1.05, text, ha="center", va="top", fontsize=5.5)
     ax.set(ylim=(-1.5 * images.shape[1], 0.1), yticks=[])
     ax.spines["left"].set_visible(False)

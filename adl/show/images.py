@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from adl.show.style import DPI, styled
 
 CELL = 84  # dots an image of a grid takes, about
+WIDE = 11  # characters of a label that a column has room for
+FRAME = 0.75  # grey of the line around each image, so that white ones end where they do
 
 
 @styled
@@ -41,7 +43,7 @@ def image_grid(
     for what, labels, count in (("row", row_labels, rows), ("column", col_labels, cols)):
         if labels is not None and len(labels) != count:
             raise ValueError(f"{len(labels)} {what} labels for {count} {what}s of images")
-    scale, gap = max(1, round(CELL / max(height, width))), 4
+    scale, gap = max(1, round(CELL / max(height, width))), 6
     mosaic = _mosaic(np.clip(np.nan_to_num(images), 0, 1), scale, gap)
     figure = Figure(figsize=(mosaic.shape[1] / DPI, mosaic.shape[0] / DPI), dpi=DPI)
     ax = figure.add_axes((0, 0, 1, 1))
@@ -50,17 +52,14 @@ def image_grid(
     ax.xaxis.set_label_position("top")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    ax.set_xticks(np.arange(cols) * (width * scale + gap) + width * scale / 2, _texts(col_labels, cols))
-    ax.set_yticks(np.arange(rows) * (height * scale + gap) + height * scale / 2, _texts(row_labels, rows))
+    names = _texts(col_labels, cols)
+    is_wide = max(map(len, names), default=0) * CELL > WIDE * (width * scale + gap)
+    ax.set_xticks(np.arange(cols) * (width * scale + gap) + 1 + width * scale / 2, names, rotation=90 * is_wide)
+    ax.set_yticks(np.arange(rows) * (height * scale + gap) + 1 + height * scale / 2, _texts(row_labels, rows))
     ax.set(xlabel=x_label, ylabel=y_label)
     ax.set_title(title)
     _fit(figure, ax, mosaic.shape)
     return figure
-
-
-def inked(images: np.ndarray) -> np.ndarray:
-    """Pictures `[..., H, W, C]` in [0, 1] as one prints them: grey ones black on white, colour ones as they are."""
-    return 1 - images if images.shape[-1] == 1 else images
 
 
 def in_rows(images: np.ndarray, cols: int) -> np.ndarray:
@@ -71,12 +70,17 @@ def in_rows(images: np.ndarray, cols: int) -> np.ndarray:
 
 
 def _mosaic(images: np.ndarray, scale: int, gap: int) -> np.ndarray:
-    """One picture `[Y, X, 3]` of images `[R, C, H, W, 1 or 3]`: `scale` dots a pixel, `gap` white dots between."""
+    """One picture `[Y, X, 3]` of images `[R, C, H, W, 1 or 3]`: `scale` dots a pixel, `gap` dots between.
+
+    The outer dots of a gap are the images' frames, the others white.
+    """
     rows, cols, height, width, _ = images.shape
-    dots = np.ones((rows, cols, height * scale + gap, width * scale + gap, 3))
-    dots[:, :, : height * scale, : width * scale] = images.repeat(scale, 2).repeat(scale, 3)
-    picture = dots.transpose(0, 2, 1, 3, 4).reshape(rows * (height * scale + gap), cols * (width * scale + gap), 3)
-    return picture[:-gap, :-gap]
+    tall, wide = height * scale, width * scale
+    dots = np.ones((rows, cols, tall + gap, wide + gap, 3))
+    dots[:, :, : tall + 2, : wide + 2] = FRAME
+    dots[:, :, 1 : tall + 1, 1 : wide + 1] = images.repeat(scale, 2).repeat(scale, 3)
+    picture = dots.transpose(0, 2, 1, 3, 4).reshape(rows * (tall + gap), cols * (wide + gap), 3)
+    return picture[: 2 - gap, : 2 - gap]
 
 
 def _texts(labels: Sequence[object] | None, count: int) -> list[str]:

@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from adl.show.names import Names, called, evenly
 from adl.show.style import panel, styled
+
+MANY = 30  # rows or columns from which on a matrix grows no more
 
 
 @styled
@@ -16,6 +19,7 @@ def heat_map(
     y_label: str,
     title: str,
     bar_label: str,
+    row_labels: Sequence[object] | None = None,
     col_labels: Sequence[object] | None = None,
 ) -> Figure:
     """A matrix as shades of blue, from 0 to its largest entry.
@@ -23,17 +27,21 @@ def heat_map(
     Args:
       counts: `[R, C]`, >= 0.
       x_label: what the columns are.
-      y_label: what the rows are, counted from 0.
+      y_label: what the rows are.
       title: of the figure.
       bar_label: quantity and unit of the entries.
+      row_labels: R labels, some of which stand where there are many; None counts them from 0.
       col_labels: C labels; None counts them from 0.
     """
     rows, cols = counts.shape
-    figure, axes = panel(size=(1.6 + 0.3 * min(cols, 30), 0.9 + 0.3 * rows))
+    figure, axes = panel(size=(1.6 + 0.3 * min(cols, MANY), 0.9 + 0.3 * min(rows, MANY)))
     ax = axes[0, 0]
-    image = ax.imshow(counts, cmap="Blues", vmin=0, aspect="auto" if cols > 30 else "equal")
-    ax.set_xticks(range(cols), range(cols) if col_labels is None else col_labels)
-    ax.set_yticks(range(rows))
+    image = ax.imshow(counts, cmap="Blues", vmin=0, aspect="auto" if max(rows, cols) > MANY else "equal")
+    for ticks, labels, num in ((ax.set_xticks, col_labels, cols), (ax.set_yticks, row_labels, rows)):
+        shown = evenly(np.arange(num), MANY + 10)
+        ticks(shown, shown if labels is None else [labels[k] for k in shown])
+    if max(map(len, map(str, [""] if col_labels is None else col_labels))) > 3:
+        ax.tick_params(axis="x", rotation=90)
     ax.tick_params(length=0)
     ax.set(xlabel=x_label, ylabel=y_label, title=title)
     figure.colorbar(image, ax=axes, shrink=0.8, label=bar_label).ax.tick_params(labelsize=8)
@@ -41,33 +49,42 @@ def heat_map(
 
 
 @styled
-def responsibilities(r: np.ndarray, label: np.ndarray) -> Figure:
+def responsibilities(r: np.ndarray, label: np.ndarray, names: Names = ()) -> Figure:
     """How much of each class each component of a mixture answers for, components beside the class that they serve most.
 
     Args:
       r: `[N, K]` p(component | example).
       label: `[N]` integers >= 0.
+      names: of the classes.
     """
-    share = np.stack([r[label == k].mean(0) for k in range(label.max() + 1)])
+    classes = np.unique(label)
+    share = np.stack([r[label == k].mean(0) for k in classes])
     words = {"title": "Who answers for whom", "bar_label": "mean responsibility, test"}
-    return _by_class(share, x_label="component", **words)
+    return _by_class(share, called(classes, names), x_label="component", **words)
 
 
 @styled
-def clusters(counts: np.ndarray) -> Figure:
+def clusters(counts: np.ndarray, names: Names = ()) -> Figure:
     """Which classes the clusters of the training split hold, those of the same class side by side.
 
     Args:
       counts: `[K, C]` how often class and cluster met.
+      names: of the classes.
     """
-    return _by_class(counts, x_label="cluster", title="Clusters and classes", bar_label="training pictures")
+    return _by_class(
+        counts,
+        called(range(len(counts)), names),
+        x_label="cluster",
+        title="Clusters and classes",
+        bar_label="training pictures",
+    )
 
 
-def _by_class(counts: np.ndarray, **words: str) -> Figure:
+def _by_class(counts: np.ndarray, rows: Sequence[str], **words: str) -> Figure:
     """A heat map whose columns are sorted by the class, a row, that each has most of."""
     order = np.lexsort((-counts.max(0), counts.argmax(0)))
     labels = order if len(order) <= 40 else [""] * len(order)
-    return heat_map(counts[:, order], y_label="class", col_labels=labels, **words)
+    return heat_map(counts[:, order], y_label="class", row_labels=rows, col_labels=labels, **words)
 
 
 @styled

@@ -7,8 +7,19 @@ import numpy as np
 
 from adl.show.panels import Frame, Panel, Source, framed
 
+Names = Sequence[str]  # K, what classes are called; empty: their numbers
 MARKS = "os^Dv"
 CROSS = {"marker": "x", "color": "black", "markersize": 5}  # of what is compared with
+
+
+def called(label: Sequence[int], names: Names) -> list[str]:
+    """What classes of these numbers are called."""
+    return [names[k] if len(names) else str(k) for k in map(int, label)]
+
+
+def evenly(x: np.ndarray, most: int) -> np.ndarray:
+    """At most so many of the entries of `x [N, ...]`, in their order and evenly through all, the first among them."""
+    return x[np.linspace(0, len(x) - 1, min(most, len(x))).round().astype(int)]
 
 
 def bars(names: Sequence[str], values: Source, **frame: Unpack[Frame]) -> Panel:

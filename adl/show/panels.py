@@ -120,10 +120,17 @@ def page(
         if title:
             figure.suptitle(Reading(outcome).text(title))
         if keys:
-            figure.legend(keys.values(), keys, loc=PLACES[legend], ncols=1 if legend == "right" else len(keys))
+            # Its marks would read as data, if no frame said that they are not.
+            frame = {"frameon": True, "edgecolor": "0.8", "fancybox": False}
+            figure.legend(keys.values(), keys, loc=PLACES[legend], ncols=_columns(legend, keys), **frame)
         return figure
 
     return styled(draw)
+
+
+def _columns(legend: str, keys: Keys) -> int:
+    """Of a legend: at the right one, or two of many; else all, or ten of many."""
+    return min(len(keys), 10) if legend != "right" else 1 + (len(keys) > 20)
 
 
 def _set(ax: Axes, reader: Reading, frame: Frame) -> None:

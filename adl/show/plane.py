@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Unpack
 
-import matplotlib
 import numpy as np
 
 from adl.show.panels import Frame, Panel, Source, framed
-from adl.show.style import COLORS
+from adl.show.style import COLORS, shades
 
 BELOW = (16, 11, 8, 6, 4.5, 3.4, 2.5, 1.8, 1.2, 0.8, 0.45, 0.2, 0.05, 0)  # the top, in the unit of the height
 
@@ -32,7 +31,7 @@ def regions(
     """
 
     def draw(ax, reader):
-        p, colors = reader.array(probability), np.array([matplotlib.colors.to_rgb(color) for color in COLORS])
+        p, colors = reader.array(probability), np.array(shades(len(names)))
         winner, sure = p.argmax(-1), (p.max(-1) * p.shape[-1] - 1) / (p.shape[-1] - 1)
         shade = 0.12 + 0.28 * sure[..., None]
         image = {"origin": "lower", "aspect": "auto", "interpolation": "bilinear"}

@@ -5,7 +5,8 @@ from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
 from adl.show.curve import curves
-from adl.show.images import image_grid, inked
+from adl.show.images import image_grid
+from adl.show.names import Names
 from adl.show.points import embedding
 from adl.show.style import Draw, of
 
@@ -20,13 +21,14 @@ def linear_probe(outcome: Outcome) -> Figure:
     )(outcome)
 
 
-def features(label: np.ndarray) -> Draw:
+def features(label: np.ndarray, names: Names = ()) -> Draw:
     """The features of the same probe's test split in the plane that shows most of them, by their classes.
 
     Args:
       label: `[N]` integers >= 0, of the test split.
+      names: of the classes.
     """
-    return of(embedding, "test/features", label=label, title="Representation of the test split")
+    return of(embedding, "test/features", label=label, names=names, title="Representation of the test split")
 
 
 def views(pairs: np.ndarray, *, image: np.ndarray) -> Figure:
@@ -36,7 +38,7 @@ def views(pairs: np.ndarray, *, image: np.ndarray) -> Figure:
       pairs: `[2, N, H, W, C]`.
       image: `[N, H, W, C]` in [0, 1].
     """
-    rows = inked(np.concatenate([image[None], pairs]))
+    rows = np.concatenate([image[None], pairs])
     title = "Pictures, and two views: from one the other is predicted"
     return image_grid(rows, row_labels=["picture", "view", "view"], title=title)
 
@@ -57,7 +59,7 @@ def members(label: np.ndarray, closeness: np.ndarray, *, image: np.ndarray, rows
     for row, cluster in zip(grid, largest, strict=True):
         own = np.flatnonzero(label == cluster)
         best = own[np.argsort(-closeness[own])][:cols]
-        row[: len(best)] = inked(image[best])
+        row[: len(best)] = image[best]
     return image_grid(
         grid,
         row_labels=[f"{cluster}: {size[cluster]}" for cluster in largest],

@@ -34,7 +34,7 @@ def threshold_curves(ours: Mapping[str, Any], theirs: Mapping[str, Any], *, titl
     low, high = (-0.01, corner), (1 - corner, 1.005)
     both = {"y_lim": high, "legend": "lower center"}
     roc = {"title": "ROC, and its area", "x_label": "false positive rate", "y_label": "true positive rate"}
-    precision = {"title": "Average precision", "x_label": "recall", "y_label": "precision"}
+    precision = {"title": "Precision, and its average", "x_label": "recall", "y_label": "precision"}
     left = framed(curves("false_positive_rate", "recall", "area"), {**roc, **both, "x_lim": low})
     right = framed(curves("recall", "precision", "average_precision"), {**precision, **both, "x_lim": high})
     return page([left, right], size=(3.6, 3.4), title=title)

@@ -71,6 +71,15 @@ def of(figure: Callable[..., Figure], *arrays: str, **options: Any) -> Draw:
     return lambda outcome: figure(*(outcome.arrays[name] for name in arrays), **options)
 
 
+def shades(num: int) -> list[tuple[float, float, float]]:
+    """So many colours: the house's while they last, then those of tab20, beyond twenty around the circle of hues."""
+    if num <= len(COLORS):
+        return [matplotlib.colors.to_rgb(color) for color in COLORS[:num]]
+    if num <= 20:
+        return list(matplotlib.colormaps["tab20"].colors[:num])
+    return [matplotlib.colors.hsv_to_rgb((k / num, (0.9, 0.5)[k % 2], (0.6, 0.85)[k % 2])) for k in range(num)]
+
+
 def panel(rows: int = 1, cols: int = 1, *, size: tuple[float, float] = (3.2, 2.6)) -> tuple[Figure, np.ndarray]:
     """An empty figure, and its axes as an array `[rows, cols]`, also where there is only one.
 

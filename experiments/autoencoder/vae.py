@@ -27,7 +27,7 @@ from adl.measure import latents
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Config):
+class Config(run.Averaged, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "digits"  # TFDS name, with "image"
@@ -35,7 +35,7 @@ class Config(run.Averaged, run.Config):
     batch_size: run.Count = 128
     eval_every: run.Count = 250
     pixels: Literal["dequantised", "binary"] = "dequantised"  # a Gaussian on grey levels plus U[0, 1), or Bernoulli
-    levels: run.Levels = 17  # grey levels of the data set (digits: 17, most others: 256), where pixels are dequantised
+    levels: run.Natural = 0  # grey levels, where pixels are dequantised; 0: those of the pictures (digits 17, most 256)
     latent_dim: run.Count = 10  # size of the code
     hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers; the decoder mirrors them
     activation: Literal["relu", "tanh", "silu"] = "silu"  # of the hidden layers
@@ -47,12 +47,12 @@ class Config(run.Averaged, run.Config):
     num_importance_samples: Annotated[run.Natural, run.multiple_of(50)] = 0  # latents of the final bound; 0: none
 
 
+NATS = {"y_label": "nats per image", "settled": 0.25}
 MNIST = {"dataset": "mnist", "pixels": "binary", "log_every": 500}
 BINARY = "mnist, training pixels made binary anew each time, all 10,000 test images once (fixed key); nats an image"
 ONE_LAYER = MNIST | {"log_every": 10000, "latent_dim": 50, "hidden": (200, 200), "activation": "tanh"}
-ONE_LAYER |= {"num_importance_samples": 5000}
-LONG = {"long": True, "needs": ("data mnist",)}
-SLOW = {"steps_per_call": 50, "eval_every": 60000, "checkpoint_every": 60000, "ema": 0.9999}
+SLOW = {"steps_per_call": 50, "eval_every": 60000, "checkpoint_every": 60000, "num_importance_samples": 5000}
+SLOW, LONG = SLOW | {"ema": 0.9999}, {"long": True, "needs": ("data mnist",)}
 CLAIMS = (
     run.Claim(
         metric="test/elbo",
@@ -91,8 +91,9 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "nu
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
     """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
-    train, test = data.splits(cfg.dataset, "image", data_dir=cfg.data_dir)
-    seen = pixels.binary() if cfg.pixels == "binary" else pixels.dequantised(cfg.levels)
+    train, test = data.splits(cfg.dataset, "image", of=cfg.parts, data_dir=cfg.data_dir)
+    levels = data.image.num_levels(train, test, asked=cfg.levels)
+    seen = pixels.binary() if cfg.pixels == "binary" else pixels.dequantised(levels)
     image = jnp.asarray(test.arrays["image"])
     return train, data.Split({"x": seen.observe(jax.random.key(0), image), "image": image}), seen
 
@@ -101,30 +102,29 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
     """A VAE of the data set's pictures, its bound on the test split, and pictures of what it learned."""
     train, test, seen = loaded
     x, image = test.arrays["x"], data.image.unit(test.arrays["image"][:10])
-    outputs, activation = x.shape[1] * seen.num_outputs, getattr(nn, cfg.activation)
-    model = perceptrons(cfg.latent_dim, cfg.hidden, outputs, activation, jnp.dtype(cfg.precision))
+    shape = (cfg.latent_dim, cfg.hidden, x.shape[1] * seen.num_outputs)
+    model = perceptrons(*shape, getattr(nn, cfg.activation), jnp.dtype(cfg.precision))
     encode, decode = evaluation.coder(model, seen, test.example_shape)
 
     def over(measure, batch_size):
         return full_pass(measure, data.padded(test.require("x"), batch_size), len(test))
 
     trained = "train/elbo" if cfg.num_samples == 1 else "train/bound"
-    bounds = {"ELBO": "test/elbo", "bound, training": trained, "reconstruction": "test/reconstruction", "KL": "test/kl"}
     final = {
         "reconstruction": latents.reconstructions(encode, decode, x[:10], image),
         "prior": latents.prior(decode, cfg.latent_dim),
         "traversal": latents.traversal(encode, decode, x[:1000]),
     }
-    if cfg.num_importance_samples:
-        many = {"num_samples": cfg.num_importance_samples}
-        final["importance"] = over(evaluation.importance(model, seen.likelihood, **many), 20)
+    if many := cfg.num_importance_samples:
+        final["importance"] = over(evaluation.importance(model, seen.likelihood, num_samples=many), 20)
     return run.Experiment(
         algorithm(cfg, model, seen, axis),
         data.shuffled(train, cfg.batch_size),
         probes={"test": over(evaluation.bounds(model, seen.likelihood), 500)},
         final=final,
         figures=show.figures(
-            bound=show.curves(bounds, y_label="nats per image", title="Evidence lower bound, test", settled=0.25),
+            bound=show.curves({"test": "test/elbo", "training": trained}, **NATS, title="Bound on log p(x)"),
+            rate=show.curves({"KL, test": "test/kl"}, **NATS, title="What a code says of its picture"),
             reconstruction=show.reconstructed,
             samples=show.prior,
             traversal=show.traversal,

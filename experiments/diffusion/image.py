@@ -1,13 +1,14 @@
-"""Handwritten digits out of noise: a class-conditional diffusion model that a nearest neighbour cannot tell from data.
+"""Handwritten digits out of noise: a class-conditional diffusion model that a nearest neighbour hardly tells from data.
 
 EDM (Karras et al. 2022, arXiv:2206.00364) with classifier-free guidance (Ho & Salimans 2022, arXiv:2207.12598).
 
     python -m experiments.diffusion
     python -m experiments.diffusion --dataset mnist --num_steps 10000 --eval_every 1000
 
-Expected on digits, over 3 seeds: 1-nearest-neighbour two-sample accuracy 0.48 (0.5: cannot be told apart), class
-accuracy 0.987, Frechet distance on pixels 0.027. 2 minutes on two CPU cores, sampling and compilation included.
-MNIST gets a third resolution, 128 channels wide; its samples are compared with the first 1,437 training images.
+Expected on digits: of the data a nearest neighbour takes 0.59 for data, of the samples 0.40 for samples (0.5 each:
+cannot be told apart), class accuracy 0.983, Frechet distance on pixels 0.030. 2 minutes on two CPU cores, sampling and
+compilation included. MNIST gets a third resolution, 128 channels wide; its samples are compared with the first 1,437
+training images.
 """
 
 import functools
@@ -29,11 +30,11 @@ from adl.nn.embed import Conditioner
 from adl.nn.unet import UNet, widths
 
 SCALES = (0.0, 1.0, 2.0, 4.0)  # of guidance, in the figure: no class, the model itself, sharper, sharper still
-PATHS = (2, 4, 8)  # classes whose denoising is drawn
+PATHS, SHOWN = 3, 12  # classes whose denoising is drawn, and whose guidance
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Config):
+class Config(run.Averaged, run.Parts, run.Config):
     """The default is the run that the claims are about; its learning rate is reached after 100 steps."""
 
     any_length = True
@@ -54,34 +55,33 @@ class Config(run.Averaged, run.Config):
     num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits
 
 
-CLAIMS = (
+BOUNDS = {
+    "two_sample_data": {"at_least": 0.45, "at_most": 0.63},
+    "two_sample_samples": {"at_least": 0.36, "at_most": 0.55},
+    "class_accuracy": {"at_least": 0.98},
+}
+CLAIMS = tuple(
     run.Claim(
-        metric="samples/two_sample_accuracy",
-        at_least=0.45,
-        at_most=0.62,
-        protocol=f"digits, one seed, averaged parameters, no guidance; {samples.PROTOCOL['two_sample_accuracy']}",
-        reference=samples.DIGITS["two_sample_accuracy"],
-    ),
-    run.Claim(
-        metric="samples/class_accuracy",
-        at_least=0.98,
-        protocol=f"digits, one seed, averaged parameters, no guidance; {samples.PROTOCOL['class_accuracy']}",
-        reference=samples.DIGITS["class_accuracy"],
-    ),
+        metric=f"samples/{name}",
+        **bound,
+        protocol=f"digits, one seed, averaged parameters, no guidance; {samples.PROTOCOL[name]}",
+        reference=samples.DIGITS[name],
+    )
+    for name, bound in BOUNDS.items()
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
     """A denoiser of the data set's pictures, and what a sampler makes of it."""
     train, test = loaded
     reference, shape, num_classes = train.first(cfg.num_samples), train.example_shape, train.num_classes
-    model = network(cfg, shape[0], num_classes)
+    model, names = network(cfg, shape[0], num_classes), train.class_names
     scaled = preconditioner.karras(float(np.std(reference.arrays["image"] / 127.5)))
     noise = {"preconditioner": scaled, "p_mean": cfg.p_mean, "p_std": cfg.p_std}
     prepare = functools.partial(labelled, data.image.symmetric, num_classes=num_classes)
@@ -99,14 +99,14 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         probes={"test": full_pass(judge, data.padded(test, 500), len(test))},
         final={
             "samples": samples.two_sample_test(sampler.draw, reference),
-            "path": sampler.path(PATHS),
-            "guidance": sampler.guided(SCALES, num_classes=num_classes),
+            "path": sampler.path(train.some_classes(PATHS)),
+            "guidance": sampler.guided(SCALES, train.some_classes(SHOWN), num_classes=num_classes),
         },
         figures=show.figures(
-            samples=show.by_class,
-            nearest=show.nearest,
-            path=show.denoising,
-            guidance=show.guidance,
+            samples=show.by_class(names),
+            nearest=show.nearest(names),
+            path=show.denoising(names),
+            guidance=show.guidance(names),
             loss=show.curves(
                 {"train": "train/loss", "test": "test/loss"}, y_label="weighted denoising error", title="Denoising loss"
             ),

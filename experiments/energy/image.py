@@ -7,9 +7,10 @@ sample p(x|y) proportional to exp(-E(x, y) / T).
     python -m experiments.energy.image
     python -m experiments.energy.image --dataset mnist
 
-Expected on digits: 1-nearest-neighbour two-sample accuracy 0.60 (0.5: cannot be told apart), class accuracy 1.00,
-Frechet distance on pixels 0.10; within 4 minutes on two CPU cores. Samples are more typical than the data: chains that
-come from noise end at energies below those of training digits.
+Expected on digits: of the samples a nearest neighbour recognises 0.94, of the data 0.29 (0.5 each: cannot be told
+apart), class accuracy 1.00, Frechet distance on pixels 0.10; within 4 minutes on two CPU cores. Samples are more
+typical than the data, among which they lie close together: chains that come from noise end at energies below those of
+training digits.
 """
 
 import functools
@@ -35,7 +36,7 @@ ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # whi
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, with "image" and "label"
@@ -57,20 +58,19 @@ class Config(run.Config):
 
 
 PROTOCOL = "digits, one seed, by 600 Langevin steps from noise on averaged parameters"
-CLAIMS = (
+BOUNDS = {
+    "two_sample_data": {"at_least": 0.25, "at_most": 0.55},
+    "two_sample_samples": {"at_least": 0.45, "at_most": 0.97},
+    "class_accuracy": {"at_least": 0.98},
+}
+CLAIMS = tuple(
     run.Claim(
-        metric="samples/two_sample_accuracy",
-        at_least=0.45,
-        at_most=0.7,
-        protocol=f"{PROTOCOL}; {samples.PROTOCOL['two_sample_accuracy']}",
-        reference=samples.DIGITS["two_sample_accuracy"],
-    ),
-    run.Claim(
-        metric="samples/class_accuracy",
-        at_least=0.98,
-        protocol=f"{PROTOCOL}; {samples.PROTOCOL['class_accuracy']}",
-        reference=samples.DIGITS["class_accuracy"],
-    ),
+        metric=f"samples/{name}",
+        **bound,
+        protocol=f"{PROTOCOL}; {samples.PROTOCOL[name]}",
+        reference=samples.DIGITS[name],
+    )
+    for name, bound in BOUNDS.items()
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3},
@@ -80,7 +80,7 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
@@ -113,12 +113,12 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         final={
             "samples": samples.two_sample_test(descent.draw, reference),
             "energies": descent.energies(reference.arrays, held_out.arrays, prepare),
-            "path": descent.path(range(num_classes)[:: max(1, num_classes // PATHS)][:PATHS], num_stops=STOPS),
+            "path": descent.path(train.some_classes(PATHS), num_stops=STOPS),
         },
         figures=show.figures(
-            samples=show.by_class,
-            nearest=show.nearest,
-            path=show.descent,
+            samples=show.by_class(train.class_names),
+            nearest=show.nearest(train.class_names),
+            path=show.descent(train.class_names),
             energies=show.energies,
             training=show.curves(ENERGIES, y_label="E(x, y)", title="Energies in training"),
         ),

@@ -10,8 +10,9 @@ al. 2017, arXiv:1704.00028); both players are told the class.
         --n_critic 5 --batch_size 320 --num_steps 3000
     python -m experiments.gan --dataset mnist --network conv
 
-Expected on digits, means of 5 seeds: 1-nearest-neighbour two-sample accuracy 0.553, 0.584 and 0.559 (0.5: cannot be
-told apart), class accuracy 0.998, 0.997 and 0.996. 1 minute each, 1.5 for WGAN-GP, on two CPU cores. Perceptrons do
+Expected on digits, means of 5 seeds: of the data a nearest neighbour recognises 0.34, 0.33 and 0.47, of the samples
+0.77, 0.84 and 0.65 (0.5 each: cannot be told apart), class accuracy 0.998, 0.997 and 0.996. On photographs of hands
+samples are told more easily than that. 1 minute each, 1.5 for WGAN-GP, on two CPU cores. Perceptrons do
 for digits; larger pictures want convolutions, which on CPU take one seed at a time.
 """
 
@@ -37,6 +38,7 @@ class Config(run.Config):
 
     any_length = True
     dataset: str = "digits"  # TFDS name, with "image" and "label"
+    train_split: str = "train"  # to learn from, in TFDS's words
     num_steps: run.Count = 5000  # updates of the generator
     batch_size: run.Count = 64  # examples a step, dealt among the updates of the discriminator
     eval_every: run.Count = 500
@@ -56,6 +58,7 @@ class Config(run.Config):
     num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits
 
 
+SHOWN = 12  # classes of which examples are drawn between two latents
 METHODS = (
     {},
     {"objective": "hinge", "penalty": "none", "norm": "spectral"},
@@ -68,7 +71,7 @@ METHODS = (
         "num_steps": 3000,
     },
 )
-BOUNDS = {"two_sample_accuracy": {"at_least": 0.45, "at_most": 0.62}, "class_accuracy": {"at_least": 0.98}}
+WITHIN = ((0.32, 0.78), (0.32, 0.86), (0.44, 0.66))  # of each method: least share of data, largest of samples
 CLAIMS = tuple(
     run.Claim(
         metric=f"samples/{name}",
@@ -77,15 +80,19 @@ CLAIMS = tuple(
         protocol=f"digits, mean of 5 seeds, averaged parameters; {samples.PROTOCOL[name]}",
         reference=samples.DIGITS[name],
     )
-    for method in METHODS
-    for name, bound in BOUNDS.items()
+    for method, (of_data, of_samples) in zip(METHODS, WITHIN, strict=True)
+    for name, bound in {
+        "two_sample_data": {"at_least": of_data, "at_most": 0.55},
+        "two_sample_samples": {"at_least": 0.45, "at_most": of_samples},
+        "class_accuracy": {"at_least": 0.98},
+    }.items()
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 4, "num_samples": 64, "n_critic": 2}
 
 
 def load(cfg: Config) -> data.Split:
     """Pictures to learn from."""
-    return data.load(cfg.dataset, "train", cfg.data_dir).require("image", "label")
+    return data.splits(cfg.dataset, "image", "label", of=(cfg.train_split,), data_dir=cfg.data_dir)[0]
 
 
 def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
@@ -113,11 +120,11 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
         algorithm,
         data.shuffled(loaded, cfg.batch_size),
         probes={"samples": samples.two_sample_test(draw, loaded.first(cfg.num_samples))},
-        final={"arc": latents.arc(generate, cfg.latent_dim, loaded.num_classes)},
+        final={"arc": latents.arc(generate, cfg.latent_dim, loaded.some_classes(SHOWN))},
         figures=show.figures(
-            samples=show.by_class,
-            nearest=show.nearest,
-            interpolation=show.interpolation,
+            samples=show.by_class(loaded.class_names),
+            nearest=show.nearest(loaded.class_names),
+            interpolation=show.interpolation(loaded.class_names),
             loss=show.players,
             fidelity=show.fidelity,
         ),

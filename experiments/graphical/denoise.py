@@ -49,6 +49,7 @@ class Config(run.Config):
     any_length = True
     method: Literal["icm", "mean_field", "gibbs"] = "icm"  # greedy, variational, or by draws
     dataset: str = "digits"  # TFDS name, with "image"
+    test_split: str = "test"  # of the pictures, in TFDS's words
     num_steps: run.Count = 12  # sweeps
     log_every: run.Count = 1
     eval_every: run.Count = 1
@@ -78,7 +79,7 @@ SWEEP = "beta=0.5,1"  # of the tests
 
 def load(cfg: Config) -> dict[str, np.ndarray]:
     """Digits `[N, 32, 32]` in {-1, 1}, the same behind noise, and the exact minimum of the comparison's energy."""
-    small = data.load(cfg.dataset, "test", cfg.data_dir).require("image").arrays["image"][:NUM_IMAGES]
+    small = data.load(cfg.dataset, cfg.test_split, cfg.data_dir).require("image").arrays["image"][:NUM_IMAGES]
     grey = jax.image.resize(np.float32(small[..., 0] / 255), (len(small), SIZE, SIZE), "cubic")
     clean = np.where(np.asarray(grey) > 0.5, 1, -1).astype(np.float32)
     noisy = np.where(np.random.default_rng(0).random(clean.shape) < NOISE, -clean, clean)
@@ -96,7 +97,7 @@ def build(cfg: Config, loaded: dict[str, np.ndarray], axis: str | None) -> run.E
         probes={"test": Partial(look, loaded["clean"])},
         final={"compare": Partial(compare, loaded)},
         figures=show.figures(
-            images=show.restored("compare", TITLES, x_label=f"wrong pixels, of {NUM_IMAGES} digits"),
+            images=show.restored("compare", TITLES, x_label=f"wrong pixels, of {len(loaded['noisy'])} pictures"),
             energy=show.page(
                 [
                     show.lines(

@@ -1,7 +1,7 @@
 """Handwritten digits in black and white: a mixture of Bernoullis by expectation maximisation, without labels.
 
-Bishop 2006, Pattern Recognition and Machine Learning, section 9.3.3. A pixel is black where it is darker than a
-threshold. Every step sees all pictures, in float32; a Beta prior keeps pixels that were never black possible.
+Bishop 2006, Pattern Recognition and Machine Learning, section 9.3.3. A pixel is white from a
+threshold of brightness on. Every step sees all pictures, in float32; a Beta prior keeps what no pixel was possible.
 
     python -m experiments.latent.bernoulli
     python -m experiments.latent.bernoulli --num_components 60
@@ -24,7 +24,7 @@ SEEN = 1e-3  # weight from which on a component is drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
@@ -35,10 +35,10 @@ class Config(run.Config):
     eval_every: run.Count = 5
     num_components: run.Natural = 0  # 0: as many as there are classes
     pseudo_count: run.NonNegative = 1.0  # black and white ones that each pixel of a component has seen besides its own
-    threshold: run.Fraction = 0.5  # of grey levels in [0, 1], from which on a pixel is black
+    threshold: run.Fraction = 0.5  # of grey levels in [0, 1], from which on a pixel is white
 
 
-TEST = "digits, black from 0.5 on, the first 1,437 to fit, the 360 by other writers to test, mean of 5 seeds"
+TEST = "digits, white from 0.5 on, the first 1,437 to fit, the 360 by other writers to test, mean of 5 seeds"
 SEEDS = {"num_seeds": 5}
 CLAIMS = (
     run.Claim(
@@ -61,7 +61,7 @@ SWEEP = "pseudo_count=1.0,0.1"  # of the tests
 
 
 class Loaded(NamedTuple):
-    """Pictures in black (1) and white (0)."""
+    """Pictures in white (1) and black (0)."""
 
     train: data.Split  # "x" [N, D] and "label" [N]
     test: data.Split  # "x" [M, D] and "label" [M]
@@ -70,7 +70,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both splits by the threshold."""
-    splits = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
     black = [data.image.flat(split, data.image.binary(split.arrays["image"], cfg.threshold)) for split in splits]
     return Loaded(*black, splits[1].example_shape)
 
@@ -78,6 +78,7 @@ def load(cfg: Config) -> Loaded:
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A mixture, its likelihood of test pictures, and what its components look like and stand for."""
     train, test, shape = loaded
+    classes = {"label": test.arrays["label"], "names": test.class_names}
     num_components = cfg.num_components or test.num_classes
 
     def samples(data, key, state):
@@ -104,9 +105,9 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
                 shape=shape,
                 least=SEEN,
                 cols=COLS,
-                title="Probability of black, the heaviest components first",
+                title="Probability of white, the heaviest components first",
             ),
-            classes=show.of(show.responsibilities, "test/responsibility", label=test.arrays["label"]),
+            classes=show.of(show.responsibilities, "test/responsibility", **classes),
             samples=show.of(show.beside_data, "samples/drawn", "samples/data", title="Pictures that the mixture draws"),
         ),
     )

@@ -26,7 +26,7 @@ from adl.measure.clustering import soft_clustering
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Parts, run.Config):
     """The default is the run that the claims are about, of one seed."""
 
     any_length = True
@@ -80,7 +80,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """The first principal components of pictures."""
-    splits = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
     pixels = [np.asarray(data.image.unit(split.arrays["image"])) for split in splits]
     points = [data.image.flat(split, image) for split, image in zip(splits, pixels, strict=True)]
     plane = principal.found(points[0].arrays["x"], cfg.num_dims)
@@ -91,6 +91,7 @@ def load(cfg: Config) -> Loaded:
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A mixture, its likelihood of test pictures, and what its components stand for."""
     train, test, plane, image = loaded
+    classes = {"label": test.arrays["label"], "names": test.class_names}
     is_bayesian = cfg.method == "vb"
     num_components = cfg.num_components or test.num_classes * (5 if is_bayesian else 1)
     if is_bayesian and cfg.covariance != "full":
@@ -115,13 +116,12 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         figures=show.figures(
             loss=show.curves(
                 {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},
-                y_label="−log p(x) (nats a picture)",
-                title="Negative log-likelihood",
+                **{"y_label": "−log p(x) (nats a picture)", "title": "Negative log-likelihood"},
             ),
             components=show.of(
                 show.likeliest, *(f"components/{n}" for n in ("weights", "means", "joint")), image=image
             ),
-            classes=show.of(show.responsibilities, "test/responsibility", label=test.arrays["label"]),
+            classes=show.of(show.responsibilities, "test/responsibility", **classes),
         ),
     )
 

@@ -25,7 +25,7 @@ from adl.latent import online, principal, randomised
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
@@ -34,7 +34,7 @@ class Config(run.Config):
     batch_size: run.Natural = 184  # pictures a step; 0: all, at every step
     log_every: run.Count = 1
     eval_every: run.Count = 1
-    levels: run.Levels = 17  # grey levels: 17 in digits, 256 in MNIST
+    levels: run.Natural = 0  # grey levels; 0: those of the pictures (digits 17, most 256)
     method: Literal["exact", "randomised", "online"] = "exact"  # moments; Halko et al., all pictures a step; Sanger
     num_components: run.Count = 16  # principal components, fewer than there are pixels
     num_oversamples: run.Natural = 10  # directions that the randomised method has besides
@@ -84,9 +84,10 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both splits, dequantised: a level becomes any number up to the next."""
-    splits = data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    levels = data.image.num_levels(*splits, asked=cfg.levels)
     train, test = (
-        data.image.flat(split, data.image.dequantised(key, split.arrays["image"], levels=cfg.levels))
+        data.image.flat(split, data.image.dequantised(key, split.arrays["image"], levels=levels))
         for key, split in zip(jax.random.split(jax.random.key(0)), splits, strict=True)
     )
     exact = principal.errors(principal.found(train.arrays["x"], cfg.num_components), test.arrays["x"])
@@ -108,7 +109,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         likely, evident = every.held_out[cfg.num_components - 1], 1.0 + every.evidence.argmax()
         return {"log_prob": Mean.of(likely), "most_evident": Mean.of(evident), **every._asdict()}
 
-    is_exact, pictures = cfg.method == "exact", {"x": test.arrays["x"], "label": test.arrays["label"]}
+    is_exact, pictures = cfg.method == "exact", {**test.arrays, "names": train.class_names}
     numbers = show.of(show.component_numbers, *(f"dimensions/{name}" for name in principal.ByNumber._fields))
     return run.Experiment(
         algorithm,
@@ -121,8 +122,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
             reconstruction=show.of(show.reconstructions, "test/basis", "test/mean", shape=shape, **pictures),
             loss=show.curves(
                 {"test pictures": "test/loss"},
-                y_label="squared error of a picture",
-                title="Reconstruction",
+                **{"y_label": "squared error of a picture", "title": "Reconstruction"},
                 references={f"exact {exact:.4f}": exact},
             ),
             **({"dimensions": numbers} if is_exact else {}),

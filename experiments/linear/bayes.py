@@ -73,22 +73,19 @@ def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:
 def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str | None) -> run.Experiment:
     """A regression of the target on all measurements, and curves of it over the one that says most of it."""
     train, test = loaded
-    seen, shown = (*(n for n in SEEN if n < len(train.y)), len(train.y)), most_telling(train)
+    shown = int(np.abs(train.y @ train.x).argmax())
     x, y = train.x[:, shown], train.y
-    grid = np.linspace(x.min() - 0.25, x.max() + 0.25, 121, dtype="f")
-    known, unknown = bayes.known_noise(cfg.noise_std), bayes.inverse_gamma_noise(cfg.noise_shape, cfg.noise_rate)
-    noise = known if cfg.noise == "known" else unknown
+    seen, grid = {*filter(len(y).__gt__, SEEN), len(y)}, np.linspace(x.min() - 0.25, x.max() + 0.25, 121, dtype="f")
+    unknown = bayes.inverse_gamma_noise(cfg.noise_shape, cfg.noise_rate)
+    noise = bayes.known_noise(cfg.noise_std) if cfg.noise == "known" else unknown
     make = functools.partial(bayes.bayesian_regression, noise)
 
     def look(rows, key, posterior):
         x, y = rows
         mean, scale = bayes.weights(posterior, noise)
-        log_prob = bayes.log_prob(posterior, x, y, noise)
-        return {
-            **regression.scores(log_prob, bayes.predict(posterior, x, noise).mean, y, unit=test.unit),
-            "weights": test.unit * mean[:-1],
-            "deviations": test.unit * jnp.sqrt(jnp.diag(scale))[:-1],
-        }
+        log_prob, told = bayes.log_prob(posterior, x, y, noise), bayes.predict(posterior, x, noise).mean
+        weights = {"weights": test.unit * mean[:-1], "deviations": test.unit * jnp.sqrt(jnp.diag(scale))[:-1]}
+        return regression.scores(log_prob, told, y, unit=test.unit) | weights
 
     def curves(rows, key, posterior):
         """Posteriors over curves of one measurement after more and more rows; each is learned in one step."""
@@ -107,13 +104,8 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         batches,
         probes={"test": Partial(look, (with_one(test.x), test.y))},
         final={"curves": Partial(curves, (x, y))},
-        figures=figures(train, seen, shown, grid, batches.batch_size),
+        figures=figures(train._replace(x=x), train.columns[shown], sorted(seen), grid, batches.batch_size),
     )
-
-
-def most_telling(train: tables.Targets) -> int:
-    """The measurement that is most correlated with the target."""
-    return int(np.abs(train.y @ train.x).argmax())
 
 
 def bumps(x: jnp.ndarray, grid: np.ndarray) -> jnp.ndarray:
@@ -123,36 +115,30 @@ def bumps(x: jnp.ndarray, grid: np.ndarray) -> jnp.ndarray:
 
 
 def figures(
-    train: tables.Targets, seen: tuple[int, ...], shown: int, grid: np.ndarray, batch_size: int
+    train: tables.Targets, shown: str, seen: list[int], grid: np.ndarray, batch_size: int
 ) -> dict[str, show.Draw]:
     """Curves after more and more rows, surprise at the next, and what each measurement adds."""
     rows, y_lim = train.rows, (float(train.y.min()) - 1.5, float(train.y.max()) + 1.5)
     panels = [
         show.process(
             *(grid, *(f"curves/{n} {field}" for field in ("mean", "scale", "samples"))),
-            points=(train.x[:n, shown], train.y[:n]),
             words=("mean", "the next, ± 2 scales", "draws of the posterior"),
-            **{"y_lim": y_lim, "title": f"{n} {rows}"},
+            **{"points": (train.x[:n], train.y[:n]), "y_lim": y_lim, "title": f"{n} {rows}"},
         )
         for n in seen
     ]
     weights = show.dots(
         *(train.columns, {"": "test/weights"}),
-        error="test/deviations",
-        **{"verticals": {"": 0}, "title": "Posterior of the weights, ± 2 sd"},
+        **{"error": "test/deviations", "verticals": {"": 0}, "title": "Posterior of the weights, ± 2 sd"},
         x_label="change of the target (its unit) for one sd",
     )
     return show.figures(
         curves=show.page(
-            *(panels[:2], panels[2:]),
-            size=(3.2, 2.4),
-            x_label=f"{train.columns[shown]} (sd)",
-            y_label=f"{train.target} (sd)",
+            panels[:2], panels[2:], size=(3.2, 2.4), x_label=f"{shown} (sd)", y_label=f"{train.target} (sd)"
         ),
         loss=show.curves(
             {f"test {rows}": "test/loss"},
-            y_label="−log p(y), mean (nats)",
-            title="Surprise at the next",
+            **{"y_label": "−log p(y), mean (nats)", "title": "Surprise at the next"},
             **{"x_label": f"{rows} learned", "x_unit": batch_size},
         ),
         weights=show.page([weights], size=(4.4, 1.1 + 0.2 * len(train.columns))),

@@ -25,6 +25,7 @@ from adl.linear import classifiers
 PLANES = {"breast_cancer": ("mean radius", "mean concave points"), "wine": ("flavanoids", "color intensity")}
 SURE = ("logistic", "probit", "Gaussian, tied", "Gaussian, full", "naive Bayes")  # the others only decide
 NAMES = tuple(classifiers.by_name(2, penalty=1.0))
+TITLE = "Share of the rows to learn from that each calls right"
 GRID = 120  # points along each side of the plane
 
 
@@ -93,7 +94,7 @@ def build(cfg: Config, loaded: tables.Labels, axis: str | None) -> run.Experimen
     labels = dict(zip(("x_label", "y_label"), loaded.columns, strict=True))
     return run.Experiment(
         final={"regions": Partial(regions, (loaded.x, loaded.label, points))},
-        figures=show.figures(regions=show.page(panels[:4], panels[4:], size=(2.5, 2.5), legend="above", **labels)),
+        figures=show.figures(regions=show.page(panels[:4], panels[4:], size=(2.5, 2.5), title=TITLE, **labels)),
     )
 
 

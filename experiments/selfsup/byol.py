@@ -9,7 +9,8 @@ regression on the frozen, standardised features of the training split (C = 1), t
 
 The second line is how settings were chosen: on fifths of the training split, never on the test split. Expected on the
 test split, five seeds: accuracy 0.967, 0.043 above the better of pixels (0.897) and the untrained network (0.924).
-Half a minute a seed on 2 cores.
+Half a minute a seed on 2 cores. The margin is one of digits alone: on photographs of hands these representations were
+below the pixels, on letters no better than these.
 """
 
 import functools
@@ -30,12 +31,10 @@ SHOWN = 12  # pictures whose views are drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Config):
+class Config(run.Optimised, run.Views, run.Parts, run.Config):
     """The default is a run of the claim, of one seed."""
 
     dataset: str = "digits"  # TFDS name, with "image" and, for the probe, "label"
-    train_split: str = "train"  # in TFDS's words; its labels serve the probe alone
-    test_split: str = "test"  # in the same words
     num_steps: run.Count = 1200
     batch_size: run.Count = 256
     log_every: run.Count = 50
@@ -71,8 +70,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "proj
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test; labels are for the probe."""
-    parts = (cfg.train_split, cfg.test_split)
-    return data.splits(cfg.dataset, "image", "label", of=parts, data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
@@ -108,7 +106,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             loss=show.curves(loss, y_label="|q - z'|², both ways", title=title, y_scale="log"),
             accuracy=show.linear_probe,
             views=show.of(show.views, "views/pairs", image=shown),
-            features=show.features(test.arrays["label"]),
+            features=show.features(test.arrays["label"], train.class_names),
         ),
     )
 

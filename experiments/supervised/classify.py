@@ -7,6 +7,7 @@ schedule, random affine views, and predictions from averaged parameters.
     python -m experiments.supervised --model mlp --sweep learning_rate=1e-4,3e-4,1e-3,3e-3
 
 Expected on digits: 0.989 of the test pictures (five seeds: 0.986 to 0.992), a minute or two for all five on 2 cores.
+With 5 photographs a class it was below 3 nearest neighbours: the claims are about digits, and many examples.
 """
 
 import functools
@@ -33,7 +34,7 @@ ACCURACY = {"train (random views)": "train/accuracy", "test (averaged parameters
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Views, run.Config):
+class Config(run.Averaged, run.Views, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "digits"  # TFDS name, with "image" and "label"
@@ -87,7 +88,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8}
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
@@ -107,7 +108,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     def logits(learner: Learner, image: Array) -> Array:
         return model.apply(learner.averaged, data.image.unit(image))
 
-    references = REFERENCES.get(cfg.dataset, {})
+    references, names = REFERENCES.get(cfg.dataset, {}), train.class_names
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),
@@ -117,8 +118,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             accuracy=show.curves(
                 ACCURACY, y_label="accuracy", title="Accuracy", references=references, settled=0.25, y_lim=(None, 1.002)
             ),
-            confusion=show.of(show.confusion, "test/probability", label=test.arrays["label"]),
-            mistakes=show.of(show.mistakes, "test/probability", **test.arrays),
+            confusion=show.of(show.confusion, "test/probability", label=test.arrays["label"], names=names),
+            mistakes=show.of(show.mistakes, "test/probability", **test.arrays, names=names),
         ),
     )
 

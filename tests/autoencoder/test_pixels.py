@@ -30,7 +30,8 @@ def test_levels_are_filled_up_and_their_density_is_per_level():
     assert not np.array_equal(x, seen.observe(jax.random.key(1), IMAGE))
     mean, log_std = jax.random.normal(KEY, (2, 2, 4))
     output = jnp.concatenate([mean, log_std], -1)
-    want = stats.norm.logpdf(level, 4 * mean + 4, 4 * np.exp(log_std)).sum(-1)
+    std = np.sqrt(16 * np.exp(2 * log_std) + 1 / 12)  # with that of U[0, 1), in levels
+    want = stats.norm.logpdf(level, 4 * mean + 4, std).sum(-1)
     np.testing.assert_allclose(seen.likelihood(x, output), want, rtol=1e-4)
     np.testing.assert_allclose(seen.mean(output), (4 * mean + 4) / 8, rtol=1e-6)
     assert seen.num_outputs == 2

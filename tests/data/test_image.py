@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
+from adl.core import BadInput
 from adl.data import Split, image
 
 PIXELS = jnp.arange(256, dtype=jnp.uint8)
@@ -40,3 +42,14 @@ def test_flat_pictures_keep_their_labels():
     points = image.flat(split, split.arrays["image"] + 1.0)
     assert points.arrays["x"].shape == (3, 4) and points.arrays["x"].all()
     np.testing.assert_array_equal(points.arrays["label"], np.arange(3))
+
+
+@pytest.mark.parametrize("num", [2, 4, 17, 100, 256])
+def test_grey_levels_are_those_of_the_pictures(num):
+    pixels = np.round(np.arange(num) * 255 / (num - 1)).astype(np.uint8).reshape(1, -1, 1, 1)
+    split = Split({"image": pixels})
+    assert image.num_levels(split) == image.num_levels(split, split, asked=num) == num
+    assert image.num_levels(split, asked=256) == 256
+    for asked in (1, 257, *([num - 1] if num > 2 else ())):
+        with pytest.raises(BadInput, match=f"--levels {asked}: these pictures have {num} grey levels"):
+            image.num_levels(split, asked=asked)

@@ -301,3 +301,28 @@ def test_mnist():
     counts = [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     np.testing.assert_array_equal(np.bincount(test.arrays["label"]), counts)
     assert round(float(test.arrays["image"].mean() / 255), 4) == 0.1325
+
+
+def test_splits_agree_on_sizes_and_classes(monkeypatch):
+    def small(label, side=4):
+        return data.Split({"image": np.zeros((len(label), side, side, 1), np.uint8), "label": np.array(label)})
+
+    for test, message in (
+        (small([0, 3]), "split test: its labels go from 0 to 3; they must be in 0 ... 2"),
+        (small([-1, 0]), "split test: its labels go from -1 to 0"),
+        (small([0, 1], 5), r"train and test have pictures of \[4, 4, 1\] and \[5, 5, 1\]"),
+    ):
+        parts = {"train": small([0, 2]), "test": test}
+        monkeypatch.setattr(source, "load", lambda name, split, data_dir, parts=parts: parts[split])
+        with pytest.raises(BadInput, match=message):
+            data.splits("any", "image", "label")
+
+
+def test_iris_is_that_of_scikit_learn(tmp_path):
+    from sklearn.datasets import load_iris
+
+    bunch, split = load_iris(), data.load("iris", "train", str(tmp_path))
+    names = ("sepal_length", "sepal_width", "petal_length", "petal_width")
+    np.testing.assert_array_equal(np.stack([split.arrays[n] for n in names], 1), bunch.data.astype(np.float32))
+    np.testing.assert_array_equal(split.arrays["label"], bunch.target)
+    assert split.class_names == list(bunch.target_names)

@@ -138,3 +138,34 @@ def test_numbered_examples_know_their_row(split):
     np.testing.assert_array_equal(got["index"], rows)
     np.testing.assert_array_equal(got["image"], ARRAYS["image"][rows])
     assert got["index"].dtype == np.int32 and len(numbered) == 13 and numbered.names == ("image", "label", "index")
+
+
+class Info:
+    name = "any"
+
+    def __init__(self, **features):
+        self.features = features
+
+
+class Named:
+    num_classes, names = 6, list("abcdef")
+
+
+class Sized:
+    shape = (None, None, 3)
+
+
+def test_classes_have_their_names_and_some_are_chosen_of_those_that_are_here():
+    label = np.array([1, 4, 4, 5, 0])
+    assert Split({"label": label}, Info(label=Named())).class_names == list("abcdef")
+    split = Split({"label": label})
+    assert split.class_names == list("012345") and split.num_classes == 6
+    assert split.some_classes(9) == [0, 1, 4, 5] and split.some_classes(3) == [0, 4, 5] and split.some_classes(1) == [0]
+
+
+@pytest.mark.parametrize("kind", [Split, StoredSplit])
+def test_pictures_of_several_sizes_are_known_by_their_feature(kind):
+    """Though the first are of one size."""
+    split = Split(ARRAYS, Info(image=Sized())) if kind is Split else StoredSplit(Source(), Info(image=Sized()))
+    with pytest.raises(BadInput, match=r"image must be uint8 \[N, H, W, C\], not of several sizes"):
+        split.require("image")

@@ -54,7 +54,7 @@ def test_path_ends_where_the_sampler_does():
 
 
 def test_guidance_ends_are_the_model_without_and_with_the_class():
-    seen = SAMPLER.guided((0.0, 1.0, 2.0), num_classes=2)(KEY, 1.0)
+    seen = SAMPLER.guided((0.0, 1.0, 2.0), (0, 1), num_classes=2)(KEY, 1.0)
     np.testing.assert_allclose(seen["grid"][1], SAMPLER.draw(KEY, 1.0, jnp.array([0, 1])), atol=1e-4)
     np.testing.assert_allclose(seen["grid"][0], SAMPLER.draw(KEY, 1.0, jnp.array([2, 2])), atol=1e-4)
     assert not np.allclose(seen["grid"][2], seen["grid"][1], atol=0.1)

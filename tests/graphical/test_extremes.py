@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from adl.core import trace
-from adl.core.summation import added, total
+from adl.core.summation import total, two_sum
 from adl.graphical import hmm, kalman, parallel_hmm
 from adl.graphical.directed import Directed, d_separated
 from adl.graphical.factor_graph import FactorGraph, max_product, sum_product
@@ -71,7 +71,7 @@ def test_sums_are_those_of_double_precision():
         single = x.astype("f")
         assert jax.jit(total)(single) == np.float32(single.astype(float).sum())
     assert total(jnp.zeros((0, 2))).tolist() == [0, 0] and total(jnp.array([1.0, -jnp.inf])) == -np.inf
-    value, lost = added(jnp.float32(1e8), jnp.float32(1.0))
+    value, lost = two_sum(jnp.float32(1e8), jnp.float32(1.0))
     assert value == 1e8 and lost == 1
     np.testing.assert_array_equal(jax.grad(lambda x: total(x))(jnp.arange(5.0)), np.ones(5))
 

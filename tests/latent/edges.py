@@ -483,7 +483,7 @@ EDGES = {
 NONE = {
     "they build what has an edge of its own": """kmeans.settled mixture.by_likelihood variational.by_bound
         mixture.Fit.drawn mixture.Fit.seen""",
-    "parts of what has one": """ica.sources kmeans.weighted mixture.counted factors.Factors.mean
+    "parts of what has one": """ica.sources kmeans.weighted mixture.component_sums factors.Factors.mean
         online.orthonormal principal.encode
         principal.found principal.inverse_scale principal.by_number randomised.leading
         variational.expected_log_joint variational.weights""",

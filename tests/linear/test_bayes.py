@@ -171,6 +171,6 @@ def test_the_prior_is_that_of_the_highest_evidence():
 def test_examples_are_not_counted_twice():
     from experiments.linear import bayes as experiment
 
-    config = experiment.Config(num_steps=45)
+    config = experiment.Config(num_steps=45, batch_size=16)
     with pytest.raises(BadInput, match="must not exceed the 352 examples"):
         experiment.build(config, experiment.load(config), None)

@@ -15,7 +15,7 @@ def test_arc_goes_from_one_latent_to_another_of_the_same_law():
     def generate(state, z, label):
         return jnp.concatenate([z, label[:, None], jnp.full((len(z), 1), state)], 1)
 
-    seen = arc(generate, 500, 3, num=5)(KEY, 7.0)
+    seen = arc(generate, 500, (0, 1, 2), num=5)(KEY, 7.0)
     assert seen["grid"].shape == (3, 5, 502)
     np.testing.assert_array_equal(seen["grid"][..., 500], np.repeat(np.arange(3)[:, None], 5, 1))
     assert (seen["grid"][..., 501] == 7).all()

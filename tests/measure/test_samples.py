@@ -9,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from adl.data import Split
 from adl.measure.samples import (
+    PIXELS,
     fidelity,
     frechet_distance,
     mode_coverage,
@@ -144,6 +145,31 @@ def test_samples_far_from_the_origin_are_judged_alike():
     for dim in (3, 30):
         x, y = (np.round(256 * RNG.normal(size=(2, 60, dim))) / 256).astype("f")
         assert recognised(*map(jnp.asarray, (x + 4096, y + 4096))) == recognised(*map(jnp.asarray, (x, y)))
+
+
+def test_is_the_formula_of_more_dimensions_than_samples():
+    x, y = RNG.normal(size=(20, 50)), 0.5 + RNG.normal(size=(15, 50))
+    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    overlap = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
+    expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + t) - 2 * overlap
+    np.testing.assert_allclose(frechet_distance(x.astype("f"), y.astype("f")), expected, rtol=1e-3)
+
+
+def test_the_probe_shows_the_classes_that_there_are():
+    """Of classes 1, 4 and 6 at most two rows, and large pictures are drawn in parts: each as its class says."""
+    label = np.array([1, 4, 4, 6, 6])
+    side = int(np.sqrt(PIXELS)) // 2 + 100  # three at a time
+
+    def draw(key, state, label):
+        assert label.shape == (PIXELS // side**2,)
+        return jnp.broadcast_to((label == 6).reshape(-1, 1, 1, 1), (len(label), side, side, 1)).astype(jnp.float32)
+
+    levels = np.zeros((5, side, side, 1), np.uint8)
+    levels[0, 0, 0] = 255
+    split = Split({"image": levels, "label": label})
+    seen = two_sample_test(draw, split, num_shown=2, num_rows=2)(jax.random.key(0), None)
+    assert seen["label"].tolist() == [1, 6] and seen["grid"].shape == (2, 2, side, side, 1)
+    assert (seen["grid"][0] == 0).all() and (seen["grid"][1] == 1).all()
 
 
 def test_is_the_formula_with_scipy():

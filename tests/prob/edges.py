@@ -1207,9 +1207,15 @@ EDGES |= {
         atol=1e-3,
     ),
     "moments.invertible": Edge(
-        lambda m, s: moments.invertible(s),
-        GAUSSIANS | {"flat": (np.zeros(2), np.diag([0.0, 4]))},
-        lambda m, s: s + np.diag([float(s[0, 0] == 0), 0]),
+        lambda covariance: jnp.square(jnp.linalg.cholesky(moments.invertible(covariance))).sum(1),
+        {
+            "plain": (np.array([[2.0, 0.5], [0.5, 1.0]]),),
+            "twice": (np.ones((2, 2)),),
+            "a constant": (np.diag([2.0, 0.0]),),
+            "1e30": (np.array([[2e30, 1e30], [1e30, 1e30]]),),
+            "1e-30": (np.array([[2e-30, 1e-30], [1e-30, 1e-30]]),),
+        },
+        lambda covariance: np.where(np.diag(covariance) > 0, np.diag(covariance), 1),
         slopes=(),
     ),
     "moments.Moments.covariance": Edge(

@@ -45,7 +45,7 @@ def bad(name: str, hint: type, limits: dict[str, ranges.Range]) -> list[str]:
         "mesh": ["data", "data=²", "data=0", "=2", "model=1,model=1"],
         "figure_format": ["", "gif", "png,,svg"],
         "sweep": ["", "nosuch=1", "seed", "seed=1,1", "seed=1,x"],
-        "best": [""],
+        "best": [":max", "test/loss:mx", "test/loss:"],
         "leave_out": [""],
     }.get(name, [])
 
@@ -67,7 +67,7 @@ def test_no_field_takes_what_it_cannot_have(name, capsys, tmp_path, monkeypatch)
 def test_every_field_says_what_it_is(name):
     """In a line or two, whoever gave it another default; and every number has a range."""
     config = importlib.import_module(f"experiments.{name}").Config
-    said, hints = flags.texts(config), typing.get_type_hints(config, include_extras=True)
+    said, hints = flags.explained(config), typing.get_type_hints(config, include_extras=True)
     for field in dataclasses.fields(config):
         assert 3 <= len(said.get(field.name, "")) <= 180, f"{name}: --{field.name}: {said.get(field.name)!r}"
         bare = typing.get_type_hints(config)[field.name]
@@ -89,7 +89,7 @@ PRODUCTS = [  # (experiment, words, what is said): what no field alone can know
     ("rl.ppo", ["--num_minibatches", "7", *JIT], "--num_minibatches 7: a batch of 1024"),
     ("rl.ppo", ["--num_envs", "30", *JIT], "--batch_size 1024: it must be a multiple of --num_envs 30"),
     ("gan.grid", ["--n_critic", "3"], "--n_critic 3: it must be a divisor of --batch_size 128"),
-    ("gan.grid", ["--best", "samples/mode:max", *JIT], "--best .*no probe measures it; .*did you mean samples/modes"),
+    ("gan.grid", ["--best", "samples/mode:max", *JIT], "--best .*nothing measures it; .*did you mean samples/modes"),
     ("gan.grid", [*JIT, "--mesh", "data=2"], "--mesh data=2: only --lift shard has a mesh"),
     ("gan.grid", [*JIT, "--layout", "fsdp"], "--layout fsdp: only --lift shard has a layout"),
     ("gan.grid", ["--hidden", "1000000000", *JIT], "--hidden 1000000000: state and batches would take .* GiB"),

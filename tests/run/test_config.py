@@ -87,7 +87,7 @@ def test_unknown_words_are_told_in_one_line(words, message):
         ({"sweep": ("lr=1",)}, "lr is not one of .*learning_rate"),
         ({"sweep": ("workdir=a,b",)}, "workdir is not one of"),
         ({"sweep": ("decay=a",)}, "--sweep decay=a: --decay a: it must be a number"),
-        ({"sweep": ("decay=0.5,2",)}, "--decay 2.0: it must be"),
+        ({"sweep": ("decay=0.5,2",)}, "--sweep decay=0.5,2: --decay 2: it must be"),
         ({"sweep": ("decay=",)}, "it must be decay=value,value,..."),
         ({"sweep": ("decay=0.1,0.10",)}, "a value stands there twice"),
         ({"sweep": ("decay=0.1,0.2", "decay=0.3")}, "decay is swept twice"),
@@ -97,7 +97,8 @@ def test_unknown_words_are_told_in_one_line(words, message):
         ({"learning_rate": float("inf")}, "it must be > 0 and finite"),
         ({"learning_rate": 1e-30}, "it must be > 0, and of magnitude 1e-18"),
         ({"decay": 1 - 1e-12}, r"it must be in \[0, 1\)"),  # in float32 it is 1
-        ({"best": ""}, "--best '': it must not be empty"),
+        ({"best": "test/loss:mx"}, "--best test/loss:mx: it must be METRIC, METRIC:max, or empty"),
+        ({"best": ":max"}, "--best :max: it must be METRIC"),
         ({"leave_out": ("",)}, "--leave_out '': it must not be empty"),
         ({"lift": "jit", "layout": "fsdp"}, "--layout fsdp: only --lift shard has a layout"),
         ({"mesh": "data=²"}, "--mesh data=²: it must be data=N,model=M"),
@@ -120,10 +121,11 @@ def test_two_sweeps_are_a_grid():
 
 def test_only_what_decides_the_numbers_must_agree():
     saved = json.loads(json.dumps(dataclasses.asdict(Config())))
-    free = dataclasses.replace(Config(), num_steps=7, eval_every=3, checkpoint_every=2, lift="shard", steps_per_call=4)
-    assert differences(free, saved) == []
-    assert differences(dataclasses.replace(Config(), width=9), saved) == ["width: 8 -> 9"]
-    assert differences(Config(), {**saved, "colour": 1}) == ["colour: 1 -> (no such field)"]
+    free = dataclasses.replace(Config(), eval_every=3, checkpoint_every=2, lift="shard", steps_per_call=4)
+    assert differences(dataclasses.replace(free, figure_format="pdf"), saved) == {}
+    assert differences(dataclasses.replace(Config(), num_steps=7), saved) == {"num_steps": (1000, 7)}
+    assert differences(dataclasses.replace(Config(), width=9), saved) == {"width": (8, 9)}
+    assert differences(Config(), {**saved, "colour": 1}) == {"colour": (1, "(no such field)")}
 
 
 def test_default_folders_never_meet():

@@ -86,7 +86,7 @@ def test_several_steps_a_call_cost_one_step_and_hold_all_their_batches():
 
 
 def test_batch_that_does_not_divide_is_bad_input():
-    with pytest.raises(BadInput, match="a batch of 60 does not divide by 8 devices"):
+    with pytest.raises(BadInput, match="--batch_size 60: it must be a multiple of 8, the devices that share it"):
         planned(regression, lift="shard", batch_size=60)
 
 

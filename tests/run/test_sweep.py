@@ -25,6 +25,7 @@ class Config(run.Config):
     rate: run.Positive = 0.5  # that is left after a step
     width: run.Count = 2  # numbers
     sign: Literal["plus", "minus"] = "plus"  # of them
+    any_length = True
 
 
 def build(config, loaded, axis):

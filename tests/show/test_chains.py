@@ -76,8 +76,9 @@ def test_the_most_correlated_are_found():
 def test_agreement_has_another_colour_where_there_is_none():
     figure = drawn(show.agreement("draws/rhats", "draws/sizes", NAMES, num_draws=120))
     left, right = figure.axes
-    np.testing.assert_allclose([bar.get_x() + bar.get_width() for bar in left.patches], RHAT)
-    colors = [bar.get_facecolor() for bar in left.patches]
+    (dots,) = left.collections
+    np.testing.assert_allclose(dots.get_offsets(), np.stack([RHAT, np.arange(5)], 1))
+    colors = [tuple(color) for color in dots.get_facecolor()]
     assert colors[0] == colors[4] != colors[1] == colors[2] == colors[3]
     np.testing.assert_allclose([bar.get_width() for bar in right.patches], ARRAYS["draws/sizes"])
     assert right.lines[0].get_xdata()[0] == 120 and right.get_title() == "dotted: 120 draws"
@@ -87,7 +88,7 @@ def test_agreement_has_another_colour_where_there_is_none():
 @pytest.mark.parametrize("never", [np.nan, np.inf])
 def test_chains_that_never_moved_are_drawn_at_the_end(never):
     (left, _) = drawn(show.agreement([1.0, never], [1.0, 1.0], NAMES[:2], num_draws=10)).axes
-    assert left.patches[1].get_width() == 1
+    np.testing.assert_allclose(left.collections[0].get_offsets()[:, 0], [1, 2])
 
 
 def test_clouds_are_methods_by_densities():

@@ -33,3 +33,21 @@ def test_mistakes_are_the_surest_ones():
     assert (
         show.mistakes(np.eye(4)[LABEL], image=IMAGE, label=LABEL).get_suptitle().startswith("The most confident of 0")
     )
+
+
+def test_many_classes_are_a_figure_of_bounded_size():
+    label = RNG.integers(0, 136, 500)
+    names = [f"writer {k}" for k in range(136)]
+    figure = show.confusion(RNG.random((500, 136)), label=label, names=names)
+    assert max(figure.get_size_inches()) < 8 and not figure.axes[0].texts
+    assert figure.axes[0].images[0].get_array().shape == (136, 136, 3)
+    ticks = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
+    assert ticks[0] == "writer 0" and ticks[-1] == "writer 135" and len(ticks) == 28
+
+
+def test_classes_are_called_by_their_names():
+    names = ["cat", "dog", "emu", "fox"]
+    ax = show.confusion(PROBABILITY, label=LABEL, names=names).axes[0]
+    assert [tick.get_text() for tick in ax.get_xticklabels()] == names
+    figure = show.mistakes(PROBABILITY, image=IMAGE, label=LABEL, names=names, rows=1, cols=1)
+    assert figure.axes[0].get_title().split(", taken for")[0] in names

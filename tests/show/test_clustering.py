@@ -65,26 +65,26 @@ def test_likeliest_are_a_components_own_the_best_first():
     ax = figure.axes[0]
     assert [text.get_text() for text in ax.get_yticklabels()] == ["70%", "30%"]
     picture = ax.images[0].get_array()
-    size = 42 * 2 + 4
+    size = 42 * 2 + 6
     shade = picture[10::size, 10::size, 0]
-    np.testing.assert_allclose(shade, [[1, 0, 1 / 3], [1, 2 / 3, 1]], atol=1e-6)
+    np.testing.assert_allclose(shade, [[0, 1, 2 / 3], [0, 1 / 3, 0]], atol=1e-6)
 
 
-def test_prototypes_are_the_heaviest_in_black_on_white():
+def test_prototypes_are_the_heaviest():
     weights = np.array([0.1, 0.85, 0.05, 1e-5])
     means = np.array([0.2, 0.4, 0.6, 0.8])[:, None] * np.ones((4, 4))
     figure = show.prototypes(weights, means, shape=(2, 2, 1), least=1e-3, title="T")
     ax = figure.axes[0]
     assert [text.get_text() for text in ax.get_xticklabels()] == ["85%", "10%", "5%"]
-    size = 42 * 2 + 4
-    np.testing.assert_allclose(ax.images[0].get_array()[10, 10::size, 0], [0.6, 0.8, 0.4])
+    size = 42 * 2 + 6
+    np.testing.assert_allclose(ax.images[0].get_array()[10, 10::size, 0], [0.4, 0.2, 0.6])
     assert (
         show.prototypes(weights, means, shape=(2, 2, 1), least=0, title="T", cols=2)
         .axes[0]
         .images[0]
         .get_array()
         .shape[0]
-        == 2 * 84 + 4
+        == 2 * (84 + 2) + 4
     )
 
 
@@ -92,8 +92,3 @@ def test_rows_end_in_white():
     rows = show.in_rows(np.zeros((5, 2, 2, 3)), 3)
     assert rows.shape == (2, 3, 2, 2, 3) and rows[1, 2].min() == 1 and rows.sum() == 12
     assert show.in_rows(np.zeros((2, 2, 2, 1)), 3).shape == (1, 2, 2, 2, 1)
-
-
-def test_ink_is_black_and_colours_stay():
-    grey, colour = np.full((1, 2, 2, 1), 0.25), np.full((1, 2, 2, 3), 0.25)
-    assert (show.inked(grey) == 0.75).all() and (show.inked(colour) == 0.25).all()

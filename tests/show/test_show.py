@@ -62,7 +62,7 @@ def test_every_pixel_of_a_grid_is_a_square_of_equal_dots(channels):
     pictures = np.random.default_rng(0).integers(0, 256, (2, 3, 7, 5, channels)) / 255
     picture = rendered(show.image_grid(pictures, row_labels="ab", col_labels=range(3), x_label="class", title="Grid"))
     scale = round(images.CELL / 7)
-    expected = images._mosaic(pictures, scale, 4)
+    expected = images._mosaic(pictures, scale, 6)
     flat = np.isclose(picture, expected[0, 0], atol=1 / 255).all(-1)
     starts = [
         (y, x)
@@ -71,7 +71,7 @@ def test_every_pixel_of_a_grid_is_a_square_of_equal_dots(channels):
         and np.allclose(window, expected, atol=1.5 / 255)
     ]
     assert len(starts) == 1
-    image = picture[starts[0][0] :, starts[0][1] :][: 7 * scale : scale, : 5 * scale : scale]
+    image = picture[starts[0][0] + 1 :, starts[0][1] + 1 :][: 7 * scale : scale, : 5 * scale : scale]
     np.testing.assert_allclose(image, np.broadcast_to(pictures[0, 0], (7, 5, 3)), atol=1.5 / 255)
 
 
@@ -182,3 +182,24 @@ def test_figure_of_arrays_takes_them_by_name():
     draw = show.of(show.heat_map, "counts/seen", x_label="x", y_label="y", title="T", bar_label="number")
     ax = draw(Outcome([], {"counts/seen": np.eye(3)})).axes[0]
     np.testing.assert_array_equal(ax.images[0].get_array(), np.eye(3))
+
+
+def test_a_white_image_ends_at_its_frame():
+    picture = images._mosaic(np.ones((1, 2, 2, 2, 1)), 3, 6)
+    assert picture.shape == (8, 20, 3)
+    frame = np.zeros((8, 8), bool)
+    frame[[0, -1]] = frame[:, [0, -1]] = True
+    np.testing.assert_array_equal(picture[..., 0] == images.FRAME, np.hstack([frame, np.zeros((8, 4), bool), frame]))
+    assert (picture[~np.hstack([frame, np.zeros((8, 4), bool), frame])] == 1).all()
+
+
+def test_names_wider_than_their_columns_stand_upright():
+    pictures = np.zeros((1, 2, 4, 4, 1))
+    for names, angle in ((["cat", "dog"], 0), (["Ailurus fulgens", "Canis lupus"], 90)):
+        ticks = show.image_grid(pictures, col_labels=names).axes[0].get_xticklabels()
+        assert [tick.get_text() for tick in ticks] == names and {tick.get_rotation() for tick in ticks} == {angle}
+
+
+@pytest.mark.parametrize("num", [2, 7, 20, 136])
+def test_shades_differ(num):
+    assert len({tuple(np.round(color, 4)) for color in style.shades(num)}) == num
