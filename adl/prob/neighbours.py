@@ -24,9 +24,7 @@ def squared_distances(x: Array, y: Array) -> Array:
         return sum(squares, start=jnp.zeros((len(x), len(y)), x.dtype))
     # About the middle: far from the origin nothing would be left of the difference of such squares.
     some = y[:: -(-len(y) // SOME)]
-    middle = lax.stop_gradient(
-        jnp.nanmedian(some, 0, keepdims=True)
-    )  # which one row far away, or of nan, does not move
+    middle = lax.stop_gradient(jnp.nanmedian(some, 0, keepdims=True))  # one far row, or of nan, moves it not
     middle = jnp.where(jnp.isfinite(middle), middle, 0)
     x, y = x - middle, y - middle
     products = matmul(x, y.T)
