@@ -8,6 +8,7 @@ from jax import Array, lax
 from adl.prob.product import matmul
 
 FEW = 8  # dimensions, up to which differences are squared one by one: the product would not be faster
+SOME = 64  # rows whose middle stands for that of all
 
 
 def squared_distances(x: Array, y: Array) -> Array:
@@ -22,7 +23,9 @@ def squared_distances(x: Array, y: Array) -> Array:
         squares = (jnp.square(x[:, i, None] - y[None, :, i]) for i in range(x.shape[1]))
         return sum(squares, start=jnp.zeros((len(x), len(y)), x.dtype))
     # About the middle: far from the origin nothing would be left of the difference of such squares.
-    middle = lax.stop_gradient(y.mean(0, keepdims=True))
+    some = y[:: -(-len(y) // SOME)]
+    middle = lax.stop_gradient(jnp.nanmedian(some, 0, keepdims=True))  # one far row, or of nan, moves it not
+    middle = jnp.where(jnp.isfinite(middle), middle, 0)
     x, y = x - middle, y - middle
     products = matmul(x, y.T)
     return jnp.maximum((x**2).sum(1)[:, None] - 2 * products + (y**2).sum(1)[None], 0)

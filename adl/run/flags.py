@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 from adl.run import ranges, screen, sweep
 from adl.run.config import Study, figure_formats, mesh_axes
 
@@ -53,7 +53,11 @@ def words(kind: Any, argv: Sequence[str], *, prog: str, description: str) -> Any
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        raise BadInput(_in_one_line(box.getvalue())) from None
+        told = _in_one_line(box.getvalue())
+        if told.startswith("Unrecognized") and "Perhaps" not in told:  # of initials, such as lr, tyro knows nothing
+            fields = getattr(kind, "__dataclass_fields__", ())
+            told += next(filter(None, (did_you_mean(name, tuple(fields)) for name in given if name not in fields)), "")
+        raise BadInput(told) from None
 
 
 def _in_one_line(box: str) -> str:

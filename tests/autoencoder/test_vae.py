@@ -102,7 +102,7 @@ def test_quoted_references_are_scikit_learns():
     train, test, seen = experiment.load(config)
     image = jnp.asarray(train.arrays["image"])
     train, test = np.asarray(seen.observe(jax.random.key(1), image), float), np.asarray(test.arrays["x"], float)
-    grey = -64 * np.log(config.levels / 2)
+    grey = -64 * np.log(17 / 2)
     factors = FactorAnalysis(config.latent_dim, svd_method="lapack", max_iter=2000, tol=1e-4).fit(train).score(test)
     principal = PCA(config.latent_dim, svd_solver="full").fit(train).score(test)
     reference = experiment.CLAIMS[0].reference

@@ -65,6 +65,7 @@ def test_what_recurs_is_taken_as_it_is_by_whom_it_is_for():
         (["--seed", "²"], "--seed ²: it must be an integer >= 0"),
         (["--seed", "1", "--seed=2"], "--seed: it is given twice"),
         (["--sweep", "decay=0.1,0.2", "--sweep", "width=1,2"], "--sweep: it is given twice.*all its words follow one"),
+        (["--lr", "1"], "Unrecognized options: --lr, 1; did you mean learning_rate?"),
         (["stray"], "Unrecognized options: stray"),
     ],
 )
