@@ -39,9 +39,10 @@ def restored(
         return decided(state), path
 
     def decided(state):
-        """The likelier value of each pixel; max-marginals are read as marginals are."""
+        """The likelier value of each pixel, of two alike what was seen; max-marginals are read as marginals are."""
         log_p = jax.vmap(lambda p, m: beliefs(graph, p, m).variables)(signs, state)
-        return jnp.where(log_p[..., 1] > log_p[..., 0], 1.0, -1.0).reshape(noisy.shape)
+        odds = (log_p[..., 1] - log_p[..., 0]).reshape(noisy.shape)
+        return jnp.where(odds == 0, noisy, jnp.sign(odds))
 
     found, paths = {}, {}
     found["icm"], paths["icm"] = swept(ising.icm(model), batch, mean_energy)
