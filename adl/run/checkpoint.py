@@ -85,6 +85,7 @@ class Checkpoints:
         """
         if step in self._manager.all_steps():
             return
+        self.wait()  # sealed before the next begins: what has no seal does not outlive a kill
         rest, used, _ = _divided(state, self._leave_out)
         written = _writable(rest, used)
         # Asked before, since a write that fails half-way fails in many threads, each with a page of its own.

@@ -164,6 +164,8 @@ def test_what_is_no_checkpoint_among_them_is_named(tmp_path, capsys, name):
 
 
 def test_a_best_metric_that_nobody_measures_is_refused(tmp_path, capsys):
-    with fails(capsys, 2, "--best test/los:max: no probe measures it; there are test/loss; did you mean test/loss?"):
+    with fails(
+        capsys, 2, "--best test/los:max: nothing measures it; there are train/loss, test/loss; did you mean test/loss?"
+    ):
         launch(tmp_path / "run", "--best", "test/los:max")
     assert launch(tmp_path / "run", "--best", "test/loss:max")[-1]["step"] == 12

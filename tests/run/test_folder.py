@@ -223,12 +223,6 @@ def test_the_best_outlives_its_process(tmp_path, capsys, stop):
     assert kept == [4, 8, 10, 12]
 
 
-def test_an_empty_best_is_refused(tmp_path, capsys):
-    with fails(capsys, 2, "--best '': it must not be empty; leave it out for test/loss"):
-        launch(tmp_path / "run", "--best", "")
-    assert not (tmp_path / "run").exists()
-
-
 def test_a_folder_that_is_removed_while_it_runs_is_one_line(tmp_path):
     """In a process of its own, which ends at once."""
     code = (
