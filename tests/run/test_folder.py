@@ -268,8 +268,12 @@ def test_told_to_stop_before_the_first_step(tmp_path, capsys, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(test_fit, "load", load, raising=False)
-    with fails(capsys, 130, "stopped before the first step"):
-        launch(tmp_path / "run")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's background job has not
+    try:
+        with fails(capsys, 130, "stopped before the first step"):
+            launch(tmp_path / "run")
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path):
