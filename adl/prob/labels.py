@@ -13,7 +13,7 @@ def cross_entropy(logits: Array, label: Array, *, label_smoothing: Array | float
     -sum_k q_k log softmax(logits)_k,   q_k = (1 - s) [k = label] + s / K
 
     Args:
-      logits: `[..., K]` log-odds.
+      logits: `[..., K]` log-odds, finite or -inf, a class that cannot be; of +inf there is no loss: nan.
       label: `[...]` integers in 0 ... K - 1.
       label_smoothing: s in [0, 1); None or 0 is the negative log-likelihood.
 
