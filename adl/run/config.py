@@ -123,7 +123,8 @@ class Table(Parts):
 MESH_AXES = ("data", "model")
 FORMATS = ("png", "pdf", "svg")
 
-# How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them.
+# How far, where and how often to look: none of these changes what a step computes, so a resumed run may change them;
+# the length only where a step does not read it (`any_length`).
 FREE = (
     *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every", "best"),
     *("lift", "mesh", "layout", "workdir", "data_dir", "plan", "figure_format"),

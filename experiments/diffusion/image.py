@@ -52,7 +52,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.02  # last noise level of the sampler before 0
     sigma_max: run.Positive = 40.0  # its first
     solver_steps: run.Count = 18  # of Heun, two network calls each
-    num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits
+    num_samples: run.Count = 1437  # compared with as many training images; all, where there are fewer: 1,437 of digits
 
 
 BOUNDS = {

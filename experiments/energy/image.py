@@ -54,7 +54,7 @@ class Config(run.Parts, run.Config):
     learning_rate: run.Positive = 5e-4  # of Adam at the start, before a cosine to 0
     ema: run.Rate = 0.998  # decay of the parameter average, from which samples are drawn
     sample_steps: Annotated[run.Count, run.multiple_of(24)] = 600  # of Langevin, noise to sample; chains live for 400
-    num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits
+    num_samples: run.Count = 1437  # compared with as many training images; all, where there are fewer: 1,437 of digits
 
 
 PROTOCOL = "digits, one seed, by 600 Langevin steps from noise on averaged parameters"

@@ -55,7 +55,7 @@ class Config(run.Config):
     beta1: run.Rate = 0.0  # of Adam; the other player moves, so there is little to remember
     beta2: run.Rate = 0.99  # of Adam
     ema: run.Rate = 0.998  # decay of the generator's parameter average, from which samples are drawn
-    num_samples: run.Count = 1437  # compared with as many training images, the first; 1,437 are all of digits
+    num_samples: run.Count = 1437  # compared with as many training images; all, where there are fewer: 1,437 of digits
 
 
 SHOWN = 12  # classes of which examples are drawn between two latents
