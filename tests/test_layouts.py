@@ -108,7 +108,7 @@ def combinations():
     """All; by default each layout of the transformer, and of the others the one that splits most."""
     for name in MODELS:
         for laid in LAYOUTS:
-            few = name == "transformer" or laid == "tensor and fsdp"
+            few = name == "transformer" or (laid == "tensor and fsdp" and name != "diffusion")
             yield pytest.param(name, laid, marks=() if few else pytest.mark.full)
 
 

@@ -73,7 +73,7 @@ CLAIMS = (
         reference="0 by SciPy's maximum flow, below which nothing can be; ICM 10.4 above it",
     ),
 )
-SMOKE = {"num_steps": 2}
+SMOKE = {"num_steps": 2, "test_split": "test[:8]"}
 SWEEP = "beta=0.5,1"  # of the tests
 
 

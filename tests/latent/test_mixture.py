@@ -207,6 +207,7 @@ def figures(experiment, num_seeds: int) -> np.ndarray:
     return np.reshape(seen, (num_seeds, 2, 2)).mean(0)
 
 
+@pytest.mark.full
 def test_quoted_references_are_scikit_learns():
     """Likelihoods and agreements that the experiments' claims quote, from their own starts and from theirs."""
     from experiments.latent import mixture as plane

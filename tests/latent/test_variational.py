@@ -176,6 +176,7 @@ def test_what_a_fit_says_is_what_its_parts_say():
     np.testing.assert_allclose(seen["covariances"] * state.dof[:, None, None], state.scatter, rtol=1e-5)
 
 
+@pytest.mark.full
 def test_quoted_references_are_scikit_learns():
     """What the experiment's claims quote, from five starts of their own."""
     from experiments.latent import mixture_vb as experiment

@@ -147,6 +147,7 @@ def test_gradient_of_log_prob_is_scipys_slope(case):
         np.testing.assert_allclose(grads[i], want.sum(), rtol=2e-3, atol=2e-4 * np.abs(want).sum())
 
 
+@pytest.mark.full  # the law of edges asks every method under vmap
 def test_vmap_is_a_loop(case):
     ours, theirs = build(case)
     other = jax.tree.map(lambda p: 0.9 * p if case.ours is not Binomial else p, ours)

@@ -35,7 +35,9 @@ DRAWS = {
 }
 
 
-@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize(
+    "name", [name if name == "independent" else pytest.param(name, marks=pytest.mark.full) for name in DRAWS]
+)
 def test_diagnostics_are_blackjaxs(name):
     draws = DRAWS[name]
     with jax.numpy_rank_promotion("allow"):

@@ -22,6 +22,7 @@ MOVES = {
     "nuts": functools.partial(nuts.transition, max_depth=6),
 }
 FACTORIES = {"hmc": functools.partial(hmc.hmc, num_leapfrog=8), "nuts": nuts.nuts}
+FAST = ["hmc", pytest.param("nuts", marks=pytest.mark.full)]
 
 
 def gaussian(x):
@@ -155,7 +156,7 @@ def test_moments_of_a_correlated_gaussian(name, metric):
     assert (diagnostics.standard_error(x) / np.sqrt(COVARIANCE.diagonal()) < 0.05).all()  # so that it can fail
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", FAST)
 def test_warmup_finds_what_blackjaxs_finds(name):
     """Scales ten thousand apart: the same step size, at which either accepts more than the 0.8 that it aims at."""
     scales, num_chains, num_warmup = jnp.array([100.0, 1.0, 0.01]), 16, 1000
@@ -178,7 +179,7 @@ def test_warmup_finds_what_blackjaxs_finds(name):
         np.testing.assert_allclose((inverse_mass / scales[None] ** 2).mean(0), 1, atol=0.25)
 
 
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize("name", FAST)
 def test_a_thousand_runs_over_seeds(name):
     """1,024 chains as seeds are 1,024 chains as a state: one program, and their moments are the target's."""
     alg = jitted(over_seeds(FACTORIES[name](gaussian, wide, num_chains=1, num_warmup=30), 1024))

@@ -48,7 +48,7 @@ def test_the_experiments_density_is_the_references():
     np.testing.assert_allclose(difference, difference[0], atol=1e-2)
 
 
-@pytest.mark.parametrize("method", ["nuts", "hmc"])
+@pytest.mark.parametrize("method", [pytest.param("nuts", marks=pytest.mark.full), "hmc"])
 def test_a_posterior_is_blackjaxs(method, theirs):
     config = experiment.Config(method=method, num_steps=400, num_chains=4)
     x = draws(experiment.algorithm(config, experiment.load(config)), 400, 1000)
@@ -78,7 +78,9 @@ def test_nuts_knows_the_neck_of_a_mild_funnel():
     assert diagnostics.standard_error(v) < 0.05
 
 
-@pytest.mark.parametrize("make", [nuts, functools.partial(hmc, num_leapfrog=32)], ids=["nuts", "hmc"])
+@pytest.mark.parametrize(
+    "make", [pytest.param(nuts, marks=pytest.mark.full), functools.partial(hmc, num_leapfrog=32)], ids=["nuts", "hmc"]
+)
 def test_the_neck_of_neals_funnel_is_beyond_either_and_rhat_says_so(make):
     """v ~ N(0, 9) with nine x: the neck is not reached, v comes out too large; these chains must not be trusted."""
     x = draws(make(functools.partial(funnel, std=3.0), start, num_chains=8, num_warmup=500), 500, 1000)
