@@ -4,6 +4,7 @@ Kingma & Welling 2014, arXiv:1312.6114; with `--num_samples 50` the importance-w
 2016, arXiv:1509.00519, by the gradient of Tucker et al. 2019, arXiv:1810.04152. Likelihoods are in nats per image.
 
     python -m experiments.autoencoder
+    >>> codes = run.load("runs/autoencoder/vae").embed(pictures)
     python -m experiments.autoencoder --dataset mnist --pixels binary --latent_dim 20 --hidden 500
 
 Expected on digits, five seeds: a bound of -116.5, where a factor analyser of as many latents has -136.1; half a minute
@@ -117,11 +118,15 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
     }
     if many := cfg.num_importance_samples:
         final["importance"] = over(evaluation.importance(model, seen.likelihood, num_samples=many), 20)
+    picture = run.Pictures(test.example_shape)
+    embed = run.Offer(lambda key, learner, image: encode(learner, seen.observe(key, image)), picture, run.Rows())
+    draw = run.Offer(latents.from_prior(decode, cfg.latent_dim), run.Draws(), picture)
     return run.Experiment(
         algorithm(cfg, model, seen, axis),
         data.shuffled(train, cfg.batch_size),
         probes={"test": over(evaluation.bounds(model, seen.likelihood), 500)},
         final=final,
+        offers={"model": model, "embed": embed, "sample": draw},
         figures=show.figures(
             bound=show.curves({"test": "test/elbo", "training": trained}, **NATS, title="Bound on log p(x)"),
             rate=show.curves({"KL, test": "test/kl"}, **NATS, title="What a code says of its picture"),

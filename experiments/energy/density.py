@@ -5,6 +5,7 @@ exp(-E) over it, so the test likelihood is exact, and so is the density that the
 between both is KL(true || model). Beside it: a kernel density of these points, at the best bandwidth on the test.
 
     python -m experiments.energy
+    >>> heights = run.load("runs/energy/density").log_density(places)
     python -m experiments.energy --dataset eight_gaussians
 
 Expected: KL 0.028 over 5 seeds (kernel density 0.060); a minute on two CPU cores. Modes that chains do not travel
@@ -103,6 +104,7 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
     def log_density(state, x):
         return -model.apply(state.learner.averaged, x)
 
+    plain = run.Offer(lambda key, *of: log_density(*of), run.Rows(("x", "y")), run.Rows(("log_density",)))
     seen = {"limit": SIDE, "points": lambda state: state.chains.x}
     return run.Experiment(
         algorithm,
@@ -112,6 +114,7 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
             "density": plane.density_map(log_density, loaded.log_plane, **seen),
             "kernel": plane.kernel_density(loaded.train, loaded.test, loaded.log_test, bandwidths=BANDWIDTHS),
         },
+        offers={"model": model, "log_density": plain},  # up to a constant
         figures=show.figures(
             density=show.densities(limit=SIDE, drawn=DRAWN),
             likelihood=show.curves(

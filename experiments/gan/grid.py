@@ -4,6 +4,7 @@ The test of Dumoulin et al. 2017 (arXiv:1606.00704) and Srivastava et al. 2017 (
 played by the non-saturating game with the R1 penalty (Mescheder et al. 2018, arXiv:1801.04406).
 
     python -m experiments.gan.grid --num_seeds 5
+    >>> points = run.load("runs/gan/grid").sample(16)
 
 Expected: all 25 modes in each of 5 seeds, and 92 % of the samples within 3 standard deviations of one (of the data:
 98.9 %). 1.2 minutes on two CPU cores.
@@ -21,7 +22,7 @@ from adl import data, run, show
 from adl.core import optimizer
 from adl.data import toys
 from adl.gan import networks, objective, penalty
-from adl.gan.adversarial import Players, gan
+from adl.gan.adversarial import Players, from_noise, gan
 from adl.measure.samples import mode_coverage
 
 STD = 0.05  # of a mode; modes are 2 apart
@@ -93,7 +94,7 @@ def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) 
     )
 
     def samples(key, state):
-        x = model.gen.apply(state.gen.averaged, jax.random.normal(key, (NUM_SAMPLES, cfg.latent_dim)))
+        x = from_noise(model, cfg.latent_dim, NUM_SAMPLES)(key, state)
         return {**mode_coverage(x, jnp.asarray(modes), radius=RADIUS, num_needed=NEEDED), "x": x}
 
     def landscape(key, state):
@@ -107,32 +108,4 @@ def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         probes={"samples": samples},
         final={"disc": landscape},
-        figures=show.figures(
-            samples=samples_page(modes),
-            counts=counts_page(modes),
-            coverage=show.curves(COVERAGE, y_label="modes", title="Modes covered", y_lim=(0, 26)),
-            loss=show.players,
-        ),
-    )
-
-
-def samples_page(modes: np.ndarray) -> show.Draw:
-    """Samples over the grid, and what the discriminator thinks of the plane."""
-    frame = {"x_lim": (-LIMIT, LIMIT), "y_lim": (-LIMIT, LIMIT)}
-    shades = {"scale": "disc/ends", "cmap": "RdBu_r", "bar_label": "logit (positive: data)"}
-    panels = [
-        show.at_modes("samples/x", modes, "samples/counts", radius=RADIUS, num_needed=NEEDED, **frame),
-        show.field("disc/logits", LIMIT, title="The discriminator", **shades, **frame),
-    ]
-    return show.page(panels, size=(3.9, 3.7), x_label="first coordinate", y_label="second coordinate")
-
-
-def counts_page(modes: np.ndarray) -> show.Draw:
-    """How many samples each mode gets."""
-    title = "Samples of high quality at each mode"
-    panel = show.mode_counts("samples/counts", np.unique(modes[:, 0]), fair=NUM_SAMPLES / len(modes), title=title)
-    return show.page([panel], size=(3.7, 3.1), x_label="first coordinate", y_label="second coordinate")
-
-
-if __name__ == "__main__":
-    run.main(__name__)
+        offers={"model": model, "sample": run.Offer(from_noise(model, cfg.latent_dim), run.Draws(), run.Rows())},

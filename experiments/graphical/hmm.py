@@ -4,6 +4,7 @@ Baum-Welch (Baum et al. 1970) on the letters of the documentation that Python ca
 space, as Cave & Neuwirth 1980 did for English: two hidden states. The text is that of the running version of Python.
 
     python -m experiments.graphical
+    >>> letters = run.load("runs/graphical/hmm").generate("the ")
     python -m experiments.graphical --num_states 4 --sweep prior_count=0.001,0.1,1
 
 Expected: 2.73 nats a letter, where letters alone have 2.84; half a minute.
@@ -87,11 +88,13 @@ def build(cfg: Config, loaded: Text, axis: str | None) -> run.Experiment:
         prior_count=cfg.prior_count,
         smoother=parallel_hmm.smooth,
     )
+    written = run.Text(letters.encoded, lambda token: "".join(LETTERS[i] for i in token))
     said = {"names": LETTERS, "first": VOWELS, "line": loaded.test[0]}
     return run.Experiment(
         make(start=likeliest(make(), cfg.num_starts), axis=axis),
         data.shuffled(data.Split({"x": loaded.train}), cfg.batch_size),
         probes={"test": Partial(look, loaded)},
+        offers={"generate": run.Offer(goes_on, written, written)},
         figures=show.figures(
             letters=show.of(show.letters, "test/emission", "test/smoothed", **said),
             loss=show.curves(
@@ -102,6 +105,15 @@ def build(cfg: Config, loaded: Text, axis: str | None) -> run.Experiment:
             ),
         ),
     )
+
+
+def goes_on(key: Key, model: HMM, token: Array, num_tokens: int = 64) -> Array:
+    """Letters `[1, num_tokens]` after those of a prompt `[1, T]`."""
+    state_key, key = jax.random.split(key)
+    seen = hmm.forward(model.chain, log_likelihood(ef.categorical(len(LETTERS)), model.emission, token[0]))
+    then = model.chain._replace(initial=seen.filtered[-1] @ model.chain.transition)
+    states = hmm.sample(state_key, then, num_tokens)
+    return jax.random.categorical(key, model.emission[states])[None]
 
 
 def look(text: Text, key: Key, model: HMM) -> Mapping[str, Mean | Array]:

@@ -5,6 +5,7 @@ Foundations and Concepts, section 15.3), or by variational Bayes (Bishop 2006, s
 pictures, unless --batch_size says otherwise, in float32.
 
     python -m experiments.latent.mixture_digits
+    >>> probability = run.load("runs/latent/mixture_digits").predict(pictures)
     python -m experiments.latent.mixture_digits --covariance tied
     python -m experiments.latent.mixture_digits --method vb --num_steps 200
 
@@ -107,12 +108,16 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         means = principal.decode(plane, read.means).reshape(-1, *image.shape[1:])
         return {"weights": read.weights, "means": means, "joint": fit.log_joint(state, x)}
 
+    def joint(key, state, image):
+        return fit.log_joint(state, principal.encode(plane, data.image.unit(image).reshape(len(image), -1)))
+
     of = {"num_clusters": num_components, "log_prob": fit.log_prob, "weights": lambda state: fit.read(state).weights}
     return run.Experiment(
         fit.algorithm(start=settled(num_components, cfg.num_lloyd), axis=axis),
         data.portions(train.require("x"), cfg.batch_size),
         probes={"test": soft_clustering(fit.log_joint, test, **of)},
         final={"components": Partial(components, (test.arrays["x"], plane))},
+        offers={"predict": run.Offer(joint, run.Pictures(image.shape[1:]), run.Classes())},
         figures=show.figures(
             loss=show.curves(
                 {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},

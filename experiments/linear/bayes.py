@@ -5,6 +5,7 @@ the run is one pass over the 352 of the training split. Measurements and outcome
 deviations there, and computed with in float32; densities are of outcomes in the table's own unit.
 
     python -m experiments.linear.bayes
+    >>> outcome = run.load("runs/linear/bayes").predict(rows)
     python -m experiments.linear.bayes --batch_size 1 --num_steps 352 --log_every 352 --sweep prior_precision=1,10,100
 
 With batches of one and one row at the end, train/loss is -log evidence over the number of patients: it chose the
@@ -104,6 +105,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         batches,
         probes={"test": Partial(look, (with_one(test.x), test.y))},
         final={"curves": Partial(curves, (x, y))},
+        offers={"predict": run.Offer.of_table(lambda _, told, x: bayes.predict(told, with_one(x), noise).mean, train)},
         figures=figures(train._replace(x=x), train.columns[shown], sorted(seen), grid, batches.batch_size),
     )
 

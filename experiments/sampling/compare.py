@@ -4,6 +4,7 @@ Densities are normalised and their moments known: `z` is the largest error of tw
 Monte-Carlo standard errors. A run's steps are the warm-up of the chains; the draws come after it.
 
     python -m experiments.sampling.compare
+    >>> draws = run.load("runs/sampling/compare").sample(16)
     python -m experiments.sampling.compare --methods nuts slice_sampler --num_draws 20000
 
 Expected: z below 4 by tempering everywhere, by slices and a random walk. Two modes are found in their proportion by
@@ -25,6 +26,7 @@ from jax import Array
 from adl import run, show
 from adl.core import Algorithm, Mean, PyTree, beside, in_turn, trace
 from adl.sampling import diagnostics, hmc, langevin, metropolis, nuts, slice, targets, tempering
+from adl.sampling.chains import any_one
 from adl.sampling.targets import PLANE
 
 WIDE = 6.0  # standard deviation of the reference that tempering begins from, and of where chains do / 2
@@ -104,10 +106,12 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
                 found |= {f"{name}_{target}_{what}": Mean.of(all_[i]) for what, all_ in told._asdict().items()}
         return found
 
+    one = any_one(lambda key, state: target_position(cfg.methods[0], state[cfg.methods[0]]), axis=1)
     methods = {method: name for method, name in zip(get_args(Method), NAMES, strict=True) if method in cfg.methods}
     return run.Experiment(
         every._replace(step=step),
         final={"draws": draws},
+        offers={"sample": run.Offer(one, run.Draws(), run.Rows())},  # of the first method: x and y on each target
         figures=show.figures(
             draws=show.clouds(methods, loaded),
             traces=show.first_coordinates(methods, {name: window[0] for name, window in targets.WINDOWS.items()}),

@@ -5,6 +5,7 @@ its chains; the draws come after it, by `core.trace`. Targets whose moments are 
 funnel of Neal 2003, arXiv:physics/0009028, sec. 8, whose neck no step size fits: there R-hat says so.
 
     python -m experiments.sampling
+    >>> draws = run.load("runs/sampling/nuts").sample(16)
     python -m experiments.sampling --method hmc
     python -m experiments.sampling --target funnel
 
@@ -26,6 +27,7 @@ from adl import data, run, show
 from adl.core import Algorithm, Mean, trace
 from adl.data import tables
 from adl.sampling import diagnostics, targets
+from adl.sampling.chains import any_one
 from adl.sampling.hmc import hmc
 from adl.sampling.nuts import nuts
 from adl.sampling.targets import Target
@@ -103,9 +105,12 @@ def build(cfg: Config, loaded: Target, axis: str | None) -> run.Experiment:
             found["error"] = Mean.of((jnp.abs(position.mean((0, 1)) - mean) / std).max())
         return {**found, "position": position, "rhats": rhat, "sizes": ess}
 
+    later = trace(chains, 10, lambda chain: chain.position)
+    one = any_one(lambda key, state: later(key, state)[1][-1])  # ten transitions further on
     return run.Experiment(
         chains,
         final={"draws": draws},
+        offers={"sample": run.Offer(one, run.Draws(), run.Rows(target.names))},
         figures=show.figures(
             warmup=show.curves(
                 {"acceptance": "train/acceptance", "step size": "train/step_size", "divergent": "train/divergent"},

@@ -5,6 +5,7 @@ held-out source text and goes on with 96, drawn one by one, or from drafts of a 
 Their `surprise`, in nats a character, must not tell them apart; eq. 1 says how many characters a pass gives.
 
     python -m experiments.sequence.speculative
+    >>> text = run.load("runs/sequence/speculative").generate("def ")
     python -m experiments.sequence.speculative --num_drafted 8
 
 Expected: a pass gives 2.88 characters where eq. 1 says 2.95. Two minutes of processor time.
@@ -89,6 +90,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, b2=0.99, mask=optimizer.matrices)
     reads = {name: reading.InPieces(model, length) for name, model in models.items()}
     at_text = {name: probe.of_one(name, reading.surprise_at(read, test, tokens)) for name, read in reads.items()}
+    goes_on = reading.continued(reads["model"], 96, name="model")
     return run.Experiment(
         beside({name: read.learns(tx, axis=axis) for name, read in reads.items()}),
         reads["model"].batches(train, cfg.batch_size),
@@ -97,6 +99,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
             "draft": at_text["draft"],
             "drafted": speculative.beside_drawn(**models, held=held, num_drafted=cfg.num_drafted),
         },
+        offers={**models, "generate": run.Offer.of_text(goes_on, tokens)},
         figures=show.figures(
             loss=show.curves(
                 {"model": "train/model_loss", "draft": "train/draft_loss", "model, held-out": "test/loss"},

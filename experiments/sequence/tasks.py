@@ -7,6 +7,7 @@ questions is for validation, by which sizes and rates were chosen, and a tenth f
 on. An answer counts if every token of it is right, and its end. What is asked: `data.algorithmic`.
 
     python -m experiments.sequence.tasks
+    >>> answer = run.load("runs/sequence/tasks").generate("1+2=")
     python -m experiments.sequence.tasks --task reverse
     python -m experiments.sequence.tasks --task sort --models ssm lstm
     python -m experiments.sequence.tasks --task modular --num_seeds 3
@@ -34,6 +35,8 @@ from adl.core import BadInput, beside, optimizer
 from adl.data import algorithmic
 from adl.sequence import answers, causal
 from adl.sequence.language import language_model
+
+SYMBOLS = run.Text(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,7 @@ def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Exp
         raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
     longest, validation, test, examples = loaded
     models = {kind: network(cfg, kind, test.arrays["mask"].shape[1]) for kind in cfg.models}
-    seen = loaded.sentence
+    seen, answer = loaded.sentence, answers.answer(models[cfg.models[0]], cfg.models[0], longest + 2)
 
     def attention(token, key, state):
         return {"weight": causal.attention_weights(models["gpt"], state["gpt"].variables, token)}
@@ -119,6 +122,7 @@ def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Exp
             "examples": answers.said(models, examples),
             **({"attention": Partial(attention, seen)} if "gpt" in models else {}),
         },
+        offers={**models, "generate": run.Offer(answer, SYMBOLS, SYMBOLS)},
         figures=show.figures(
             lengths=show.right_by_length(**of, probe="test", length=length, x_label=task.unit, title=task.title),
             learning=show.curves(
