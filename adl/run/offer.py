@@ -154,7 +154,7 @@ class Offer(NamedTuple):
 
     @classmethod
     def of_pictures(cls, fn: Callable[..., Any], split: Any) -> "Offer":
-        """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of the classes of a `data.Split`."""
+        """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of a `data.Split`'s classes."""
         return cls(fn, Pictures(split.example_shape), Classes(split.class_names))
 
     @classmethod

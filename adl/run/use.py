@@ -5,6 +5,7 @@ CSV; pictures are written as PNG into the folder `--to`. Nothing is overwritten 
 """
 
 import csv
+import functools
 import io
 import re
 import sys
@@ -19,18 +20,20 @@ import tyro
 from adl.core import BadInput, did_you_mean, local_path
 from adl.run import folder as files
 from adl.run import screen
+from adl.run.inputs import picture_files, read_picture, read_table
 from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
 from adl.run.trained import Trained, restored
 
 AT_ONCE = 256  # rows or pictures in one call
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # of pictures, among files of a folder
 
 
 @dataclass(frozen=True)
 class Which:
     """Of which run and step."""
 
-    workdir: Annotated[str, tyro.conf.Positional]  # folder of a run, or one within which a single run lies
+    workdir: Annotated[
+        str, tyro.conf.Positional, tyro.conf.arg(metavar="WORKDIR")
+    ]  # folder of a run, or one within which a single run lies
     step: str = ""  # of a kept checkpoint, or best; empty: the newest
     seed: str = ""  # of several runs that of this seed
     setting: str = ""  # of a sweep that of these values: learning_rate=0.001
@@ -60,7 +63,9 @@ class Exporting(Which):
 class Using(Which):
     """Asks a trained run: pictures in, labels out; a prompt in, text out; a class in, pictures out."""
 
-    inputs: Annotated[tuple[str, ...], tyro.conf.Positional] = ()  # pictures, a CSV, a prompt, classes, a number
+    inputs: Annotated[
+        tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="INPUT")
+    ] = ()  # pictures, a CSV, a prompt, classes, a number
     what: str = ""  # of what the run offers: predict, sample, embed, generate, act; empty: its first
     to: str = ""  # CSV or text file, or of pictures the folder; empty: the screen
     overwrite: bool = False  # what is there
@@ -94,7 +99,8 @@ def use(asked: Using) -> None:
     if isinstance(offer.gives, Text):
         _text(asked.inputs[0] + function(given, key=asked.key, **more), target)
         return
-    found = np.asarray(_in_parts(lambda part: function(part, key=asked.key), given))
+    answer = functools.partial(function, key=asked.key)
+    found = np.asarray(answer(given) if offer.together else _in_parts(answer, given))
     if not np.isfinite(found).all():
         raise BadInput(f"{trained.folder}: at step {trained.step} {name} gives numbers that are not finite")
     if isinstance(offer.gives, Pictures):
@@ -139,10 +145,12 @@ def _given(offer: Offer, asked: Using) -> tuple[list[str], Any]:
     if asked.resize and not isinstance(takes, Pictures):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
     if isinstance(takes, Pictures):
-        paths = [path for word in inputs for path in _files(local_path(word, "a picture"))]
-        return [str(path) for path in paths], np.stack([_picture(path, takes.shape, asked.resize) for path in paths])
+        paths = [path for word in inputs for path in picture_files(local_path(word, "a picture"))]
+        return [str(path) for path in paths], np.stack(
+            [read_picture(path, takes.shape, asked.resize) for path in paths]
+        )
     if isinstance(takes, Rows):
-        table = _read_table(local_path(inputs[0], "a table"), takes.columns)
+        table = read_table(local_path(inputs[0], "a table"), takes.columns)
         return [str(i + 1) for i in range(len(table))], table
     if isinstance(takes, Classes):
         label = np.repeat(takes.read([_class(word, takes) for word in inputs]), max(asked.num, 1))
@@ -169,84 +177,6 @@ def _in_parts(function: Callable[[Any], Any], given: Any) -> np.ndarray:
         padded = np.concatenate([part, np.repeat(part[:1], AT_ONCE - len(part), 0)])
         found.append(np.asarray(function(padded))[: len(part)])
     return np.concatenate(found)
-
-
-def _files(path: Path) -> list[Path]:
-    """A picture, or those of a folder and the folders in it."""
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise BadInput(f"{path}: there is no such file or folder")
-    every = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    found = [file for file in every if file.suffix.lower() in SUFFIXES]
-    if not found:
-        raise BadInput(f"{path}: it has no pictures ({', '.join(SUFFIXES)})")
-    if len(found) < len(every):
-        screen.say(f"{path}: {len(every) - len(found)} files are no pictures, and left out")
-    return found
-
-
-def _picture(path: Path, shape: Sequence[int], resize: bool) -> np.ndarray:
-    """`[H, W, C]` uint8 of a file, of the shape that is wanted."""
-    import cv2
-
-    try:
-        content = np.fromfile(path, np.uint8)
-        found = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
-    except (OSError, cv2.error) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"{path}: it cannot be read: {reason}") from None
-    if found is None:
-        raise BadInput(f"{path}: it is no picture, or damaged")
-    if found.dtype != np.uint8:
-        raise BadInput(f"{path}: its pixels are {found.dtype}; pictures of 8 bits a channel are wanted")
-    pixels = found[..., None] if found.ndim == 2 else found
-    if pixels.shape[2] not in (1, 3):
-        raise BadInput(f"{path}: it has {pixels.shape[2]} channels (transparency?); grey or colour is wanted")
-    pixels = pixels[..., ::-1]  # OpenCV's are blue, green, red
-    if pixels.shape == tuple(shape):
-        return np.ascontiguousarray(pixels)
-    height, width, channels = shape
-    if not resize:
-        raise BadInput(
-            f"{path}: it is {' x '.join(map(str, pixels.shape))} (height, width, channels), and the model's pictures "
-            f"are {' x '.join(map(str, shape))}; --resize makes it so"
-        )
-    if channels == 1 and pixels.shape[2] == 3:
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)[..., None]
-    if channels == 3 and pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, 2)
-    resized = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
-    return resized.reshape(shape)
-
-
-def _read_table(path: Path, columns: Sequence[str]) -> np.ndarray:
-    """`[B, D]` of the columns of a CSV file with a header; others are named and left out."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise BadInput(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(rows) < 2:
-        raise BadInput(f"{path}: it has no rows below a header of columns")
-    head = [name.strip() for name in rows[0]]
-    for name in columns:
-        if head.count(name) != 1:
-            what = "twice" if name in head else f"not; it has {', '.join(head)}{did_you_mean(name, head)}"
-            raise BadInput(f"{path}: column {name!r} is there {what}")
-    if others := [name for name in head if name not in columns]:
-        screen.say(f"{path}: columns that are left out: {', '.join(others)}")
-    places, table = [head.index(name) for name in columns], np.zeros((len(rows) - 1, len(columns)))
-    for number, row in enumerate(rows[1:], 1):
-        if len(row) != len(head):
-            raise BadInput(f"{path}: row {number} has {len(row)} cells, and the header {len(head)}")
-        for column, place in enumerate(places):
-            try:
-                table[number - 1, column] = float(row[place])
-            except ValueError:
-                told = f"row {number}, column {columns[column]!r}: {row[place]!r} is no number"
-                raise BadInput(f"{path}: {told}") from None
-    return table
 
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:

@@ -60,8 +60,7 @@ class Config(run.Config):
 
 CLAIMS = (
     run.Claim(
-        metric="test/kl",
-        at_most=0.0596,
+        **{"metric": "test/kl", "at_most": 0.0596},
         overrides={"num_seeds": 5},
         protocol="swiss roll with noise 0.2; 2,000 points to learn from, 10,000 to test; KL(true || model) in nats, "
         "exp(-E) integrated over the plane; averaged parameters, mean of 5 seeds",
@@ -104,7 +103,6 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
     def log_density(state, x):
         return -model.apply(state.learner.averaged, x)
 
-    plain = run.Offer(lambda key, *of: log_density(*of), run.Rows(("x", "y")), run.Rows(("log_density",)))
     seen = {"limit": SIDE, "points": lambda state: state.chains.x}
     return run.Experiment(
         algorithm,
@@ -114,14 +112,13 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
             "density": plane.density_map(log_density, loaded.log_plane, **seen),
             "kernel": plane.kernel_density(loaded.train, loaded.test, loaded.log_test, bandwidths=BANDWIDTHS),
         },
-        offers={"model": model, "log_density": plain},  # up to a constant
+        offers={"model": model, "log_density": run.Offer(lambda _, *of: log_density(*of), run.Rows("xy"), run.Rows())},
         figures=show.figures(
             density=show.densities(limit=SIDE, drawn=DRAWN),
             likelihood=show.curves(
                 {"model": "test/nll"},
                 y_label="-log p(x) (nats a point)",
-                title="Exact test likelihood",
-                settled=1 / 8,
+                **{"title": "Exact test likelihood", "settled": 1 / 8},
                 references={"entropy of the truth": "test/entropy", "kernel density": "kernel/nll"},
             ),
             energy=show.curves(ENERGIES, y_label="E (nats, up to a constant)", title="Energies in training"),

@@ -109,3 +109,32 @@ def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) 
         probes={"samples": samples},
         final={"disc": landscape},
         offers={"model": model, "sample": run.Offer(from_noise(model, cfg.latent_dim), run.Draws(), run.Rows())},
+        figures=show.figures(
+            samples=samples_page(modes),
+            counts=counts_page(modes),
+            coverage=show.curves(COVERAGE, y_label="modes", title="Modes covered", y_lim=(0, 26)),
+            loss=show.players,
+        ),
+    )
+
+
+def samples_page(modes: np.ndarray) -> show.Draw:
+    """Samples over the grid, and what the discriminator thinks of the plane."""
+    frame = {"x_lim": (-LIMIT, LIMIT), "y_lim": (-LIMIT, LIMIT)}
+    shades = {"scale": "disc/ends", "cmap": "RdBu_r", "bar_label": "logit (positive: data)"}
+    panels = [
+        show.at_modes("samples/x", modes, "samples/counts", radius=RADIUS, num_needed=NEEDED, **frame),
+        show.field("disc/logits", LIMIT, title="The discriminator", **shades, **frame),
+    ]
+    return show.page(panels, size=(3.9, 3.7), x_label="first coordinate", y_label="second coordinate")
+
+
+def counts_page(modes: np.ndarray) -> show.Draw:
+    """How many samples each mode gets."""
+    title = "Samples of high quality at each mode"
+    panel = show.mode_counts("samples/counts", np.unique(modes[:, 0]), fair=NUM_SAMPLES / len(modes), title=title)
+    return show.page([panel], size=(3.7, 3.1), x_label="first coordinate", y_label="second coordinate")
+
+
+if __name__ == "__main__":
+    run.main(__name__)

@@ -26,7 +26,7 @@ from adl.core import Key, Mean
 from adl.data import letters
 from adl.data.letters import LETTERS, VOWELS
 from adl.graphical import hmm, parallel_hmm
-from adl.graphical.baum_welch import HMM, baum_welch, likeliest, log_likelihood
+from adl.graphical.baum_welch import HMM, baum_welch, goes_on, likeliest, log_likelihood
 from adl.prob import exponential_family as ef
 
 LENGTH, NUM_TRAIN, NUM_TEST = 512, 64, 16  # letters of a sequence, and sequences
@@ -105,15 +105,6 @@ def build(cfg: Config, loaded: Text, axis: str | None) -> run.Experiment:
             ),
         ),
     )
-
-
-def goes_on(key: Key, model: HMM, token: Array, num_tokens: int = 64) -> Array:
-    """Letters `[1, num_tokens]` after those of a prompt `[1, T]`."""
-    state_key, key = jax.random.split(key)
-    seen = hmm.forward(model.chain, log_likelihood(ef.categorical(len(LETTERS)), model.emission, token[0]))
-    then = model.chain._replace(initial=seen.filtered[-1] @ model.chain.transition)
-    states = hmm.sample(state_key, then, num_tokens)
-    return jax.random.categorical(key, model.emission[states])[None]
 
 
 def look(text: Text, key: Key, model: HMM) -> Mapping[str, Mean | Array]:

@@ -58,15 +58,12 @@ CLAIMS = (
         for bound, overrides, of, reference in ERRORS
     ),
     run.Claim(
-        metric="dimensions/log_prob",
-        at_least=24.988,
+        **{"metric": "dimensions/log_prob", "at_least": 24.988},
         protocol=f"{TEST}; log p(x) of probabilistic PCA, nats a test picture",
         reference="scikit-learn's PCA.score 24.989",
     ),
     run.Claim(
-        metric="dimensions/most_evident",
-        at_least=54,
-        at_most=56,
+        **{"metric": "dimensions/most_evident", "at_least": 54, "at_most": 56},
         protocol="the same training pictures; components of most evidence by Laplace's approximation",
         reference="scikit-learn's PCA('mle') 55; within one, as neighbours differ by less than float32 resolves",
     ),
@@ -145,8 +142,7 @@ def method(cfg: Config, num_pixels: int, axis: str | None) -> tuple[Algorithm, C
     if cfg.method == "randomised":
         algorithm = randomised.randomised_pca(num, num_oversamples=cfg.num_oversamples, axis=axis)
         return algorithm, lambda found: randomised.leading(found, num)
-    algorithm = online.hebbian(num, lambda t: cfg.learning_rate / (1 + t / cfg.decay), axis=axis)
-    return algorithm, online.orthonormal
+    return online.hebbian(num, lambda t: cfg.learning_rate / (1 + t / cfg.decay), axis=axis), online.orthonormal
 
 
 if __name__ == "__main__":

@@ -50,14 +50,12 @@ class Config(run.Table, run.Config):
 PROTOCOL = f"{tables.PROTOCOLS['diabetes']}; prior precision by the evidence of the former, of 0.1, 1, 10 and 100"
 CLAIMS = (
     run.Claim(
-        metric="test/loss",
-        at_most=5.4167,
+        **{"metric": "test/loss", "at_most": 5.4167},
         protocol=f"{PROTOCOL}; -log predictive density, nats a patient",
         reference="scikit-learn's BayesianRidge 5.4167 on the same split",
     ),
     run.Claim(
-        metric="test/rmse",
-        at_most=54.42,
+        **{"metric": "test/rmse", "at_most": 54.42},
         protocol=f"{PROTOCOL}; root mean square error of the predictive mean",
         reference="scikit-learn's BayesianRidge 54.42 on the same split",
     ),

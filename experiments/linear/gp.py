@@ -46,20 +46,17 @@ PROTOCOL = f"{tables.PROTOCOLS['diabetes']}; a length for each measurement"
 THEIRS = "scikit-learn's GaussianProcessRegressor with the same kernel, on the same split: {}"
 CLAIMS = (
     run.Claim(
-        metric="fit/loss",
-        at_most=1.1012,
+        **{"metric": "fit/loss", "at_most": 1.1012},
         protocol=f"{PROTOCOL}; −log evidence, nats a patient, of the standardised target",
         reference=THEIRS.format("1.1011"),
     ),
     run.Claim(
-        metric="test/rmse",
-        at_most=52.84,
+        **{"metric": "test/rmse", "at_most": 52.84},
         protocol=f"{PROTOCOL}; root mean square error of the predictive mean",
         reference=THEIRS.format("52.83"),
     ),
     run.Claim(
-        metric="test/loss",
-        at_most=5.3895,
+        **{"metric": "test/loss", "at_most": 5.3895},
         protocol=f"{PROTOCOL}; −log predictive density, nats a patient",
         reference=THEIRS.format("5.3894"),
     ),

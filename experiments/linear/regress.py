@@ -85,8 +85,6 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         found = error(rows, regression.ridge_weights(sums, cfg.penalty))
         return {"rmse": Mean.of(found), "loss": Mean.of(jnp.square(found / test.unit))}
 
-    told = run.Offer.of_table(lambda key, sums, x: x @ regression.ridge_weights(sums, cfg.penalty), train)
-
     def path(rows, key, sums):
         largest = jnp.abs(sums.projection()).max()
         ridge = jax.vmap(lambda penalty: regression.ridge_weights(sums, penalty))(jnp.asarray(PENALTIES, jnp.float32))
@@ -100,6 +98,7 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         chosen = best.weight_precision / best.noise_precision
         return {**seen, "chosen": chosen, "evidence_rmse": Mean.of(error(held_out, best.mean))}
 
+    told = run.Offer.of_table(lambda key, sums, x: x @ regression.ridge_weights(sums, cfg.penalty), train)
     return run.Experiment(
         regression.ridge(cfg.penalty, axis=axis),
         batches,

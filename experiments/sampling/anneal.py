@@ -24,7 +24,7 @@ from adl import run, show
 from adl.core import Algorithm, Key, Mean, PyTree, beside, in_turn
 from adl.sampling import hmc, metropolis, targets
 from adl.sampling.annealed import annealed_importance
-from adl.sampling.chains import any_one
+from adl.sampling.chains import any_one, brief
 from adl.sampling.importance import Weighted, log_normaliser, log_normaliser_error, resampled
 from adl.sampling.smc import smc_sampler
 from adl.sampling.targets import PLANE
@@ -68,10 +68,6 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
     make = {name: functools.partial(sampler, cfg, axis, name) for name in cfg.methods}
     every = beside({name: in_turn(one, jnp.arange(len(PLANE))) for name, one in make.items()})
 
-    def step(key, state, batch):
-        state, told = every.step(key, state, batch)
-        return state, {name: mean for name, mean in told.items() if name == "potential" or name.endswith("_acceptance")}
-
     def draws(key, state):
         found: dict[str, Any] = {}
         for own, name in zip(jax.random.split(key, len(make)), make, strict=True):
@@ -82,12 +78,11 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
         return found
 
     one = any_one(lambda key, state: population(key, cfg.methods[0], state[cfg.methods[0]])[0], axis=1)
-    methods = {name: TITLES[name] for name in cfg.methods}
     return run.Experiment(
-        every._replace(step=step),
+        brief(every),
         final={"draws": draws},
         offers={"sample": run.Offer(one, run.Draws(), run.Rows())},  # of the first method: x and y on each target
-        figures=show.figures(draws=show.clouds(methods, loaded)),
+        figures=show.figures(draws=show.clouds({name: TITLES[name] for name in cfg.methods}, loaded)),
     )
 
 

@@ -90,7 +90,6 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, b2=0.99, mask=optimizer.matrices)
     reads = {name: reading.InPieces(model, length) for name, model in models.items()}
     at_text = {name: probe.of_one(name, reading.surprise_at(read, test, tokens)) for name, read in reads.items()}
-    goes_on = reading.continued(reads["model"], 96, name="model")
     return run.Experiment(
         beside({name: read.learns(tx, axis=axis) for name, read in reads.items()}),
         reads["model"].batches(train, cfg.batch_size),
@@ -99,12 +98,11 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
             "draft": at_text["draft"],
             "drafted": speculative.beside_drawn(**models, held=held, num_drafted=cfg.num_drafted),
         },
-        offers={**models, "generate": run.Offer.of_text(goes_on, tokens)},
+        offers={**models, "generate": run.Offer.of_text(reading.continued(reads["model"], 96, name="model"), tokens)},
         figures=show.figures(
             loss=show.curves(
                 {"model": "train/model_loss", "draft": "train/draft_loss", "model, held-out": "test/loss"},
-                y_label="−log p (nats a character)",
-                title="Surprise at the next character",
+                **{"y_label": "−log p (nats a character)", "title": "Surprise at the next character"},
             ),
             drafts=drafts(cfg),
         ),
@@ -119,10 +117,8 @@ def drafts(cfg: Config) -> show.Draw:
         show.Line(share, "drawn"),
         show.Line(share, "with drafts", x="drafted/drafted"),
         show.Line(share, "what people wrote", "--", "black", x="drafted/people"),
-        title="One distribution",
-        x_label="surprise of a text (nats a character)",
-        y_label="share of texts below",
-        legend="best",
+        **{"title": "One distribution", "legend": "best"},
+        **{"x_label": "surprise of a text (nats a character)", "y_label": "share of texts below"},
     )
     title, x_label = f"Drafts of {cfg.num_drafted} characters", "characters a pass of the model"
     passes = show.bars(("measured", "eq. 1"), "drafted/passes", title=title, x_label=x_label)

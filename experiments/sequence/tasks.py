@@ -36,8 +36,6 @@ from adl.data import algorithmic
 from adl.sequence import answers, causal
 from adl.sequence.language import language_model
 
-SYMBOLS = run.Text(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
-
 
 @dataclass(frozen=True)
 class Config(run.Optimised, run.Config):
@@ -63,6 +61,7 @@ class Config(run.Optimised, run.Config):
     gpt_decay: run.NonNegative = 0.1  # and its weight decay
 
 
+SYMBOLS = run.Text(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
 LEARNT = {  # task: (who learns it, of what lengths)
     "addition": ("lru", "1 to 3 digits"),
     **dict.fromkeys(("reverse", "sort"), ("lstm", "1 to 8 digits")),
@@ -71,8 +70,7 @@ LEARNT = {  # task: (who learns it, of what lengths)
 CLAIMS = (
     *(
         run.Claim(
-            metric=f"test/{kind}_exact",
-            at_least=0.999,
+            **{"metric": f"test/{kind}_exact", "at_least": 0.999},
             overrides={} if task == "addition" else {"task": task},
             protocol=f"{task}, {causal.NAMES[kind]}: whole answers, greedily decoded, to up to 200 test questions of "
             f"each length in training, {lengths}; 3,000 steps of 64, one seed",
@@ -81,17 +79,14 @@ CLAIMS = (
         for task, (kind, lengths) in LEARNT.items()
     ),
     run.Claim(
-        metric="test/lstm_longer",
-        at_least=0.5,
+        **{"metric": "test/lstm_longer", "at_least": 0.5},
         overrides={"task": "modular"},
         protocol="LSTM, arithmetic modulo 5: 200 test questions of each length from 6 to 20, trained on 1 to 5",
         reference="chance 0.2; Delétang et al. 2023: LSTMs solve regular tasks beyond the lengths of training",
     ),
 )
-SMOKE = {
-    **{"num_steps": 4, "batch_size": 8, "width": 16, "lstm_width": 16, "num_layers": 1, "num_heads": 2},
-    **{"length": 2, "reach": 2, "num_tested": 4},
-}
+SMOKE = {"num_steps": 4, "batch_size": 8, "width": 16, "lstm_width": 16, "num_layers": 1, "num_heads": 2}
+SMOKE |= {"length": 2, "reach": 2, "num_tested": 4}
 
 
 def load(cfg: Config) -> algorithmic.HeldOut:
@@ -140,8 +135,8 @@ def network(cfg: Config, kind: causal.Kind, room: int) -> nn.Module:
     """Of about equal size, whatever its kind."""
     layers, width = (cfg.lstm_layers, cfg.lstm_width) if kind == "lstm" else (cfg.num_layers, cfg.width)
     sizes = {"num_layers": layers, "width": width, "length": room, "num_heads": cfg.num_heads}
-    options = {"position": cfg.position, "dtype": jnp.dtype(cfg.precision)}
-    return causal.network(kind, len(algorithmic.ALPHABET), **sizes, **options)
+    sizes |= {"position": cfg.position, "dtype": jnp.dtype(cfg.precision)}
+    return causal.network(kind, len(algorithmic.ALPHABET), **sizes)
 
 
 def descent(cfg: Config, kind: causal.Kind) -> optax.GradientTransformation:
