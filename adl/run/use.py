@@ -7,7 +7,9 @@ CSV; pictures are written as PNG into the folder `--to`. Nothing is overwritten 
 import csv
 import functools
 import io
+import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -206,7 +208,9 @@ def _require_free(path: Path, overwrite: bool) -> None:
 def _write(path: Path, content: str | Callable[[Any], Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, content)
+        aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.part")  # it is a folder of a person's
+        files.write(aside, content)
+        os.replace(aside, path)
     except OSError as error:
         raise BadInput(f"--to {path}: {error.strerror or error}; choose a place that can be written") from None
 
