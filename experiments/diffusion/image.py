@@ -69,7 +69,10 @@ CLAIMS = tuple(
     )
     for name, bound in BOUNDS.items()
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3}
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3},
+    **{"train_split": "train[:200]", "test_split": "test[:20]"},
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:

@@ -70,7 +70,7 @@ CLAIMS = (
         reference="scikit-learn's PCA('mle') 55; within one, as neighbours differ by less than float32 resolves",
     ),
 )
-SMOKE = {"num_steps": 3, "num_components": 4}
+SMOKE = {"num_steps": 2, "num_components": 4}
 
 
 class Loaded(NamedTuple):

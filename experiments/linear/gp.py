@@ -63,7 +63,7 @@ CLAIMS = (
         reference=THEIRS.format("5.3894"),
     ),
 )
-SMOKE = {"num_steps": 3}
+SMOKE = {"num_steps": 2}
 
 
 def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:

@@ -65,7 +65,10 @@ CLAIMS = (
         reference=representation.DIGITS["accuracy"],
     ),
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "projector_width": 8, "projection": 4}
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "projector_width": 8, "projection": 4},
+    **{"train_split": "train[:200]", "test_split": "test[:50]"},
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
