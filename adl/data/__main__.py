@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from adl.core import BadInput, did_you_mean, local_path
-from adl.data.research.making import listing, make
+from adl.data.research import SETS
+from adl.data.research.making import about_sets, make
 
 USAGE = "python -m adl.data prepare NAME RAW_FOLDER [--data_dir DIR] [--accept_changed]"
 FLAGS = ("--data_dir", "--accept_changed", "--help")
@@ -19,7 +20,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The command line: without words the list, with `prepare` the work; exit code 2 and one line for bad input."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        told = listing() + f"\n\nprepare one: {USAGE}" if words in ([], ["list"]) else _prepare(words)
+        told = about_sets() + f"\n\nprepare one: {USAGE}" if words in ([], ["list"]) else _prepare(words)
         _print(told)
     except BadInput as error:
         print(f"error: {error}", file=sys.stderr)
@@ -38,6 +39,8 @@ def _prepare(words: Sequence[str]) -> str:
     chosen, more = parser.parse_known_args(words)
     if chosen.command != "prepare":
         meant = did_you_mean(chosen.command, ["prepare", "list"])
+        if chosen.command in SETS:
+            meant = f"; `prepare {chosen.command} RAW_FOLDER` makes it"
         raise BadInput(f"{chosen.command}: the commands are prepare and list{meant}")
     if more:
         meant = did_you_mean(more[0].partition("=")[0], FLAGS)

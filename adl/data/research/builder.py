@@ -95,7 +95,7 @@ def _file(picture: np.ndarray | bytes) -> io.BytesIO:
     return io.BytesIO(picture)
 
 
-def summed(builder: Any, split: str, unchecked: Iterable[str] = ()) -> tuple[int, str]:
+def content_sum(builder: Any, split: str, unchecked: Iterable[str] = ()) -> tuple[int, str]:
     """Number of the examples of a prepared split, and their SHA-256: with their order where the set keeps one.
 
     Args:

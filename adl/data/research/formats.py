@@ -7,8 +7,11 @@ import math
 import warnings
 import wave
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+
+PIXELS_LIMIT = 2**26  # of one picture
 
 
 def idx(data: bytes) -> np.ndarray:
@@ -25,18 +28,22 @@ def idx(data: bytes) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 
-def mat(data: bytes) -> dict[str, np.ndarray]:
-    """Variables of a MATLAB file of version 5; cells are arrays of objects."""
+def mat(data: bytes, *names: str) -> list[np.ndarray]:
+    """Named variables of a MATLAB file of version 5; cells are arrays of objects."""
     from scipy.io import loadmat
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a variable that is there twice, or cut short
-            return loadmat(io.BytesIO(data))
+            found = loadmat(io.BytesIO(data))
     except NotImplementedError:
         raise ValueError("it is a MATLAB file of version 7.3; save it with -v7") from None
     except Exception as error:  # SciPy's, of damaged files whatever comes
         raise ValueError(f"it is no MATLAB file: {error}") from error
+    if lost := [name for name in names if name not in found]:
+        there = ", ".join(name for name in found if not name.startswith("__")) or "nothing"
+        raise ValueError(f"it has no variable {lost[0]}, but {there}")
+    return [found[name] for name in names]
 
 
 def pcm(data: bytes, sample_rate: int) -> np.ndarray:
@@ -100,16 +107,42 @@ def text_lines(encoding: str) -> Callable[[bytes], list[str]]:
     return parse
 
 
-def picture(data: bytes, channels: int) -> np.ndarray:
+def bitmap(data: bytes, channels: int) -> np.ndarray:
     """`[H, W, C]` uint8 of a PNG or JPEG file with as many channels, grey or red, green, blue."""
     import cv2
 
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+    picture_file(data)
+    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is None:
         raise ValueError("it is no picture")
     found = found[..., None] if found.ndim == 2 else found[..., ::-1]
     if found.dtype != np.uint8 or found.shape[2] != channels:
         raise ValueError(f"its pixels are {found.dtype} in {found.shape[2]} channels, not uint8 in {channels}")
+    return found
+
+
+def jpeg(height: int | None = None, width: int | None = None) -> Callable[[bytes], bytes]:
+    """A parser of colour JPEG files that keeps their bytes, of such a size where one is given."""
+
+    def parse(data: bytes) -> bytes:
+        sizes = bitmap(data, 3).shape[:2]
+        if not data.startswith(b"\xff\xd8") or (height and sizes != (height, width)):
+            raise ValueError(f"it is no JPEG picture of {width or 'W'}x{height or 'H'} pixels")
+        return data
+
+    return parse
+
+
+def picture_file(data: bytes) -> Any:
+    """Pillow's picture of a PNG or JPEG file, not yet unpacked, of no more pixels than any here has."""
+    from PIL import Image  # which matplotlib needs as well
+
+    try:
+        found = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+    except Exception as error:  # Pillow's, of damaged files whatever comes
+        raise ValueError("it is no PNG or JPEG picture") from error
+    if found.width * found.height > PIXELS_LIMIT:
+        raise ValueError(f"it is a picture of {found.width}x{found.height} pixels")
     return found
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from adl.data.research.builder import Examples, ResearchSet
-from adl.data.research.formats import idx, mat, picture
+from adl.data.research.formats import bitmap, idx, mat
 from adl.data.research.pickled import unpickled
 
 
@@ -106,7 +106,7 @@ class FreyFaces(ResearchSet):
         """By frame."""
         is_mat = self.raw.has("frey_rawface.mat") or not self.raw.has("freyfaces.pkl")
         name = "frey_rawface.mat" if is_mat else "freyfaces.pkl"
-        image = self.raw.read(name, lambda data: _frames(mat(data)["ff"].T if is_mat else unpickled(data)))
+        image = self.raw.read(name, lambda data: _frames(mat(data, "ff")[0].T if is_mat else unpickled(data)))
         order = np.random.RandomState(0).permutation(len(image))
         parts = {"train": order[:-400], "validation": order[-400:-200], "test": order[-200:]}
         return {split: ((int(i), {"frame": int(i), "image": image[i]}) for i in rows) for split, rows in parts.items()}
@@ -159,7 +159,7 @@ class Isbi2012(ResearchSet):
         return number, {"image": image, "mask": mask, "slice": number}
 
     def _plane(self, data: bytes) -> np.ndarray:
-        found = picture(data, 1)
+        found = bitmap(data, 1)
         if found.shape != (self.size, self.size, 1):
             raise ValueError(f"it has {found.shape[0]}x{found.shape[1]} pixels, not {self.size}x{self.size}")
         return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from adl.core import BadInput, did_you_mean
 from adl.data.prepare import built, first_line, move_in
 from adl.data.research import DERIVED, SETS
-from adl.data.research.builder import ResearchSet, summed
+from adl.data.research.builder import ResearchSet, content_sum
 from adl.data.research.raw import Raw
 
 Sums = dict[str, tuple[int, str]]  # of each split the number of examples, and their sum
@@ -28,32 +28,52 @@ def make(name: str, raw_folder: Path, place: Path, *, accept_changed: bool = Fal
       BadInput: if the set is unknown, a file is missing, damaged or changed, another set is there already, or the
         folder cannot be written.
     """
-    builder, raw = _builder(name), Raw(raw_folder)
+    builder = _builder(name)
     part = Path(name) / str(builder.VERSION)
-    try:
-        with built(functools.partial(builder, raw=raw), place, part) as aside:
-            sums = _sums(builder, aside / part)
-            changed = _changes(builder, sums)
-            if changed and not accept_changed:
-                raise BadInput(f"{name}: {changed}{_culprits(builder, raw)}; --accept_changed keeps them as they are")
-            if os.path.lexists(place / part):
-                _require_same(builder, sums, place / part)
-                return f"{name}: {place / part} has these very examples already ({_told(sums)}); it stays as it is"
-            if changed:
-                _note(aside / part)
-            move_in(aside, place, part)
-    except (OSError, RuntimeError) as error:  # array_record says RuntimeError where the disk is full
-        how = "give a --data_dir that can be written"
-        raise BadInput(f"data set {name} cannot be prepared in {place}: {first_line(error)}; {how}") from error
-    told = [f"{name}: prepared in {place / part} ({_told(sums)})"]
+    with Raw(raw_folder) as raw:
+        try:
+            with built(functools.partial(builder, raw=raw), place, part) as aside:
+                return _checked(builder, raw, aside, place, part, accept_changed)
+        except BadInput:
+            raise
+        except (OSError, RuntimeError) as error:  # array_record says RuntimeError where the disk is full
+            told = f"data set {name} cannot be prepared in {place}: {first_line(error)}"
+            raise BadInput(f"{told}; give a --data_dir that can be written") from error
+        except Exception as error:  # TFDS raises what it likes where examples are not what its features say
+            raise BadInput(f"{name} cannot be made of {raw_folder}: {first_line(error)}; fetch it again") from error
+
+
+def _checked(builder: type[ResearchSet], raw: Raw, aside: Path, place: Path, part: Path, accept_changed: bool) -> str:
+    """Moves a set in that was built aside, if it is what it should be; what was done, in words."""
+    sums = _sums(builder, aside / part)
+    changed = _changes(builder, sums)
+    if changed and not accept_changed:
+        raise BadInput(f"{builder.name}: {changed}{_culprits(builder, raw)}; --accept_changed keeps them as they are")
     if changed:
-        told.append(f"warning: {changed}; its description says so")
+        _note(aside / part)
+    if os.path.lexists(place / part) or not _moved(aside, place, part):
+        _require_same(builder, aside / part, place / part, sums)
+        return f"{builder.name}: {place / part} has these very examples already ({_told(sums)}); it stays as it is"
+    told = [f"{builder.name}: prepared in {place / part} ({_told(sums)})"]
+    if changed:
+        told.append(f"warning: {changed}; the description of the set says so")
     if builder.unchecked:
         told.append(f"note: {', '.join(builder.unchecked)} is not checked: what it was made of has no known sum")
     return "\n".join(told)
 
 
-def listing() -> str:
+def _moved(aside: Path, place: Path, part: Path) -> bool:
+    """Whether the set is in place now; not if another process was faster."""
+    try:
+        move_in(aside, place, part)
+    except OSError:
+        if not os.path.isdir(place / part):
+            raise
+        return False
+    return True
+
+
+def about_sets() -> str:
     """All sets: what is in each, which files it wants, where they come from, under what licence."""
     told = []
     for name, builder in SETS.items():
@@ -91,7 +111,7 @@ def _sums(builder: type[ResearchSet], folder: Path) -> Sums:
     import tensorflow_datasets as tfds
 
     found = tfds.builder_from_directory(folder)
-    return {split: summed(found, split, builder.unchecked) for split in found.info.splits}
+    return {split: content_sum(found, split, builder.unchecked) for split in found.info.splits}
 
 
 def _changes(builder: type[ResearchSet], sums: Sums) -> str:
@@ -112,13 +132,18 @@ def _culprits(builder: type[ResearchSet], raw: Raw) -> str:
     return f"; another SHA-256 than it should have has {', '.join(others)}" if others else ""
 
 
-def _require_same(builder: type[ResearchSet], sums: Sums, folder: Path) -> None:
-    """Refuses a folder that holds anything but these examples."""
+def _require_same(builder: type[ResearchSet], made: Path, folder: Path, sums: Sums) -> None:
+    """Refuses a folder that holds anything but the examples that were made."""
     how = "it stays as it is; move it away, or give another --data_dir"
     try:
+        schema, wanted = (json.loads((one / "features.json").read_bytes()) for one in (folder, made))
+        if schema != wanted:  # asked first: TFDS imports whatever a schema names
+            raise ValueError("its columns are others")
         there = _sums(builder, folder)
     except Exception as error:  # TFDS raises what it likes for a folder that holds no data set
-        raise BadInput(f"{folder} is there already, and cannot be read ({first_line(error)}); {how}") from error
+        raise BadInput(
+            f"{folder} is there already, and does not hold these examples ({first_line(error)}); {how}"
+        ) from error
     if there != sums:
         raise BadInput(f"{folder} is there already, with other examples ({_told(there)}); {how}")
 

@@ -10,9 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from adl.data.research.builder import Examples, ResearchSet, by_sum, raw_tensor
-from adl.data.research.formats import mat, picture
-
-PIXELS_LIMIT = 2**26  # of a photograph
+from adl.data.research.formats import jpeg, mat, picture_file
 
 
 class CatsDogs64(ResearchSet):
@@ -28,9 +26,7 @@ class CatsDogs64(ResearchSet):
     name = "cats_dogs_64"
     use = "photographs of cats and dogs, 64x64 colour, 2 classes"
     files = ("cat.N.jpg and dog.N.jpg, N = 1 ... 1000 and 4001 ... 5000",)
-    source = (
-        "Kaggle, Dogs vs. Cats (train.zip); the same files in github.com/chanakya2734/Image-classification-using-CNN"
-    )
+    source = "Kaggle, Dogs vs. Cats (train.zip), as in github.com/chanakya2734/Image-classification-using-CNN"
     licence = "none stated (Kaggle's competition terms)"
     protocol = "Of each class every fifth of the names by their sum is test"
     known = {
@@ -66,9 +62,7 @@ def _thumbnail(data: bytes) -> bytes:
     """The middle square of a photograph at 64x64, as a JPEG file."""
     from PIL import Image  # OpenCV's Lanczos filter does not smooth where it shrinks
 
-    with Image.open(io.BytesIO(data), formats=["JPEG"]) as photo:
-        if photo.width * photo.height > PIXELS_LIMIT:
-            raise ValueError(f"it is a picture of {photo.width}x{photo.height} pixels")
+    with picture_file(data) as photo:
         side = min(photo.size)
         left, top = (photo.width - side) // 2, (photo.height - side) // 2
         square = photo.convert("RGB").crop((left, top, left + side, top + side))
@@ -119,7 +113,7 @@ class Bccd(ResearchSet):
     def _picture(self, line: str) -> tuple[str, dict[str, Any]]:
         stem = line.strip()
         objects = self.raw.read(f"BCCD/Annotations/{stem}.xml", _cells)
-        photo = self.raw.read(f"BCCD/JPEGImages/{stem}.jpg", lambda data: picture(data, 3) is not None and data)
+        photo = self.raw.read(f"BCCD/JPEGImages/{stem}.jpg", jpeg(480, 640))
         return line, {"image": photo, "image/filename": line, "objects": objects}
 
 
@@ -142,7 +136,7 @@ def _box(cell: ElementTree.Element, height: float, width: float) -> tfds.feature
         return min(float(cell.findtext(f"bndbox/{side}", "nan")) / whole, 1.0)
 
     box = tfds.features.BBox(part("ymin", height), part("xmin", width), part("ymax", height), part("xmax", width))
-    if not (0 <= box.ymin < box.ymax <= 1 and 0 <= box.xmin < box.xmax <= 1):
+    if not (0 <= box.ymin <= box.ymax <= 1 and 0 <= box.xmin <= box.xmax <= 1):
         raise ValueError(f"it has no box within the picture, but {[*box]}")
     return box
 
@@ -186,13 +180,13 @@ class Lsp400(ResearchSet):
     def examples(self) -> Mapping[str, Examples]:
         """By number."""
         last = max(map(max, self.parts.values()))
-        joints = self.raw.read("joints.mat", lambda data: _joints(mat(data)["joints"], last))
+        joints = self.raw.read("joints.mat", lambda data: _joints(mat(data, "joints")[0], last))
         return {split: self._pictures(numbers, joints) for split, numbers in self.parts.items()}
 
     def _pictures(self, numbers: range, joints: np.ndarray) -> Iterator[tuple[int, dict[str, Any]]]:
         for number in numbers:
             name, (x, y, visible) = f"im{number:05d}.jpg", joints[:, :, number - 1].T
-            photo = self.raw.read(f"images/{name}", lambda data: picture(data, 3) is not None and data)
+            photo = self.raw.read(f"images/{name}", jpeg())
             place = np.stack([x, y], 1).astype(np.float32)
             yield number, {"image": photo, "image/filename": name, "joints": place, "visible": visible > 0}
 

@@ -24,13 +24,15 @@ def unpickled(data: bytes) -> Any:
     """
     try:
         found = _Reader(io.BytesIO(data), encoding="latin1").load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, TypeError, LookupError, MemoryError) as error:
+        if isinstance(found, dict):
+            return {_integer(node): [_integer(other) for other in others] for node, others in found.items()}
+        if isinstance(found, _Array | _Rows):
+            return found.numbers()
+    except ValueError:
+        raise
+    except Exception as error:  # a program that is no such pickle fails wherever it likes
         raise ValueError(f"it is no pickle of arrays: {error}") from error
-    if isinstance(found, _Graph | dict):
-        return {_integer(node): [_integer(other) for other in others] for node, others in found.items()}
-    if not isinstance(found, _Array | _Rows):
-        raise ValueError(f"it holds {type(found).__name__.strip('_')}, no array")
-    return found.numbers()
+    raise ValueError(f"it holds {type(found).__name__.strip('_')}, no array")
 
 
 class _Array:

@@ -1,6 +1,7 @@
 """Raw files: read by name from a folder, plain, gzipped, or out of the archives in which they are handed out.
 
-Nothing is unpacked to disk. What is damaged, ambiguous, too large or leads out of its archive is one line.
+Nothing is unpacked to where others see it. What is damaged, ambiguous, too large or leads out of its archive is told
+in one line.
 """
 
 import gzip
@@ -8,14 +9,16 @@ import hashlib
 import io
 import os
 import re
+import shutil
 import stat
 import tarfile
+import tempfile
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, BinaryIO, NamedTuple, NoReturn, Self
 
 from adl.core import BadInput
 from adl.data.prepare import first_line
@@ -23,7 +26,6 @@ from adl.data.prepare import first_line
 FILE_LIMIT = 2**30  # bytes of one file, unpacked
 ARCHIVE_LIMIT = 2**33  # bytes of all that an archive declares
 ARCHIVE = re.compile(r".*\.(zip|tar|tar\.gz|tgz|tar\.bz2|tar\.xz)", re.IGNORECASE)
-_DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError, NotImplementedError)
 
 
 class _Entry(NamedTuple):
@@ -50,6 +52,7 @@ class Raw:
         self._files: dict[str, list[tuple[str, _Entry]]] = defaultdict(list)  # by name: path and entry
         self._packed: dict[str, list[tuple[str, _Entry]]] | None = None
         self._archives: list[Path] = []
+        self._held = ExitStack()  # archives that are open
         for root, folders, names in os.walk(folder, onerror=self._unreadable):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
@@ -58,22 +61,28 @@ class Raw:
                 if ARCHIVE.fullmatch(name) and Path(root) == folder:
                     self._archives.append(path)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
     def read(self, name: str, parse: Callable[[bytes], Any] = bytes) -> Any:
         """What a file holds.
 
         Args:
           name: of the file, after the folders above it.
-          parse: makes of its bytes what is returned; raises ValueError, KeyError, IndexError or TypeError.
+          parse: makes of its bytes what is returned, and raises what says why it cannot.
         Raises:
           BadInput: if there is none, several that differ, or one that is damaged.
         """
         entry = self._only(name)
         try:
             return parse(entry.read())
-        except (*_DAMAGED, OSError, RuntimeError, ValueError, LookupError, TypeError, MemoryError) as error:
-            if isinstance(error, BadInput):
-                raise
-            raise BadInput(f"{entry.where} cannot be read: {first_line(error)}; fetch it again") from error
+        except BadInput:
+            raise
+        except Exception as error:  # what is damaged fails wherever its parser likes
+            raise _unread(entry.where, error) from error
 
     def refuse(self, name: str, why: str) -> NoReturn:
         """Raises BadInput on a file that can be read, and does not go with the others."""
@@ -113,18 +122,25 @@ class Raw:
         if self._packed is None:
             self._packed = defaultdict(list)
             for archive in self._archives:
+                unpack = _zipped if archive.suffix.lower() == ".zip" else _taped
                 try:
-                    members = _zipped(archive) if archive.suffix.lower() == ".zip" else _taped(archive)
-                except (*_DAMAGED, OSError, RuntimeError, ValueError) as error:
-                    if isinstance(error, BadInput):
-                        raise
-                    raise BadInput(f"{archive} cannot be read: {first_line(error)}; fetch it again") from error
+                    members = unpack(archive, self._held)
+                except BadInput:
+                    raise
+                except Exception as error:
+                    raise _unread(str(archive), error) from error
                 for path, entry in members.items():
                     self._packed[path.rpartition("/")[2]].append((path, entry))
         return self._packed
 
     def _unreadable(self, error: OSError) -> None:
         raise BadInput(f"RAW_FOLDER {error.filename}: {error.strerror}; give a folder that can be read")
+
+
+def _unread(where: str, error: Exception) -> BadInput:
+    """What is said of a file that cannot be read; another copy helps where the system has nothing against it."""
+    remedy = "" if isinstance(error, OSError) and error.strerror else "; fetch it again"
+    return BadInput(f"{where} cannot be read: {first_line(error)}{remedy}")
 
 
 def _reader(path: Path) -> Callable[[], bytes]:
@@ -137,18 +153,19 @@ def _reader(path: Path) -> Callable[[], bytes]:
     return read
 
 
-def _bounded(file: Any) -> bytes:
-    """All of a file, within the limit."""
-    content = file.read(FILE_LIMIT + 1)
+def _bounded(file: BinaryIO, size: int = FILE_LIMIT + 1) -> bytes:
+    """So many bytes of a file, within the limit."""
+    content = file.read(min(size, FILE_LIMIT + 1))
     if len(content) > FILE_LIMIT:
         raise ValueError(f"it has more than {FILE_LIMIT} bytes")
     return content
 
 
-def _zipped(archive: Path) -> dict[str, _Entry]:
-    file = zipfile.ZipFile(archive)
-    members = [member for member in file.infolist() if not member.is_dir()]
-    _require_sane(archive, ((member.filename, member.file_size) for member in members))
+def _zipped(archive: Path, held: ExitStack) -> dict[str, _Entry]:
+    file = held.enter_context(zipfile.ZipFile(archive))
+    members, total = [member for member in file.infolist() if not member.is_dir()], 0
+    for member in members:
+        total = _grown(archive, total, member.filename, member.file_size)
 
     def reader(member: zipfile.ZipInfo) -> Callable[[], bytes]:
         return lambda: _plain(member.filename, _bounded(file.open(member)))
@@ -156,34 +173,36 @@ def _zipped(archive: Path) -> dict[str, _Entry]:
     return {one.filename: _Entry(f"{archive}, {one.filename}", reader(one)) for one in members}
 
 
-def _taped(archive: Path) -> dict[str, _Entry]:
-    file = tarfile.open(archive)
-    members = []
+def _taped(archive: Path, held: ExitStack) -> dict[str, _Entry]:
+    """Members of a tar file, which is read once: a packed one would begin anew for each."""
+    # Without a name, and gone with this process.
+    store, found, total = held.enter_context(tempfile.TemporaryFile()), {}, 0
 
-    def told() -> Any:
+    def reader(name: str, start: int) -> Callable[[], bytes]:
+        def read() -> bytes:
+            store.seek(start)
+            return _plain(name, _bounded(store, sizes[name]))
+
+        return read
+
+    sizes = {}
+    with tarfile.open(archive, "r|*") as file:
         for member in file:
-            yield member.name, member.size
+            total = _grown(archive, total, member.name, member.size)
             if member.isreg():
-                members.append(member)
-
-    _require_sane(archive, told())
-
-    def reader(member: tarfile.TarInfo) -> Callable[[], bytes]:
-        return lambda: _plain(member.name, _bounded(file.extractfile(member)))
-
-    return {one.name.removeprefix("./"): _Entry(f"{archive}, {one.name}", reader(one)) for one in members}
+                name = member.name.removeprefix("./")
+                found[name], sizes[name] = _Entry(f"{archive}, {name}", reader(name, store.tell())), member.size
+                shutil.copyfileobj(file.extractfile(member), store)
+    return found
 
 
-def _require_sane(archive: Path, members: Any) -> None:
-    """Refuses an archive with a member that leads out of it, or that unpacks to too much."""
-    total = 0
-    for name, size in members:
-        parts = re.split(r"[/\\]", name)
-        if ".." in parts or name.startswith(("/", "\\")):
-            raise BadInput(f"{archive} is not as it was published: its member {name!r} leads out of the folder")
-        total += size
-        if total > ARCHIVE_LIMIT:
-            raise BadInput(f"{archive} unpacks to more than {ARCHIVE_LIMIT} bytes: it is none of the published ones")
+def _grown(archive: Path, total: int, name: str, size: int) -> int:
+    """What an archive unpacks to with one more member; refuses one that leads out of it, and too much."""
+    if ".." in re.split(r"[/\\]", name) or name.startswith(("/", "\\")):
+        raise BadInput(f"{archive} is not as it was published: its member {name!r} leads out of the folder")
+    if total + size > ARCHIVE_LIMIT:
+        raise BadInput(f"{archive} unpacks to more than {ARCHIVE_LIMIT} bytes: it is none of the published ones")
+    return total + size
 
 
 def _plain(name: str, content: bytes) -> bytes:

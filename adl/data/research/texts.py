@@ -156,9 +156,9 @@ class JsbChorales(ResearchSet):
 
 def _rolls(data: bytes) -> dict[str, list[np.ndarray]]:
     """Piano rolls `[T, 88]` of each split."""
-    found, rolls = mat(data), {}
-    for split, name in {"train": "traindata", "validation": "validdata", "test": "testdata"}.items():
-        rolls[split] = [*found[name].ravel()]
+    names, rolls = {"train": "traindata", "validation": "validdata", "test": "testdata"}, {}
+    for (split, name), cells in zip(names.items(), mat(data, *names.values()), strict=True):
+        rolls[split] = [*cells.ravel()]
         for one in rolls[split]:
             if getattr(one, "ndim", 0) != 2 or one.shape[1] != 88 or not np.isin(one, (0, 1)).all():
                 raise ValueError(f"its {name} has an entry that is no roll [T, 88] of 0 and 1")
