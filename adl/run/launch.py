@@ -34,8 +34,10 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
       module: `__name__` of the module that defines the experiment (`Definition`).
       argv: the command line's words; those of the process by default.
     """
-    definition = Definition.of(module)
+    if getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False):
+        return  # who imports an experiment wants what it defines, also where no `if __name__ == "__main__"` stands
     try:
+        definition = Definition.of(module)
         words = sys.argv[1:] if argv is None else argv
         config = parse(definition.config, words, prog=definition.command, description=definition.text)
         machine.prepare()

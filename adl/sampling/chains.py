@@ -29,6 +29,7 @@ def side_by_side(
       begin: `begin(key) -> state` of one chain.
       move: `move(key, state, batch) -> (state, {name: []})` of one chain; all see the same batch.
       num_chains: C >= 1.
+    Source: none, what moves is the caller's.
     """
 
     def init(key, batch):
