@@ -14,6 +14,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
+from adl.core.border import arrays
 from adl.core.errors import BadInput
 from adl.core.key import fold_in
 from adl.core.layout import Layout, data_mesh, shardings
@@ -22,8 +23,30 @@ from adl.core.varying import differs
 
 
 def jitted(alg: Algorithm) -> Algorithm:
-    """Compiles init and step; the step's state is donated, so the caller's old state is gone."""
-    return Algorithm(jax.jit(alg.init), jax.jit(alg.step, donate_argnums=1), alg.axes)
+    """Compiles init and step; the step's state is donated, so the caller's old state is gone.
+
+    Raises:
+      BadInput: when called with a batch that holds something else than arrays, naming it.
+    """
+    return Algorithm(Compiled(alg.init), Compiled(alg.step, donate_argnums=1), alg.axes)
+
+
+class Compiled:
+    """`jax.jit(fn, **options)` of an init or a step, which says in one line what of a batch cannot be compiled for."""
+
+    def __init__(self, fn: Callable, **options):
+        self._fn = jax.jit(fn, **options)
+
+    def __call__(self, *args):
+        """As `fn`, whose last argument is the batch."""
+        try:
+            return self._fn(*args)
+        except TypeError:
+            arrays(args[-1])
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fn, name)
 
 
 def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | None = None) -> Algorithm:
@@ -81,7 +104,7 @@ def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | No
         state, metrics = step(key, split(alg.axes, state, "a state axis"), split(0, batch, "a batch"))
         return merge(alg.axes, state), metrics
 
-    return Algorithm(_placed(alg.init, alg.axes, mesh), jax.jit(lifted, donate_argnums=1), alg.axes)
+    return Algorithm(_placed(alg.init, alg.axes, mesh), Compiled(lifted, donate_argnums=1), alg.axes)
 
 
 def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
@@ -106,7 +129,7 @@ def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
         metrics = lax.with_sharding_constraint(metrics, NamedSharding(mesh, PartitionSpec()))
         return _laid_out(state, alg.axes, mesh, layouts), metrics
 
-    return Algorithm(_placed(alg.init, alg.axes, mesh, layouts), jax.jit(step, donate_argnums=1), alg.axes)
+    return Algorithm(_placed(alg.init, alg.axes, mesh, layouts), Compiled(step, donate_argnums=1), alg.axes)
 
 
 def distributed(batch: Batch, mesh: Mesh, *, at: int = 0) -> Batch:
@@ -200,4 +223,4 @@ def _gathered(state: PyTree, split: PyTree, mesh: Mesh) -> PyTree:
 
 def _placed(init: Callable, axes: PyTree, mesh: Mesh, layouts: Sequence[Layout] = ()) -> Callable:
     """`init`, compiled, with its result where the steps will want it: else the second step compiles again."""
-    return jax.jit(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layouts))
+    return Compiled(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layouts))
