@@ -138,11 +138,15 @@ def picture_file(data: bytes) -> Any:
     from PIL import Image  # which matplotlib needs as well
 
     try:
-        found = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of many pixels, which are counted below
+            found = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+    except Image.DecompressionBombError:
+        raise ValueError(f"it is a picture of far more than {PIXELS_LIMIT} pixels") from None
     except Exception as error:  # Pillow's, of damaged files whatever comes
         raise ValueError("it is no PNG or JPEG picture") from error
     if found.width * found.height > PIXELS_LIMIT:
-        raise ValueError(f"it is a picture of {found.width}x{found.height} pixels")
+        raise ValueError(f"it is a picture of {found.width}x{found.height} pixels, more than any set has")
     return found
 
 

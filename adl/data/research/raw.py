@@ -168,7 +168,11 @@ def _zipped(archive: Path, held: ExitStack) -> dict[str, _Entry]:
         total = _grown(archive, total, member.filename, member.file_size)
 
     def reader(member: zipfile.ZipInfo) -> Callable[[], bytes]:
-        return lambda: _plain(member.filename, _bounded(file.open(member)))
+        def read() -> bytes:
+            with file.open(member) as part:
+                return _plain(member.filename, _bounded(part))
+
+        return read
 
     return {one.filename: _Entry(f"{archive}, {one.filename}", reader(one)) for one in members}
 

@@ -58,6 +58,8 @@ class _Uci(ResearchSet):
                 f"{place}/index_features.txt",
                 f"{len(given)} features and {len(told)} targets of {table.shape[1]} columns",
             )
+        if len(table) >= 2**15:
+            self.raw.refuse(f"{place}/data.txt", f"it has {len(table)} rows, and none of these tables has 32,768")
         in_train = np.zeros((len(table), NUM_SPLITS), np.bool_)
         position = np.full((len(table), NUM_SPLITS), -1, np.int16)
         for cut in range(NUM_SPLITS):
