@@ -147,7 +147,7 @@ def test_changed_files_never_pass_silently(text, tmp_path, capfd):
     place = tmp_path / "tfds"
     told = prepare(capfd, text, place)
     assert told.startswith("tiny_shakespeare: the raw files are not those that are published: examples of test differ")
-    assert "another SHA-256 than it should have has input.txt; --accept_changed keeps" in told and not os.listdir(place)
+    assert "not byte for byte as published: input.txt; --accept_changed keeps" in told and not os.listdir(place)
     main(["prepare", "tiny_shakespeare", str(text), "--data_dir", str(place), "--accept_changed"])
     assert "warning: the raw files are not" in capfd.readouterr().out
     assert making.CHANGED in (place / "tiny_shakespeare" / "1.0.0" / "dataset_info.json").read_text()
@@ -236,7 +236,10 @@ def test_a_file_is_found_by_the_end_of_its_path(tmp_path):
     assert content(tmp_path, "some/g.bin") == b"packed"
     assert "has no data/w.txt; no file is called w.txt, nor that and .gz" in message(tmp_path, "data/w.txt")
     assert "has no z.txt" in message(tmp_path, "z.txt")
-    assert "has no other/x.txt" in message(tmp_path, "other/x.txt"), "another folder's file of that name is not taken"
+    told = message(tmp_path, "other/x.txt")
+    assert told.endswith("has no other/x.txt; a/data/x.txt is in another folder than it should be"), "and is not taken"
+    (tmp_path / "linked").symlink_to(tmp_path / "a")
+    assert message(tmp_path, "w.txt").endswith(f"not looked into, as closed or a link: {tmp_path}/linked")
     both = message(tmp_path, "data/x.txt")
     assert both.endswith("are both data/x.txt, and differ; leave one") and f"{tmp_path}/a/data/x.txt" in both
     (tmp_path / "b/data/x.txt").write_text("a/data/x.txt")

@@ -136,7 +136,7 @@ def _changes(builder: type[ResearchSet], sums: Sums) -> str:
 def _culprits(builder: type[ResearchSet], raw: Raw) -> str:
     """Which files are changed, where their sums are known."""
     others = raw.other_than(builder.sums)
-    return f"; another SHA-256 than it should have has {', '.join(others)}" if others else ""
+    return f"; not byte for byte as published: {', '.join(others)}" if others else ""
 
 
 def _require_same(builder: type[ResearchSet], made: Path, folder: Path, sums: Sums) -> None:
