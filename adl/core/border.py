@@ -96,9 +96,8 @@ def arrays(batch: PyTree) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(batch):
         if not _is_array(leaf) and not isinstance(leaf, int | float | complex) and not _is_key(leaf):
             name = ".".join(str(getattr(part, "key", getattr(part, "idx", part))) for part in path) or "the batch"
-            raise BadInput(
-                f"{name} is {_told(leaf)}, and a compiled step takes arrays of numbers alone; make one of it, or leave it out"
-            )
+            only = "a compiled step takes arrays of numbers alone; make one of it, or leave it out"
+            raise BadInput(f"{name} is {_told(leaf)}, and {only}")
 
 
 def check(batch: Mapping[str, PyTree], **wanted: str) -> None:

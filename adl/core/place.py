@@ -118,12 +118,12 @@ def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
       layouts: refinements in turn, such as `tensor(), fsdp`; without any, the state is whole on every device but
         where `alg.axes` splits it.
     """
-    rows = PartitionSpec(mesh.axis_names[0])
+    split = rows(mesh)
 
     def step(key, state, batch):
         for leaf in jax.tree.leaves(batch):
             _require_divisible(leaf.shape[0], mesh)
-        batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, NamedSharding(mesh, rows)), batch)
+        batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, split), batch)
         state = _gathered(_laid_out(state, alg.axes, mesh, layouts), shardings(alg.axes, state, mesh, layouts), mesh)
         state, metrics = alg.step(key, state, batch)
         metrics = lax.with_sharding_constraint(metrics, NamedSharding(mesh, PartitionSpec()))
@@ -143,10 +143,15 @@ def distributed(batch: Batch, mesh: Mesh, *, at: int = 0) -> Batch:
       BadInput: if the batch does not divide by the devices.
     """
     _, count = share_of_batch(mesh)
-    sharding = NamedSharding(mesh, PartitionSpec(*[None] * at, mesh.axis_names[0]))
     for leaf in jax.tree.leaves(batch):
         _require_divisible(count * leaf.shape[at], mesh)
+    sharding = rows(mesh, at=at)
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, np.asarray(leaf)), batch)
+
+
+def rows(mesh: Mesh, *, at: int = 0) -> NamedSharding:
+    """Where a batch lies whose rows are its axis `at`: split over the mesh's first axis."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * at, mesh.axis_names[0]))
 
 
 def share_of_batch(mesh: Mesh) -> tuple[int, int]:

@@ -92,7 +92,7 @@ class _Run:
         )
         self.window = Tally(beside.get("window", {}))
         self.arrays: dict[str, np.ndarray] = {}
-        self.probes = {name: program.probe(name) for name in program.experiment.probes}
+        self.probes = {name: program.probe(name, final=False) for name in program.experiment.probes}
 
     def _initial(self) -> PyTree:
         return self.program.algorithm().init(self.init_key, self.program.batch(0))
