@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import pickle
+import shutil
 import tarfile
 import wave
 import zipfile
@@ -17,6 +18,7 @@ import pytest
 import scipy.io
 import scipy.sparse
 import tensorflow_datasets as tfds
+from PIL import Image
 
 from adl import data
 from adl.data.research import DERIVED, SETS, making
@@ -74,9 +76,9 @@ def not_mnist(raw, patch):
     return {"test": idx_files(raw / "a" / "clone", "t10k", 4, packed=True)}
 
 
-def film(raw: Path, name: str) -> dict[str, list[dict]]:
+def film(raw: Path, name: str, of=lambda film: film) -> dict[str, list[dict]]:
     frames = RNG.integers(0, 256, (403, 560), np.uint8)
-    put(raw / name, pickle.dumps(frames, protocol=2) if name.endswith("pkl") else mat_file(ff=frames.T))
+    put(raw / name, pickle.dumps(of(frames), protocol=2) if name.endswith("pkl") else mat_file(ff=frames.T))
     order = np.random.RandomState(0).permutation(403)
     cuts = {"train": order[:3], "validation": order[3:203], "test": order[203:]}
     return {
@@ -324,9 +326,10 @@ def test_every_set_has_a_case_or_is_of_one_that_has():
     assert not {*SETS} & {*DERIVED}
 
 
-def test_a_film_published_as_a_pickle_is_the_same(tmp_path, monkeypatch):
+@pytest.mark.parametrize("of", [lambda film: film, lambda film: [film.reshape(-1, 28, 20).astype(float), "faces"]])
+def test_a_film_published_as_a_pickle_is_the_same(of, tmp_path):
     (tmp_path / "raw").mkdir()
-    wanted = film(tmp_path / "raw", "freyfaces.pkl")
+    wanted = film(tmp_path / "raw", "freyfaces.pkl", of)
     make("frey_faces", tmp_path / "raw", tmp_path, accept_changed=True)
     frames = {one["frame"]: one["image"] for one in read_back("frey_faces", tmp_path)["test"]}
     assert {one["frame"] for one in wanted["test"]} == {*frames}
@@ -345,6 +348,19 @@ def test_a_photograph_is_scaled_from_its_middle_square(tmp_path, monkeypatch):
     image = read_back("cats_dogs_64", tmp_path)["train"][0]["image"]
     assert image.shape == (64, 64, 3)
     np.testing.assert_allclose(image[:, 4:-4].mean((0, 1)), (200, 0, 0), atol=3)
+
+
+def test_slices_published_as_a_volume_are_the_same(tmp_path, monkeypatch):
+    (tmp_path / "raw").mkdir()
+    wanted = isbi2012(tmp_path / "raw", monkeypatch)
+    for column, part in (("image", "volume"), ("mask", "labels")):
+        pages = [Image.fromarray(one[column][..., 0]) for split in wanted.values() for one in split]
+        pages[0].save(tmp_path / f"train-{part}.tif", save_all=True, append_images=pages[1:])
+    shutil.rmtree(tmp_path / "raw")
+    make("isbi2012", tmp_path, tmp_path / "tfds", accept_changed=True)
+    for split, examples in read_back("isbi2012", tmp_path / "tfds").items():
+        for ours, theirs in zip(wanted[split], examples, strict=True):
+            assert all(np.array_equal(ours[column], theirs[column]) for column in ours)
 
 
 def test_mnist_has_the_schema_and_the_order_of_the_official_builder(tmp_path, monkeypatch):
