@@ -6,7 +6,7 @@ import json
 import math
 import warnings
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -111,7 +111,7 @@ def bitmap(data: bytes, channels: int) -> np.ndarray:
     """`[H, W, C]` uint8 of a PNG or JPEG file with as many channels, grey or red, green, blue."""
     import cv2
 
-    picture_file(data)
+    picture_file(data, "PNG", "JPEG").close()
     found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if found is None:
         raise ValueError("it is no picture")
@@ -133,16 +133,35 @@ def jpeg(height: int | None = None, width: int | None = None) -> Callable[[bytes
     return parse
 
 
-def picture_file(data: bytes) -> Any:
-    """Pillow's picture of a PNG or JPEG file, not yet unpacked, of no more pixels than any here has."""
+def grey_stack(data: bytes) -> Iterator[np.ndarray]:
+    """Pages `[H, W, 1]` uint8 of a grey TIFF file."""
+    with picture_file(data, "TIFF") as file:
+        for page in range(file.n_frames):
+            file.seek(page)
+            if file.mode != "L" or file.width * file.height > PIXELS_LIMIT:
+                raise ValueError(f"its page {page} is no grey picture of bytes, but {file.mode} {file.size}")
+            yield np.array(file)[..., None]
+
+
+def picture_file(data: bytes, *formats: str) -> Any:
+    """Pillow's picture of a file, not yet unpacked, of no more pixels than any here has.
+
+    Args:
+      data: the file.
+      formats: that are understood: "PNG", "JPEG", "TIFF".
+    """
     from PIL import Image  # which matplotlib needs as well
 
     try:
-        found = Image.open(io.BytesIO(data), formats=["PNG", "JPEG"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of many pixels, which are counted below
+            found = Image.open(io.BytesIO(data), formats=formats)
+    except Image.DecompressionBombError:
+        raise ValueError(f"it is a picture of far more than {PIXELS_LIMIT} pixels") from None
     except Exception as error:  # Pillow's, of damaged files whatever comes
-        raise ValueError("it is no PNG or JPEG picture") from error
+        raise ValueError(f"it is no {' or '.join(formats)} picture") from error
     if found.width * found.height > PIXELS_LIMIT:
-        raise ValueError(f"it is a picture of {found.width}x{found.height} pixels")
+        raise ValueError(f"it is a picture of {found.width}x{found.height} pixels, more than any set has")
     return found
 
 

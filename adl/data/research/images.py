@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from adl.data.research.builder import Examples, ResearchSet
-from adl.data.research.formats import bitmap, idx, mat
+from adl.data.research.formats import bitmap, grey_stack, idx, mat
 from adl.data.research.pickled import unpickled
 
 
@@ -83,8 +83,9 @@ class FreyFaces(ResearchSet):
     The 1,965 frames are permuted by NumPy's `RandomState(0)` and cut in the sizes of the VampPrior experiments, which
     permute them anew in each run; neighbours in the film look alike, so that such a split flatters. `frame` is the
     place in the film. Raw file: `frey_rawface.mat`, variable `ff` `[560, 1965]`; or the same as a pickle,
-    `freyfaces.pkl` `[1965, 560]`, of which arrays are read and nothing is run. No SHA-256 of either is known for
-    certain. Source: Roweis, cs.nyu.edu/~roweis/data; Tomczak & Welling 2018, arXiv:1705.07120. Licence: none stated.
+    `freyfaces.pkl` `[1965, 560]` or a list of that, of which arrays are read and nothing is run. No SHA-256 of either
+    is known for certain. Source: Roweis, cs.nyu.edu/~roweis/data; Tomczak & Welling 2018, arXiv:1705.07120. Licence:
+    none stated.
     """
 
     use = "frames of a film of one face, 28x20 grey"
@@ -112,9 +113,13 @@ class FreyFaces(ResearchSet):
         return {split: ((int(i), {"frame": int(i), "image": image[i]}) for i in rows) for split, rows in parts.items()}
 
 
-def _frames(film: np.ndarray) -> np.ndarray:
-    """`[N, 28, 20, 1]` uint8 of `[N, 560]` whole numbers in 0..255."""
-    if film.ndim != 2 or film.shape[1] != 560 or len(film) <= 400:
+def _frames(film: np.ndarray | list[np.ndarray | None]) -> np.ndarray:
+    """`[N, 28, 20, 1]` uint8 of whole numbers in 0..255, `[N, 560]` or `[N, 28, 20]`, or a list that begins with it."""
+    first = film[0] if isinstance(film, list) and film else film
+    if not isinstance(first, np.ndarray) or first.dtype.kind not in "iuf" or not first.size:
+        raise ValueError("it holds no frames where they should be")
+    film = first.reshape(len(first), -1)
+    if film.shape[1] != 560 or len(film) <= 400:
         raise ValueError(f"its array is {list(film.shape)}: it must be 1,965 frames of 560 pixels")
     if not ((film == np.round(film)) & (film >= 0) & (film <= 255)).all():
         raise ValueError("its pixels must be whole numbers in 0 ... 255")
@@ -126,14 +131,17 @@ class Isbi2012(ResearchSet):
 
     Slices 0 to 23 are to train, 24 to 29 to validate: a block, since neighbours look alike; the 30 of the challenge's
     test have no public labels. A mask is 255 within a cell and 0 on a membrane. Raw files:
-    `data/membrane/train/image/N.png` and `.../label/N.png`, N = 0 ... 29; no SHA-256 is known for certain. Source:
-    Cardona et al. 2010, the ISBI 2012 challenge, as in github.com/zhixuhao/unet. Licence: of that repository MIT; of
-    the pictures the challenge's terms.
+    `data/membrane/train/image/N.png` and `.../label/N.png`, N = 0 ... 29, or the challenge's own `train-volume.tif` and
+    `train-labels.tif`; no SHA-256 is known for certain. Source: Cardona et al. 2010, the ISBI 2012 challenge, as in
+    github.com/zhixuhao/unet. Licence: of that repository MIT; of the pictures the challenge's terms.
     """
 
     name = "isbi2012"
     use = "slices under an electron microscope, 512x512 grey, with masks of the cells"
-    files = ("data/membrane/train/image/N.png", "data/membrane/train/label/N.png (N = 0 ... 29)")
+    files = (
+        "data/membrane/train/image/N.png",
+        "data/membrane/train/label/N.png (N = 0 ... 29), or train-volume.tif and train-labels.tif",
+    )
     source = "ISBI 2012 challenge, as in github.com/zhixuhao/unet"
     licence = "of the repository MIT; the challenge's terms"
     protocol = "Slices 0 to 23 train, 24 to 29 validation"
@@ -151,15 +159,25 @@ class Isbi2012(ResearchSet):
 
     def examples(self) -> Mapping[str, Examples]:
         """By slice."""
-        return {"train": map(self._slice, range(24)), "validation": map(self._slice, range(24, 30))}
-
-    def _slice(self, number: int) -> tuple[int, dict[str, Any]]:
-        folder = "data/membrane/train"
-        image, mask = (self.raw.read(f"{folder}/{kind}/{number}.png", self._plane) for kind in ("image", "label"))
-        return number, {"image": image, "mask": mask, "slice": number}
+        kinds = {"image": "volume", "label": "labels"}
+        if self.raw.has("train-volume.tif"):
+            planes = [self.raw.read(f"train-{part}.tif", self._stack) for part in kinds.values()]
+        else:
+            names = [[f"data/membrane/train/{kind}/{number}.png" for number in range(30)] for kind in kinds]
+            planes = [[self.raw.read(name, self._plane) for name in some] for some in names]
+        slices = [{"image": a, "mask": b, "slice": i} for i, (a, b) in enumerate(zip(*planes, strict=True))]
+        return {"train": enumerate(slices[:24]), "validation": enumerate(slices[24:], 24)}
 
     def _plane(self, data: bytes) -> np.ndarray:
-        found = bitmap(data, 1)
-        if found.shape != (self.size, self.size, 1):
-            raise ValueError(f"it has {found.shape[0]}x{found.shape[1]} pixels, not {self.size}x{self.size}")
+        return self._sized(bitmap(data, 1))
+
+    def _stack(self, data: bytes) -> list[np.ndarray]:
+        found = [self._sized(plane) for plane in grey_stack(data)]
+        if len(found) != 30:
+            raise ValueError(f"it has {len(found)} slices, not 30")
         return found
+
+    def _sized(self, plane: np.ndarray) -> np.ndarray:
+        if plane.shape != (self.size, self.size, 1):
+            raise ValueError(f"it has {plane.shape[0]}x{plane.shape[1]} pixels, not {self.size}x{self.size}")
+        return plane

@@ -56,7 +56,7 @@ def _checked(builder: type[ResearchSet], raw: Raw, aside: Path, place: Path, par
         return f"{builder.name}: {place / part} has these very examples already ({_told(sums)}); it stays as it is"
     told = [f"{builder.name}: prepared in {place / part} ({_told(sums)})"]
     if changed:
-        told.append(f"warning: {changed}; the description of the set says so")
+        told.append(f"warning: {changed}; the description in its dataset_info.json says so")
     if builder.unchecked:
         told.append(f"note: {', '.join(builder.unchecked)} is not checked: what it was made of has no known sum")
     return "\n".join(told)
@@ -74,10 +74,17 @@ def _moved(aside: Path, place: Path, part: Path) -> bool:
 
 
 def about_sets() -> str:
-    """All sets: what is in each, which files it wants, where they come from, under what licence."""
+    """All sets: what is in each, how it is cut, which files it wants, from where, under what licence."""
     told = []
     for name, builder in SETS.items():
-        said = {"files": ", ".join(builder.files), "from": builder.source, "licence": builder.licence}
+        splits = ", ".join(f"{split} {count:,}" for split, (count, _) in builder.known.items())
+        said = {
+            "splits": splits + (f" ({builder.protocol})" if builder.protocol else ""),
+            "files": ", ".join(builder.files),
+            **{f"sha256 of {file}": value for file, value in builder.sums.items()},
+            "from": builder.source,
+            "licence": builder.licence,
+        }
         told += [f"{name}: {builder.use}", *(_wrapped(f"{word}: {value}") for word, value in said.items())]
     for name, why in DERIVED.items():
         told += [f"{name}: not made here", _wrapped(why)]
@@ -129,7 +136,7 @@ def _changes(builder: type[ResearchSet], sums: Sums) -> str:
 def _culprits(builder: type[ResearchSet], raw: Raw) -> str:
     """Which files are changed, where their sums are known."""
     others = raw.other_than(builder.sums)
-    return f"; another SHA-256 than it should have has {', '.join(others)}" if others else ""
+    return f"; not byte for byte as published: {', '.join(others)}" if others else ""
 
 
 def _require_same(builder: type[ResearchSet], made: Path, folder: Path, sums: Sums) -> None:

@@ -62,7 +62,7 @@ def _thumbnail(data: bytes) -> bytes:
     """The middle square of a photograph at 64x64, as a JPEG file."""
     from PIL import Image  # OpenCV's Lanczos filter does not smooth where it shrinks
 
-    with picture_file(data) as photo:
+    with picture_file(data, "JPEG") as photo:
         side = min(photo.size)
         left, top = (photo.width - side) // 2, (photo.height - side) // 2
         square = photo.convert("RGB").crop((left, top, left + side, top + side))

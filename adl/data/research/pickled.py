@@ -15,10 +15,10 @@ import numpy as np
 
 
 def unpickled(data: bytes) -> Any:
-    """An array, or a dictionary of lists of integers, out of a pickle of Python 2 or 3.
+    """An array, or a list of arrays, or a dictionary of lists of integers, out of a pickle of Python 2 or 3.
 
     Args:
-      data: the pickle. A sparse matrix of compressed rows comes back dense.
+      data: the pickle. A sparse matrix of compressed rows comes back dense; of a list what is no array is None.
     Raises:
       ValueError: if it holds or names anything else.
     """
@@ -26,6 +26,8 @@ def unpickled(data: bytes) -> Any:
         found = _Reader(io.BytesIO(data), encoding="latin1").load()
         if isinstance(found, dict):
             return {_integer(node): [_integer(other) for other in others] for node, others in found.items()}
+        if isinstance(found, list | tuple):
+            return [one.numbers() if isinstance(one, _Array | _Rows) else None for one in found]
         if isinstance(found, _Array | _Rows):
             return found.numbers()
     except ValueError:

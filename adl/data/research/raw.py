@@ -52,8 +52,10 @@ class Raw:
         self._files: dict[str, list[tuple[str, _Entry]]] = defaultdict(list)  # by name: path and entry
         self._packed: dict[str, list[tuple[str, _Entry]]] | None = None
         self._archives: list[Path] = []
+        self._unseen: list[Path] = []  # folders that were not looked into: closed, or links
         self._held = ExitStack()  # archives that are open
         for root, folders, names in os.walk(folder, onerror=self._unreadable):
+            self._unseen += [Path(root, name) for name in folders if Path(root, name).is_symlink()]
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             for name in sorted(names):
                 path = Path(root, name)
@@ -100,12 +102,21 @@ class Raw:
     def _only(self, name: str) -> _Entry:
         found = self._found(name)
         if not found:
-            told = f"; no file is called {name.rpartition('/')[2]}, nor that and .gz"
-            packed = f", nor in {', '.join(path.name for path in self._archives)}" if self._archives else ""
-            raise BadInput(f"RAW_FOLDER {self.folder} has no {name}{told}{packed}")
+            raise BadInput(f"RAW_FOLDER {self.folder} has no {name}{self._elsewhere(name.rpartition('/')[2])}")
         if len(found) > 1 and len({entry.read() for entry in found}) > 1:
             raise BadInput(f"{found[0].where} and {found[1].where} are both {name}, and differ; leave one")
         return found[0]
+
+    def _elsewhere(self, stem: str) -> str:
+        """What there is instead of a file that is not found."""
+        told = f"; no file is called {stem}, nor that and .gz"
+        if others := self._files.get(stem) or self._unpacked().get(stem):
+            told = f"; {others[0][0]} is in another folder than it should be"
+        elif self._archives:
+            told += f", nor in {', '.join(path.name for path in self._archives)}"
+        if self._unseen:
+            told += f"; not looked into, as closed or a link: {', '.join(map(str, self._unseen[:3]))}"
+        return told
 
     def _found(self, name: str) -> list[_Entry]:
         """Entries of a name: on disk, else packed; of the longest part of its path that leads to any."""
@@ -134,7 +145,9 @@ class Raw:
         return self._packed
 
     def _unreadable(self, error: OSError) -> None:
-        raise BadInput(f"RAW_FOLDER {error.filename}: {error.strerror}; give a folder that can be read")
+        if Path(error.filename) == self.folder:
+            raise BadInput(f"RAW_FOLDER {error.filename}: {error.strerror}; give a folder that can be read")
+        self._unseen.append(Path(error.filename))
 
 
 def _unread(where: str, error: Exception) -> BadInput:
@@ -168,7 +181,11 @@ def _zipped(archive: Path, held: ExitStack) -> dict[str, _Entry]:
         total = _grown(archive, total, member.filename, member.file_size)
 
     def reader(member: zipfile.ZipInfo) -> Callable[[], bytes]:
-        return lambda: _plain(member.filename, _bounded(file.open(member)))
+        def read() -> bytes:
+            with file.open(member) as part:
+                return _plain(member.filename, _bounded(part))
+
+        return read
 
     return {one.filename: _Entry(f"{archive}, {one.filename}", reader(one)) for one in members}
 

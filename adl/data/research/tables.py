@@ -54,10 +54,10 @@ class _Uci(ResearchSet):
         table = self.raw.read(f"{place}/data.txt", matrix_text)
         given, told = (self.raw.read(f"{place}/index_{name}.txt", indices_text) for name in ("features", "target"))
         if len(given) != self.num_features or len(told) != 1 or max(*given, *told) >= table.shape[1]:
-            self.raw.refuse(
-                f"{place}/index_features.txt",
-                f"{len(given)} features and {len(told)} targets of {table.shape[1]} columns",
-            )
+            found = f"{len(given)} features and {len(told)} targets of {table.shape[1]} columns"
+            self.raw.refuse(f"{place}/index_features.txt", f"{found}; it should be {self.num_features} and 1")
+        if len(table) >= 2**15:
+            self.raw.refuse(f"{place}/data.txt", f"it has {len(table)} rows, and none of these tables has 32,768")
         in_train = np.zeros((len(table), NUM_SPLITS), np.bool_)
         position = np.full((len(table), NUM_SPLITS), -1, np.int16)
         for cut in range(NUM_SPLITS):
