@@ -54,6 +54,7 @@ class Experiment(NamedTuple):
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure
+    offers: Mapping[str, Any] = {}  # of a trained state: functions (`Offer`) and objects (model, sampler), by name
 
 
 NEEDED = {  # of a module, in the words of a refusal
@@ -71,6 +72,7 @@ class Definition(NamedTuple):
     name: str = ""  # "gan.image"
     command: str = ""  # "python -m experiments.gan.image"
     text: str = ""  # its docstring
+    claims: Sequence["Claim"] = ()
 
     @classmethod
     def of(cls, module: str) -> "Definition":
@@ -89,7 +91,8 @@ class Definition(NamedTuple):
         more = {"load": found.load} if hasattr(found, "load") else {}
         name = full.removeprefix("experiments.")
         command = f"python -m {full}" if found.__spec__ else f"python {shlex.quote(sys.argv[0])}"
-        return cls(found.build, found.Config, name=name, command=command, text=found.__doc__ or "", **more)
+        told = {"text": found.__doc__ or "", "claims": getattr(found, "CLAIMS", ())}
+        return cls(found.build, found.Config, name=name, command=command, **told, **more)
 
 
 class Claim(NamedTuple):

@@ -29,7 +29,7 @@ TRACED = (
 )
 # Flags from which no error of the program comes, and those that the runner itself reads.
 IDLE = {"seed", "log_every", "eval_every", "checkpoint_every", "best", "workdir", "plan", "figure_format", "sweep"}
-RUNNERS = {*FREE, "seed", "num_seeds", "sweep", "leave_out"}
+RUNNERS = {*FREE, "seed", "num_seeds", "sweep", "leave_out", "init_from", "init_prefix"}
 LARGE = 8  # from this part of the memory on, a program is compiled to see what it takes
 A_FEW = 2**16  # examples of a batch that are made without asking how large they are
 
