@@ -1,9 +1,11 @@
 """The catalogue of a package of experiments: listed, verified through their own command lines, planned."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
+import operator
 import os
 import shutil
 import subprocess
@@ -39,7 +41,9 @@ from adl.run.claim import (
 )
 from adl.run.contents import chosen_of, families, listing
 from adl.run.experiment import Claim, Definition
+from adl.run.export import export
 from adl.run.record import read_rows
+from adl.run.use import Exporting, Using, use
 
 
 @dataclass(frozen=True)
@@ -69,16 +73,23 @@ class Planning:
 
 
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
-    """The command line of a package of experiments: the listing without words, `verify`, and `plan`."""
+    """The command line of a package of experiments: the listing without words, `verify`, `plan`, `export` and `use`."""
     words = list(sys.argv[1:] if argv is None else argv) or ["list"]
-    kinds = {"list": Listing(), "verify": Verification(), "plan": Planning()}
+    kinds = {"list": Listing, "verify": Verification, "plan": Planning, "export": Exporting, "use": Using}
     try:
         _require_command(package, words[0], list(kinds))
-        commands = tyro.extras.subcommand_type_from_defaults(kinds)
+        named = [Annotated[kind, tyro.conf.subcommand(name, prefix_name=False)] for name, kind in kinds.items()]
+        commands = functools.reduce(operator.or_, named[1:], named[0])
         chosen = flags.words(commands, words, prog=asked(package), description=package.__doc__ or "")
         if isinstance(chosen, Listing):
             with screen.piped():
                 print(families(package) if chosen.markdown else "\n".join(listing(package, chosen.names)))
+            return
+        if isinstance(chosen, Using):
+            use(chosen)
+            return
+        if isinstance(chosen, Exporting):
+            screen.say(f"written: {export(chosen.load(), chosen.to, overwrite=chosen.overwrite)}")
             return
         work = plans if isinstance(chosen, Planning) else verify
         if not work(package, **dataclasses.asdict(chosen)):

@@ -40,7 +40,7 @@ class Pictures(NamedTuple):
 class Rows(NamedTuple):
     """Rows of numbers by columns, in the unit that a person has them in."""
 
-    columns: Sequence[str]  # [D] their names
+    columns: Sequence[str] = ()  # [D] their names; of rows that are made none: they are numbered
     scaled: Callable[[np.ndarray], np.ndarray] = lambda x: x  # [B, D] to what the function wants
 
     def read(self, value: Any) -> np.ndarray:
@@ -69,9 +69,9 @@ class Rows(NamedTuple):
 
 
 class Classes(NamedTuple):
-    """Classes by name: given as names or numbers, made as a probability of each, `[B, K]`."""
+    """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
 
-    names: Sequence[str]  # [K]
+    names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
 
     def read(self, value: Any) -> np.ndarray:
         """`[B]` int32 of names or numbers 0 ... K - 1, of several or one.
@@ -138,3 +138,32 @@ class Offer(NamedTuple):
     fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Draws (key, state) -> one draw
     takes: Pictures | Rows | Classes | Text | Draws
     gives: Pictures | Rows | Classes | Text
+    together: bool = False  # whether rows are one sequence, in this order
+
+    @classmethod
+    def of_table(cls, fn: Callable[..., Any], rows: Any) -> "Offer":
+        """That of a function of standardised rows, for a table in its own unit.
+
+        Args:
+          fn: `(key, state, x [B, D])` to log-odds `[B, K]`, or to a standardised number `[B]`.
+          rows: that were learned, of `data.tables`: with `given`, and `classes` or `told` and `target`.
+        """
+        if hasattr(rows, "classes"):
+            return cls(fn, Rows(*rows.given), Classes(rows.classes))
+        return cls(lambda *of: rows.told(fn(*of)), Rows(*rows.given), Rows([rows.target]))
+
+    @classmethod
+    def of_pictures(cls, fn: Callable[..., Any], split: Any) -> "Offer":
+        """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of a `data.Split`'s classes."""
+        return cls(fn, Pictures(split.example_shape), Classes(split.class_names))
+
+    @classmethod
+    def of_classes(cls, fn: Callable[..., Any], split: Any) -> "Offer":
+        """That of a function `(key, state, label [B])` to pictures `[B, ...]` in [0, 1], as those of a `data.Split`."""
+        return cls(fn, Classes(split.class_names), Pictures(split.example_shape))
+
+    @classmethod
+    def of_text(cls, fn: Callable[..., Any], tokens: Any) -> "Offer":
+        """That of a function `(key, state, prompt [1, T])` to tokens `[1, N]` of a tokeniser of `data.tokens`."""
+        text = Text(tokens.encode, tokens.decode, tokens.start)
+        return cls(fn, text, text)

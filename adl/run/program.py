@@ -34,6 +34,7 @@ from adl.core import (
 from adl.run import processes
 from adl.run.config import Study, mesh_axes
 from adl.run.experiment import Definition, Experiment
+from adl.run.offer import Classes
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
@@ -159,7 +160,8 @@ class Program:
                 offer = (self._built(value, None) if value else self.experiment).offers[name]
 
                 def one(key, state):
-                    return offer.fn(key, state, *inputs, **more)
+                    found = offer.fn(key, state, *inputs, **more)
+                    return jax.nn.softmax(found) if isinstance(offer.gives, Classes) else found
 
                 return jax.vmap(one, (None, 0)) if self.config.num_seeds > 1 else one
 

@@ -23,6 +23,31 @@ class Walker(NamedTuple):
     log_density: Array  # [C]
 
 
+def any_one(positions: Callable[[Key, State], Array], *, axis: int = 0) -> Callable[[Key, State], Array]:
+    """`(key, state) -> [D]`, where a chain that is chosen at random is; of several targets all of it, in a row.
+
+    Args:
+      positions: `(key, state)` to positions with the chains along an axis.
+      axis: of the chains.
+    """
+
+    def draw(key: Key, state: State) -> Array:
+        key, own = jax.random.split(key)
+        return jax.random.choice(own, positions(key, state), axis=axis).ravel()
+
+    return draw
+
+
+def brief(algorithm: Algorithm) -> Algorithm:
+    """The same, which of all that it reports tells the potential and the acceptances."""
+
+    def step(key, state, batch):
+        state, told = algorithm.step(key, state, batch)
+        return state, {name: mean for name, mean in told.items() if name == "potential" or name.endswith("_acceptance")}
+
+    return algorithm._replace(step=step)
+
+
 def side_by_side(
     begin: Callable[[Key], State],
     move: Callable[[Key, State, PyTree], tuple[State, Mapping[str, Array]]],
