@@ -262,6 +262,5 @@ def _digest(name: str) -> int:
 
 
 BUNDLED = {
-    builder.name: builder
-    for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
+    builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
 }

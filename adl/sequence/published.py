@@ -56,7 +56,7 @@ class Published(NamedTuple):
 
     config: Mapping[str, Any]  # as config.json says
     model: nn.Module  # `GPT`, `BERT` or `EncoderDecoder`
-    params: PyTree  # float32
+    params: PyTree  # float32; None of a network that has not learned anything
     others: Mapping[str, np.ndarray]  # tensors of the checkpoint that the model has no place for, saved as they are
     tokenizer: Tokenizer
 
@@ -183,6 +183,23 @@ def from_folder(path: str | Path) -> Published:
     prefix = ARCHITECTURES[config["model_type"]].prefix
     others = {name: tensors[name] for name in tensors if name.removeprefix(prefix) in unused}
     return Published(config, model, params, others, read_tokenizer(path, config))
+
+
+def untrained(tokenizer: Tokenizer, *, length: int, num_layers: int, num_heads: int, width: int) -> Published:
+    """A GPT-2 of any size, without parameters, for the tokens of a tokeniser.
+
+    Args:
+      tokenizer: of V tokens.
+      length: the longest text that it sees.
+      num_layers: >= 1.
+      num_heads: a divisor of the width.
+      width: D.
+    """
+    sizes = {"vocab_size": len(tokenizer.tokens.vocabulary), "n_positions": length}
+    sizes |= {"n_layer": num_layers, "n_head": num_heads, "n_embd": width}
+    ends = {"bos_token_id": tokenizer.tokens.start, "eos_token_id": None}
+    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **sizes, **ends}
+    return Published(config, GPT(*sizes.values()), None, {}, tokenizer)
 
 
 @functools.lru_cache(maxsize=8)  # programs

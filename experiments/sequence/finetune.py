@@ -1,0 +1,165 @@
+r"""A GPT-2 tuned to a text: all its parameters, in its own tokens, saved as a folder that `transformers` loads.
+
+Radford et al. 2019, "Language Models are Unsupervised Multitask Learners". A folder with `config.json`,
+`model.safetensors` and `tokenizer.json` is tuned to the text of a data set; the result is such a folder, `weights` in
+the run's (of several runs, the first). Each held-out character is predicted once, in windows that do not overlap.
+
+    python -m experiments.sequence.finetune --weights FOLDER --dataset NAME --learning_rate 5e-5 --num_steps 500
+
+Without weights a small GPT-2 is made: a third of the steps are on one text, the modules of Python's own library, the
+others on another, the prose of Python's reference. Beside it, the same network after the others alone:
+
+    python -m experiments.sequence.finetune
+    python -m experiments.sequence.finetune --first_share 0 --num_steps 1000
+
+What is left is used in two lines, and by `transformers` as well:
+
+    from adl.sequence import published
+    published.from_folder("runs/sequence/finetune/weights").generate(jax.random.key(0), ["The statement"], 30)
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from adl import data, run, show
+from adl.core import BadInput, optimizer
+from adl.data.tokenizer import own_tokenizer
+from adl.nn.transformer import GPT
+from adl.sequence import counts, published, reading, strategies
+from adl.sequence.decode import drawn, temperature
+
+SHOWN = 3  # held-out texts that are gone on with
+TITLE = "Held-out texts, and how they go on at temperature {:g}"
+
+
+@dataclass(frozen=True)
+class Config(run.Optimised, run.Parts, run.Config):
+    """The default is the run that the first claim is about."""
+
+    dataset: str = "python_reference"  # TFDS name, with "text": what the network is tuned to
+    weights: str = ""  # folder of a GPT-2, as transformers saves it; empty: a small one, made of another text first
+    first: str = "python_library"  # TFDS name: the other text, whose train split gives the tokens as well
+    first_share: run.Rate = 1 / 3  # of the steps that are on the other text
+    vocab_size: run.Count = 1024  # byte pairs of the small one, at most; 256 or more
+    num_layers: run.Count = 4  # of the small one
+    num_heads: run.Count = 4  # of the small one
+    width: run.Count = 128  # of the small one
+    num_steps: run.Count = 1500
+    batch_size: run.Count = 12  # pieces a step
+    microbatches: run.Count = 1  # parts of a step, one after the other: the same gradient in less memory
+    eval_every: run.Count = 500
+    length: run.Several = 64  # tokens of a piece, at most as many as the network sees
+    dropout: run.Rate = 0.0  # of what the network's layers add
+    learning_rate: run.Positive = 3e-3  # at its height; of published weights 5e-5 is usual
+    weight_decay: run.NonNegative = 0.1  # of matrices, times the learning rate
+    temperature: run.Positive = 0.8  # of the texts that are shown
+
+
+PROTOCOL = (
+    "python_reference (of Python 3.11.7): the 55,058 characters of the held-out topics, nats a character; one seed"
+)
+CLAIMS = (
+    run.Claim(
+        metric="test/loss",
+        at_most=1.4,
+        protocol=f"{PROTOCOL}; 500 steps on python_library, then 1,000 on the text",
+        reference="from nothing, in the 1,000 steps alone: the next claim",
+    ),
+    run.Claim(
+        metric="test/loss",
+        at_least=1.0,
+        overrides={"first_share": 0.0, "num_steps": 1000},
+        protocol=f"{PROTOCOL}; the 1,000 steps on the text alone",
+        reference="what the other text is worth",
+    ),
+)
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 8, "width": 16, "num_layers": 1, "num_heads": 2, "length": 16, "vocab_size": 260},
+    **{"train_split": "train[:4]", "test_split": "test[:1]", "first_share": 0.5},
+}
+
+
+class Loaded(NamedTuple):
+    """What is tuned, and to what."""
+
+    network: published.Published
+    texts: data.text.Texts
+    first: np.ndarray  # [N] tokens of the text that comes before; none where there are weights
+    counted: list[float]  # nats a unit by counts of what followed 0, 1, 2 ... tokens in either text
+
+
+def load(cfg: Config) -> Loaded:
+    """A folder's network, or the tokens of another text and a network without parameters; and the text itself."""
+    if cfg.weights:
+        network, first = published.from_folder(cfg.weights), np.zeros(0, np.int32)
+        if not isinstance(network.model, GPT):
+            raise BadInput(
+                f"--weights {cfg.weights}: {network.config['model_type']} goes on with no text; give a GPT-2"
+            )
+    else:
+        other = data.text.corpus(cfg.first, "train", cfg.data_dir)
+        tokenizer, first = own_tokenizer(other, cfg.vocab_size), np.zeros(0, np.int32)
+        sizes = {"num_layers": cfg.num_layers, "num_heads": cfg.num_heads, "width": cfg.width}
+        network = published.untrained(tokenizer, length=cfg.length, **sizes)
+        if round(cfg.first_share * cfg.num_steps):
+            first = tokenizer.tokens.encode(other)
+    if cfg.length > network.model.max_length:
+        raise BadInput(
+            f"--length {cfg.length}: the network sees {network.model.max_length} tokens; choose as many or fewer"
+        )
+    train, test = cfg.parts
+    of = {"data_dir": cfg.data_dir, "tokens": network.tokenizer.tokens}
+    texts = data.text.texts(cfg.dataset, train=train, test=test, **of)
+    seen = np.concatenate([first, texts.train])
+    return Loaded(network, texts, first, counts.witten_bell(seen, texts.test, size=texts.tokens.size))
+
+
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+    """The network, its surprise at the held-out text, how it goes on with it, and its weights for other programs."""
+    network, (train, test, tokens), first, counted = loaded
+    model = network.model.clone(dropout=cfg.dropout, dtype=jnp.dtype(cfg.precision))
+    reads = reading.InPieces(model, cfg.length)
+    begun = round(cfg.first_share * cfg.num_steps) if len(first) else 0
+    shapes = [optimizer.cosine(n, warmup=50, end=0.1) for n in (begun, cfg.num_steps - begun) if n]
+    shape = optax.join_schedules(shapes, [begun][: len(shapes) - 1])
+    tx = optimizer.adam(**cfg.adam, shape=shape, clip=1.0, b2=0.99, mask=optimizer.matrices)
+    batches = [reads.batches(text, cfg.batch_size) for text in (first, train) if len(text)]
+    labels = {name: name for name in ("text", "before", "after") if name != "before" or network.params}
+    held = data.text.continued(test, SHOWN, cfg.length // 2, cfg.length - cfg.length // 2)
+
+    def saved(outcome: run.Outcome, path: Path) -> None:
+        network._replace(params=unflatten_dict(outcome.of("weights"), sep="/")).save(path)
+
+    return run.Experiment(
+        reads.learns(tx, microbatches=cfg.microbatches, start=network.params, axis=axis),
+        data.alternating(batches, [begun, cfg.num_steps - begun]) if begun else batches[-1],
+        probes={"test": reading.surprise_at(reads, test, tokens)},
+        final={
+            "texts": strategies.before_and_after(
+                model, held, network.params, choose=drawn(temperature(cfg.temperature))
+            ),
+            "weights": lambda key, state: flatten_dict(state.params, sep="/"),
+        },
+        figures=show.figures(
+            loss=show.next_token(tokens.unit, size=tokens.size[train].mean(), counted=counted),
+            texts=show.continuations(
+                held.prompt,
+                labels,
+                probe="texts",
+                rows=range(SHOWN),
+                decode=tokens.decode,
+                title=TITLE.format(cfg.temperature),
+            ),
+        ),
+        writes={"weights": saved},
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)
