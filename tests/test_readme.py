@@ -10,7 +10,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text()
 
 
 def test_code_without_the_runner_trains(capsys):
-    (code,) = re.findall(r"```python\n(import.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"## Without the runner\n\n```python\n(.*?)```", README, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
     accuracy = [float(word) for word in re.findall(r"[\d.]+", capsys.readouterr().out)]
     assert len(accuracy) == 4 and min(accuracy) > 0.9

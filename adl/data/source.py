@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -225,6 +226,16 @@ def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
 
 
 def _how(name: str, folder: Path) -> str:
+    from adl.data.research import DERIVED, SETS
+
+    stem = re.split("[/:]", name)[0]
+    if stem in DERIVED:
+        return f"give the --data_dir that has it; it cannot be made here: {DERIVED[stem]}"
+    if stem in SETS:
+        away = f"move {folder / stem} away, and " if os.path.isdir(folder / stem) else ""
+        command = f"python -m adl.data prepare {stem} RAW_FOLDER --data_dir {shlex.quote(str(folder))}"
+        files = f"{', '.join(SETS[stem].files)} (from {SETS[stem].source})"
+        return f"give the --data_dir that has it, or {away}make it: `{command}`, where RAW_FOLDER holds {files}"
     command = f"tfds.builder('{name}', data_dir='{folder}', file_format='array_record').download_and_prepare()"
     return (
         "give the --data_dir that has it, or prepare it once where there is internet (and TensorFlow, which most of "

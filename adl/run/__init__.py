@@ -3,6 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
+from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -24,13 +25,17 @@ from adl.run.ranges import (
     divisor_of,
     multiple_of,
 )
+from adl.run.trained import Trained
+from adl.run.trained import restored as load
 
 __all__ = [
     "Averaged",
     "Claim",
+    "Classes",
     "Config",
     "Count",
     "Definition",
+    "Draws",
     "Eights",
     "Experiment",
     "Fraction",
@@ -38,23 +43,29 @@ __all__ = [
     "Natural",
     "NonNegative",
     "Number",
+    "Offer",
     "Optimised",
     "Outcome",
     "Parts",
+    "Pictures",
     "Points",
     "Positive",
     "Positives",
     "Range",
     "Rate",
+    "Rows",
     "Several",
     "Split",
     "Study",
     "Table",
+    "Text",
+    "Trained",
     "Views",
     "Widths",
     "at_most",
     "below",
     "divisor_of",
+    "load",
     "main",
     "multiple_of",
 ]
