@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from flax.traverse_util import unflatten_dict
 from jax import Array
 
 from adl import data
@@ -130,6 +131,10 @@ class Published(NamedTuple):
         ]
         return np.concatenate(found)[: len(rows)]
 
+    def tuned(self, arrays: Mapping[str, np.ndarray]) -> "Published":
+        """The same with other parameters, by their paths: "Block_0/LayerNorm_0/bias"."""
+        return self._replace(params=unflatten_dict(arrays, sep="/"))
+
     def save(self, path: str | Path) -> Path:
         """A new folder of all this, which `from_folder` opens, and `from_pretrained` of `transformers`.
 
@@ -138,7 +143,7 @@ class Published(NamedTuple):
         """
         config = {name: value for name, value in self.config.items() if name != "torch_dtype"} | {"dtype": "float32"}
         params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), self.params)
-        tensors = {**self.others, **pretrained.tensors(config, params)}
+        tensors = {**self.others, **pretrained.checkpoint_of(config, params)}
         return write_weights(path, config, tensors, self.tokenizer.files)
 
     @property
@@ -185,7 +190,7 @@ def from_folder(path: str | Path) -> Published:
     return Published(config, model, params, others, read_tokenizer(path, config))
 
 
-def untrained(tokenizer: Tokenizer, *, length: int, num_layers: int, num_heads: int, width: int) -> Published:
+def new_gpt2(tokenizer: Tokenizer, *, length: int, num_layers: int, num_heads: int, width: int) -> Published:
     """A GPT-2 of any size, without parameters, for the tokens of a tokeniser.
 
     Args:

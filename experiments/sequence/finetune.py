@@ -10,32 +10,26 @@ Without weights a small GPT-2 is made: a quarter of the steps is on one text, th
 others on another, the prose of Python's reference. Beside it, the same network after the others alone:
 
     python -m experiments.sequence.finetune
+    >>> text = run.load("runs/sequence/finetune").generate("The statement")
     python -m experiments.sequence.finetune --first_share 0 --num_steps 1500
-
-What is left is used in two lines, and by `transformers` as well:
-
-    from adl.sequence import published
-    published.from_folder("runs/sequence/finetune/weights").generate(jax.random.key(0), ["The statement"], 30)
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 import optax
-from flax.traverse_util import flatten_dict, unflatten_dict
+from flax.traverse_util import flatten_dict
 
 from adl import data, run, show
 from adl.core import BadInput, optimizer
 from adl.data.tokenizer import own_tokenizer
 from adl.nn.transformer import GPT
 from adl.sequence import counts, published, reading, strategies
-from adl.sequence.decode import drawn, temperature
+from adl.sequence.decode import drawn, generate, temperature
 
-SHOWN = 3  # held-out texts that are gone on with
-TITLE = "Held-out texts, and how they go on at temperature {:g}"
+SHOWN, TITLE = 3, "Held-out texts, and how they go on at temperature {:g}"
 
 
 @dataclass(frozen=True)
@@ -61,21 +55,19 @@ class Config(run.Optimised, run.Parts, run.Config):
     temperature: run.Positive = 0.8  # of the texts that are shown
 
 
-PROTOCOL = (
-    "python_reference (of Python 3.11.7): the 55,058 characters of the held-out topics, nats a character; one seed"
-)
+PROTOCOL = "python_reference (of Python 3.11.7): 55,058 characters of held-out topics, nats a character; one seed; "
 CLAIMS = (
     run.Claim(
         metric="test/loss",
         at_most=1.231,
-        protocol=f"{PROTOCOL}; 500 steps on python_library, then 1,500 on the text",
+        protocol=f"{PROTOCOL}500 steps on python_library, then 1,500 on the text",
         reference="from nothing, in the 1,500 steps alone: the next claim",
     ),
     run.Claim(
         metric="test/loss",
         at_least=1.0,
         overrides={"first_share": 0.0, "num_steps": 1500},
-        protocol=f"{PROTOCOL}; the 1,500 steps on the text alone",
+        protocol=f"{PROTOCOL}the 1,500 steps on the text alone",
         reference="what the other text is worth",
     ),
 )
@@ -96,68 +88,60 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """A folder's network, or the tokens of another text and a network without parameters; and the text itself."""
+    first = np.zeros(0, np.int32)
     if cfg.weights:
-        network, first = published.from_folder(cfg.weights), np.zeros(0, np.int32)
+        network = published.from_folder(cfg.weights)
         if not isinstance(network.model, GPT):
-            raise BadInput(
-                f"--weights {cfg.weights}: {network.config['model_type']} goes on with no text; give a GPT-2"
-            )
+            kind = network.config["model_type"]
+            raise BadInput(f"--weights {cfg.weights}: {kind} goes on with no text; give a GPT-2")
     else:
         other = data.text.corpus(cfg.first, "train", cfg.data_dir)
-        tokenizer, first = own_tokenizer(other, cfg.vocab_size), np.zeros(0, np.int32)
-        sizes = {"num_layers": cfg.num_layers, "num_heads": cfg.num_heads, "width": cfg.width}
-        network = published.untrained(tokenizer, length=cfg.length, **sizes)
-        if round(cfg.first_share * cfg.num_steps):
-            first = tokenizer.tokens.encode(other)
-    if cfg.length > network.model.max_length:
-        raise BadInput(
-            f"--length {cfg.length}: the network sees {network.model.max_length} tokens; choose as many or fewer"
-        )
+        sizes = {"num_layers": cfg.num_layers, "num_heads": cfg.num_heads, "width": cfg.width, "length": cfg.length}
+        network = published.new_gpt2(own_tokenizer(other, cfg.vocab_size), **sizes)
+        first = network.tokenizer.tokens.encode(other) if cfg.first_share else first
+    if cfg.length > (most := network.model.max_length):
+        raise BadInput(f"--length {cfg.length}: the network sees {most} tokens; choose as many or fewer")
     train, test = cfg.parts
-    of = {"data_dir": cfg.data_dir, "tokens": network.tokenizer.tokens}
-    texts = data.text.texts(cfg.dataset, train=train, test=test, **of)
-    seen = np.concatenate([first, texts.train])
-    return Loaded(network, texts, first, counts.witten_bell(seen, texts.test, size=texts.tokens.size))
+    texts = data.text.texts(cfg.dataset, train=train, test=test, data_dir=cfg.data_dir, tokens=network.tokenizer.tokens)
+    seen = [texts.train, np.concatenate([first, texts.train])][: 1 + bool(len(first))]
+    counted = [counts.witten_bell(text, texts.test, size=texts.tokens.size) for text in seen]
+    return Loaded(network, texts, first, [min(losses) for losses in zip(*counted, strict=True)])
 
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """The network, its surprise at the held-out text, how it goes on with it, and its weights for other programs."""
     network, (train, test, tokens), first, counted = loaded
     model = network.model.clone(dropout=cfg.dropout, dtype=jnp.dtype(cfg.precision))
-    reads = reading.InPieces(model, cfg.length)
-    begun = round(cfg.first_share * cfg.num_steps) if len(first) else 0
+    reads, choose = reading.InPieces(model, cfg.length), drawn(temperature(cfg.temperature))
+    begun = min(round(cfg.first_share * cfg.num_steps), cfg.num_steps - 1) if len(first) else 0
     shapes = [optimizer.cosine(n, warmup=50, end=0.1) for n in (begun, cfg.num_steps - begun) if n]
     shape = optax.join_schedules(shapes, [begun][: len(shapes) - 1])
     tx = optimizer.adam(**cfg.adam, shape=shape, clip=1.0, b2=0.99, mask=optimizer.matrices)
-    batches = [reads.batches(text, cfg.batch_size) for text in (first, train) if len(text)]
-    labels = {name: name for name in ("text", "before", "after") if name != "before" or network.params}
+    batches = [reads.batches(text, cfg.batch_size) for text in (first, train)[not begun :]]
     held = data.text.continued(test, SHOWN, cfg.length // 2, cfg.length - cfg.length // 2)
+    labels = {name: name for name in ("text", "before", "after") if name != "before" or cfg.weights}
+    shown = {"rows": range(SHOWN), "decode": tokens.decode, "title": TITLE.format(cfg.temperature)}
 
-    def saved(outcome: run.Outcome, path: Path) -> None:
-        network._replace(params=unflatten_dict(outcome.of("weights"), sep="/")).save(path)
+    def goes_on(key, state, prompt, num_tokens=cfg.length):
+        read, carry = reads.stepwise(state, len(prompt))
+        return generate(key, read, carry, prompt, num_tokens, choose=choose).token
+
+    prompt = run.Text(tokens.encode, tokens.decode, tokens.start)
 
     return run.Experiment(
         reads.learns(tx, microbatches=cfg.microbatches, start=network.params, axis=axis),
-        data.alternating(batches, [begun, cfg.num_steps - begun]) if begun else batches[-1],
+        data.alternating(batches, [begun, cfg.num_steps - begun]) if begun else batches[0],
         probes={"test": reading.surprise_at(reads, test, tokens)},
         final={
-            "texts": strategies.before_and_after(
-                model, held, network.params, choose=drawn(temperature(cfg.temperature))
-            ),
+            "texts": strategies.before_and_after(model, held, network.params, choose=choose),
             "weights": lambda key, state: flatten_dict(state.params, sep="/"),
         },
+        offers={"network": network, "generate": run.Offer(goes_on, prompt, prompt)},
         figures=show.figures(
             loss=show.next_token(tokens.unit, size=tokens.size[train].mean(), counted=counted),
-            texts=show.continuations(
-                held.prompt,
-                labels,
-                probe="texts",
-                rows=range(SHOWN),
-                decode=tokens.decode,
-                title=TITLE.format(cfg.temperature),
-            ),
+            texts=show.continuations(held.prompt, labels, probe="texts", **shown),
         ),
-        writes={"weights": saved},
+        writes={"weights": lambda outcome, path: network.tuned(outcome.of("weights")).save(path)},
     )
 
 

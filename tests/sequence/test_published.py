@@ -147,7 +147,7 @@ def test_fine_tuned_it_is_loaded_there_and_says_the_same(home, tmp_path):
 def test_a_network_of_our_own_is_a_gpt_2_there(tmp_path):
     """Its logits, and the byte pairs that it reads."""
     text = "the cat sat on the mat; the dog's ñandú sat\n" * 9
-    made = published.untrained(own_tokenizer(text, 270), length=16, num_layers=1, num_heads=2, width=8)
+    made = published.new_gpt2(own_tokenizer(text, 270), length=16, num_layers=1, num_heads=2, width=8)
     token = made.tokenizer.encode(text)[None, :16]
     params = made.model.init(jax.random.key(0), token)["params"]
     made._replace(params=params).save(tmp_path / "ours")
