@@ -12,6 +12,8 @@ others on another, the prose of Python's reference. Beside it, the same network 
     python -m experiments.sequence.finetune
     >>> text = run.load("runs/sequence/finetune").generate("The statement")
     python -m experiments.sequence.finetune --first_share 0 --num_steps 1500
+
+Expected: 1.193 nats a character, and 1.229 without the first text; the best counts have 1.231. Two to three minutes.
 """
 
 from dataclasses import dataclass
@@ -61,14 +63,14 @@ CLAIMS = (
         metric="test/loss",
         at_most=1.231,
         protocol=f"{PROTOCOL}500 steps on python_library, then 1,500 on the text",
-        reference="from nothing, in the 1,500 steps alone: the next claim",
+        reference="counts, smoothed after Witten and Bell, of what followed 2 tokens of the text: 1.231",
     ),
     run.Claim(
         metric="test/loss",
-        at_least=1.0,
+        at_least=1.2,
         overrides={"first_share": 0.0, "num_steps": 1500},
         protocol=f"{PROTOCOL}the 1,500 steps on the text alone",
-        reference="what the other text is worth",
+        reference="the same network that began with the other text: 1.193",
     ),
 )
 SMOKE = {
@@ -92,8 +94,7 @@ def load(cfg: Config) -> Loaded:
     if cfg.weights:
         network = published.from_folder(cfg.weights)
         if not isinstance(network.model, GPT):
-            kind = network.config["model_type"]
-            raise BadInput(f"--weights {cfg.weights}: {kind} goes on with no text; give a GPT-2")
+            raise BadInput(f"--weights {cfg.weights}: this network goes on with no text; give a GPT-2")
     else:
         other = data.text.corpus(cfg.first, "train", cfg.data_dir)
         sizes = {"num_layers": cfg.num_layers, "num_heads": cfg.num_heads, "width": cfg.width, "length": cfg.length}

@@ -71,7 +71,7 @@ def test_what_cannot_be_tuned_is_refused_before_anything_is_written(gpt2, tmp_pa
     capsys.readouterr()
     for words, message in (
         (["--weights", "gpt2"], "weights gpt2: there is no such folder"),
-        (["--weights", str(tmp_path / "bert")], "bert goes on with no text; give a GPT-2"),
+        (["--weights", str(tmp_path / "bert")], "bert: this network goes on with no text; give a GPT-2"),
         (["--weights", str(gpt2), "--length", "41"], "--length 41: the network sees 40 tokens"),
         (["--weights", str(gpt2), "--length", "16", "--width", "64"], "--width"),
         (["--weights", str(gpt2), "--length", "16", "--first_share", "0.5"], "--first_share"),
