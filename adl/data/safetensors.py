@@ -55,8 +55,11 @@ def weights(path: str | Path) -> Weights:
       BadInput: if something is not there, is damaged, lies elsewhere, or is of a type that is not read, such as floats
         of 8 bits; one line that says what.
     """
-    path = Path(path).expanduser()
+    path = local_path(str(path), "weights")
     folder = path if path.is_dir() else path.parent
+    if not os.path.lexists(path):
+        how = "they are read from a folder with config.json, model.safetensors and tokenizer.json, never downloaded"
+        raise BadInput(f"weights {path}: there is no such folder; {how}")
     config = _json(_below(folder, "config.json"))
     if not path.is_dir():
         return Weights(config, _tensors(path))

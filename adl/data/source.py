@@ -32,7 +32,8 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
         its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`; and `iris`: 150 flowers, a
         column for each of four measurements, and `label`; these three all in `train`. And so is
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
-        into `train`, and about a twentieth each `validation` and `test`.
+        into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
+        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from adl.core import BadInput
 from adl.data.safetensors import enclosed
-from adl.data.tokens import Tokens, letters
+from adl.data.tokens import Tokens, byte_pairs, letters, trained_pairs
 
 # What other libraries want beside the weights, to read texts in the same pieces.
 FILES = (
@@ -79,6 +79,19 @@ def read_tokenizer(path: str | Path, config: Mapping[str, Any]) -> Tokenizer:
         return found.decode([int(token) for token in tokens], skip_special_tokens=True)
 
     return Tokenizer(encode, decode, _of_corpus(found, config), files)
+
+
+def own_tokenizer(text: str, vocab_size: int) -> Tokenizer:
+    """The byte pairs of a training text as a tokeniser that other libraries read.
+
+    Args:
+      text: training text, not empty.
+      vocab_size: as in `tokens.byte_pairs`.
+    """
+    tokens = byte_pairs(text, vocab_size)
+    says = {"tokenizer_class": "PreTrainedTokenizerFast"}  # what tokenizer.json says, and no more
+    files = {"tokenizer.json": trained_pairs(text, vocab_size).to_str(), "tokenizer_config.json": json.dumps(says)}
+    return Tokenizer(tokens.encode, tokens.decode, tokens, {name: text.encode() for name, text in files.items()})
 
 
 def _of_corpus(found, config: Mapping[str, Any]) -> Tokens:

@@ -82,7 +82,7 @@ def load(config: Config, tensors: Tensors) -> Pretrained:
     return Pretrained(model, params, tuple(sorted(set(tensors) - used)))
 
 
-def tensors(config: Config, params: PyTree) -> dict[str, np.ndarray]:
+def checkpoint_of(config: Config, params: PyTree) -> dict[str, np.ndarray]:
     """`{name: tensor}` of a checkpoint that Hugging Face's own network loads: what `load` read, back again.
 
     Tensors that the configuration says to be another's again are left out; where it says that nothing is tied

@@ -45,8 +45,8 @@ class Experiment(NamedTuple):
 
     The algorithm moves on `batches[step]`, or on what a `World` shows. `probes` look every `eval_every` steps and at
     the end, `final` only at the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays
-    go to the figures. What has no steps, a study, has no algorithm: its configuration is a `Study`, its probes see the
-    state `()`.
+    go to the figures, and to what is written for other programs. What has no steps, a study, has no algorithm: its
+    configuration is a `Study`, its probes see the state `()`.
     """
 
     algorithm: Algorithm | None = None
@@ -54,6 +54,7 @@ class Experiment(NamedTuple):
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure
+    writes: Mapping[str, Callable[[Outcome, Path], Any]] = {}  # name of what is made once in the folder -> its maker
     offers: Mapping[str, Any] = {}  # of a trained state: functions (`Offer`) and objects (model, sampler), by name
 
 

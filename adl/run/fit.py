@@ -243,6 +243,9 @@ class _Run:
             for ending in figure_formats(self.config):
                 save = functools.partial(figure.savefig, dpi=144, format=ending)
                 files.write(self.folder / "figures" / f"{name}.{ending}", save)
+        writes = {name: at for name, at in self.program.experiment.writes.items() if not (self.folder / name).exists()}
+        for name in screen.phases("writing", list(writes)):
+            writes[name](outcome, self.folder / name)
         if self.config.sweep:
             last = {name: value for row in self.records.history for name, value in row.items() if name != "step"}
             screen.say(*screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()))

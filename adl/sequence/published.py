@@ -32,6 +32,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from flax.traverse_util import unflatten_dict
 from jax import Array
 
 from adl import data
@@ -56,7 +57,7 @@ class Published(NamedTuple):
 
     config: Mapping[str, Any]  # as config.json says
     model: nn.Module  # `GPT`, `BERT` or `EncoderDecoder`
-    params: PyTree  # float32
+    params: PyTree  # float32; None of a network that has not learned anything
     others: Mapping[str, np.ndarray]  # tensors of the checkpoint that the model has no place for, saved as they are
     tokenizer: Tokenizer
 
@@ -130,6 +131,10 @@ class Published(NamedTuple):
         ]
         return np.concatenate(found)[: len(rows)]
 
+    def tuned(self, arrays: Mapping[str, np.ndarray]) -> "Published":
+        """The same with other parameters, by their paths: "Block_0/LayerNorm_0/bias"."""
+        return self._replace(params=unflatten_dict(arrays, sep="/"))
+
     def save(self, path: str | Path) -> Path:
         """A new folder of all this, which `from_folder` opens, and `from_pretrained` of `transformers`.
 
@@ -138,7 +143,7 @@ class Published(NamedTuple):
         """
         config = {name: value for name, value in self.config.items() if name != "torch_dtype"} | {"dtype": "float32"}
         params = jax.tree.map(lambda leaf: np.asarray(leaf, np.float32), self.params)
-        tensors = {**self.others, **pretrained.tensors(config, params)}
+        tensors = {**self.others, **pretrained.checkpoint_of(config, params)}
         return write_weights(path, config, tensors, self.tokenizer.files)
 
     @property
@@ -183,6 +188,23 @@ def from_folder(path: str | Path) -> Published:
     prefix = ARCHITECTURES[config["model_type"]].prefix
     others = {name: tensors[name] for name in tensors if name.removeprefix(prefix) in unused}
     return Published(config, model, params, others, read_tokenizer(path, config))
+
+
+def new_gpt2(tokenizer: Tokenizer, *, length: int, num_layers: int, num_heads: int, width: int) -> Published:
+    """A GPT-2 of any size, without parameters, for the tokens of a tokeniser.
+
+    Args:
+      tokenizer: of V tokens.
+      length: the longest text that it sees.
+      num_layers: >= 1.
+      num_heads: a divisor of the width.
+      width: D.
+    """
+    sizes = {"vocab_size": len(tokenizer.tokens.vocabulary), "n_positions": length}
+    sizes |= {"n_layer": num_layers, "n_head": num_heads, "n_embd": width}
+    ends = {"bos_token_id": tokenizer.tokens.start, "eos_token_id": None}
+    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], **sizes, **ends}
+    return Published(config, GPT(*sizes.values()), None, {}, tokenizer)
 
 
 @functools.lru_cache(maxsize=8)  # programs

@@ -125,6 +125,13 @@ def test_damaged_files_are_refused_before_anything_is_allocated(folder, written,
     assert_refused(folder, message)
 
 
+@pytest.mark.parametrize("path", ["gpt2", "openai-community/gpt2", "~/no/such/gpt2"])
+def test_a_name_is_no_folder(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=r"gpt2: there is no such folder; .* tokenizer.json, never downloaded"):
+        weights(path)
+
+
 def in_parts(folder, part_of) -> None:
     (folder / "model.safetensors").rename(folder / "one.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": part_of}))

@@ -51,7 +51,7 @@ def test_a_checkpoint_comes_back_as_it_was(case, tmp_path):
     peer.save_pretrained(tmp_path / "theirs")
     config, tensors = weights(tmp_path / "theirs")
     params = pretrained.load(config, tensors).params
-    write_weights(tmp_path / "ours", config, pretrained.tensors(config, params))
+    write_weights(tmp_path / "ours", config, pretrained.checkpoint_of(config, params))
     again, told = kind.from_pretrained(tmp_path / "ours", output_loading_info=True)
     assert not any(told.values()), told
     with torch.no_grad():
@@ -66,7 +66,7 @@ def test_a_head_that_is_a_copy_is_written_where_nothing_is_tied(tmp_path):
     config |= UNTIED | {"scale_decoder_outputs": True}
     model, params, unused = pretrained.load(config, {**tensors, "lm_head.weight": tensors["shared.weight"].copy()})
     assert model.head == "tied" and "last" not in params and not unused
-    back = pretrained.tensors(config, params)
+    back = pretrained.checkpoint_of(config, params)
     np.testing.assert_array_equal(back["lm_head.weight"], tensors["shared.weight"])
     jax.tree.map(np.testing.assert_array_equal, pretrained.load(config, back).params, params)
 
@@ -79,13 +79,16 @@ def test_parameters_of_another_model_are_refused_in_one_line():
     wide = {**params, "positions": np.zeros((17, 12), "f")}
     for wrong, message in (
         (
-            lambda: pretrained.tensors(config, lacks),
+            lambda: pretrained.checkpoint_of(config, lacks),
             "do not have Block_1/LayerNorm_0/bias: they are not those of a gpt",
         ),
-        (lambda: pretrained.tensors(config | {"n_layer": 1}, params), "have Block_1/LayerNorm_0/bias: they are not"),
-        (lambda: pretrained.tensors(config, wide), r"positions is of shape \(17, 12\), where .* says \(16, 12\)"),
-        (lambda: pretrained.tensors(config | {"n_head": 5}, params), "n_head 5 does not divide"),
-        (lambda: pretrained.tensors({"model_type": "rwkv"}, params), "model_type rwkv: no such architecture"),
+        (
+            lambda: pretrained.checkpoint_of(config | {"n_layer": 1}, params),
+            "have Block_1/LayerNorm_0/bias: they are not",
+        ),
+        (lambda: pretrained.checkpoint_of(config, wide), r"positions is of shape \(17, 12\), where .* says \(16, 12\)"),
+        (lambda: pretrained.checkpoint_of(config | {"n_head": 5}, params), "n_head 5 does not divide"),
+        (lambda: pretrained.checkpoint_of({"model_type": "rwkv"}, params), "model_type rwkv: no such architecture"),
     ):
         with pytest.raises(BadInput, match=message) as error:
             wrong()

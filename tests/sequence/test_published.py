@@ -11,9 +11,10 @@ import torch
 import transformers
 
 from adl.core import BadInput
+from adl.data.tokenizer import own_tokenizer
 from adl.sequence import published
 from adl.sequence.language import language_model
-from tests.data.test_tokenizer import write
+from tests.data.test_tokenizer import ODD, write
 from tests.nn.test_pretrained import randomly
 
 PROMPTS = ["the cat sat on", "The", "", "the dog's ñandú"]
@@ -141,6 +142,27 @@ def test_fine_tuned_it_is_loaded_there_and_says_the_same(home, tmp_path):
     jax.tree.map(np.testing.assert_array_equal, published.from_folder(tmp_path / "tuned").params, state.params)
     with pytest.raises(BadInput, match="nothing is overwritten"):
         tuned.save(home / "gpt2")
+
+
+def test_a_network_of_our_own_is_a_gpt_2_there(tmp_path):
+    """Its logits, and the byte pairs that it reads."""
+    text = "the cat sat on the mat; the dog's ñandú sat\n" * 9
+    made = published.new_gpt2(own_tokenizer(text, 270), length=16, num_layers=1, num_heads=2, width=8)
+    token = made.tokenizer.encode(text)[None, :16]
+    params = made.model.init(jax.random.key(0), token)["params"]
+    made._replace(params=params).save(tmp_path / "ours")
+    peer = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / "ours").eval()
+    with torch.no_grad():
+        want = peer(torch.tensor(token)).logits
+    np.testing.assert_allclose(made.model.apply({"params": params}, token), want, rtol=1e-5, atol=1e-5)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "ours")
+    again = published.from_folder(tmp_path / "ours").tokenizer
+    for one in (text, *ODD):
+        np.testing.assert_array_equal(made.tokenizer.encode(one), tokenizer(one)["input_ids"], err_msg=repr(one))
+        np.testing.assert_array_equal(again.encode(one), made.tokenizer.encode(one), err_msg=repr(one))
+    assert again.tokens.vocabulary == made.tokenizer.tokens.vocabulary
+    assert again.tokens.start == made.tokenizer.tokens.start
+    np.testing.assert_array_equal(again.tokens.size, made.tokenizer.tokens.size)
 
 
 def test_what_is_stored_in_half_is_saved_whole_with_what_has_no_place(home, tmp_path):
