@@ -1,6 +1,6 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Averaged, Config, Optimised, Parts, Study, Table, Views
+from adl.run.config import Averaged, Config, Optimised, Parts, Pictures, Source, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.ranges import (
@@ -17,6 +17,7 @@ from adl.run.ranges import (
     Range,
     Rate,
     Several,
+    Share,
     Split,
     Widths,
     at_most,
@@ -41,12 +42,15 @@ __all__ = [
     "Optimised",
     "Outcome",
     "Parts",
+    "Pictures",
     "Points",
     "Positive",
     "Positives",
     "Range",
     "Rate",
     "Several",
+    "Share",
+    "Source",
     "Split",
     "Study",
     "Table",
