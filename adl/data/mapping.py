@@ -74,7 +74,7 @@ class Adapted:
         return {name: column[0] for name, column in result.items()}
 
 
-def adapted(split: Split, reading: Asked, *, is_own: bool, values: Any = None) -> Split:
+def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None) -> Split:
     """A split as an experiment wants it; itself where nothing is to be done.
 
     Args:

@@ -15,7 +15,7 @@ from adl.core import BadInput, local_path, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked, selected
 from adl.data.files.listing import Files, digests
-from adl.data.mapping import adapted, are_classes, column_names_of, require_wanted
+from adl.data.mapping import are_classes, as_wanted, column_names_of, require_wanted
 from adl.data.prepare import first_line, prepared
 from adl.data.split import Split, StoredSplit, stacked
 
@@ -78,7 +78,7 @@ def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int
         values = train.column(label)
     if found.is_fitted:
         reading = Asked(reading.columns)
-    chosen = adapted(selected(found, split), reading, is_own=True, values=values)
+    chosen = as_wanted(selected(found, split), reading, is_own=True, values=values)
     stored = [part.source for part in found.parts.values() if isinstance(part, StoredSplit)]
     if not stored or sum(getattr(source, "num_bytes", limit + 1) for source in stored) > limit:
         return chosen
@@ -98,13 +98,13 @@ def _load(name: str, split: str, folder: Path, reading: Asked = AS_IS) -> Split:
     else:
         how = _how(name, folder)
     if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
-        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION")
+        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION{_here(name)}")
     if not os.path.isdir(folder / stem):
         raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
     _require_plain(name, folder, stem, how)
     source, info = _source(name, split, folder, how)
     checked = _Checked(source, info.features, f"data set {name} in {folder}", how)
-    stored = adapted(StoredSplit(checked, info), reading, is_own=False)
+    stored = as_wanted(StoredSplit(checked, info), reading, is_own=False)
     if _num_bytes(stored.source) > MEMORY_LIMIT:
         return stored
     return Split(stacked(stored.source.__getitems__(list(range(len(checked))))), stored.info)
@@ -271,9 +271,13 @@ def _size(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else len(value) if isinstance(value, bytes) else 8
 
 
+def _here(name: str) -> str:
+    return f"; did you mean ./{name}, which is here?" if name and os.path.exists(name) else ""
+
+
 def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
-    if os.path.exists(name):
-        return f"; did you mean ./{name}, which is here?"
+    if here := _here(name):
+        return here
     if not os.path.isdir(folder):
         return ", which is no folder"
     here = sorted({path.relative_to(folder).parts[0] for path in folder.glob("[a-z]*/**/dataset_info.json")})

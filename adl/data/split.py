@@ -124,7 +124,7 @@ class Split:
         return self.arrays[name]
 
     def _with(self, sources: Mapping[str, str]) -> "Split":
-        return Split({name: self.arrays[source] for name, source in sources.items()}, self.info)
+        return Split({name: _held(self.arrays[source], source) for name, source in sources.items()}, self.info)
 
     def numbered(self) -> "Split":
         """The same examples with a column "index" more, int32: 0 ... N - 1, by which a state can remember them."""
@@ -275,6 +275,24 @@ def as_split(examples: "Split | Mapping[str, np.ndarray]") -> Split:
     if isinstance(examples, Split):
         return examples
     return Split({name: np.asarray(array) for name, array in examples.items()})
+
+
+def _held(array: np.ndarray, name: str) -> np.ndarray:
+    """A column in the types that JAX holds.
+
+    Raises:
+      BadInput: if it has values that these have not.
+    """
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize < 8:
+        return array
+    kind = np.float32 if array.dtype.kind == "f" else np.int32
+    with np.errstate(over="ignore"):
+        found = array.astype(kind)
+    lost = np.isfinite(array) & ~np.isfinite(found) if kind is np.float32 else found != array
+    if lost.any():
+        at = np.flatnonzero(lost.reshape(len(array), -1).any(1))[0]
+        raise BadInput(f"{name} has values beyond {np.dtype(kind)}, the first in row {at}; scale them")
+    return found
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
