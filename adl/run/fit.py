@@ -99,7 +99,7 @@ class _Run:
     def describe(self, name: str) -> None:
         """What runs in the folder from here on, once nothing is left that could be refused."""
         if self.is_first:
-            files.describe(self.folder, self.config, name)
+            files.describe(self.folder, self.config, name, self.program.sources)
             files.write(self.folder / files.ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
 
     def train(self, signals: Signals) -> None:

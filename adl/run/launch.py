@@ -116,7 +116,9 @@ def _place(folder: Path, point: Mapping[str, Any]) -> Path:
 def _run(program: Program, folder: Path, name: str) -> Outcome:
     """A run in its folder, with the other processes."""
     with contextlib.ExitStack() as stack:
-        files.share(folder, lambda: stack.enter_context(files.open_folder(folder, program.config, name)))
+        read = program.sources
+        files.share(folder, lambda: stack.enter_context(files.open_folder(folder, program.config, name, read)))
+        screen.say(*(remark for one in read for remark in one.remarks))
         outcome = fit(program, folder, name)
         processes.barrier("end")  # the first still draws figures, and the others must not count as lost
     return outcome

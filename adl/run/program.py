@@ -28,6 +28,7 @@ from adl.core import (
     place,
     probe,
     replicated,
+    sources,
     tensor,
     tree,
 )
@@ -38,7 +39,10 @@ from adl.run.offer import Classes
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
-EARLY = {"batch_size", "dataset", "precision", "train_split", "test_split"}  # read, if ever, before the first step
+EARLY = {
+    *("batch_size", "dataset", "precision", "train_split", "test_split", "columns", "test_share", "target"),
+    *("picture_size", "picture_fit", "picture_colour"),
+}  # read, if ever, before the first step
 NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
@@ -64,7 +68,8 @@ class Program:
         self.num_shares = 1 if self.mesh is None else len(self.mesh.devices)  # of a batch
         self._read: set[str] = set()  # fields of the configuration that anything built of it has asked for
         self._given: list[weakref.ref] = []  # configurations that something was built of
-        self.loaded = definition.load(self._plain(self._values or ()))
+        with sources.noting() as self.sources:  # the data sets that it has read
+            self.loaded = definition.load(self._plain(self._values or ()))
         self.experiment = self._built({}, None)
         index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         self.batches = self.experiment.batches

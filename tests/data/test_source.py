@@ -49,7 +49,9 @@ def test_splits_have_what_is_wanted_of_them(tmp_path):
     np.testing.assert_array_equal(train.arrays["x"], data.load("diabetes", "train", str(tmp_path)).arrays["features"])
     parts = data.splits("digits", "image", of=("train[:10]", "train[10:]", "test"), data_dir=str(tmp_path))
     assert [len(part) for part in parts] == [10, 1427, 360] and parts[0].names == ("image",)
-    with pytest.raises(BadInput, match="data set digits has no x, but image, label; this experiment wants x$"):
+    with pytest.raises(
+        BadInput, match=r"data set digits has no x, but image uint8 .*wants x \(numbers\); --columns x=NAME "
+    ):
         data.splits("digits", "x", data_dir=str(tmp_path))
 
 
@@ -157,7 +159,10 @@ def test_a_missing_split_names_the_splits():
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(BadInput, match="^data set digits has no mask and no depth, but image, label; this experiment"):
+    with pytest.raises(
+        BadInput,
+        match="^data set digits has no mask and no depth, but image uint8 .*; this",
+    ):
         data.load("digits", "train").require("image", "mask", "depth")
 
 
@@ -327,7 +332,7 @@ def test_splits_agree_on_sizes_and_classes(monkeypatch):
         (small([0, 1], 5), r"train and test have pictures of \[4, 4, 1\] and \[5, 5, 1\]"),
     ):
         parts = {"train": small([0, 2]), "test": test}
-        monkeypatch.setattr(source, "load", lambda name, split, data_dir, parts=parts: parts[split])
+        monkeypatch.setattr(source, "load", lambda name, split, data_dir, parts=parts, **how: parts[split])
         with pytest.raises(BadInput, match=message):
             data.splits("any", "image", "label")
 
