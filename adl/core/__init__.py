@@ -1,6 +1,6 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
-from adl.core import border, buffer, epochs, gradient, layout, lift, optimizer, place, probe, teacher, tree
+from adl.core import border, buffer, epochs, gradient, layout, lift, optimizer, place, probe, sources, teacher, tree
 from adl.core.errors import BadInput, did_you_mean
 from adl.core.gradient import descend, forward, scale_gradient
 from adl.core.key import fold_in, step_keys
@@ -77,6 +77,7 @@ __all__ = [
     "replicated",
     "scale_gradient",
     "sharded",
+    "sources",
     "standardise",
     "step_keys",
     "teacher",

@@ -6,12 +6,13 @@ from pathlib import Path
 from adl.core.errors import BadInput
 
 
-def local_path(text: str, flag: str) -> Path:
+def local_path(text: str, flag: str, *, under: str = "bucket") -> Path:
     """A path that a person wrote, `~` expanded.
 
     Args:
       text: the path.
       flag: that it was given with, for the message.
+      under: how a path into a mounted bucket begins.
     Raises:
       BadInput: for an address, the home of nobody, and what is not UTF-8.
     """
@@ -21,7 +22,7 @@ def local_path(text: str, flag: str) -> Path:
             rest = text[address.end() :]
             how = (
                 f"mount the bucket with gcsfuse (tpu_scripts/README.md: run.sh --bucket {address[2] or 'BUCKET'}) and "
-                f"give {flag} bucket/{rest}"
+                f"give {flag} {under}/{rest}"
             )
         raise BadInput(f"{flag} {text}: files are read and written in folders, not at {address[1]}://; {how}")
     try:

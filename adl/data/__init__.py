@@ -1,5 +1,6 @@
-"""Data: a batch is a pure function of the step, and everything comes through TFDS, without TensorFlow.
+"""Data: a batch is a pure function of the step, read without TensorFlow.
 
+Data sets are TFDS's by their names, or one's own by their paths (`folder`, `files`) or as arrays (`arrays`).
 Columns have one glossary, which `Split.require` checks; N examples, B of a batch:
 
     x      [N, ...]       numbers: what is given (also found as "features")
@@ -13,6 +14,7 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
 from adl.data import curves, image, ragged, tables, text, tokens, toys, views
 from adl.data.batches import filled, once, ordered, padded, portions, shuffled, streamed, whole
 from adl.data.outside import Outside
+from adl.data.own import arrays, folder
 from adl.data.phases import alternating
 from adl.data.source import load, splits
 from adl.data.split import Split, StoredSplit
@@ -22,8 +24,10 @@ __all__ = [
     "Split",
     "StoredSplit",
     "alternating",
+    "arrays",
     "curves",
     "filled",
+    "folder",
     "image",
     "load",
     "once",

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from adl.core import BadInput, SharedBatches
-from adl.data.split import Split, StoredSplit, read_only
+from adl.data.split import Split, StoredSplit, as_split, read_only
 
+Examples = Split | Mapping[str, np.ndarray]  # a plain dict of columns [N, ...] will do
 AHEAD = 16  # batches read ahead, at most; each has a thread
 SHARES = 64  # devices among which a batch of all examples divides
 
@@ -99,7 +100,7 @@ class StreamedBatches(SplitBatches):
         return iter(steps.map(super().__getitem__).to_iter_dataset(options))
 
 
-def shuffled(split: Split, batch_size: int, *, seed: int = 0) -> SplitBatches:
+def shuffled(split: Examples, batch_size: int, *, seed: int = 0) -> SplitBatches:
     """Training batches of a split, shuffled each epoch, without end.
 
     A split in memory is gathered, a stored one (`load` decides by size) is `streamed`: the same rows either way.
@@ -112,10 +113,11 @@ def shuffled(split: Split, batch_size: int, *, seed: int = 0) -> SplitBatches:
     Raises:
       BadInput: if the batch size is not positive.
     """
+    split = as_split(split)
     return _kind(split)(split, *checked(batch_size, seed))
 
 
-def ordered(split: Split, batch_size: int) -> SplitBatches:
+def ordered(split: Examples, batch_size: int) -> SplitBatches:
     """Batches of a split in its own order, round and round: any N / B of them, one after the other, see each example.
 
     Args:
@@ -125,10 +127,11 @@ def ordered(split: Split, batch_size: int) -> SplitBatches:
     Raises:
       BadInput: if the batch size is not positive.
     """
+    split = as_split(split)
     return _kind(split)(split, checked(batch_size, 0)[0], None)
 
 
-def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches:
+def streamed(split: Examples, batch_size: int, *, seed: int = 0) -> StreamedBatches:
     """The batches of `shuffled`, read ahead by threads while steps are asked for in order.
 
     For sources that are slow to read or decode; any other order of steps gives the same batches, without the lead.
@@ -141,7 +144,7 @@ def streamed(split: Split, batch_size: int, *, seed: int = 0) -> StreamedBatches
     Raises:
       BadInput: if the batch size is not positive.
     """
-    return StreamedBatches(split, *checked(batch_size, seed))
+    return StreamedBatches(as_split(split), *checked(batch_size, seed))
 
 
 class WholeBatches(SharedBatches):
@@ -167,7 +170,7 @@ class WholeBatches(SharedBatches):
         return dict(self.batch)
 
 
-def whole(split: Split, multiple: int = SHARES, *, seed: int = 0) -> WholeBatches:
+def whole(split: Examples, multiple: int = SHARES, *, seed: int = 0) -> WholeBatches:
     """All examples as one batch, the same at every step: for exact EM, normal equations, Newton's steps.
 
     They are shuffled once, so that each device's share is like any other's.
@@ -184,7 +187,7 @@ def whole(split: Split, multiple: int = SHARES, *, seed: int = 0) -> WholeBatche
     return WholeBatches(shuffled(full, len(full), seed=seed)[0])
 
 
-def portions(split: Split, batch_size: int) -> SplitBatches | WholeBatches:
+def portions(split: Examples, batch_size: int) -> SplitBatches | WholeBatches:
     """Batches of so many examples, or of all: for algorithms that count, exact where they see the whole.
 
     Args:
@@ -197,7 +200,7 @@ def portions(split: Split, batch_size: int) -> SplitBatches | WholeBatches:
     return shuffled(filled(split), batch_size) if batch_size else whole(split)
 
 
-def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> SplitBatches:
+def once(split: Examples, batch_size: int, num_steps: int, *, seed: int = 0) -> SplitBatches:
     """The batches of `shuffled` for what adds up what it sees: at most one pass.
 
     Args:
@@ -212,6 +215,7 @@ def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> Spl
     Raises:
       BadInput: if the batch size is negative, or the steps need more than N examples.
     """
+    split = as_split(split)
     if not batch_size:
         split = filled(split, num_steps)
         batch_size = len(split) // num_steps
@@ -223,7 +227,7 @@ def once(split: Split, batch_size: int, num_steps: int, *, seed: int = 0) -> Spl
     return shuffled(split, batch_size, seed=seed)
 
 
-def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
+def padded(split: Examples, batch_size: int) -> dict[str, np.ndarray]:
     """A whole split as equal batches, for `core.full_pass`.
 
     Args:
@@ -239,11 +243,12 @@ def padded(split: Split, batch_size: int) -> dict[str, np.ndarray]:
     """
     if batch_size < 1:
         raise BadInput(f"a batch size of {batch_size}: it must be >= 1")
+    split = as_split(split)
     size = min(batch_size, len(split))
     return {name: array.reshape(-1, size, *array.shape[1:]) for name, array in filled(split, size).arrays.items()}
 
 
-def filled(split: Split, multiple: int = SHARES) -> Split:
+def filled(split: Examples, multiple: int = SHARES) -> Split:
     """A split with zeros beyond its end, so that as one batch it divides among devices.
 
     Args:
@@ -253,6 +258,7 @@ def filled(split: Split, multiple: int = SHARES) -> Split:
     Returns:
       The columns of the split, and "mask" float32: 1 for examples, 0 for padding; one that it has goes on with zeros.
     """
+    split = as_split(split)
     beyond = -len(split) % multiple
 
     def fill(array: np.ndarray) -> np.ndarray:

@@ -1,9 +1,10 @@
-"""Splits of TFDS data sets, read without TensorFlow."""
+"""Splits of data sets: TFDS's, read without TensorFlow, and one's own, by their path."""
 
 import functools
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -11,16 +12,23 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, local_path
+from adl.core import BadInput, local_path, sources
+from adl.data import files
+from adl.data.files.found import TEST_SHARE, Asked, selected
+from adl.data.files.listing import Files, digests
+from adl.data.mapping import are_classes, as_wanted, column_names_of, require_wanted
 from adl.data.prepare import first_line, prepared
 from adl.data.split import Split, StoredSplit, stacked
 
 MEMORY_LIMIT = 2**31  # bytes of decoded examples; a larger split stays on disk
+AS_IS = Asked()
 _SAMPLE = 16  # examples from which that size is estimated
 
 
-def load(name: str, split: str, data_dir: str = "") -> Split:
-    """One split of a TFDS data set that was prepared as array_record; bundled sets are prepared on first use.
+def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (), **how: Any) -> Split:
+    """One split of a data set: of one's own, where it is called by its path (`data.folder`), else of TFDS.
+
+    TFDS's was prepared as array_record; bundled sets are prepared on first use.
 
     A split within `MEMORY_LIMIT` is read into memory, once a process; a larger one is a `StoredSplit`.
 
@@ -31,19 +39,56 @@ def load(name: str, split: str, data_dir: str = "") -> Split:
         its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`; and `iris`: 150 flowers, a
         column for each of four measurements, and `label`; these three all in `train`. And so is
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
-        into `train`, and about a twentieth each `validation` and `test`.
+        into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
+        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+      wanted: columns that `columns` may name; none: any.
+      **how: the fields of `Asked`: `columns`, `test_share`, `picture_size`, `picture_fit`, `picture_colour`.
 
     Raises:
       BadInput: if the data set or the split is not there; it says what was looked for, where, and how to get it.
     """
+    reading = Asked(**how)
+    require_wanted(reading.columns, wanted)
+    if files.is_path(name):
+        try:
+            return _own(files.listing_of(name), split, reading, next((n for n in ("text", "image") if n in wanted), ""))
+        except BadInput as error:
+            raise error if str(error).startswith("--") else BadInput(f"--dataset {error}") from None
+    if reading.test_share != TEST_SHARE:
+        raise BadInput(f"--test_share {reading.test_share:g}: the splits of {name} are its own; leave it out")
     folder = data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
-    return _load(name, split, local_path(str(folder), "--data_dir").absolute())
+    found = _load(name, split, local_path(str(folder), "--data_dir").absolute(), reading)
+    sources.note(sources.Noted(name, {f"{part}": [of.num_examples] for part, of in found.info.splits.items()}))
+    return found
+
+
+def _own(listing: Files, split: str, reading: Asked, noun: str) -> Split:
+    """A split of the files of a path, which are noted."""
+    remarks = files.opened(listing, reading._replace(columns=""), noun, MEMORY_LIMIT).remarks
+    sources.note(sources.Noted(listing.where, digests(listing), remarks))
+    return _own_split(listing, split, reading, noun, MEMORY_LIMIT)
 
 
 @functools.lru_cache(maxsize=16)
-def _load(name: str, split: str, folder: Path) -> Split:
+def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
+    found = files.opened(listing, reading._replace(columns=""), noun, limit)
+    train, values = found.parts["train"], None
+    label = column_names_of(reading.columns).get("label", ["label"])[0]
+    if label in train.names and train.feature(label) is None and are_classes(train.first(1).arrays[label]):
+        values = train.column(label)
+    if found.is_fitted:
+        reading = Asked(reading.columns)
+    chosen = as_wanted(selected(found, split), reading, is_own=True, values=values)
+    stored = [part.source for part in found.parts.values() if isinstance(part, StoredSplit)]
+    if not stored or sum(getattr(source, "num_bytes", limit + 1) for source in stored) > limit:
+        return chosen
+    return Split(chosen.arrays, chosen.info)
+
+
+@functools.lru_cache(maxsize=16)
+def _load(name: str, split: str, folder: Path, reading: Asked = AS_IS) -> Split:
     from adl.data.bundled import BUNDLED
 
     stem, *more = re.split("(?=[/:])", name)
@@ -55,37 +100,50 @@ def _load(name: str, split: str, folder: Path) -> Split:
     else:
         how = _how(name, folder)
     if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
-        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION")
+        raise BadInput(f"no data set {name!r}: a TFDS name is NAME, NAME/CONFIG or NAME:VERSION{_here(name)}")
     if not os.path.isdir(folder / stem):
         raise BadInput(f"no data set {name} in {folder}{_alternative(name, folder, list(BUNDLED))}; {how}")
     _require_plain(name, folder, stem, how)
     source, info = _source(name, split, folder, how)
     checked = _Checked(source, info.features, f"data set {name} in {folder}", how)
-    if _num_bytes(checked) > MEMORY_LIMIT:
-        return StoredSplit(checked, info)
-    return Split(stacked(checked.__getitems__(list(range(len(checked))))), info)
+    stored = as_wanted(StoredSplit(checked, info), reading, is_own=False)
+    if _num_bytes(stored.source) > MEMORY_LIMIT:
+        return stored
+    return Split(stacked(stored.source.__getitems__(list(range(len(checked))))), stored.info)
 
 
-def splits(name: str, *columns: str, of: Sequence[str] = ("train", "test"), data_dir: str = "") -> tuple[Split, ...]:
+def splits(
+    name: str,
+    *wanted: str,
+    of: Sequence[str] = ("train", "test"),
+    data_dir: str = "",
+    num_classes: int = 1,
+    **how: Any,
+) -> tuple[Split, ...]:
     """Splits of a data set that have what an experiment wants.
 
     Args:
       name: as in `load`.
-      columns: that each must have, and that are kept; see `Split.require`.
+      *wanted: columns that each must have, and that are kept; see `Split.require`.
       of: the splits, in TFDS's words.
       data_dir: as in `load`.
+      num_classes: that must have examples in the first split, at least: of one alone nothing can be told apart.
+      **how: as in `load`.
 
     Raises:
       BadInput: as `load` and `Split.require`; or if pictures of one are of another size than those of the next, or it
         has classes that the first has not.
     """
-    found = tuple(load(name, split, data_dir).require(*columns) for split in of)
+    found = tuple(load(name, split, data_dir, wanted=wanted, **how).require(*wanted) for split in of)
     for split, words in zip(found, of, strict=True):
-        if "image" in columns and split.example_shape != found[0].example_shape:
+        if "image" in wanted and split.example_shape != found[0].example_shape:
             shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
             raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
-        if "label" in columns:
-            _check_classes(split.arrays["label"], found[0].num_classes, f"data set {name}, split {words}")
+        if "label" in wanted:
+            _check_classes(split.column("label"), found[0].num_classes, f"data set {name}, split {words}")
+    if num_classes > 1 and len(present := found[0].some_classes(num_classes)) < num_classes:
+        told = f"{len(present)} class{'es' * (len(present) != 1)} in {of[0]}"
+        raise BadInput(f"data set {name} has {told}, and {num_classes} at least are wanted: nothing can be told apart")
     return found
 
 
@@ -215,7 +273,13 @@ def _size(value: Any) -> int:
     return value.nbytes if isinstance(value, np.ndarray) else len(value) if isinstance(value, bytes) else 8
 
 
+def _here(name: str) -> str:
+    return f"; did you mean ./{name}, which is here?" if name and os.path.exists(name) else ""
+
+
 def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
+    if here := _here(name):
+        return here
     if not os.path.isdir(folder):
         return ", which is no folder"
     here = sorted({path.relative_to(folder).parts[0] for path in folder.glob("[a-z]*/**/dataset_info.json")})
@@ -224,6 +288,16 @@ def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
 
 
 def _how(name: str, folder: Path) -> str:
+    from adl.data.research import DERIVED, SETS
+
+    stem = re.split("[/:]", name)[0]
+    if stem in DERIVED:
+        return f"give the --data_dir that has it; it cannot be made here: {DERIVED[stem]}"
+    if stem in SETS:
+        away = f"move {folder / stem} away, and " if os.path.isdir(folder / stem) else ""
+        command = f"python -m adl.data prepare {stem} RAW_FOLDER --data_dir {shlex.quote(str(folder))}"
+        files = f"{', '.join(SETS[stem].files)} (from {SETS[stem].source})"
+        return f"give the --data_dir that has it, or {away}make it: `{command}`, where RAW_FOLDER holds {files}"
     command = f"tfds.builder('{name}', data_dir='{folder}', file_format='array_record').download_and_prepare()"
     return (
         "give the --data_dir that has it, or prepare it once where there is internet (and TensorFlow, which most of "

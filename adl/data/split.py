@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.core import BadInput
+from adl.data.selection import Rows
+
+AT_ONCE = 256  # examples of which one column is read, where the others are read beside it
 
 
 class Column(NamedTuple):
@@ -66,8 +69,8 @@ class Split:
         of = f" {self.info.name}" if self.info else ""
         if missing := [name for name, source in sources.items() if source not in self.names]:
             raise BadInput(
-                f"data set{of} has no {' and no '.join(missing)}, but {', '.join(self.names)}; "
-                f"this experiment wants {', '.join(names)}"
+                f"data set{of} has no {' and no '.join(missing)}, but {', '.join(map(self._told, self.names))}; "
+                f"this experiment wants {', '.join(map(_wanted, names))}; {self._how(names, missing)}"
             )
         split = self._with(sources)
         for name in filter(COLUMNS.get, names):
@@ -76,6 +79,40 @@ class Split:
             if found := "of several sizes" if is_ragged else _unlike(COLUMNS[name], split._sample(name)):
                 raise BadInput(f"data set{of}: {sources[name]} must be {COLUMNS[name].wanted}, not {found}")
         return split
+
+    def _told(self, name: str) -> str:
+        """A column in words: "x uint8 [N, 28, 28]"."""
+        sample = self._sample(name)
+        if sample.dtype == object:
+            return f"{name} ({type(sample[0]).__name__ if len(sample) else 'nothing'} of several sizes)"
+        return f"{name} {sample.dtype} [{', '.join(['N', *map(str, sample.shape[1:])])}]"
+
+    def _how(self, names: Sequence[str], missing: Sequence[str]) -> str:
+        """How to say which columns are meant, by what they hold."""
+        free = [name for name in self.names if name not in {*names, *map(self._found, names)}]
+        meant = {}
+        for name in missing:
+            is_known = name in COLUMNS and name != "mask"
+            fits = [other for other in free if is_known and self._may_be(name, other)]
+            meant[name] = fits[0] if fits else ""
+            free = [other for other in free if other != meant[name]]
+        if not any(meant.values()):
+            return f"--columns {missing[0]}=NAME names a column that is one"
+        given = ",".join(f"{name}={other}" for name, other in meant.items() if other)
+        return f"--columns {given} says that these are meant"
+
+    def _may_be(self, name: str, other: str) -> bool:
+        """Whether a column could be what the glossary calls by the name: classes are no numbers."""
+        is_class = hasattr(self.feature(other), "num_classes")
+        return (name == "label" or not is_class) and _may_be(COLUMNS[name], self._sample(other))
+
+    def column(self, name: str) -> np.ndarray:
+        """All of one column `[N, ...]`."""
+        return self.arrays[name]
+
+    def subset(self, rows: np.ndarray) -> "Split":
+        """The examples of the rows `[M]`, in their order."""
+        return Split(self.take(rows), self.info)
 
     def _found(self, name: str) -> str:
         """The name of a column here."""
@@ -87,7 +124,7 @@ class Split:
         return self.arrays[name]
 
     def _with(self, sources: Mapping[str, str]) -> "Split":
-        return Split({name: self.arrays[source] for name, source in sources.items()}, self.info)
+        return Split({name: _held(self.arrays[source], source) for name, source in sources.items()}, self.info)
 
     def numbered(self) -> "Split":
         """The same examples with a column "index" more, int32: 0 ... N - 1, by which a state can remember them."""
@@ -97,7 +134,7 @@ class Split:
     def num_classes(self) -> int:
         """Number K of classes of the column "label"."""
         feature = self.feature("label")
-        return getattr(feature, "num_classes", None) or int(self.require("label").arrays["label"].max()) + 1
+        return getattr(feature, "num_classes", None) or int(self.require("label").column("label").max()) + 1
 
     @property
     def class_names(self) -> list[str]:
@@ -106,12 +143,13 @@ class Split:
 
     def some_classes(self, most: int) -> list[int]:
         """At most so many of the classes that have examples here, evenly through all of them."""
-        present = np.unique(self.require("label").arrays["label"])
+        present = np.unique(self.require("label").column("label"))
         return present[np.linspace(0, len(present) - 1, min(most, len(present))).round().astype(int)].tolist()
 
     def feature(self, name: str) -> Any:
         """What TFDS knows of a column; None where it knows nothing."""
-        return self.info.features[name] if self.info and name in self.info.features else None
+        features = getattr(self.info, "features", None) or {}
+        return features[name] if name in features else None
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -145,6 +183,19 @@ class StoredSplit(Split):
         """Columns `[B, ...]` of the rows `[B]`, read now."""
         columns = stacked(self.source.__getitems__([int(row) for row in rows]), tuple(self._sources.values()))
         return {name: columns[source] for name, source in self._sources.items()}
+
+    def column(self, name: str) -> np.ndarray:
+        """As in `Split`, read now: not the others beside it, and of examples a few at a time."""
+        whole = getattr(self.source, "column", lambda name: None)(self._sources[name])
+        if whole is not None:
+            return whole
+        only = self._with({name: name})
+        parts = [only.take(rows)[name] for rows in np.array_split(np.arange(len(self)), -(-len(self) // AT_ONCE))]
+        return np.concatenate(parts)
+
+    def subset(self, rows: np.ndarray) -> "StoredSplit":
+        """As in `Split`."""
+        return StoredSplit(Rows([self.source], np.asarray(rows)), self.info, self._sources)
 
     def numbered(self) -> "StoredSplit":
         """As in `Split`."""
@@ -183,6 +234,18 @@ def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) ->
     return {name: _column([example[name] for example in examples]) for name in names or examples[0]}
 
 
+def _wanted(name: str) -> str:
+    """A column that is wanted, and what it must hold."""
+    return f"{name} ({COLUMNS[name].wanted})" if name in COLUMNS else name
+
+
+def _may_be(column: Column, array: np.ndarray) -> bool:
+    """Whether an array could be such a column; pictures also without an axis for their grey."""
+    if column.rank == 4:
+        return array.dtype == np.uint8 and array.ndim in (3, 4)
+    return array.dtype != object and not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)
+
+
 def _unlike(column: Column, array: np.ndarray) -> str:
     """What in a column is not as the glossary says; empty where nothing is. Columns of objects are ragged."""
     is_ragged = array.dtype == object
@@ -205,6 +268,31 @@ def _column(values: list[Any]) -> np.ndarray:
     column = np.empty(len(values), object)
     column[:] = values
     return column
+
+
+def as_split(examples: "Split | Mapping[str, np.ndarray]") -> Split:
+    """A split; a plain dict of columns as one."""
+    if isinstance(examples, Split):
+        return examples
+    return Split({name: np.asarray(array) for name, array in examples.items()})
+
+
+def _held(array: np.ndarray, name: str) -> np.ndarray:
+    """A column in the types that JAX holds.
+
+    Raises:
+      BadInput: if it has values that these have not.
+    """
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize < 8:
+        return array
+    kind = np.float32 if array.dtype.kind == "f" else np.int32
+    with np.errstate(over="ignore"):
+        found = array.astype(kind)
+    lost = np.isfinite(array) & ~np.isfinite(found) if kind is np.float32 else found != array
+    if lost.any():
+        at = np.flatnonzero(lost.reshape(len(array), -1).any(1))[0]
+        raise BadInput(f"{name} has values beyond {np.dtype(kind)}, the first in row {at}; scale them")
+    return found
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -5,9 +5,10 @@ its column "x" or "features" `[N, D]`, or where it has none all other columns of
 vary is 0 everywhere, and named so: it says nothing.
 """
 
+import functools
 import re
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,7 +62,7 @@ class Labels(NamedTuple):
 
 
 def targets(
-    name: str, *, target: str = "", splits: Sequence[str] = ("train", ""), data_dir: str = ""
+    name: str, *, target: str = "", splits: Sequence[str] = ("train", ""), data_dir: str = "", **how: Any
 ) -> tuple[Targets, Targets]:
     """Rows to learn from and to test of a table of numbers.
 
@@ -71,10 +72,11 @@ def targets(
       splits: of the rows to learn from and to test, in TFDS's words; no second: "test", or where there is none every
         third of the former.
       data_dir: as in `data.load`.
+      **how: as in `data.load`.
     Raises:
       BadInput: as `data.load`; and naming columns that are not there, not one number a row, or not finite.
     """
-    learned, tested = _rows(name, target, ("y", "target"), splits, data_dir)
+    learned, tested = _rows(name, target, ("y", "target"), splits, data_dir, how)
     for rows in (learned, tested):
         if not _is_number(rows.told):
             raise BadInput(f"{rows.where}: {rows.target} must be numbers, not {_kind(rows.told)}")
@@ -92,7 +94,7 @@ def targets(
 
 
 def labels(
-    name: str, *, target: str = "", splits: Sequence[str] = ("train", ""), data_dir: str = ""
+    name: str, *, target: str = "", splits: Sequence[str] = ("train", ""), data_dir: str = "", **how: Any
 ) -> tuple[Labels, Labels]:
     """Rows to learn from and to test of a table of classes.
 
@@ -101,10 +103,11 @@ def labels(
       target: column of classes: integers, or words; empty: "label".
       splits: as in `targets`.
       data_dir: as in `data.load`.
+      **how: as in `data.load`.
     Raises:
       BadInput: as `targets`; or if the column holds no classes, or all rows to learn from are of one.
     """
-    learned, tested = _rows(name, target, ("label",), splits, data_dir)
+    learned, tested = _rows(name, target, ("label",), splits, data_dir, how)
     values, classes = _classes(learned, tested)
     x, columns, given = _standardised(learned, tested)
     found = [np.searchsorted(values, part.told).astype(np.int32) for part in (learned, tested)]
@@ -123,14 +126,17 @@ class _Rows(NamedTuple):
     where: str  # the table, in words
 
 
-def _rows(name: str, target: str, usual: Sequence[str], splits: Sequence[str], data_dir: str) -> tuple[_Rows, _Rows]:
+def _rows(
+    name: str, target: str, usual: Sequence[str], splits: Sequence[str], data_dir: str, how: Mapping[str, Any]
+) -> tuple[_Rows, _Rows]:
     """Rows to learn from, and to test."""
     first, second = splits
-    train = load(name, first, data_dir)
+    read = functools.partial(load, name, data_dir=data_dir, wanted=("x", usual[0]), **how)
+    train = read(first)
     if not second and train.info and "test" in train.info.splits:
         second = "test"
     if second:
-        return _read(name, train, target, usual), _read(name, load(name, second, data_dir), target, usual)
+        return _read(name, train, target, usual), _read(name, read(second), target, usual)
     is_test = np.arange(len(train)) % 3 == 2
     parts = (train.take(np.flatnonzero(rows)) for rows in (~is_test, is_test))
     return tuple(_read(name, Split(part, train.info), target, usual) for part in parts)

@@ -1,18 +1,19 @@
 """Texts: a corpus is one long row of tokens, and a batch is pieces of it."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from adl.core import BadInput
 from adl.data.batches import checked, counted, filled
+from adl.data.files import is_path
 from adl.data.source import load
 from adl.data.split import Split, read_only
 from adl.data.tokens import Kind, Parting, Tokens, of
 
 
-def corpus(name: str, split: str, data_dir: str = "") -> str:
+def corpus(name: str, split: str, data_dir: str = "", **how: Any) -> str:
     """The texts of a split, one after the other, each on lines of its own: no word goes on in the next text.
 
     Splits of a single text each, as tiny_shakespeare's, are pieces of one, and joined as they are.
@@ -21,18 +22,27 @@ def corpus(name: str, split: str, data_dir: str = "") -> str:
       name: TFDS name of a data set with the feature `text`: `python_library` (bundled), `tiny_shakespeare`, ...
       split: "train", "validation+test" (where nanoGPT validates on tiny_shakespeare), ...
       data_dir: as in `load`.
+      **how: as in `load`.
 
     Raises:
       BadInput: as `load`; or if the split holds no text.
     """
-    parts = [load(name, part, data_dir).require("text").arrays["text"] for part in split.split("+")]
-    texts = [example.decode() for part in parts for example in part]
+    asked = [split] if is_path(name) else split.split("+")
+    parts = [load(name, part, data_dir, wanted=("text",), **how).require("text").arrays["text"] for part in asked]
+    texts = [_words(example, name) for part in parts for example in part]
     if any(len(part) > 1 for part in parts):
         texts[:-1] = [one if one.endswith("\n") else f"{one}\n" for one in texts[:-1]]
     text = "".join(texts)
     if not text:
         raise BadInput(f"data set {name} has no text in {split}")
     return text
+
+
+def _words(text: Any, name: str) -> str:
+    """A text, which TFDS has as bytes and tables as words."""
+    if not isinstance(text, bytes | str):
+        raise BadInput(f"data set {name}: text must be text, not {type(text).__name__}; --columns text=NAME names it")
+    return text.decode() if isinstance(text, bytes) else text
 
 
 class Texts(NamedTuple):
@@ -52,8 +62,10 @@ def texts(
     kind: Kind = "char",
     vocab_size: int = 0,
     parting: Parting = "punctuation",
+    tokens: Tokens | None = None,
+    **how: Any,
 ) -> Texts:
-    """Both splits of a data set in the tokens that the training text gave rise to.
+    """Both splits of a data set in the tokens that the training text gave rise to, or in those of another.
 
     Args:
       name: as in `corpus`.
@@ -63,12 +75,14 @@ def texts(
       kind: of the tokens; as in `tokens.of`, and so are the last two.
       vocab_size: of byte pairs or words, at most.
       parting: of words.
+      tokens: that a model reads already, whatever the text; None: by the three before.
+      **how: as in `load`.
 
     Raises:
       BadInput: as `corpus` and `tokens.of`.
     """
-    corpora = [corpus(name, split, data_dir) for split in (train, test)]
-    tokens = of(kind, corpora[0], vocab_size, parting=parting)
+    corpora = [corpus(name, split, data_dir, **how) for split in (train, test)]
+    tokens = of(kind, corpora[0], vocab_size, parting=parting) if tokens is None else tokens
     return Texts(*map(tokens.encode, corpora), tokens)
 
 

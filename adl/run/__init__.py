@@ -1,6 +1,6 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Averaged, Config, Optimised, Parts, Study, Table, Views
+from adl.run.config import Averaged, Config, Optimised, Parts, Pictures, Source, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
@@ -18,6 +18,7 @@ from adl.run.ranges import (
     Range,
     Rate,
     Several,
+    Share,
     Split,
     Widths,
     at_most,
@@ -55,6 +56,8 @@ __all__ = [
     "Rate",
     "Rows",
     "Several",
+    "Share",
+    "Source",
     "Split",
     "Study",
     "Table",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from adl.core import BadInput, did_you_mean
 from adl.run import ranges
-from adl.run.ranges import Count, Natural, NonNegative, Positive, Rate, Split
+from adl.run.ranges import Count, Natural, NonNegative, Positive, Rate, Share, Split
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Study:
     # integers in one program, other fields one after another
     workdir: str = ""  # output folder; empty: runs/<experiment>, with a digest of what differs from the defaults
     data_dir: str = ""  # of TFDS; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets
-    dataset: str = ""  # TFDS name
+    dataset: str = ""  # TFDS name, or the path of one's own, which begins with /, ./, ../ or ~
     precision: Literal["float32", "bfloat16"] = "float32"  # of the computation; parameters stay float32
     figure_format: str = "png"  # of the figures: png, pdf or svg, or several, png,pdf
 
@@ -98,7 +98,37 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Parts:
+class Source:
+    """Fields of an experiment that reads a data set: TFDS's, or one's own by its path."""
+
+    columns: str = ""  # wanted=found,...: what the data set calls the columns, image=pixels,label=y; x=a+b joins two
+    test_share: Share = 0.2  # of one's own data that have no test part: drawn by a hash of names, or a text's end
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The fields, as `data.load` takes them."""
+        return {"data_dir": self.data_dir, "columns": self.columns, "test_share": self.test_share}
+
+
+@dataclass(frozen=True)
+class Pictures(Source):
+    """The same, of pictures."""
+
+    picture_size: str = ""  # HxW, such as 64x64, to which pictures are brought; empty: they must be of one size
+    picture_fit: Literal["refuse", "resize", "crop"] = (
+        "refuse"  # of pictures of another size: resize stretches all of each, crop takes its middle, then resizes
+    )
+    picture_colour: Literal["kept", "grey", "rgb"] = "kept"  # of all pictures, where some are grey and some are not
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """The fields, as `data.load` takes them."""
+        fit = {name: getattr(self, name) for name in ("picture_size", "picture_fit", "picture_colour")}
+        return {**super().source, **fit}
+
+
+@dataclass(frozen=True)
+class Parts(Source):
     """Fields of an experiment that learns from one split of its data set, and is tested on another."""
 
     train_split: str = "train"  # to learn from, in TFDS's words: "train[:80%]"
@@ -120,7 +150,7 @@ class Table(Parts):
     @property
     def table(self) -> dict[str, Any]:
         """The fields, as `data.tables` takes them."""
-        return {"target": self.target, "splits": self.parts}
+        return {"target": self.target, "splits": self.parts, **self.source}
 
 
 MESH_AXES = ("data", "model")

@@ -94,12 +94,12 @@ class _Run:
         )
         self.window = Tally(beside.get("window", {}))
         self.arrays: dict[str, np.ndarray] = {}
-        self.probes = {name: program.probe(name) for name in program.experiment.probes}
+        self.probes = {name: program.probe(name, final=False) for name in program.experiment.probes}
 
     def describe(self, name: str) -> None:
         """What runs in the folder from here on, once nothing is left that could be refused."""
         if self.is_first:
-            files.describe(self.folder, self.config, name)
+            files.describe(self.folder, self.config, name, self.program.sources)
             files.write(self.folder / files.ENVIRONMENT, json.dumps(environment(), indent=1) + "\n")
 
     def train(self, signals: Signals) -> None:
@@ -243,6 +243,9 @@ class _Run:
             for ending in figure_formats(self.config):
                 save = functools.partial(figure.savefig, dpi=144, format=ending)
                 files.write(self.folder / "figures" / f"{name}.{ending}", save)
+        writes = {name: at for name, at in self.program.experiment.writes.items() if not (self.folder / name).exists()}
+        for name in screen.phases("writing", list(writes)):
+            writes[name](outcome, self.folder / name)
         if self.config.sweep:
             last = {name: value for row in self.records.history for name, value in row.items() if name != "step"}
             screen.say(*screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()))

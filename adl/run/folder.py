@@ -6,26 +6,28 @@ Nothing in it is changed before it is known to be this very run's.
 import contextlib
 import dataclasses
 import fcntl
+import hashlib
 import io
 import json
 import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 import jax
 
 from adl.core import BadInput, local_path
+from adl.core.sources import Noted
 from adl.run import processes
 from adl.run.config import Study, default_workdir, differences
 
-CONFIG, ENVIRONMENT = "config.json", "environment.json"
+CONFIG, ENVIRONMENT, DATA = "config.json", "environment.json", "data.json"
 FOUND_WITHIN = 10  # seconds, in which a shared file system shows to one machine what another one wrote
 # What a kill before the first `config.json` leaves.
-LEFTOVERS = re.compile(r"lock|(config|environment)\.tmp|start-\w+\.tmp")
+LEFTOVERS = re.compile(r"lock|data\.json|(config|environment|data)\.tmp|start-\w+\.tmp")
 
 
 def chosen(config: Study, name: str) -> Path:
@@ -37,19 +39,24 @@ def chosen(config: Study, name: str) -> Path:
     return local_path(config.workdir, "--workdir") if config.workdir else default_workdir(config, name)
 
 
-def open_folder(folder: Path, config: Study, name: str) -> TextIO:
+def open_folder(folder: Path, config: Study, name: str, read: Sequence[Noted] = ()) -> TextIO:
     """The folder of this very run, locked; with `config.json`, which in an old one is as it was.
 
+    Args:
+      folder: of the run.
+      config: its configuration.
+      name: of the experiment.
+      read: the data sets that it has read.
     Raises:
       BadInput: if it cannot be written, is in use, or holds something else.
     """
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _require_ours(folder, config, name)  # before the lock is made: a refusal leaves no trace
+            _require_ours(folder, config, name, read)  # before the lock is made: a refusal leaves no trace
             held = stack.enter_context(lock(folder))
-            if not _require_ours(folder, config, name):
-                describe(folder, config, name)
+            if not _require_ours(folder, config, name, read):
+                describe(folder, config, name, read)
         except OSError as error:
             reason = error.strerror or error
             raise BadInput(f"--workdir {folder}: {reason}; choose a folder that can be written") from None
@@ -85,8 +92,10 @@ def share(folder: Path, opened: Callable[[], Any]) -> None:
         mark.unlink(missing_ok=True)
 
 
-def describe(folder: Path, config: Study, name: str) -> None:
-    """Writes `config.json`: what runs in the folder now."""
+def describe(folder: Path, config: Study, name: str, read: Sequence[Noted] = ()) -> None:
+    """Writes `config.json`: what runs in the folder now; and beside it `data.json`: what it has read."""
+    if read:
+        write(folder / DATA, json.dumps({one.name: _counted(one) for one in read}) + "\n")
     written = {"experiment": name, **dataclasses.asdict(config)}
     write(folder / CONFIG, json.dumps(written, indent=1) + "\n")
 
@@ -128,7 +137,34 @@ def write(path: Path, content: str | Callable[[BinaryIO], Any]) -> None:
     os.replace(temporary, path)
 
 
-def _require_ours(folder: Path, config: Study, name: str) -> bool:
+def _counted(read: Noted) -> dict[str, Any]:
+    """A data set as it must be found again."""
+    files = json.loads(json.dumps(read.files))
+    return {"count": len(files), "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(), "files": files}
+
+
+def _require_data(folder: Path, read: Sequence[Noted]) -> None:
+    """Refuses data that are no longer those that the run began with."""
+    saved = read_object(folder / DATA, f"--workdir {folder}: ", "choose another --workdir") or {}
+    for one in read:
+        before, now = saved.get(one.name), _counted(one)
+        if not isinstance(before, dict) or before.get("digest") == now["digest"]:
+            continue
+        old, new = (found.get("files") or {} for found in (before, now))
+        kinds = {
+            "new": sorted({*new} - {*old}),
+            "gone": sorted({*old} - {*new}),
+            "changed": sorted(name for name in {*old} & {*new} if old[name] != new[name]),
+        }
+        told = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names) or "another order"
+        first = next((names[0] for names in kinds.values() if names), "")
+        raise BadInput(
+            f"--workdir {folder}: {one.name} is not as the run in it read it ({told} of {len(old)}; the first is "
+            f"{first}); put it back as it was, or choose another --workdir"
+        )
+
+
+def _require_ours(folder: Path, config: Study, name: str, read: Sequence[Noted]) -> bool:
     """Refuses a folder that holds something else than this run; whether it holds this run."""
     saved = _saved(folder)
     if saved is None:
@@ -151,6 +187,7 @@ def _require_ours(folder: Path, config: Study, name: str) -> bool:
             "repeat that one or choose another --workdir"
         )
     _require_devices(folder, config)
+    _require_data(folder, read)
     return True
 
 

@@ -34,8 +34,10 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
       module: `__name__` of the module that defines the experiment (`Definition`).
       argv: the command line's words; those of the process by default.
     """
-    definition = Definition.of(module)
+    if getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False):
+        return  # who imports an experiment wants what it defines, also where no `if __name__ == "__main__"` stands
     try:
+        definition = Definition.of(module)
         words = sys.argv[1:] if argv is None else argv
         config = parse(definition.config, words, prog=definition.command, description=definition.text)
         machine.prepare()
@@ -114,7 +116,9 @@ def _place(folder: Path, point: Mapping[str, Any]) -> Path:
 def _run(program: Program, folder: Path, name: str) -> Outcome:
     """A run in its folder, with the other processes."""
     with contextlib.ExitStack() as stack:
-        files.share(folder, lambda: stack.enter_context(files.open_folder(folder, program.config, name)))
+        read = program.sources
+        files.share(folder, lambda: stack.enter_context(files.open_folder(folder, program.config, name, read)))
+        screen.say(*(remark for one in read for remark in one.remarks))
         outcome = fit(program, folder, name)
         processes.barrier("end")  # the first still draws figures, and the others must not count as lost
     return outcome

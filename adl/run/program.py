@@ -22,11 +22,13 @@ from adl.core import (
     did_you_mean,
     fold_in,
     fsdp,
+    layout,
     lift,
     make_mesh,
     place,
     probe,
     replicated,
+    sources,
     tensor,
     tree,
 )
@@ -37,7 +39,10 @@ from adl.run.offer import Classes
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
-EARLY = {"batch_size", "dataset", "precision", "train_split", "test_split"}  # read, if ever, before the first step
+EARLY = {
+    *("batch_size", "dataset", "precision", "train_split", "test_split", "columns", "test_share", "target"),
+    *("picture_size", "picture_fit", "picture_colour"),
+}  # read, if ever, before the first step
 NOTHING = Algorithm(lambda key, batch: (), lambda key, state, batch: (state, {}))  # what a study moves
 
 
@@ -63,7 +68,8 @@ class Program:
         self.num_shares = 1 if self.mesh is None else len(self.mesh.devices)  # of a batch
         self._read: set[str] = set()  # fields of the configuration that anything built of it has asked for
         self._given: list[weakref.ref] = []  # configurations that something was built of
-        self.loaded = definition.load(self._plain(self._values or ()))
+        with sources.noting() as self.sources:  # the data sets that it has read
+            self.loaded = definition.load(self._plain(self._values or ()))
         self.experiment = self._built({}, None)
         index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         self.batches = self.experiment.batches
@@ -99,7 +105,7 @@ class Program:
             case "pmap":
                 alg = place.over_devices(alg, "data", list(self.mesh.devices.flat))
             case "shard":
-                alg = place.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
+                alg = place.sharded(alg, self.mesh, *self._layouts)
         return place.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
 
     def batch(self, step: int, n: int = 1, state: PyTree = None) -> PyTree:
@@ -118,9 +124,31 @@ class Program:
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
         return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
+    def described(self, init_key: Key, batch: PyTree, n: int, *, is_here: bool) -> tuple[PyTree, PyTree]:
+        """Shapes of the first state and of a batch of n steps, where they will lie: the run calls what they trace.
+
+        Args:
+          init_key: as of `keys`, or its shape.
+          batch: of one step, or its shapes.
+          n: number of steps.
+          is_here: whether the devices are; on those that are only described nothing lies anywhere.
+        """
+        init, _, axes = self.algorithm()
+        splits, lead = is_here and self.lift == "shard", (n,) if n > 1 else ()
+
+        def rows(shape: tuple[int, ...]) -> PyTree:
+            where = place.rows(self.mesh, at=len(shape)) if splits else None
+            return jax.tree.map(lambda x: jax.ShapeDtypeStruct(shape + x.shape, x.dtype, sharding=where), batch)
+
+        state = init.eval_shape(init_key, rows(()))
+        if is_here and self.mesh is not None:
+            where = layout.shardings(axes, state, self.mesh, self._layouts)
+            state = jax.tree.map(lambda x, at: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=at), state, where)
+        return state, rows(lead)
+
     @functools.cache  # noqa: B019 - as above
-    def probe(self, name: str, *, final: bool = False) -> Probe:
-        """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
+    def probe(self, name: str, *, final: bool) -> Probe:
+        """The named probe, final or not, over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
         def at(value) -> Probe:
             experiment = self._built(value, None) if value else self.experiment
@@ -163,6 +191,10 @@ class Program:
         seed, n = self.config.seed, self.config.num_seeds
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
         return tuple(fold_in(roots, use) for use in range(3))
+
+    @property
+    def _layouts(self) -> tuple[layout.Layout, ...]:
+        return (tensor(), LAYOUTS[self.config.layout]) if self.lift == "shard" else ()
 
     def _at(self, value) -> Algorithm:
         return self._built(value, "data" if self.lift == "pmap" else None).algorithm or NOTHING

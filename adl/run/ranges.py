@@ -100,6 +100,7 @@ NonNegative = _number(float, Range(low=0))
 Number = _number(float, Range())
 Logarithm = _number(float, Range(low=-40, high=40))  # natural, of what float32 has with its square
 Fraction = _number(float, Range(low=0, high=1))
+Share = _number(float, Range(low=0, high=1, open_low=True, open_high=True))  # of a whole: some of it, and not all
 Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropout: 1 would never move, or drop all
 Eights = Annotated[Count, multiple_of(8)]  # channels, in groups that are normalised
 Split = Annotated[Count, Shared()]  # over the devices

@@ -31,9 +31,11 @@ class InPieces(NamedTuple):
     length: int  # T
     stride: int = 0  # by which the windows of a test move, as in `data.text.windows`
 
-    def learns(self, tx: optax.GradientTransformation, *, microbatches: int = 1, axis: str | None = None) -> Algorithm:
+    def learns(
+        self, tx: optax.GradientTransformation, *, microbatches: int = 1, start: PyTree = None, axis: str | None = None
+    ) -> Algorithm:
         """`language_model`."""
-        return language_model(self.model, tx, microbatches=microbatches, axis=axis)
+        return language_model(self.model, tx, microbatches=microbatches, start=start, axis=axis)
 
     def batches(self, tokens: np.ndarray, batch_size: int) -> Batches:
         """Pieces from anywhere in a text `[N]`."""

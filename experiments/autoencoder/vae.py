@@ -28,10 +28,10 @@ from adl.measure import latents
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Parts, run.Config):
+class Config(run.Averaged, run.Pictures, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
-    dataset: str = "digits"  # TFDS name, with "image"
+    dataset: str = "digits"  # TFDS name, or path, with "image"
     num_steps: run.Count = 2000
     batch_size: run.Count = 128
     eval_every: run.Count = 250
@@ -87,7 +87,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "nu
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
     """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
-    train, test = data.splits(cfg.dataset, "image", of=cfg.parts, data_dir=cfg.data_dir)
+    train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     levels = data.image.num_levels(train, test, asked=cfg.levels)
     seen = pixels.binary() if cfg.pixels == "binary" else pixels.dequantised(levels)
     image = jnp.asarray(test.arrays["image"])

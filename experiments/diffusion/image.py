@@ -35,11 +35,11 @@ PATHS, SHOWN = 3, 12  # classes whose denoising is drawn, and whose guidance
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Parts, run.Config):
+class Config(run.Averaged, run.Pictures, run.Parts, run.Config):
     """The default is the run that the claims are about; its learning rate is reached after 100 steps."""
 
     any_length = True
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 1500
     batch_size: run.Count = 128
     eval_every: run.Count = 250
@@ -70,12 +70,15 @@ CLAIMS = tuple(
     )
     for name, bound in BOUNDS.items()
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3}
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3},
+    **{"train_split": "train[:200]", "test_split": "test[:20]"},
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

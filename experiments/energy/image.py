@@ -37,10 +37,10 @@ ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # whi
 
 
 @dataclass(frozen=True)
-class Config(run.Parts, run.Config):
+class Config(run.Pictures, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 4000
     batch_size: run.Count = 128
     hidden: run.Widths = (512, 512)  # widths of the energy's hidden layers
@@ -81,7 +81,7 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

@@ -34,11 +34,11 @@ from adl.nn.spectral import SpectralNorm
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Pictures, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     train_split: str = "train"  # to learn from, in TFDS's words
     num_steps: run.Count = 5000  # updates of the generator
     batch_size: run.Count = 64  # examples a step, dealt among the updates of the discriminator
@@ -93,7 +93,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 4, "nu
 
 def load(cfg: Config) -> data.Split:
     """Pictures to learn from."""
-    return data.splits(cfg.dataset, "image", "label", of=(cfg.train_split,), data_dir=cfg.data_dir)[0]
+    return data.splits(cfg.dataset, "image", "label", of=(cfg.train_split,), **cfg.source)[0]
 
 
 def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:

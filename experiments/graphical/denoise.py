@@ -44,12 +44,12 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Pictures, run.Config):
     """The default is the run that the claims are about."""
 
     any_length = True
     method: Literal["icm", "mean_field", "gibbs"] = "icm"  # greedy, variational, or by draws
-    dataset: str = "digits"  # TFDS name, with "image"
+    dataset: str = "digits"  # TFDS name, or path, with "image"
     test_split: str = "test"  # of the pictures, in TFDS's words
     num_steps: run.Count = 12  # sweeps
     log_every: run.Count = 1
@@ -80,7 +80,7 @@ SWEEP = "beta=0.5,1"  # of the tests
 
 def load(cfg: Config) -> dict[str, np.ndarray]:
     """Digits `[N, 32, 32]` in {-1, 1}, the same behind noise, and the exact minimum of the comparison's energy."""
-    small = data.load(cfg.dataset, cfg.test_split, cfg.data_dir).require("image").arrays["image"][:NUM_IMAGES]
+    small = data.splits(cfg.dataset, "image", of=(cfg.test_split,), **cfg.source)[0].first(NUM_IMAGES).arrays["image"]
     grey = jax.image.resize(np.float32(small[..., 0] / 255), (len(small), SIZE, SIZE), "cubic")
     clean = np.where(np.asarray(grey) > 0.5, 1, -1).astype(np.float32)
     noisy = np.where(np.random.default_rng(0).random(clean.shape) < NOISE, -clean, clean)

@@ -63,7 +63,7 @@ CLAIMS = (
         reference="0 for one state, whose maximum likelihood is in closed form the frequencies",
     ),
 )
-SMOKE = {"num_steps": 3, "num_starts": 2}
+SMOKE = {"num_steps": 2, "num_starts": 2}
 SWEEP = "prior_count=0.001,0.1"  # of the tests
 
 

@@ -74,7 +74,7 @@ CLAIMS = (
     run.Claim("test/process", f"root spectral density {FOUND}", at_least=0.95, at_most=1.05, reference="1"),
     run.Claim("test/measurement", f"standard deviation {FOUND}", at_least=0.95, at_most=1.05, reference="1"),
 )
-SMOKE = {"num_steps": 3}
+SMOKE = {"num_steps": 2}
 SWEEP = "wrong_by=2,4"  # of the tests
 
 

@@ -25,11 +25,11 @@ SEEN = 1e-3  # weight from which on a component is drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Parts, run.Config):
+class Config(run.Pictures, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 100
     batch_size: run.Natural = 0  # pictures a step; 0: all
     log_every: run.Count = 1
@@ -71,7 +71,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both splits by the threshold."""
-    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
     black = [data.image.flat(split, data.image.binary(split.arrays["image"], cfg.threshold)) for split in splits]
     return Loaded(*black, splits[1].example_shape)
 

@@ -27,11 +27,11 @@ from adl.measure.clustering import soft_clustering
 
 
 @dataclass(frozen=True)
-class Config(run.Parts, run.Config):
+class Config(run.Pictures, run.Parts, run.Config):
     """The default is the run that the claims are about, of one seed."""
 
     any_length = True
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 100
     batch_size: run.Natural = 0  # pictures a step; 0: all
     log_every: run.Count = 1
@@ -78,7 +78,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """The first principal components of pictures."""
-    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
     pixels = [np.asarray(data.image.unit(split.arrays["image"])) for split in splits]
     points = [data.image.flat(split, image) for split, image in zip(splits, pixels, strict=True)]
     plane = principal.found(points[0].arrays["x"], cfg.num_dims)

@@ -26,11 +26,11 @@ from adl.latent import online, principal, randomised
 
 
 @dataclass(frozen=True)
-class Config(run.Parts, run.Config):
+class Config(run.Pictures, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 8
     batch_size: run.Natural = 184  # pictures a step; 0: all, at every step
     log_every: run.Count = 1
@@ -68,7 +68,7 @@ CLAIMS = (
         reference="scikit-learn's PCA('mle') 55; within one, as neighbours differ by less than float32 resolves",
     ),
 )
-SMOKE = {"num_steps": 3, "num_components": 4}
+SMOKE = {"num_steps": 2, "num_components": 4}
 
 
 class Loaded(NamedTuple):
@@ -83,7 +83,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both splits, dequantised: a level becomes any number up to the next."""
-    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
     levels = data.image.num_levels(*splits, asked=cfg.levels)
     train, test = (
         data.image.flat(split, data.image.dequantised(key, split.arrays["image"], levels=levels))

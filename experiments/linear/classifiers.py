@@ -32,7 +32,7 @@ NAMES = tuple(classifiers.by_name(2, penalty=1.0))
 class Config(run.Table, run.Study):
     """The default is the study that the first claim is about."""
 
-    dataset: str = "breast_cancer"  # TFDS name of any table
+    dataset: str = "breast_cancer"  # TFDS name, or path, of any table
     penalty: run.Positive = 1.0  # of the squared weights, half of it, in nats: 1 / C of scikit-learn
 
 
@@ -66,7 +66,7 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both kinds of rows, and scikit-learn's classifiers."""
-    train, test = tables.labels(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
+    train, test = tables.labels(cfg.dataset, **cfg.table)
     theirs = {name: jnp.asarray(outputs, jnp.float32) for name, outputs in peers(train, test).items()}
     scores = {name: classification.scores(outputs, test.label) for name, outputs in theirs.items()}
     of = {w: [float(scores[n][w].value) if n in scores else np.nan for n in NAMES] for w in ("accuracy", "auc")}

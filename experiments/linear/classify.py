@@ -29,7 +29,7 @@ class Config(run.Table, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
-    dataset: str = "breast_cancer"  # TFDS name of any table
+    dataset: str = "breast_cancer"  # TFDS name, or path, of any table
     num_steps: run.Count = 10  # of Newton's method
     batch_size: run.Natural = 0  # rows a step; 0: all, as Newton's method wants it
     log_every: run.Count = 1
@@ -78,7 +78,7 @@ SWEEP = "penalty=1,10"  # of the tests
 
 def load(cfg: Config) -> tuple[tables.Labels, tables.Labels]:
     """Rows to learn from, and to test."""
-    return tables.labels(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
+    return tables.labels(cfg.dataset, **cfg.table)
 
 
 def build(cfg: Config, loaded: tuple[tables.Labels, tables.Labels], axis: str | None) -> run.Experiment:

@@ -32,7 +32,7 @@ from adl.prob.distributions import normal_log_prob
 class Config(run.Table, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name of any table
+    dataset: str = "diabetes"  # TFDS name, or path, of any table
     num_steps: run.Count = 400  # of the ascent
     batch_size: run.Natural = 0  # rows a step; 0: all, whose evidence it is
     log_every: run.Count = 10
@@ -61,12 +61,12 @@ CLAIMS = (
         reference=THEIRS.format("5.3894"),
     ),
 )
-SMOKE = {"num_steps": 3}
+SMOKE = {"num_steps": 2}
 
 
 def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:
     """Both splits."""
-    return tables.targets(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
+    return tables.targets(cfg.dataset, **cfg.table)
 
 
 def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str | None) -> run.Experiment:

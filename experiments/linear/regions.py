@@ -33,7 +33,7 @@ GRID = 120  # points along each side of the plane
 class Config(run.Table, run.Study):
     """The default is the study that the first claim is about."""
 
-    dataset: str = "breast_cancer"  # TFDS name of any table
+    dataset: str = "breast_cancer"  # TFDS name, or path, of any table
     penalty: run.Positive = 1.0  # of the squared weights, half of it, in nats: 1 / C of scikit-learn
 
 
@@ -60,7 +60,7 @@ SWEEP = "penalty=1,10"  # of the tests
 
 def load(cfg: Config) -> tables.Labels:
     """Rows of the two measurements that are drawn."""
-    train, _ = tables.labels(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
+    train, _ = tables.labels(cfg.dataset, **cfg.table)
     drawn = PLANES.get(cfg.dataset, train.columns[:2])
     columns = [train.columns.index(name) for name in drawn]
     return train._replace(x=train.x[:, columns], columns=[f"{name} (sd)" for name in drawn])

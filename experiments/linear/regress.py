@@ -34,7 +34,7 @@ LOOSE = 1e-3  # prior precision that posteriors begin with, and the evidence tak
 class Config(run.Table, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "diabetes"  # TFDS name of any table
+    dataset: str = "diabetes"  # TFDS name, or path, of any table
     num_steps: run.Count = 22  # at most one pass: examples seen twice would count twice
     batch_size: run.Natural = 0  # rows a step; 0: all, dealt among the steps
     log_every: run.Count = 1
@@ -70,7 +70,7 @@ SWEEP = "penalty=1,100"  # of the tests
 
 def load(cfg: Config) -> tuple[tables.Targets, tables.Targets]:
     """Both splits."""
-    return tables.targets(cfg.dataset, **cfg.table, data_dir=cfg.data_dir)
+    return tables.targets(cfg.dataset, **cfg.table)
 
 
 def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str | None) -> run.Experiment:

@@ -36,7 +36,7 @@ REFERENCE = Path(__file__).with_suffix(".json")  # by BlackJAX: tests/sampling/b
 
 
 @dataclass(frozen=True)
-class Config(run.Config):
+class Config(run.Source, run.Config):
     """The default is the run that the first claims are about."""
 
     dataset: str = "breast_cancer"  # TFDS name, with "x" (or "features") [D] and a "label" of two; of --target logistic
@@ -79,7 +79,7 @@ def load(cfg: Config) -> Target:
     """The target; of the default posterior also what is known of it."""
     if cfg.target != "logistic":
         return targets.correlated() if cfg.target == "gaussian" else targets.funnel(3.0, dim=10)
-    rows = data.load(cfg.dataset, "train", cfg.data_dir).require("x", "label").arrays
+    rows = data.splits(cfg.dataset, "x", "label", of=("train",), num_classes=2, **cfg.source)[0].arrays
     x = tables.standard(rows["x"], *tables.scale(rows["x"]))
     target = targets.logistic(x, rows["label"], tables.column_names(cfg.dataset, x.shape[1]))
     known = json.loads(REFERENCE.read_text()) if cfg.dataset == "breast_cancer" else {}

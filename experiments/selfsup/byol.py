@@ -32,10 +32,10 @@ SHOWN = 12  # pictures whose views are drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Parts, run.Config):
+class Config(run.Optimised, run.Views, run.Pictures, run.Parts, run.Config):
     """The default is a run of the claim, of one seed."""
 
-    dataset: str = "digits"  # TFDS name, with "image" and, for the probe, "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and, for the probe, "label"
     num_steps: run.Count = 1200
     batch_size: run.Count = 256
     log_every: run.Count = 50
@@ -66,12 +66,15 @@ CLAIMS = (
         reference=representation.DIGITS["accuracy"],
     ),
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "projector_width": 8, "projection": 4}
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "projector_width": 8, "projection": 4},
+    **{"train_split": "train[:200]", "test_split": "test[:50]"},
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test; labels are for the probe."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

@@ -36,10 +36,10 @@ NMI = {"with the classes": "clusters/nmi", "with the clusters before": "train/st
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Parts, run.Config):
+class Config(run.Optimised, run.Views, run.Pictures, run.Parts, run.Config):
     """The default is a run of the claims, of one seed."""
 
-    dataset: str = "digits"  # TFDS name, with "image" and, for the measurements, "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and, for the measurements, "label"
     num_steps: run.Count = 1200
     batch_size: run.Count = 256
     log_every: run.Count = 50
@@ -90,7 +90,7 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test; labels only measure."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

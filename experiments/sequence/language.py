@@ -44,10 +44,10 @@ SAMPLES = "Drawn from the model at temperature {:g}"
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Config):
+class Config(run.Optimised, run.Source, run.Config):
     """The default is the run that the first claim is about."""
 
-    dataset: str = "python_library"  # TFDS name, with "text"
+    dataset: str = "python_library"  # TFDS name, or path, with "text"
     train_split: str = "train"  # of TFDS
     test_split: str = "validation+test"  # of TFDS; nanoGPT validates on both of tiny_shakespeare's
     num_steps: run.Count = 2000
@@ -99,7 +99,7 @@ def load(cfg: Config) -> tuple[data.text.Texts, list[float]]:
     """Both splits, and the surprise at the test text by counts of what followed 0, 1, 2 ... tokens."""
     of = {"kind": cfg.tokens, "vocab_size": cfg.vocab_size, "parting": cfg.word_pattern}
     splits = {"train": cfg.train_split, "test": cfg.test_split}
-    found = data.text.texts(cfg.dataset, **splits, data_dir=cfg.data_dir, **of)
+    found = data.text.texts(cfg.dataset, **splits, **cfg.source, **of)
     return found, counts.witten_bell(found.train, found.test, size=found.tokens.size)
 
 

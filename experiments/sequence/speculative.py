@@ -24,10 +24,10 @@ from adl.sequence import reading, speculative
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Config):
+class Config(run.Optimised, run.Source, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "python_library"  # TFDS name, with "text"
+    dataset: str = "python_library"  # TFDS name, or path, with "text"
     train_split: str = "train"  # of TFDS
     test_split: str = "validation+test"  # of TFDS
     num_steps: run.Count = 900
@@ -71,7 +71,7 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[data.text.Texts, data.text.Continued]:
     """Both splits, and held-out texts that are gone on with."""
-    texts = data.text.texts(cfg.dataset, train=cfg.train_split, test=cfg.test_split, data_dir=cfg.data_dir)
+    texts = data.text.texts(cfg.dataset, train=cfg.train_split, test=cfg.test_split, **cfg.source)
     return texts, data.text.continued(texts.test, cfg.num_prompts, cfg.prompt_length, cfg.num_new)
 
 

@@ -35,10 +35,10 @@ ACCURACY = {"train (random views)": "train/accuracy", "test (averaged parameters
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Views, run.Parts, run.Config):
+class Config(run.Averaged, run.Views, run.Pictures, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 1000
     batch_size: run.Count = 128
     eval_every: run.Count = 100
@@ -89,7 +89,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8}
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

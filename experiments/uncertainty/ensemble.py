@@ -40,10 +40,10 @@ LOSSES = {**MEMBERS, "ensemble, test": "test/nll"}
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Parts, run.Config):
+class Config(run.Optimised, run.Pictures, run.Parts, run.Config):
     """The default is one of the five ensembles that the claims are about."""
 
-    dataset: str = "digits"  # TFDS name, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 3000
     batch_size: run.Count = 128
     eval_every: run.Count = 250
@@ -111,7 +111,7 @@ class Pictures(NamedTuple):
 
 def load(cfg: Config) -> Pictures:
     """Both splits, and the first test picture of some classes at each angle."""
-    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, data_dir=cfg.data_dir)
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
     label = test.arrays["label"]
     shown = [int(np.flatnonzero(label == k)[0]) for k in test.some_classes(SHOWN)]
     images = unit(jnp.asarray(test.arrays["image"][shown]))

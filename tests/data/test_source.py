@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
@@ -48,7 +49,9 @@ def test_splits_have_what_is_wanted_of_them(tmp_path):
     np.testing.assert_array_equal(train.arrays["x"], data.load("diabetes", "train", str(tmp_path)).arrays["features"])
     parts = data.splits("digits", "image", of=("train[:10]", "train[10:]", "test"), data_dir=str(tmp_path))
     assert [len(part) for part in parts] == [10, 1427, 360] and parts[0].names == ("image",)
-    with pytest.raises(BadInput, match="data set digits has no x, but image, label; this experiment wants x$"):
+    with pytest.raises(
+        BadInput, match=r"data set digits has no x, but image uint8 .*wants x \(numbers\); --columns x=NAME "
+    ):
         data.splits("digits", "x", data_dir=str(tmp_path))
 
 
@@ -77,6 +80,19 @@ def test_the_python_library_is_that_of_this_python(tmp_path):
     sizes = np.array([sum(map(len, split["text"])) for split in splits])
     assert 2**20 < sizes.sum() <= 2**21 and sizes.min() > 0
     assert 0.05 < sizes[1:].sum() / sizes.sum() < 0.15  # two digests of twenty; files, and so sizes, are this Python's
+
+
+def test_the_python_reference_is_that_of_this_python_and_no_paragraph_is_in_both_splits(tmp_path):
+    train, test = (data.load("python_reference", name, str(tmp_path)).arrays for name in ("train", "test"))
+    paragraphs = []
+    for split in (train, test):
+        for name, text in zip(split["name"], split["text"], strict=True):
+            paragraphs += [part.strip() for part in text.decode().strip().split("\n\n")]
+            assert all(part in topics[name.decode()] for part in text.decode().strip().split("\n\n"))
+    assert len(set(paragraphs)) == len(paragraphs)
+    assert {part.strip() for text in topics.values() for part in text.strip().split("\n\n")} == set(paragraphs)
+    sizes = [sum(map(len, split["text"])) for split in (train, test)]
+    assert 0.05 < sizes[1] / sum(sizes) < 0.3 and sum(sizes) > 2**18
 
 
 def test_a_split_is_read_once_and_shared():
@@ -143,7 +159,10 @@ def test_a_missing_split_names_the_splits():
 
 
 def test_another_schema_is_refused():
-    with pytest.raises(BadInput, match="^data set digits has no mask and no depth, but image, label; this experiment"):
+    with pytest.raises(
+        BadInput,
+        match="^data set digits has no mask and no depth, but image uint8 .*; this",
+    ):
         data.load("digits", "train").require("image", "mask", "depth")
 
 
@@ -313,7 +332,7 @@ def test_splits_agree_on_sizes_and_classes(monkeypatch):
         (small([0, 1], 5), r"train and test have pictures of \[4, 4, 1\] and \[5, 5, 1\]"),
     ):
         parts = {"train": small([0, 2]), "test": test}
-        monkeypatch.setattr(source, "load", lambda name, split, data_dir, parts=parts: parts[split])
+        monkeypatch.setattr(source, "load", lambda name, split, data_dir, parts=parts, **how: parts[split])
         with pytest.raises(BadInput, match=message):
             data.splits("any", "image", "label")
 

@@ -13,10 +13,10 @@ ROW = np.arange(100, 123)  # 23 tokens, each the successor of the last
 def test_a_corpus_is_its_texts_in_lines_of_their_own(monkeypatch):
     texts = np.array([b"ab\n", "cé .".encode(), b"", b"the f"], object)
     parts = {"train": slice(3), "test": slice(3, 4), "cut": slice(1, 2)}
-    monkeypatch.setattr(text, "load", lambda _, part, __: Split({"text": texts[parts[part]]}))
+    monkeypatch.setattr(text, "load", lambda _, part, __, **how: Split({"text": texts[parts[part]]}))
     assert text.corpus("any", "train+test") == "ab\ncé .\n\nthe f"
     assert text.corpus("any", "cut+test") == "cé .the f"  # one text that was cut into splits
-    monkeypatch.setattr(text, "load", lambda *_: Split({"text": texts[:0]}))
+    monkeypatch.setattr(text, "load", lambda *_, **how: Split({"text": texts[:0]}))
     with pytest.raises(BadInput, match="no text in train"):
         text.corpus("any", "train")
 
