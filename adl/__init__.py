@@ -16,7 +16,8 @@ def submodules(package: str) -> tuple[Callable[[str], ModuleType], Callable[[], 
     Args:
       package: its `__name__`; it must be imported already, as it is where its own `__init__` calls.
     """
-    names = [module.name for module in pkgutil.iter_modules(importlib.import_module(package).__path__)]
+    found = pkgutil.iter_modules(importlib.import_module(package).__path__)
+    names = [module.name for module in found if not module.name.startswith("_")]
 
     def load(name: str) -> ModuleType:
         if name not in names:

@@ -1,4 +1,7 @@
-"""`python -m experiments` lists the experiments; `verify NAME...` measures claims again, `plan` compiles for a TPU."""
+"""`python -m experiments` lists the experiments; `verify NAME...` measures claims again, `plan` compiles for a TPU.
+
+`export WORKDIR` writes what a run has learned, `use WORKDIR ...` asks it about files of a person's own.
+"""
 
 import experiments
 from adl.run.catalogue import main

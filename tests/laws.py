@@ -324,7 +324,9 @@ def test_progress(case, plain):
 
 
 def test_wrong_batches_are_told_in_one_line(case, plain):
-    """Of the wrong rank, of unequal lengths, and of the wrong type: where it is traced, and of what the step reads."""
+    """Of the wrong rank, of unequal lengths, of the wrong type, and without a column: where it is traced, and of what
+    the step reads.
+    """
     state, batch = plain.init.out_info, case.batch(0)
     leaves, tree = jax.tree.flatten(batch)
     program = plain.step.jaxpr.jaxpr
@@ -342,6 +344,11 @@ def test_wrong_batches_are_told_in_one_line(case, plain):
         with pytest.raises((BadInput, AssertionError)) as told:
             jax.eval_shape(case.make(None).step, KEY, state, spoiled)
         assert "\n" not in str(told.value).strip(), wrong
+    columns = {names[i].split("'")[1] for i in read if isinstance(batch, dict)}
+    for column in columns - {name for name in columns if name.endswith("mask")}:
+        less = {name: value for name, value in batch.items() if name != column}
+        with pytest.raises(BadInput, match=f"a batch needs {column}.*; this has "):
+            jax.eval_shape(case.make(None).step, KEY, state, less)
 
 
 @of_lifts

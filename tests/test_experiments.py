@@ -1,5 +1,6 @@
 """Every experiment, small, under every lift; and the promise that a killed run goes on bit for bit."""
 
+import doctest
 import importlib
 import os
 import signal
@@ -14,8 +15,11 @@ import pytest
 
 import experiments
 from adl import run
+from adl.core import BadInput
+from adl.run import sweep
 from adl.run.checkpoint import Checkpoints
 from adl.run.claim import discover, words
+from adl.run.offer import VERBS
 from adl.run.record import read_rows
 
 ROOT = Path(__file__).parent.parent
@@ -48,7 +52,7 @@ def few_devices(monkeypatch):
 @pytest.mark.usefixtures("few_devices")
 @pytest.mark.parametrize("lift", [pytest.param(x, marks=() if x in ALWAYS else pytest.mark.full) for x in LIFTS])
 @pytest.mark.parametrize("name", NAMES)
-def test_runs_small(name, lift, tmp_path):
+def test_runs_small(name, lift, tmp_path, monkeypatch):
     module = importlib.import_module(f"experiments.{name}")
     fields = module.Config.__dataclass_fields__
     options = {key: value for key, value in LIFTS[lift].items() if key in fields}
@@ -57,9 +61,10 @@ def test_runs_small(name, lift, tmp_path):
     swept = getattr(module, "SWEEP", "learning_rate=1e-3,1e-4" if "learning_rate" in fields else None)
     if options.pop("sweep", False) and swept:
         options["sweep"] = swept
-    run.main(module.__name__, ["--workdir", str(tmp_path / "w"), *words(module.SMOKE), *words(options)])
+    folder = Path(tmp_path, "runs", *name.split("."))
+    run.main(module.__name__, ["--workdir", str(folder), *words(module.SMOKE), *words(options)])
     last: dict = {}
-    for row in read_rows(tmp_path / "w" / "metrics.jsonl"):
+    for row in read_rows(folder / "metrics.jsonl"):
         last |= row
     assert last["step"] == module.SMOKE.get("num_steps", 0)
     runs = (2,) * ("sweep" in options) + (2,) * ("num_seeds" in options)
@@ -68,8 +73,53 @@ def test_runs_small(name, lift, tmp_path):
     learned = [last[name] for name in ("train/loss", "train/potential") if name in last]
     assert (learned or "num_steps" not in fields) and np.isfinite(learned).all()
     if lift in ALWAYS:
-        for figure in (tmp_path / "w" / "figures").iterdir():
+        for figure in (folder / "figures").iterdir():
             assert figure.stat().st_size > 3000
+    monkeypatch.chdir(tmp_path)
+    if lift == "jit":
+        uses_the_example(module, folder)
+    elif "num_steps" in fields and lift in ALWAYS:
+        loads_one_of_many(folder, options)
+
+
+def uses_the_example(module, folder: Path) -> None:
+    """The line of the docstring, on this run; the folder stays as it is. A study offers nothing, and says so."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    examples = doctest.DocTestParser().get_examples(module.__doc__)
+    if not hasattr(module.Config(), "checkpoint_every") or not module.Config().num_steps:
+        assert not examples
+        with pytest.raises(BadInput, match="a study without steps"):
+            run.load(folder)
+        return
+    (example,) = examples
+    trained = run.load(folder)
+    assert trained.offers and set(trained.offers) <= set(VERBS)
+    given = {"run": run, "places": np.zeros((3, 2)), "pictures": None, "rows": None}
+    for offer in trained.offers.values():
+        kind = offer.takes
+        if isinstance(kind, run.Pictures):
+            given["pictures"] = np.random.default_rng(0).integers(0, 256, (2, *kind.shape)).astype(np.uint8)
+        if isinstance(kind, run.Rows):
+            given["rows"] = {name: np.arange(2) for name in kind.columns}
+    exec(example.source, given)
+    answer = given[example.source.partition(" = ")[0]]
+    assert isinstance(answer, str) or (np.shape(answer)[0] > 0 and np.isfinite(np.asarray(answer)).all())
+    assert answer if isinstance(answer, str) else np.asarray(answer).dtype == np.float32
+    assert before == {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def loads_one_of_many(folder: Path, options: dict) -> None:
+    """What many seeds and values learned under fsdp on several devices, on one device; all, and one alone."""
+    every = run.load(folder)
+    runs = (2,) * ("sweep" in options) + (2,) * ("num_seeds" in options)
+    points = sweep.grid(every.config)
+    one = run.load(folder, seed=1, setting=sweep.spelled(points[0]) if points else None)
+    assert every.program.num_axes == len(runs) and one.program.num_axes == 0
+    at = (0, 1) if points else (1,)
+    for many, alone in zip(jax.tree.leaves(every.state), jax.tree.leaves(one.state), strict=True):
+        assert np.shape(many)[: len(runs)] == runs and len(alone.devices()) == 1
+        if not jax.dtypes.issubdtype(alone.dtype, jax.dtypes.prng_key):
+            np.testing.assert_array_equal(many[at], alone)
 
 
 def test_a_hundred_steps_of_digits_are_the_same_under_every_lift(tmp_path):

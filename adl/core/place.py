@@ -14,6 +14,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
+from adl.core.border import arrays
 from adl.core.errors import BadInput
 from adl.core.key import fold_in
 from adl.core.layout import Layout, data_mesh, shardings
@@ -22,8 +23,30 @@ from adl.core.varying import differs
 
 
 def jitted(alg: Algorithm) -> Algorithm:
-    """Compiles init and step; the step's state is donated, so the caller's old state is gone."""
-    return Algorithm(jax.jit(alg.init), jax.jit(alg.step, donate_argnums=1), alg.axes)
+    """Compiles init and step; the step's state is donated, so the caller's old state is gone.
+
+    Raises:
+      BadInput: when called with a batch that holds something else than arrays, naming it.
+    """
+    return Algorithm(Compiled(alg.init), Compiled(alg.step, donate_argnums=1), alg.axes)
+
+
+class Compiled:
+    """`jax.jit(fn, **options)` of an init or a step, which says in one line what of a batch cannot be compiled for."""
+
+    def __init__(self, fn: Callable, **options):
+        self._fn = jax.jit(fn, **options)
+
+    def __call__(self, *args):
+        """As `fn`, whose last argument is the batch."""
+        try:
+            return self._fn(*args)
+        except TypeError:
+            arrays(args[-1])
+            raise
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fn, name)
 
 
 def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | None = None) -> Algorithm:
@@ -81,7 +104,7 @@ def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | No
         state, metrics = step(key, split(alg.axes, state, "a state axis"), split(0, batch, "a batch"))
         return merge(alg.axes, state), metrics
 
-    return Algorithm(_placed(alg.init, alg.axes, mesh), jax.jit(lifted, donate_argnums=1), alg.axes)
+    return Algorithm(_placed(alg.init, alg.axes, mesh), Compiled(lifted, donate_argnums=1), alg.axes)
 
 
 def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
@@ -95,18 +118,18 @@ def sharded(alg: Algorithm, mesh: Mesh, *layouts: Layout) -> Algorithm:
       layouts: refinements in turn, such as `tensor(), fsdp`; without any, the state is whole on every device but
         where `alg.axes` splits it.
     """
-    rows = PartitionSpec(mesh.axis_names[0])
+    split = rows(mesh)
 
     def step(key, state, batch):
         for leaf in jax.tree.leaves(batch):
             _require_divisible(leaf.shape[0], mesh)
-        batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, NamedSharding(mesh, rows)), batch)
+        batch = jax.tree.map(lambda x: lax.with_sharding_constraint(x, split), batch)
         state = _gathered(_laid_out(state, alg.axes, mesh, layouts), shardings(alg.axes, state, mesh, layouts), mesh)
         state, metrics = alg.step(key, state, batch)
         metrics = lax.with_sharding_constraint(metrics, NamedSharding(mesh, PartitionSpec()))
         return _laid_out(state, alg.axes, mesh, layouts), metrics
 
-    return Algorithm(_placed(alg.init, alg.axes, mesh, layouts), jax.jit(step, donate_argnums=1), alg.axes)
+    return Algorithm(_placed(alg.init, alg.axes, mesh, layouts), Compiled(step, donate_argnums=1), alg.axes)
 
 
 def distributed(batch: Batch, mesh: Mesh, *, at: int = 0) -> Batch:
@@ -120,10 +143,15 @@ def distributed(batch: Batch, mesh: Mesh, *, at: int = 0) -> Batch:
       BadInput: if the batch does not divide by the devices.
     """
     _, count = share_of_batch(mesh)
-    sharding = NamedSharding(mesh, PartitionSpec(*[None] * at, mesh.axis_names[0]))
     for leaf in jax.tree.leaves(batch):
         _require_divisible(count * leaf.shape[at], mesh)
+    sharding = rows(mesh, at=at)
     return jax.tree.map(lambda leaf: jax.make_array_from_process_local_data(sharding, np.asarray(leaf)), batch)
+
+
+def rows(mesh: Mesh, *, at: int = 0) -> NamedSharding:
+    """Where a batch lies whose rows are its axis `at`: split over the mesh's first axis."""
+    return NamedSharding(mesh, PartitionSpec(*[None] * at, mesh.axis_names[0]))
 
 
 def share_of_batch(mesh: Mesh) -> tuple[int, int]:
@@ -195,4 +223,4 @@ def _gathered(state: PyTree, split: PyTree, mesh: Mesh) -> PyTree:
 
 def _placed(init: Callable, axes: PyTree, mesh: Mesh, layouts: Sequence[Layout] = ()) -> Callable:
     """`init`, compiled, with its result where the steps will want it: else the second step compiles again."""
-    return jax.jit(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layouts))
+    return Compiled(lambda key, batch: _laid_out(init(key, batch), axes, mesh, layouts))

@@ -232,6 +232,11 @@ def rows(task: Task, asked: Mapping[int, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
+def tokens_of(text: str) -> np.ndarray:
+    """`[T]` int32 of a text in the characters of `ALPHABET`."""
+    return np.array([ALPHABET.index(character) for character in text], np.int32)
+
+
 def text(tokens: np.ndarray) -> str:
     """What a row of tokens says."""
     return "".join(ALPHABET[token] for token in tokens)

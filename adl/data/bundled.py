@@ -221,8 +221,46 @@ class PythonLibrary(_Bundled):
                 yield index, {"name": path.name, "text": text}
 
 
+class PythonReference(_Bundled):
+    """What the running Python's reference says of its topics, as its `help()` shows them: prose with code between it.
+
+    They come in the order of the SHA-256 digests of their names; a digest that is 0 modulo 8 sends its topic to the
+    test split, all else to train. A paragraph that comes again, there or in another topic, stays where it came first.
+    The version is that of Python.
+    """
+
+    name = "python_reference"
+    VERSION = tfds.core.Version("{}.{}.{}".format(*sys.version_info))
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=f"Topics of the language reference of Python {self.VERSION}, as UTF-8 text.",
+            features=tfds.features.FeaturesDict({"name": tfds.features.Text(), "text": tfds.features.Text()}),
+            disable_shuffling=True,
+        )
+
+    def _split_generators(self, dl_manager: Any) -> dict[str, Iterator[tuple[int, dict[str, Any]]]]:
+        return {name: self._generate_examples(name) for name in ("train", "test")}
+
+    def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        from pydoc_data.topics import topics
+
+        seen: set[str] = set()
+        for index, (digest, name) in enumerate(sorted((_digest(name), name) for name in topics)):
+            own = []
+            for part in topics[name].strip().split("\n\n"):
+                if part.strip() not in seen:
+                    seen.add(part.strip())
+                    own.append(part)
+            if own and split == ("train" if digest % 8 else "test"):
+                yield index, {"name": name, "text": "\n\n".join(own) + "\n"}
+
+
 def _digest(name: str) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest(), "big")
 
 
-BUNDLED = {builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary)}
+BUNDLED = {
+    builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
+}

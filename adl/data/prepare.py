@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,21 @@ def prepared(name: str, data_dir: Path) -> Path:
 
 def _build(builder: Any, place: Path, part: Path) -> None:
     """Prepares a data set in a temporary folder of `place` and renames it to `place / part`."""
+    with built(builder, place, part) as aside:
+        move_in(aside, place, part)
+
+
+@contextlib.contextmanager
+def built(builder: Any, place: Path, part: Path) -> Iterator[Path]:
+    """A temporary folder of `place` in which a data set is prepared; what is not moved out of it goes with it.
+
+    Args:
+      builder: makes TFDS's builder of `data_dir` and `file_format`.
+      place: TFDS's data folder; made if need be.
+      part: name and version of the data set, as folders.
+    Raises:
+      OSError: if `place` cannot be written; RuntimeError of array_record where the disk is full.
+    """
     import tensorflow_datasets as tfds
 
     place.mkdir(parents=True, exist_ok=True)
@@ -53,10 +69,19 @@ def _build(builder: Any, place: Path, part: Path) -> None:
         tfds.disable_progress_bar()
         with contextlib.redirect_stdout(io.StringIO()):  # TFDS would print the temporary folder
             builder(data_dir=aside, file_format="array_record").download_and_prepare()
-        (place / part).parent.mkdir(exist_ok=True)
-        os.rename(aside / part, place / part)
+        yield aside
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def move_in(aside: Path, place: Path, part: Path) -> None:
+    """Renames `aside / part` to `place / part`, in one step.
+
+    Raises:
+      OSError: if something is there.
+    """
+    (place / part).parent.mkdir(exist_ok=True)
+    os.rename(aside / part, place / part)
 
 
 def first_line(error: BaseException) -> str:

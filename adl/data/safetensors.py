@@ -9,14 +9,19 @@ import collections
 import itertools
 import json
 import math
+import os
+import secrets
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import save_file
 
-from adl.core import BadInput
+from adl.core import BadInput, local_path
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own bound
 TYPES = {
@@ -50,14 +55,83 @@ def weights(path: str | Path) -> Weights:
       BadInput: if something is not there, is damaged, lies elsewhere, or is of a type that is not read, such as floats
         of 8 bits; one line that says what.
     """
-    path = Path(path).expanduser()
+    path = local_path(str(path), "weights")
     folder = path if path.is_dir() else path.parent
+    if not os.path.lexists(path):
+        how = "they are read from a folder with config.json, model.safetensors and tokenizer.json, never downloaded"
+        raise BadInput(f"weights {path}: there is no such folder; {how}")
     config = _json(_below(folder, "config.json"))
     if not path.is_dir():
         return Weights(config, _tensors(path))
     if not (folder / "model.safetensors").exists() and (folder / "model.safetensors.index.json").exists():
         return Weights(config, _parts(folder, _below(folder, "model.safetensors.index.json")))
     return Weights(config, _tensors(_below(folder, "model.safetensors")))
+
+
+def write_weights(
+    path: str | Path, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], files: Mapping[str, bytes] = {}
+) -> Path:
+    """A new folder that `weights` reads, and so does Hugging Face's `from_pretrained`; whole, or not at all.
+
+    Args:
+      path: of the folder, which must not be there, or be empty.
+      config: what `config.json` says.
+      tensors: by name, of the types that `weights` reads.
+      files: more of them, by name: what is in `tokenizer.json`.
+    Returns:
+      The folder.
+    Raises:
+      BadInput: if there is something already, or it cannot be written.
+    """
+    folder = local_path(str(path), "the folder").absolute()
+    require_new(folder)
+    aside = folder.with_name(f".{folder.name}-{secrets.token_hex(4)}.tmp")
+    try:
+        aside.mkdir(parents=True)
+        # What is not contiguous would be written in the order of its memory.
+        whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        save_file(whole, aside / "model.safetensors", {"format": "pt"})
+        texts = {"config.json": f"{json.dumps(config, indent=2, sort_keys=True)}\n".encode()}
+        for name, content in {**texts, **files}.items():
+            (aside / name).write_bytes(content)
+        os.replace(aside, folder)
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"{folder} cannot be written: {_line(error)}; choose another folder") from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def require_new(folder: Path) -> None:
+    """Nothing, where a folder is not there or is empty.
+
+    Raises:
+      BadInput: it is, or cannot be looked at.
+    """
+    try:
+        if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInput(f"{folder}: there is something already, and nothing is overwritten; choose a new folder")
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be looked at: {_line(error)}; choose another folder") from error
+
+
+def enclosed(path: str | Path, name: str) -> bytes | None:
+    """What is in a file of a checkpoint's folder; None where there is no such file.
+
+    Args:
+      path: as in `weights`.
+      name: of the file.
+    Raises:
+      BadInput: if it lies elsewhere or cannot be read.
+    """
+    path = Path(path).expanduser()
+    file = _below(path if path.is_dir() else path.parent, name)
+    if not file.exists():
+        return None
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{file} cannot be read: {_line(error)}") from error
 
 
 def _below(folder: Path, name: str) -> Path:

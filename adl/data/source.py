@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,9 +14,8 @@ import numpy as np
 
 from adl.core import BadInput, local_path, sources
 from adl.data import files
-from adl.data.files.found import TEST_SHARE, Asked, selected
-from adl.data.files.listing import Files, digests
-from adl.data.mapping import are_classes, as_wanted, column_names_of, require_wanted
+from adl.data.files.found import TEST_SHARE, Asked
+from adl.data.mapping import as_wanted, own_split, require_wanted
 from adl.data.prepare import first_line, prepared
 from adl.data.split import Split, StoredSplit, stacked
 
@@ -38,7 +38,8 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
         its 569 tumours, `features` `[30]`, and 178 wines, `features` `[13]`, with `label`; and `iris`: 150 flowers, a
         column for each of four measurements, and `label`; these three all in `train`. And so is
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
-        into `train`, and about a twentieth each `validation` and `test`.
+        into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
+        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       wanted: columns that `columns` may name; none: any.
@@ -51,7 +52,8 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
     require_wanted(reading.columns, wanted)
     if files.is_path(name):
         try:
-            return _own(files.listing_of(name), split, reading, next((n for n in ("text", "image") if n in wanted), ""))
+            noun = next((noun for noun in ("text", "image") if noun in wanted), "")
+            return own_split(files.listing_of(name), split, reading, noun, MEMORY_LIMIT)
         except BadInput as error:
             raise error if str(error).startswith("--") else BadInput(f"--dataset {error}") from None
     if reading.test_share != TEST_SHARE:
@@ -60,29 +62,6 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
     found = _load(name, split, local_path(str(folder), "--data_dir").absolute(), reading)
     sources.note(sources.Noted(name, {f"{part}": [of.num_examples] for part, of in found.info.splits.items()}))
     return found
-
-
-def _own(listing: Files, split: str, reading: Asked, noun: str) -> Split:
-    """A split of the files of a path, which are noted."""
-    remarks = files.opened(listing, reading._replace(columns=""), noun, MEMORY_LIMIT).remarks
-    sources.note(sources.Noted(listing.where, digests(listing), remarks))
-    return _own_split(listing, split, reading, noun, MEMORY_LIMIT)
-
-
-@functools.lru_cache(maxsize=16)
-def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
-    found = files.opened(listing, reading._replace(columns=""), noun, limit)
-    train, values = found.parts["train"], None
-    label = column_names_of(reading.columns).get("label", ["label"])[0]
-    if label in train.names and train.feature(label) is None and are_classes(train.first(1).arrays[label]):
-        values = train.column(label)
-    if found.is_fitted:
-        reading = Asked(reading.columns)
-    chosen = as_wanted(selected(found, split), reading, is_own=True, values=values)
-    stored = [part.source for part in found.parts.values() if isinstance(part, StoredSplit)]
-    if not stored or sum(getattr(source, "num_bytes", limit + 1) for source in stored) > limit:
-        return chosen
-    return Split(chosen.arrays, chosen.info)
 
 
 @functools.lru_cache(maxsize=16)
@@ -286,6 +265,16 @@ def _alternative(name: str, folder: Path, bundled: list[str]) -> str:
 
 
 def _how(name: str, folder: Path) -> str:
+    from adl.data.research import DERIVED, SETS
+
+    stem = re.split("[/:]", name)[0]
+    if stem in DERIVED:
+        return f"give the --data_dir that has it; it cannot be made here: {DERIVED[stem]}"
+    if stem in SETS:
+        away = f"move {folder / stem} away, and " if os.path.isdir(folder / stem) else ""
+        command = f"python -m adl.data prepare {stem} RAW_FOLDER --data_dir {shlex.quote(str(folder))}"
+        files = f"{', '.join(SETS[stem].files)} (from {SETS[stem].source})"
+        return f"give the --data_dir that has it, or {away}make it: `{command}`, where RAW_FOLDER holds {files}"
     command = f"tfds.builder('{name}', data_dir='{folder}', file_format='array_record').download_and_prepare()"
     return (
         "give the --data_dir that has it, or prepare it once where there is internet (and TensorFlow, which most of "

@@ -7,12 +7,13 @@ vary is 0 everywhere, and named so: it says nothing.
 
 import functools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from adl.core import BadInput, did_you_mean
+from adl.core.types import Array
 from adl.data.source import load
 from adl.data.split import Split
 
@@ -26,6 +27,13 @@ GIVEN = ("x", "features")  # columns of measurements, where others are not asked
 STILL = " (does not vary)"
 
 
+class Given(NamedTuple):
+    """Measurements as a table has them, and how they become "x"."""
+
+    columns: list[str]  # [D]
+    scaled: Callable[[np.ndarray], np.ndarray]  # [N, D] in the table's unit to float32 [N, D]
+
+
 class Targets(NamedTuple):
     """Rows with a number each, both standardised by the means and deviations of the rows to learn from."""
 
@@ -35,6 +43,12 @@ class Targets(NamedTuple):
     columns: list[str]  # [D]
     target: str  # what y is
     rows: str  # what the rows are: "patients"
+    given: Given
+    mean: float  # of what y is, in the unit of the table
+
+    def told(self, y: Array) -> Array:
+        """Standardised `y` in the unit of the table."""
+        return self.mean + self.unit * y
 
 
 class Labels(NamedTuple):
@@ -44,6 +58,7 @@ class Labels(NamedTuple):
     label: np.ndarray  # [N] int32
     columns: list[str]  # [D]
     classes: list[str]  # [K]
+    given: Given
 
 
 def targets(
@@ -70,9 +85,9 @@ def targets(
     if learned.told.min() == learned.told.max():
         raise BadInput(f"{learned.where}: {learned.target} is {learned.told[0]:g} in all rows: nothing can be told")
     of_y = scale(learned.told)
-    x, columns = _standardised(learned, tested)
+    x, columns, given = _standardised(learned, tested)
     noun = getattr(_bundled(name), "rows", "rows")
-    rest = (float(of_y[1]), columns, learned.target, noun)
+    rest = (float(of_y[1]), columns, learned.target, noun, given, float(of_y[0]))
     return tuple(
         Targets(rows, standard(part.told, *of_y), *rest) for rows, part in zip(x, (learned, tested), strict=True)
     )
@@ -94,11 +109,11 @@ def labels(
     """
     learned, tested = _rows(name, target, ("label",), splits, data_dir, how)
     values, classes = _classes(learned, tested)
-    x, columns = _standardised(learned, tested)
+    x, columns, given = _standardised(learned, tested)
     found = [np.searchsorted(values, part.told).astype(np.int32) for part in (learned, tested)]
     if len(np.unique(found[0])) < 2:
         raise BadInput(f"{learned.where}: {learned.target} is {classes[found[0][0]]} in all rows: nothing can be told")
-    return tuple(Labels(rows, label, columns, classes) for rows, label in zip(x, found, strict=True))
+    return tuple(Labels(rows, label, columns, classes, given) for rows, label in zip(x, found, strict=True))
 
 
 class _Rows(NamedTuple):
@@ -175,13 +190,17 @@ def _classes(learned: _Rows, tested: _Rows) -> tuple[np.ndarray, list[str]]:
     return values, [f"class {name}" if name.lstrip("-").isdigit() else name for name in names]
 
 
-def _standardised(learned: _Rows, tested: _Rows) -> tuple[list[np.ndarray], list[str]]:
-    """Measurements of both `[N, D]`, by means and deviations of the former, and their names."""
+def _standardised(learned: _Rows, tested: _Rows) -> tuple[list[np.ndarray], list[str], Given]:
+    """Measurements of both `[N, D]`, by means and deviations of the former, their names, and how they are made."""
     both = [np.stack([np.asarray(column) for column in rows.given.values()], 1) for rows in (learned, tested)]
     of_x, varies = scale(both[0]), both[0].max(0) > both[0].min(0)
     columns = [name if moves else f"{name}{STILL}" for name, moves in zip(learned.given, varies, strict=True)]
-    # What is new in the test cannot be told from what never moved.
-    return [np.where(varies, standard(x, *of_x), np.float32(0)) for x in both], columns
+
+    def scaled(x: np.ndarray) -> np.ndarray:
+        # What is new in the test cannot be told from what never moved.
+        return np.where(varies, standard(x, *of_x), np.float32(0))
+
+    return [scaled(x) for x in both], columns, Given([*learned.given], scaled)
 
 
 def scale(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

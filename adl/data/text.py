@@ -62,9 +62,10 @@ def texts(
     kind: Kind = "char",
     vocab_size: int = 0,
     parting: Parting = "punctuation",
+    tokens: Tokens | None = None,
     **how: Any,
 ) -> Texts:
-    """Both splits of a data set in the tokens that the training text gave rise to.
+    """Both splits of a data set in the tokens that the training text gave rise to, or in those of another.
 
     Args:
       name: as in `corpus`.
@@ -74,13 +75,14 @@ def texts(
       kind: of the tokens; as in `tokens.of`, and so are the last two.
       vocab_size: of byte pairs or words, at most.
       parting: of words.
+      tokens: that a model reads already, whatever the text; None: by the three before.
       **how: as in `load`.
 
     Raises:
       BadInput: as `corpus` and `tokens.of`.
     """
     corpora = [corpus(name, split, data_dir, **how) for split in (train, test)]
-    tokens = of(kind, corpora[0], vocab_size, parting=parting)
+    tokens = of(kind, corpora[0], vocab_size, parting=parting) if tokens is None else tokens
     return Texts(*map(tokens.encode, corpora), tokens)
 
 

@@ -130,8 +130,8 @@ def byte_pairs(text: str, vocab_size: int) -> Tokens:
     """
     if vocab_size < 256:
         raise BadInput(f"a vocabulary of {vocab_size} byte pairs: it must be >= 256")
-    tokenizer = _trained(text, vocab_size)
-    byte = {character: value for value, character in enumerate(_letters())}
+    tokenizer = trained_pairs(text, vocab_size)
+    byte = {character: value for value, character in enumerate(letters())}
     tokens = [tokenizer.id_to_token(token) for token in range(tokenizer.get_vocab_size())]
     # A character has one byte that does not continue another.
     size = [sum(byte[letter] & 0xC0 != 0x80 for letter in token) for token in tokens]
@@ -147,8 +147,8 @@ def byte_pairs(text: str, vocab_size: int) -> Tokens:
 
 
 @functools.lru_cache(maxsize=4)
-def _trained(text: str, vocab_size: int):
-    """The library's tokeniser, from the cache or trained now."""
+def trained_pairs(text: str, vocab_size: int):
+    """The library's tokeniser of `byte_pairs`, from the cache or trained now."""
     import tokenizers
     from tokenizers import decoders, models, pre_tokenizers, trainers
 
@@ -172,7 +172,7 @@ def _trained(text: str, vocab_size: int):
     return tokenizer
 
 
-def _letters() -> list[str]:
+def letters() -> list[str]:
     """The letter by which byte-level vocabularies write each byte: its own where it is printable, else one above."""
     printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
     others = iter(range(0x100, 0x200))

@@ -60,6 +60,7 @@ def denoising(
       prepare: `prepare(key, batch) -> (x [B, ...], condition)`: what is diffused, pixels in [-1, 1] or a code, and what
         the model is told of it, its class or text, or None.
       axis: as in `core.descend`.
+    Source: Ho et al. 2020, arXiv:2006.11239, eq. 14; of the other choices as in the table above.
     """
     prepare = border.prepared(prepare)
 

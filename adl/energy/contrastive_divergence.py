@@ -108,6 +108,7 @@ def persistent_contrastive_divergence(
 
     Raises:
       BadInput: at trace time, if there are fewer chains than examples.
+    Source: Tieleman 2008 (ICML); Du & Mordatch 2019, arXiv:1903.08689, algorithm 1.
     """
     prepare, update = border.prepared(prepare, "float [B, D, ...]"), descend(contrast(model, alpha), tx, axis)
 

@@ -28,6 +28,16 @@ class Players(NamedTuple, Generic[Thing]):
     disc: Thing
 
 
+def from_noise(model: Players, latent_dim: int, *size: int) -> Callable[[Key, Players], Array]:
+    """`(key, state) -> [*size, ...]`, what the averaged generator makes of standard normal noise."""
+
+    def draw(key: Key, state: Players) -> Array:
+        made = model.gen.apply(state.gen.averaged, jax.random.normal(key, (*(size or (1,)), latent_dim)))
+        return made if size else made[0]
+
+    return draw
+
+
 def gan(
     model: Players[nn.Module],
     tx: Players[Any],

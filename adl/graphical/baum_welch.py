@@ -131,6 +131,23 @@ def likeliest(algorithm: Algorithm, num_starts: int, num_steps: int = 20) -> Cal
     return start
 
 
+def goes_on(key: Key, model: HMM, token: Array, num_tokens: int = 64) -> Array:
+    """Symbols `[1, num_tokens]` drawn after those of a prompt `[1, T]`, of a model whose emissions are categorical.
+
+    Args:
+      key: consumed.
+      model: with log-probabilities `[K, V]` of the symbols, up to a constant, as its emission.
+      token: `[1, T]` integers in 0 ... V - 1.
+      num_tokens: >= 1.
+    """
+    state_key, key = jax.random.split(key)
+    log_p = jax.nn.log_softmax(model.emission)[:, token[0]].T
+    seen = hmm.forward(model.chain, log_p)
+    then = model.chain._replace(initial=seen.filtered[-1] @ model.chain.transition)
+    states = hmm.sample(state_key, then, num_tokens)
+    return jax.random.categorical(key, model.emission[states])[None]
+
+
 def log_likelihood(family: Family, emission: Array, x: Array, mask: Array | None = None) -> Array:
     """log p(x_t | z_t) `[T, K]` in nats of a sequence `x [T, ...]` under emissions `[K, P]`; 0 where `mask [T]` is."""
     eta_t = matmul(jax.vmap(family.statistics)(x), emission.T)

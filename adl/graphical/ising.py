@@ -58,6 +58,8 @@ def icm(model: Ising) -> Algorithm:
     No sweep raises the energy; it stops at a local minimum. The state is images `[B, H, W]` in {-1, 1}, at first those
     that were seen. A batch is `{"image": [B, H, W]}` in {-1, 1}, the same at every step; the state splits with it.
     Reports the `loss`: E before the sweep, in nats a pixel.
+
+    Source: Besag 1986, JRSS B 48(3).
     """
 
     def rule(key, f, x):
@@ -75,6 +77,8 @@ def mean_field(model: Ising) -> Algorithm:
 
     No sweep raises the free energy E_q[E] - H(q) >= -log sum_x exp(-E). State and batch as of `icm`, with means in
     [-1, 1]. Reports the `loss`: the free energy before the sweep, in nats a pixel.
+
+    Source: MacKay 2003, Information Theory, Inference, and Learning Algorithms, section 33.2.
     """
 
     def free_energy(model, m, y):
@@ -96,6 +100,7 @@ def gibbs(model: Ising, *, num_warmup: int = 0) -> Algorithm:
     Args:
       model: of the pixels.
       num_warmup: >= 0 sweeps that do not count.
+    Source: Geman & Geman 1984, IEEE PAMI 6(6).
     """
 
     def rule(key, f, x):

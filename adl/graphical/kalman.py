@@ -93,6 +93,12 @@ def _forward(system: LDS, x: Array, mask: Array | None) -> tuple[Filtered, _Know
     return lax.scan(step, start, (x, mask))[1]
 
 
+def smoothed_path(key: Key, system: LDS, x: Array) -> Array:
+    """Expected states `[T, D]` of measurements `[T, M]` that are all there; the key is for a common signature."""
+    del key
+    return smooth(system, x, jnp.ones(len(x))).smoothed.loc
+
+
 def smooth(system: LDS, x: Array, mask: Array | None = None) -> Smoothed:
     """Rauch-Tung-Striebel smoother of one sequence; arguments as of `forward`."""
     seen, known = _forward(system, x, mask)

@@ -1,5 +1,7 @@
 """Restoration of binary images, by every way of asking the pixels' neighbours."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -8,6 +10,23 @@ from adl.core import Key, trace
 from adl.graphical import ising
 from adl.graphical.factor_graph import belief_propagation, beliefs, grid
 from adl.graphical.ising import Ising
+
+
+def cleaned(model: Ising, *, num_sweeps: int) -> Callable[..., Array]:
+    """`(key, state, pictures [N, H, W, 1] uint8) -> [N, H, W, 1]` in {0, 1}: by `icm`, from black and white; no state.
+
+    Args:
+      model: of the pixels.
+      num_sweeps: T >= 1.
+    """
+
+    def clean(key, state, image):
+        batch = {"image": jnp.where(image[..., 0] > 127, 1.0, -1.0)}
+        algorithm = ising.icm(model)
+        found, _ = trace(algorithm, num_sweeps, lambda image: ())(key, algorithm.init(key, batch), batch)
+        return (1 + found[..., None]) / 2
+
+    return clean
 
 
 def restored(

@@ -7,14 +7,16 @@ Sources: Pearson 1901, Philosophical Magazine 2(11); Bishop 2006, Pattern Recogn
 12.1; Minka 2000, Automatic Choice of Dimensionality for PCA, NIPS 13.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import lax
 from jax.scipy.special import gammaln
 
+from adl import data
 from adl.core import Algorithm, BadInput, Mean, accumulate, border
-from adl.core.types import Array
+from adl.core.types import Array, PyTree
 from adl.latent.kmeans import weighted
 from adl.prob import moments as m
 from adl.prob.moments import Moments
@@ -161,6 +163,20 @@ def log_probs(components: Components, x: Array) -> Array:
     inside = jnp.cumsum(square / variance[None] + jnp.log(variance)[None], -1)[:, :-1]
     outside = beyond(square) / noise[None] + (left_out * jnp.log(noise))[None]
     return -0.5 * (inside + outside + dim * jnp.log(2 * jnp.pi))
+
+
+def embedding(read: Callable[[PyTree], Components], levels: int) -> Callable[..., Array]:
+    """`(key, state, pictures [B, H, W, C] uint8) -> [B, Z]`, their codes, grey levels spread over their width.
+
+    Args:
+      read: from a state to its components.
+      levels: of grey, as in `data.image.dequantised`.
+    """
+
+    def embed(key, state, image):
+        return encode(read(state), data.image.dequantised(key, image, levels=levels).reshape(len(image), -1))
+
+    return embed
 
 
 def log_evidence(spectrum: Array, count: Array) -> Array:

@@ -108,6 +108,20 @@ def of_linear_fits(rows: Array, signal: Array, truth: Array, noise_std: Array | 
     return ErrorParts(jnp.square(error), noise_std**2 * jnp.square(rows).sum(-1))
 
 
+def mean_fit(grid: Array, target: Array) -> Callable[..., Array]:
+    """`(key, moments, x [B, 1]) -> [B, R]`, the mean of all fits between the places of a grid.
+
+    Args:
+      grid: `[T]` rising, where the fits are.
+      target: `[T]` of which the moments are deviations.
+    """
+
+    def mean(key, moments, x):
+        return jax.vmap(lambda fit: jnp.interp(x[:, 0], grid, fit), out_axes=1)(moments.mean + target[None])
+
+    return mean
+
+
 def compared(counted: ErrorParts, exact: ErrorParts) -> dict[str, Array]:
     """How far counted parts are from the exact ones, over settings.
 

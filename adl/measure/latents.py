@@ -62,6 +62,11 @@ def reconstructions(encode: Encode, decode: Decode, x: Array, image: Array) -> P
     return Partial(probe, (x, image))
 
 
+def from_prior(decode: Decode, latent_dim: int) -> Callable[[Key, State], Array]:
+    """`(key, state) -> [H, W, C]`, the picture of one latent from the standard normal prior."""
+    return lambda key, state: decode(state, jax.random.normal(key, (latent_dim,)))
+
+
 def prior(decode: Decode, latent_dim: int, *, rows: int = 10, cols: int = 10) -> Probe:
     """Probe: `images` `[rows, cols, H, W, C]` of latents from the standard normal prior."""
     return lambda key, state: {"images": decode(state, jax.random.normal(key, (rows, cols, latent_dim)))}

@@ -23,25 +23,32 @@ Tensors = Mapping[str, np.ndarray]  # of a checkpoint, by name
 
 
 class From(NamedTuple):
-    """Where a parameter comes from."""
+    """Where a parameter comes from, and goes back to."""
 
     tensor: str  # its name in the checkpoint
-    change: Callable[[np.ndarray], np.ndarray] = np.asarray  # what makes the parameter of it
+    change: Callable[[np.ndarray], np.ndarray] = np.asarray  # what makes the parameter of it, and it of the parameter
+    part: int = 0  # which of `parts` equal parts of its last axis, where several parameters are one tensor
+    parts: int = 1
+
+    def read(self, tensor: np.ndarray) -> np.ndarray:
+        """The parameter."""
+        return self.change(tensor if self.parts == 1 else np.array_split(tensor, self.parts, -1)[self.part])
 
 
 class Architecture(NamedTuple):
     """How checkpoints of one `model_type` are read."""
 
     model: Callable[[Config, Tensors], nn.Module]
-    sources: Callable[[Config, Tensors], PyTree]  # the model's parameters, `From` in place of arrays
+    sources: Callable[[Config], PyTree]  # the model's parameters, `From` in place of arrays
     sizes: tuple[str, ...]  # fields that must be there, whole numbers
     other_sizes: tuple[str, ...] = ()  # that may be
     divide: Mapping[str, str] = {}  # of a width into heads
     only: Mapping[str, Any] = {}  # fields of variants that are not computed here, and what they must say
     aliases: Mapping[str, str] = {}  # other names of fields, that must say the same
     prefix: str = ""  # that some checkpoints put before every name
-    optional: tuple[str, ...] = ()  # parameters of heads that a checkpoint may lack
-    copies: Mapping[str, str] = {}  # tensors that are another's again, if they are there
+    optional: tuple[str, ...] = ()  # parameters of heads that a checkpoint may lack, or have as copies
+    copies: Mapping[str, str] = {}  # tensors that may be another's again; those that no source reads must be
+    plain: str = "\0"  # beginning of the names that never have the prefix
 
 
 def of(sources: PyTree) -> list[From]:
@@ -85,15 +92,11 @@ def _gpt2(config: Config, tensors: Tensors) -> GPT:
     return GPT(*(config[name] for name in ARCHITECTURES["gpt2"].sizes), feedforward=hidden, norm=norm)
 
 
-def _gpt2_sources(config: Config, tensors: Tensors) -> PyTree:
+def _gpt2_sources(config: Config) -> PyTree:
     def block(i: int) -> PyTree:
         def third(part: int) -> PyTree:
-            def change(tensor: np.ndarray) -> np.ndarray:
-                return np.array_split(tensor, 3, -1)[part]
-
-            return {
-                name: From(f"h.{i}.attn.c_attn.{end}", change) for name, end in (("kernel", "weight"), ("bias", "bias"))
-            }
+            ends = {"kernel": "weight", "bias": "bias"}
+            return {name: From(f"h.{i}.attn.c_attn.{end}", part=part, parts=3) for name, end in ends.items()}
 
         parts = {name: third(part) for part, name in enumerate(("query", "key", "value"))}
         return {
@@ -117,7 +120,7 @@ def _bert(config: Config, tensors: Tensors) -> BERT:
     return BERT(*sizes, activation=activation(config, "hidden_act", "gelu"), norm=norm)
 
 
-def _bert_sources(config: Config, tensors: Tensors) -> PyTree:
+def _bert_sources(config: Config) -> PyTree:
     def block(i: int) -> PyTree:
         name = f"encoder.layer.{i}"
         attention = {part: _dense(f"{name}.attention.self.{part}") for part in ("query", "key", "value")}
@@ -187,7 +190,7 @@ def _has_own_head(tensors: Tensors) -> bool:
     return "lm_head.weight" in tensors and not is_copy(tensors, "lm_head.weight", "shared.weight")
 
 
-def _t5_sources(config: Config, tensors: Tensors) -> PyTree:
+def _t5_sources(config: Config) -> PyTree:
     is_gated, _ = _t5_feedforward(config)
 
     def attention(name: str) -> PyTree:
@@ -215,14 +218,13 @@ def _t5_sources(config: Config, tensors: Tensors) -> PyTree:
             f"{name}_bias": {"buckets": {"embedding": bias}},
         }
 
-    head = {"last": _matrix("lm_head")} if _has_own_head(tensors) else {}
     return {
         "tokens": {"embedding": From("shared.weight")},
         **stack("encoder", config["num_layers"], ("SelfAttention",)),
         **stack(
             "decoder", config.get("num_decoder_layers") or config["num_layers"], ("SelfAttention", "EncDecAttention")
         ),
-        **head,
+        "last": _matrix("lm_head"),
     }
 
 
@@ -265,6 +267,7 @@ ARCHITECTURES = {
             "cls.predictions.decoder.weight": "embeddings.word_embeddings.weight",
             "cls.predictions.decoder.bias": "cls.predictions.bias",
         },
+        plain="cls.",
     ),
     "t5": Architecture(
         _t5,
@@ -277,6 +280,10 @@ ARCHITECTURES = {
             "num_hidden_layers": "num_layers",
             "head_dim": "d_kv",
         },
-        copies={f"{stack}.embed_tokens.weight": "shared.weight" for stack in ("encoder", "decoder")},
+        optional=("last",),
+        copies={
+            **{f"{stack}.embed_tokens.weight": "shared.weight" for stack in ("encoder", "decoder")},
+            "lm_head.weight": "shared.weight",
+        },
     ),
 }

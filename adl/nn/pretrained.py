@@ -45,37 +45,31 @@ def load(config: Config, tensors: Tensors) -> Pretrained:
         type or shape than the configuration says, or one that should be a copy of another and is not; one line that
         names it.
     """
-    if not isinstance(config, Mapping):
-        raise BadInput(f"a configuration holds names and values: this is a {type(config).__name__}")
-    kind = config.get("model_type")
-    if not isinstance(kind, str) or kind not in ARCHITECTURES:
-        raise BadInput(f"model_type {str(kind)[:80]}: no such architecture here; there are {', '.join(ARCHITECTURES)}")
-    architecture = ARCHITECTURES[kind]
+    kind, architecture = _architecture(config)
     tensors = _plainly_named(tensors, architecture.prefix)
     _require_known(config, kind, architecture)
     _require_sizes(config, kind, architecture, tensors)
     copies = {name for name in architecture.copies if is_copy(tensors, name, architecture.copies[name])}
-    if different := [name for name in architecture.copies if name in tensors and name not in copies]:
+    sources = architecture.sources(config)
+    read_as_they_are = {source.tensor for source in of(sources)}
+    if different := [name for name in architecture.copies if name in tensors.keys() - copies - read_as_they_are]:
         name = different[0]
         wrong = f"tensor {name} is not equal to {architecture.copies[name]}"
         raise BadInput(f"{wrong} (tie_word_embeddings false): this variant of {kind} is not computed here")
-    sources = architecture.sources(config, tensors)
     for name in architecture.optional:
-        if all(source.tensor not in tensors for source in of(sources[name])):
+        if not {source.tensor for source in of(sources[name])} & (tensors.keys() - copies):
             del sources[name]
     used = {source.tensor for source in of(sources)}
     if missing := sorted(used - tensors.keys()):
         raise BadInput(f"the checkpoint has no tensor {missing[0]}, which {kind} wants")
     model = architecture.model(config, tensors)
-    token = jnp.zeros((1, 1), jnp.int32)
-    inputs = (token, token) if isinstance(model, EncoderDecoder) else (token,)
-    wanted = jax.eval_shape(model.init, jax.random.key(0), *inputs)["params"]
+    wanted = _shapes(model)
 
     def read(path, source: From, shape: jax.ShapeDtypeStruct) -> jax.Array:
         found = np.asarray(tensors[source.tensor])
         if not jnp.issubdtype(found.dtype, jnp.floating) or found.dtype.itemsize < 2:
             raise BadInput(f"tensor {source.tensor} is {found.dtype}, where a float of 16, 32 or 64 bits is read")
-        value = source.change(found) if found.ndim == len(shape.shape) else found
+        value = source.read(found) if found.ndim == len(shape.shape) else found
         if value.shape != shape.shape:
             where = tree.name(path)
             sizes = f"{found.shape} makes {value.shape}, where config.json says {shape.shape}"
@@ -86,6 +80,65 @@ def load(config: Config, tensors: Tensors) -> Pretrained:
     params = jax.tree.map_with_path(read, sources, wanted, is_leaf=is_source)
     used |= copies | {name for name in tensors if _says_nothing(name, tensors[name])}
     return Pretrained(model, params, tuple(sorted(set(tensors) - used)))
+
+
+def checkpoint_of(config: Config, params: PyTree) -> dict[str, np.ndarray]:
+    """`{name: tensor}` of a checkpoint that Hugging Face's own network loads: what `load` read, back again.
+
+    Tensors that the configuration says to be another's again are left out; where it says that nothing is tied
+    (`tie_word_embeddings` false), they are there.
+
+    Args:
+      config: as of `load`.
+      params: as `load` gave them, trained on or not, of any floating type.
+    Returns:
+      Tensors of the parameters' types.
+    Raises:
+      BadInput: if the parameters are not those of such a model; one line that names the first.
+    """
+    kind, architecture = _architecture(config)
+    sources = {
+        name: source
+        for name, source in architecture.sources(config).items()
+        if name in params or name not in architecture.optional
+    }
+    wanted = {tree.name(path): source for path, source in jax.tree.leaves_with_path(sources, is_leaf=is_source)}
+    given = {tree.name(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(params)}
+    if odd := sorted(wanted.keys() ^ given.keys()):
+        has = "do not have" if odd[0] in wanted else "have"
+        raise BadInput(f"these parameters {has} {odd[0]}: they are not those of a {kind} of this configuration")
+    parts: dict[str, dict[int, np.ndarray]] = {}
+    for name, source in wanted.items():
+        parts.setdefault(source.tensor, {})[source.part] = source.change(given[name])
+    found = {name: np.concatenate([of[i] for i in sorted(of)], -1) for name, of in parts.items()}
+    if config.get("tie_word_embeddings") is False:
+        copies = {name: found[other] for name, other in architecture.copies.items() if other in found}
+        found = {**copies, **found}
+    _require_known(config, kind, architecture)
+    _require_sizes(config, kind, architecture, found)
+    shapes = _shapes(architecture.model(config, found))
+    for path, shape in jax.tree.leaves_with_path({name: shapes[name] for name in sources}):
+        if given[tree.name(path)].shape != shape.shape:
+            sizes = f"{given[tree.name(path)].shape}, where the configuration says {shape.shape}"
+            raise BadInput(f"parameter {tree.name(path)} is of shape {sizes}")
+    return {name if name.startswith(architecture.plain) else architecture.prefix + name: x for name, x in found.items()}
+
+
+def _architecture(config: Config) -> tuple[str, Architecture]:
+    """The `model_type` and what it is."""
+    if not isinstance(config, Mapping):
+        raise BadInput(f"a configuration holds names and values: this is a {type(config).__name__}")
+    kind = config.get("model_type")
+    if not isinstance(kind, str) or kind not in ARCHITECTURES:
+        raise BadInput(f"model_type {str(kind)[:80]}: no such architecture here; there are {', '.join(ARCHITECTURES)}")
+    return kind, ARCHITECTURES[kind]
+
+
+def _shapes(model: nn.Module) -> PyTree:
+    """Of its parameters."""
+    token = jnp.zeros((1, 1), jnp.int32)
+    inputs = (token, token) if isinstance(model, EncoderDecoder) else (token,)
+    return jax.eval_shape(model.init, jax.random.key(0), *inputs)["params"]
 
 
 def _require_known(config: Config, kind: str, architecture: Architecture) -> None:

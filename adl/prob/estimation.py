@@ -34,6 +34,7 @@ def maximum_likelihood(family: Family, *, axis: str | None = None) -> Algorithm:
     Args:
       family: of the data.
       axis: as in `core.accumulate`.
+    Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 2.228.
     """
 
     def init(key: Key, batch: PyTree) -> Average:
@@ -85,6 +86,7 @@ def conjugate(family: Family, *, total: Array, count: float, axis: str | None = 
       total: `[P]` sum of T over the prior's imagined observations.
       count: > 0, how many they are.
       axis: as in `core.accumulate`.
+    Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 2.230.
     """
 
     def init(key: Key, batch: PyTree) -> Belief:

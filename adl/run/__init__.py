@@ -1,8 +1,9 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Averaged, Config, Optimised, Parts, Pictures, Source, Study, Table, Views
+from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
+from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -25,13 +26,17 @@ from adl.run.ranges import (
     divisor_of,
     multiple_of,
 )
+from adl.run.trained import Trained
+from adl.run.trained import restored as load
 
 __all__ = [
     "Averaged",
     "Claim",
+    "Classes",
     "Config",
     "Count",
     "Definition",
+    "Draws",
     "Eights",
     "Experiment",
     "Fraction",
@@ -39,26 +44,32 @@ __all__ = [
     "Natural",
     "NonNegative",
     "Number",
+    "Offer",
     "Optimised",
     "Outcome",
     "Parts",
+    "Pictured",
     "Pictures",
     "Points",
     "Positive",
     "Positives",
     "Range",
     "Rate",
+    "Rows",
     "Several",
     "Share",
-    "Source",
+    "Sourced",
     "Split",
     "Study",
     "Table",
+    "Text",
+    "Trained",
     "Views",
     "Widths",
     "at_most",
     "below",
     "divisor_of",
+    "load",
     "main",
     "multiple_of",
 ]

@@ -1,9 +1,11 @@
 """The catalogue of a package of experiments: listed, verified through their own command lines, planned."""
 
 import dataclasses
+import functools
 import hashlib
 import json
 import math
+import operator
 import os
 import shutil
 import subprocess
@@ -25,18 +27,23 @@ from rich.table import Table
 from adl.core import BadInput, did_you_mean
 from adl.run import flags, screen
 from adl.run.claim import (
+    asked,
     bound,
     claiming,
     command,
     described,
     key,
+    member,
     missing,
+    read_measured,
     words,
     write_measured,
 )
 from adl.run.contents import chosen_of, families, listing
 from adl.run.experiment import Claim, Definition
+from adl.run.export import export
 from adl.run.record import read_rows
+from adl.run.use import Exporting, Using, use
 
 
 @dataclass(frozen=True)
@@ -66,17 +73,23 @@ class Planning:
 
 
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
-    """The command line of a package of experiments: the listing without words, `verify`, and `plan`."""
+    """The command line of a package of experiments: the listing without words, `verify`, `plan`, `export` and `use`."""
     words = list(sys.argv[1:] if argv is None else argv) or ["list"]
-    kinds = {"list": Listing(), "verify": Verification(), "plan": Planning()}
+    kinds = {"list": Listing, "verify": Verification, "plan": Planning, "export": Exporting, "use": Using}
     try:
         _require_command(package, words[0], list(kinds))
-        commands = tyro.extras.subcommand_type_from_defaults(kinds)
-        prog = f"python -m {package.__name__}"
-        chosen = flags.words(commands, words, prog=prog, description=package.__doc__ or "")
+        named = [Annotated[kind, tyro.conf.subcommand(name, prefix_name=False)] for name, kind in kinds.items()]
+        commands = functools.reduce(operator.or_, named[1:], named[0])
+        chosen = flags.words(commands, words, prog=asked(package), description=package.__doc__ or "")
         if isinstance(chosen, Listing):
             with screen.piped():
                 print(families(package) if chosen.markdown else "\n".join(listing(package, chosen.names)))
+            return
+        if isinstance(chosen, Using):
+            use(chosen)
+            return
+        if isinstance(chosen, Exporting):
+            screen.say(f"written: {export(chosen.load(), chosen.to, overwrite=chosen.overwrite)}")
             return
         work = plans if isinstance(chosen, Planning) else verify
         if not work(package, **dataclasses.asdict(chosen)):
@@ -94,8 +107,8 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
 def _require_command(package: ModuleType, word: str, commands: Sequence[str]) -> None:
     there = claiming(package)
     if word in there:
-        here = f"python -m {package.__name__}"
-        raise BadInput(f"{word}: `{here}.{word}` runs it, `{here} list {word}` says what it claims")
+        runs = f"python -m {member(package, word).__name__}"
+        raise BadInput(f"{word}: `{runs}` runs it, `{asked(package)} list {word}` says what it claims")
     if word not in commands and not word.startswith("-"):
         known = [*commands, *there]
         raise BadInput(f"no command {word}; there are {', '.join(commands)}{did_you_mean(word, known)}")
@@ -118,6 +131,8 @@ def verify(
       BadInput: for an unknown name, or if there is nothing to verify.
     """
     modules = chosen_of(package, names)
+    for module in modules.values():
+        read_measured(module)  # what is damaged there is said before hours of work
     runs: dict[tuple[str, ...], list[Claim]] = {}
     for name, module in modules.items():
         for claim in module.CLAIMS:
@@ -176,7 +191,7 @@ def _measure(
 ) -> list[dict[str, Any] | None]:
     """One run in a fresh folder, and what it says of each claim; None where it failed or does not say."""
     digest = hashlib.sha256(" ".join(more).encode()).hexdigest()[:8]
-    name = module.__name__.partition(".")[2]
+    name = module.__name__.removeprefix("experiments.")
     folder = Path("runs") / "verify" / "-".join([name, *([digest] if more else [])])
     shutil.rmtree(folder, ignore_errors=True)
     place = ["--workdir", str(folder), *(["--data_dir", data_dir] if data_dir else [])]

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -109,17 +109,12 @@ class Checkpoints:
         Raises:
           BadInput: if the checkpoint does not fit `like` or cannot be read.
         """
-        rest, used, anew = _divided(like, self._leave_out)
-        apart = used | anew
-        try:
-            names = self._manager.item_metadata(step).tree.get(APART, {})
-            wanted = _writable(rest, {name: apart[name] for name in names})
-            shapes = jax.tree.map(ocp.utils.to_shape_dtype_struct, wanted)
-            found = self._manager.restore(step, args=ocp.args.StandardRestore(shapes))
-            return _readable(like, apart, found)
-        except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-            raise BadInput(f"checkpoint {self.directory / str(step)} cannot be restored: {reason}") from error
+
+        def one(names, wanted):
+            return self._manager.restore(step, args=ocp.args.StandardRestore(wanted(names)))
+
+        folder = self.directory / str(step)
+        return _restored(folder, like, self._leave_out, lambda: self._manager.item_metadata(step).tree, one)
 
     def wait(self) -> None:
         """Returns when everything is on disk.
@@ -146,6 +141,58 @@ class Checkpoints:
             if not seal.is_sealed(folder):
                 with contextlib.suppress(FileNotFoundError):  # an old one that is being removed
                     seal.put(folder, self._beside.get(int(folder.name), {}))
+
+
+def read(folder: Path, like: PyTree, *, leave_out: Sequence[str] = ()) -> PyTree:
+    """State of one checkpoint, on this process's first device; nothing in its folder changes, and none is locked.
+
+    Args:
+      folder: of the checkpoint, sealed.
+      like: what `init` makes of the run's own key and first batch; or shapes alone (`jax.eval_shape`), where nothing in
+        the state is `Rebuildable` and nothing is left out.
+      leave_out: as in `Checkpoints`.
+    Raises:
+      BadInput: if it does not fit `like` or cannot be read.
+    """
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    place, item = jax.sharding.SingleDeviceSharding(jax.local_devices()[0]), (folder / "default").absolute()
+    with ocp.StandardCheckpointer() as checkpointer:
+
+        def one(names, wanted):
+            shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=place), wanted(names))
+            return checkpointer.restore(item, shapes)
+
+        return _restored(
+            folder, like, frozenset(leave_out), lambda: checkpointer.metadata(item).item_metadata.tree, one
+        )
+
+
+def _restored(
+    folder: Path,
+    like: PyTree,
+    leave_out: frozenset[str],
+    known: Callable[[], Mapping[str, PyTree]],
+    restore: Callable[..., Mapping[str, PyTree]],
+) -> PyTree:
+    """A state like `like`: `known()` says what was written, `restore(names, wanted)` reads it.
+
+    Raises:
+      BadInput: if it does not fit, or cannot be read.
+    """
+    rest, used, anew = _divided(like, leave_out)
+    apart = used | anew
+
+    def wanted(names):
+        parts = (rest, {name: apart[name] for name in names})
+        if any(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(like)):
+            return jax.eval_shape(_writable, *parts)
+        return jax.tree.map(ocp.utils.to_shape_dtype_struct, _writable(*parts))
+
+    try:
+        return _readable(like, apart, restore(known().get(APART, {}), wanted))
+    except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise BadInput(f"checkpoint {folder} cannot be restored: {reason}") from error
 
 
 class _NewestAndBest:

@@ -3,6 +3,7 @@
 import fcntl
 import importlib
 import importlib.metadata
+import importlib.util
 import json
 import math
 import os
@@ -11,38 +12,89 @@ import re
 import shlex
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from adl.core import BadInput
 from adl.run.experiment import Claim
+from adl.run.folder import read_object, write
 
 Measured = dict[str, dict[str, Any]]  # claim -> what was measured, as in `<name>.measured.json`
 
 
 def discover(package: ModuleType) -> dict[str, ModuleType]:
     """The modules of a package and of its folders that make claims, by name: "gan.image"."""
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in claiming(package)}
+    return {name: member(package, name) for name in claiming(package)}
 
 
 def claiming(package: ModuleType) -> list[str]:
-    """Their names, of which nothing is imported."""
-    return list(_claiming(package.__path__[0]))
+    """Their names, of which nothing is imported; a module that is no package is the only one of its own."""
+    if not hasattr(package, "__path__"):
+        return [package.__name__] if hasattr(package, "CLAIMS") else []
+    return [name for folder in package.__path__ for name in _claiming(folder)]
+
+
+def member(package: ModuleType, name: str) -> ModuleType:
+    """The module of that name in a package, imported.
+
+    Raises:
+      BadInput: if it cannot be, or its claims are none.
+    """
+    module = imported(f"{package.__name__}.{name}") if hasattr(package, "__path__") else package
+    claims = module.CLAIMS
+    if not isinstance(claims, tuple | list) or not claims or not all(isinstance(claim, Claim) for claim in claims):
+        raise BadInput(f"{module.__name__}: CLAIMS is a tuple of run.Claim(...), with a comma behind the only one")
+    return module
+
+
+def imported(name: str) -> ModuleType:
+    """A module by its full name.
+
+    Raises:
+      BadInput: where importing it fails, with what failed, and where.
+    """
+    try:
+        return importlib.import_module(name)
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}".partition("\n")[0]
+        own = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if not re.search(r"^<|site-packages", frame.filename) and frame.filename != __file__
+        ]
+        where = f" ({own[-1].filename}, line {own[-1].lineno})" if own and not isinstance(error, SyntaxError) else ""
+        raise BadInput(f"{name} cannot be imported: {said}{where}") from error
+
+
+def asked(package: ModuleType) -> str:
+    """The command that asks for the catalogue of a package: its own, or that of any."""
+    has_own = hasattr(package, "__path__") and importlib.util.find_spec(f"{package.__name__}.__main__")
+    return f"python -m {package.__name__}" if has_own else f"python -m adl.run {shlex.quote(package.__name__)}"
 
 
 def _claiming(folder: str) -> Iterator[str]:
     for module in pkgutil.iter_modules([folder]):
+        path = Path(folder, f"{module.name}.py")
         if module.ispkg:
             yield from (f"{module.name}.{name}" for name in _claiming(os.path.join(folder, module.name)))
-        elif re.search(r"^CLAIMS\b", Path(folder, f"{module.name}.py").read_text(), re.MULTILINE):
+        elif path.exists() and re.search(r"^CLAIMS\b", path.read_text(errors="replace"), re.MULTILINE):
             yield module.name
 
 
 def read_measured(module: ModuleType) -> Measured:
-    """What was last measured of a module's claims; nothing where there is no `<name>.measured.json` beside it."""
+    """What was last measured of a module's claims; nothing where there is no `<name>.measured.json` beside it.
+
+    Raises:
+      BadInput: if that file holds something else.
+    """
     path = _path(module)
-    return json.loads(path.read_text()) if path.exists() else {}
+    records = read_object(path, f"{path.parent}: ", "remove it and verify again") or {}
+    if not all(isinstance(record, dict) for record in records.values()):
+        raise BadInput(f"{path.parent}: {path.name} is damaged; put it back as it was, or remove it and verify again")
+    return records
 
 
 def write_measured(module: ModuleType, records: Measured) -> None:
@@ -57,9 +109,7 @@ def write_measured(module: ModuleType, records: Measured) -> None:
         fcntl.flock(held, fcntl.LOCK_EX)
         merged = {**read_measured(module), **records}
         kept = {claim: record for claim, record in merged.items() if claim in known}
-        temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
-        os.replace(temporary, path)
+        write(path, json.dumps(kept, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def missing(claim: Claim, data_dir: str = "") -> str:

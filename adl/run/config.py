@@ -34,6 +34,7 @@ class Study:
     # Not fields: the loop of a study ends where it begins.
     num_steps, steps_per_call, log_every, eval_every, checkpoint_every = 0, 1, 1, 1, 1
     leave_out, best, layout, plan = (), "test/loss", "replicated", ""
+    init_from, init_prefix = "", ()
     # Nor is this: whether nothing that is computed reads `num_steps`, so that a longer run goes on from a shorter.
     any_length = False
 
@@ -51,6 +52,8 @@ class Config(Study):
     leave_out: tuple[str, ...] = ()  # parts of the state, such as replay, too large for checkpoints: anew on resuming
     best: str = "test/loss"  # metric whose lowest value's checkpoint stays; test/accuracy:max: the highest; empty: none
     layout: Literal["replicated", "fsdp"] = "replicated"  # of the state under --lift shard, over the mesh's data
+    init_from: str = ""  # weights to begin with: a run's folder, its checkpoints/STEP, or what `export` wrote
+    init_prefix: tuple[str, ...] = ()  # parts of --init_from: params/head, THEIRS=OURS, or PART= that is left out; all
     plan: str = ""  # compile for this topology (v5e:4x4, cpu) and print what it would cost, instead of running
 
 
@@ -95,7 +98,7 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Source:
+class Sourced:
     """Fields of an experiment that reads a data set: TFDS's, or one's own by its path."""
 
     columns: str = ""  # wanted=found,...: what the data set calls the columns, image=pixels,label=y; x=a+b joins two
@@ -108,7 +111,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Pictures(Source):
+class Pictured(Sourced):
     """The same, of pictures."""
 
     picture_size: str = ""  # HxW, such as 64x64, to which pictures are brought; empty: they must be of one size
@@ -125,7 +128,7 @@ class Pictures(Source):
 
 
 @dataclass(frozen=True)
-class Parts(Source):
+class Parts(Sourced):
     """Fields of an experiment that learns from one split of its data set, and is tested on another."""
 
     train_split: str = "train"  # to learn from, in TFDS's words: "train[:80%]"
@@ -159,6 +162,8 @@ FREE = (
     *("num_steps", "steps_per_call", "log_every", "eval_every", "checkpoint_every", "best"),
     *("lift", "mesh", "layout", "workdir", "data_dir", "plan", "figure_format"),
 )
+
+LATER = {"init_from": "", "init_prefix": []}  # fields that runs of older versions have not, and what these did
 
 
 def figure_formats(config: Study) -> list[str]:
@@ -207,6 +212,7 @@ def differences(config: Study, saved: Mapping[str, Any]) -> dict[str, tuple[Any,
     """`{field: (saved, now)}` for each field that decides what is computed and is not as saved."""
     now = json.loads(json.dumps(dataclasses.asdict(config)))
     free = {*FREE} - (set() if config.any_length else {"num_steps"})
+    saved = {name: value for name, value in LATER.items() if name in now} | saved
     fields = sorted((set(now) | set(saved)) - free)
     gone = "(no such field)"
     pairs = {name: (saved.get(name, gone), now.get(name, gone)) for name in fields}

@@ -1,6 +1,5 @@
 """What there is: a package of experiments in a table, a line an experiment, or all that one of them claims."""
 
-import importlib
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from adl.core import BadInput, did_you_mean
-from adl.run.claim import bound, claiming, command, described, discover, key, read_measured
+from adl.run.claim import asked, bound, claiming, command, described, discover, imported, key, member, read_measured
 from adl.run.record import byte_size
 from adl.run.screen import WIDTH
 
@@ -26,7 +25,7 @@ def listing(package: ModuleType, names: Sequence[str] = ()) -> list[str]:
     if names:
         return [line for name, module in modules.items() for line in _claims(name, module)]
     head = f"{'experiment':<22}{'seconds':>8}{'GiB':>6}  {'hold':<6}measured last (and claimed)"
-    foot = f"All claims of one, and their commands: python -m {package.__name__} list NAME"
+    foot = f"All claims of one, and their commands: {asked(package)} list NAME"
     return [head, *(_in_short(name, module) for name, module in modules.items()), "", foot]
 
 
@@ -75,11 +74,14 @@ def families(package: ModuleType) -> str:
     modules = discover(package)
     for family in dict.fromkeys(name.partition(".")[0] for name in modules):
         own = {name.partition(".")[2]: module for name, module in modules.items() if name.startswith(f"{family}.")}
+        alone = modules.get(family)  # a module of the package itself
+        own = own or {family: alone}
         measured = [read_measured(module).get(key(claim)) for module in own.values() for claim in module.CLAIMS]
         held = f"{sum(bool(record and record['holds']) for record in measured)} of {len(measured)}"
-        what = (importlib.import_module(f"{package.__name__}.{family}").__doc__ or "").partition("\n")[0]
+        shown = alone or imported(f"{package.__name__}.{family}")
+        what = (shown.__doc__ or "").partition("\n")[0]
         names = ", ".join(f"`{name}`" for name in own)
-        rows.append(f"| `python -m {package.__name__}.{family}` | {what} | {names} | {held} |")
+        rows.append(f"| `python -m {shown.__name__}` | {what} | {names} | {held} |")
     return "\n".join(rows)
 
 
@@ -98,4 +100,4 @@ def chosen_of(package: ModuleType, names: Sequence[str]) -> dict[str, ModuleType
     for name in names:
         if name not in there:
             raise BadInput(f"no experiment {name}; there are {', '.join(there)}{did_you_mean(name, there)}")
-    return {name: importlib.import_module(f"{package.__name__}.{name}") for name in names or there}
+    return {name: member(package, name) for name in names or there}

@@ -1,6 +1,7 @@
 """What an experiment is, to the runner: a module that defines it, objects, and the claims that are measured on them."""
 
 import importlib
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from adl.core import Algorithm, Batches, Probe
+from adl.core import Algorithm, BadInput, Batches, Probe
 
 
 class Outcome(NamedTuple):
@@ -44,8 +45,8 @@ class Experiment(NamedTuple):
 
     The algorithm moves on `batches[step]`, or on what a `World` shows. `probes` look every `eval_every` steps and at
     the end, `final` only at the end (samples, expensive bounds); their `Mean`s are metrics "probe/name", their arrays
-    go to the figures. What has no steps, a study, has no algorithm: its configuration is a `Study`, its probes see the
-    state `()`.
+    go to the figures, and to what is written for other programs. What has no steps, a study, has no algorithm: its
+    configuration is a `Study`, its probes see the state `()`.
     """
 
     algorithm: Algorithm | None = None
@@ -53,6 +54,14 @@ class Experiment(NamedTuple):
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
     figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure
+    writes: Mapping[str, Callable[[Outcome, Path], Any]] = {}  # name of what is made once in the folder -> its maker
+    offers: Mapping[str, Any] = {}  # of a trained state: functions (`Offer`) and objects (model, sampler), by name
+
+
+NEEDED = {  # of a module, in the words of a refusal
+    "Config": "a frozen dataclass `Config` that extends run.Config (or run.Study)",
+    "build": "a function `build(cfg, loaded, axis) -> run.Experiment`",
+}
 
 
 class Definition(NamedTuple):
@@ -64,6 +73,7 @@ class Definition(NamedTuple):
     name: str = ""  # "gan.image"
     command: str = ""  # "python -m experiments.gan.image"
     text: str = ""  # its docstring
+    claims: Sequence["Claim"] = ()
 
     @classmethod
     def of(cls, module: str) -> "Definition":
@@ -71,13 +81,19 @@ class Definition(NamedTuple):
 
         Args:
           module: its `__name__`.
+        Raises:
+          BadInput: if it lacks one of them.
         """
         found = sys.modules[module] if module in sys.modules else importlib.import_module(module)
+        for word, what in NEEDED.items():
+            if not hasattr(found, word):
+                raise BadInput(f"{found.__file__}: an experiment has {what}; this has no {word}")
         full = found.__spec__.name if found.__spec__ else Path(found.__file__).stem
         more = {"load": found.load} if hasattr(found, "load") else {}
         name = full.removeprefix("experiments.")
-        command = f"python -m {full}" if found.__spec__ else f"python {sys.argv[0]}"
-        return cls(found.build, found.Config, name=name, command=command, text=found.__doc__ or "", **more)
+        command = f"python -m {full}" if found.__spec__ else f"python {shlex.quote(sys.argv[0])}"
+        told = {"text": found.__doc__ or "", "claims": getattr(found, "CLAIMS", ())}
+        return cls(found.build, found.Config, name=name, command=command, **told, **more)
 
 
 class Claim(NamedTuple):

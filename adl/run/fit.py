@@ -13,7 +13,7 @@ import numpy as np
 
 from adl.core import BadInput, Mean, PyTree, did_you_mean, layout, step_keys, tree
 from adl.run import folder as files
-from adl.run import processes, screen, sweep
+from adl.run import processes, screen, start, sweep
 from adl.run.checkpoint import Checkpoints
 from adl.run.config import Config, figure_formats
 from adl.run.experiment import Outcome
@@ -64,10 +64,12 @@ class _Run:
         self.init_key, self.step_root, self.probe_root = program.keys()
         processes.from_first("damage", lambda: str(screen.say(*set_aside_damaged(folder / "checkpoints"))))
         self.checkpoints = Checkpoints(folder / "checkpoints", best=self.config.best, leave_out=self.config.leave_out)
-        self.state = self._initial()
+        self.state = program.algorithm().init(self.init_key, program.batch(0))
         self.resumed = self.checkpoints.latest()
         if self.resumed is not None:
             self.state = self.checkpoints.restore(self.resumed, self.state)
+        elif self.config.init_from:
+            self.state = start.begun(folder, program, self.state)
         self.step = self.resumed or 0
         beside = self.checkpoints.beside(self.step)
         self.finite = program.compiled(tree.finite)
@@ -92,10 +94,7 @@ class _Run:
         )
         self.window = Tally(beside.get("window", {}))
         self.arrays: dict[str, np.ndarray] = {}
-        self.probes = {name: program.probe(name) for name in program.experiment.probes}
-
-    def _initial(self) -> PyTree:
-        return self.program.algorithm().init(self.init_key, self.program.batch(0))
+        self.probes = {name: program.probe(name, final=False) for name in program.experiment.probes}
 
     def describe(self, name: str) -> None:
         """What runs in the folder from here on, once nothing is left that could be refused."""
@@ -244,6 +243,9 @@ class _Run:
             for ending in figure_formats(self.config):
                 save = functools.partial(figure.savefig, dpi=144, format=ending)
                 files.write(self.folder / "figures" / f"{name}.{ending}", save)
+        writes = {name: at for name, at in self.program.experiment.writes.items() if not (self.folder / name).exists()}
+        for name in screen.phases("writing", list(writes)):
+            writes[name](outcome, self.folder / name)
         if self.config.sweep:
             last = {name: value for row in self.records.history for name, value in row.items() if name != "step"}
             screen.say(*screen.row(f"step {self.step}", dict(sorted(last.items())), self.settings()))

@@ -88,6 +88,8 @@ def check(config: Study) -> None:
         raise BadInput(f"--best {config.best}: it must be METRIC, METRIC:max, or empty")
     if config.layout != "replicated" and config.lift in ("jit", "pmap"):
         raise BadInput(f"--layout {config.layout}: only --lift shard has a layout, not --lift {config.lift}")
+    if config.init_prefix and not config.init_from:
+        raise BadInput(f"--init_prefix {' '.join(config.init_prefix)}: of what? --init_from names it")
     mesh_axes(config)
     figure_formats(config)
     for point in sweep.points(config):

@@ -178,7 +178,7 @@ def _require_ours(folder: Path, config: Study, name: str, read: Sequence[Noted])
         raise BadInput(
             f"--num_steps {config.num_steps}: {folder} holds a run of {saved['num_steps']} steps, and what is computed "
             f"depends on that number, as schedules do; repeat --num_steps {saved['num_steps']} or choose another "
-            "--workdir"
+            f"--workdir; there --init_from {folder} begins with what this run has learned"
         )
     if changed:
         told = "; ".join(f"{field}: {old} -> {new}" for field, (old, new) in changed.items())

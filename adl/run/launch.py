@@ -6,7 +6,7 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ import jax
 
 from adl.core import BadInput
 from adl.run import folder as files
-from adl.run import machine, processes, record, screen, sweep
+from adl.run import machine, processes, record, screen, start, sweep
 from adl.run.config import Study
 from adl.run.experiment import Definition, Outcome
 from adl.run.fit import RunFailed, fit
@@ -34,8 +34,10 @@ def main(module: str, argv: Sequence[str] | None = None) -> None:
       module: `__name__` of the module that defines the experiment (`Definition`).
       argv: the command line's words; those of the process by default.
     """
-    definition = Definition.of(module)
+    if getattr(getattr(sys.modules.get(module), "__spec__", None), "_initializing", False):
+        return  # who imports an experiment wants what it defines, also where no `if __name__ == "__main__"` stands
     try:
+        definition = Definition.of(module)
         words = sys.argv[1:] if argv is None else argv
         config = parse(definition.config, words, prog=definition.command, description=definition.text)
         machine.prepare()
@@ -83,16 +85,19 @@ def _start(definition: Definition, config: Study) -> None:
     processes.agree("configuration", {"experiment": definition.name, **dataclasses.asdict(config), **record.versions()})
     # Before the folder: bad input must leave no trace.
     programs = [ready(definition, part) for _, part in parts]
+    places = [_place(folder, point) for point, _ in parts]
+    for program, place in zip(programs, places, strict=True):
+        start.ready(program, place)
     if len(parts) == 1 and not parts[0][0]:
         _run(programs[0], folder, definition.name)
         return
     if (folder / "metrics.jsonl").exists():
         raise BadInput(f"--workdir {folder}: it holds a run; choose another for the runs of --sweep")
     table: dict[str, dict[str, Any]] = {}
-    for (point, _), program in zip(parts, programs, strict=True):
+    for (point, _), program, place in zip(parts, programs, places, strict=True):
         name = sweep.spelled(point)
         screen.say(f"--sweep {name}")
-        outcome = _run(program, folder / name.replace("/", "_").replace(", ", ","), definition.name)
+        outcome = _run(program, place, definition.name)
         for index, setting in enumerate(outcome.settings or [""]):
             last = {
                 k: v[index] if outcome.settings else v for row in outcome.history for k, v in row.items() if k != "step"
@@ -101,6 +106,11 @@ def _start(definition: Definition, config: Study) -> None:
     metrics = sorted(set().union(*table.values()))
     columns = {metric: [last.get(metric, math.nan) for last in table.values()] for metric in metrics}
     screen.say(*screen.row(f"step {config.num_steps}", columns, list(table)))
+
+
+def _place(folder: Path, point: Mapping[str, Any]) -> Path:
+    """The folder of one of the runs of a sweep; of a single run the sweep's."""
+    return folder / sweep.spelled(point).replace("/", "_").replace(", ", ",") if point else folder
 
 
 def _run(program: Program, folder: Path, name: str) -> Outcome:

@@ -29,7 +29,7 @@ TRACED = (
 )
 # Flags from which no error of the program comes, and those that the runner itself reads.
 IDLE = {"seed", "log_every", "eval_every", "checkpoint_every", "best", "workdir", "plan", "figure_format", "sweep"}
-RUNNERS = {*FREE, "seed", "num_seeds", "sweep", "leave_out"}
+RUNNERS = {*FREE, "seed", "num_seeds", "sweep", "leave_out", "init_from", "init_prefix"}
 LARGE = 8  # from this part of the memory on, a program is compiled to see what it takes
 A_FEW = 2**16  # examples of a batch that are made without asking how large they are
 
@@ -93,12 +93,11 @@ def _traced(program: Program, *, is_here: bool) -> list[str]:
     _require_room(_batch_bytes(program) * n, machine.memory(), "the batches of a call")
     batch = program.batch(0) if processes.count() > 1 else jax.tree.map(np.asarray, program.batches[0])
     _require_divided(program, len(next(iter(jax.tree.leaves(batch)), ())))
-    state = program.algorithm().init.eval_shape(init_key, batch)
-    held = _num_bytes(state) + n * _num_bytes(batch)
+    state, many = program.described(init_key, batch, n, is_here=is_here)
+    held = _num_bytes(state) + _num_bytes(many)
     _require_room(held, room, "state and batches")
     found: list[str] = []
     if config.num_steps:
-        many = jax.tree.map(lambda x: jax.ShapeDtypeStruct((n, *x.shape), x.dtype), batch) if n > 1 else batch
         keys = jax.eval_shape(lambda root: step_keys(root, 0, n if n > 1 else None), root)
         stepped = program.algorithm(n).step.trace(keys, state, many)
         _require_runs(stepped, held, room, "a step")

@@ -1,5 +1,6 @@
 """An experiment, lifted as its configuration says: what the loop calls and the plan compiles."""
 
+import copy
 import dataclasses
 import functools
 import weakref
@@ -21,6 +22,7 @@ from adl.core import (
     did_you_mean,
     fold_in,
     fsdp,
+    layout,
     lift,
     make_mesh,
     place,
@@ -33,6 +35,7 @@ from adl.core import (
 from adl.run import processes
 from adl.run.config import Study, mesh_axes
 from adl.run.experiment import Definition, Experiment
+from adl.run.offer import Classes
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
@@ -60,13 +63,13 @@ class Program:
         self.config = config
         self.lift = config.lift if config.lift != "auto" else "shard" if len(devices) > 1 else "jit"
         self.mesh = _mesh(config, self.lift, devices)
-        self._definition, self._values = definition, swept_values(config)
+        self.definition, self._values = definition, swept_values(config)
         self.num_devices = 1 if self.mesh is None else self.mesh.devices.size
         self.num_shares = 1 if self.mesh is None else len(self.mesh.devices)  # of a batch
         self._read: set[str] = set()  # fields of the configuration that anything built of it has asked for
         self._given: list[weakref.ref] = []  # configurations that something was built of
         with sources.noting() as self.sources:  # the data sets that it has read
-            self._loaded = definition.load(self._plain(self._values or ()))
+            self.loaded = definition.load(self._plain(self._values or ()))
         self.experiment = self._built({}, None)
         index, count = (0, 1) if processes.count() == 1 else place.share_of_batch(self.mesh)
         self.batches = self.experiment.batches
@@ -75,8 +78,14 @@ class Program:
         self._rows = functools.partial(_part, index, count)
         self.segment = _segment(self.batches, config)
         self._view = self.compiled(self.batches.view) if isinstance(self.batches, World) else None
+        self.source: Any = None  # of weights to begin with, once it is read
         if config.leave_out:
             _require_parts(config.leave_out, jax.eval_shape(self.algorithm().init, self.keys()[0], self.batch(0)))
+
+    @property
+    def num_axes(self) -> int:
+        """Leading axes of the state: of a sweep's values, of seeds."""
+        return (self.config.num_seeds > 1) + (self._values is not None)
 
     @functools.cache  # noqa: B019 - a program lives as long as the process
     def algorithm(self, steps: int = 1) -> Algorithm:
@@ -96,7 +105,7 @@ class Program:
             case "pmap":
                 alg = place.over_devices(alg, "data", list(self.mesh.devices.flat))
             case "shard":
-                alg = place.sharded(alg, self.mesh, tensor(), LAYOUTS[config.layout])
+                alg = place.sharded(alg, self.mesh, *self._layouts)
         return place.jitted(lift.repeated(alg, steps) if steps > 1 else alg)
 
     def batch(self, step: int, n: int = 1, state: PyTree = None) -> PyTree:
@@ -115,9 +124,31 @@ class Program:
         batch = batches[0] if n == 1 else jax.tree.map(lambda *leaves: np.stack(leaves), *batches)
         return place.distributed(batch, self.mesh, at=int(n > 1)) if self.lift == "shard" else batch
 
+    def described(self, init_key: Key, batch: PyTree, n: int, *, is_here: bool) -> tuple[PyTree, PyTree]:
+        """Shapes of the first state and of a batch of n steps, where they will lie: the run calls what they trace.
+
+        Args:
+          init_key: as of `keys`, or its shape.
+          batch: of one step, or its shapes.
+          n: number of steps.
+          is_here: whether the devices are; on those that are only described nothing lies anywhere.
+        """
+        init, _, axes = self.algorithm()
+        splits, lead = is_here and self.lift == "shard", (n,) if n > 1 else ()
+
+        def rows(shape: tuple[int, ...]) -> PyTree:
+            where = place.rows(self.mesh, at=len(shape)) if splits else None
+            return jax.tree.map(lambda x: jax.ShapeDtypeStruct(shape + x.shape, x.dtype, sharding=where), batch)
+
+        state = init.eval_shape(init_key, rows(()))
+        if is_here and self.mesh is not None:
+            where = layout.shardings(axes, state, self.mesh, self._layouts)
+            state = jax.tree.map(lambda x, at: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=at), state, where)
+        return state, rows(lead)
+
     @functools.cache  # noqa: B019 - as above
-    def probe(self, name: str, *, final: bool = False) -> Probe:
-        """The named probe over all runs, compiled: its results gain the leading axes `[runs...]`."""
+    def probe(self, name: str, *, final: bool) -> Probe:
+        """The named probe, final or not, over all runs, compiled: its results gain the leading axes `[runs...]`."""
 
         def at(value) -> Probe:
             experiment = self._built(value, None) if value else self.experiment
@@ -125,6 +156,31 @@ class Program:
             return probe.over_seeds(one) if self.config.num_seeds > 1 else one
 
         return self.compiled(at({}) if self._values is None else probe.over_values(at, self._values))
+
+    def offered(self, name: str) -> Callable:
+        """The named function `(key, state, *inputs)` of a trained state, not compiled: of all runs, with one key."""
+
+        def call(key: Key, state: PyTree, *inputs: Any, **more: Any) -> PyTree:
+            def at(value):
+                offer = (self._built(value, None) if value else self.experiment).offers[name]
+
+                def one(key, state):
+                    found = offer.fn(key, state, *inputs, **more)
+                    return jax.nn.softmax(found) if isinstance(offer.gives, Classes) else found
+
+                return jax.vmap(one, (None, 0)) if self.config.num_seeds > 1 else one
+
+            return (at({}) if self._values is None else probe.over_values(at, self._values))(key, state)
+
+        return call
+
+    def alone(self, seed: int, **value: Any) -> "Program":
+        """The same experiment, of what is loaded already, as one of its runs: that of a seed and of swept values."""
+        one = copy.copy(self)
+        one.config = dataclasses.replace(self.config, seed=seed, num_seeds=1, sweep=(), **value)
+        one._values = None
+        one.experiment = one._built({}, None)
+        return one
 
     def compiled(self, fn: Callable) -> Callable:
         """A function of the lifted state, compiled for its devices."""
@@ -136,12 +192,16 @@ class Program:
         roots = jax.vmap(jax.random.key)(seed + jax.numpy.arange(n)) if n > 1 else jax.random.key(seed)
         return tuple(fold_in(roots, use) for use in range(3))
 
+    @property
+    def _layouts(self) -> tuple[layout.Layout, ...]:
+        return (tensor(), LAYOUTS[self.config.layout]) if self.lift == "shard" else ()
+
     def _at(self, value) -> Algorithm:
         return self._built(value, "data" if self.lift == "pmap" else None).algorithm or NOTHING
 
     def _built(self, value: Mapping[str, Any], axis: str | None) -> Experiment:
         """With values of a sweep in place of the configuration's; of what was loaded once."""
-        return self._definition.build(self._plain((), **value), self._loaded, axis)
+        return self.definition.build(self._plain((), **value), self.loaded, axis)
 
     def _plain(self, swept: Iterable[str], **value: Any) -> Study:
         plain = _plain(self.config, swept, self._read, **value)

@@ -65,7 +65,7 @@ def set_aside_damaged(directory: Path) -> list[str]:
             if not _is_step(path) and not PASSING.fullmatch(path.name):
                 raise BadInput(f"{path}: it is no checkpoint; move it elsewhere")
         for folder in reversed(complete(directory)):
-            reason = _damage(folder)
+            reason = damage(folder)
             if reason is None:
                 break
             aside = _free(directory.parent / "damaged", folder.name)
@@ -87,8 +87,8 @@ def _free(directory: Path, name: str) -> Path:
     return next(path for path in map(directory.joinpath, names) if not path.exists())
 
 
-def _damage(folder: Path) -> str | None:
-    """What differs from the seal; None where nothing does.
+def damage(folder: Path) -> str | None:
+    """What differs from the seal of a checkpoint; None where nothing does.
 
     Raises:
       PermissionError: if it may not be read.

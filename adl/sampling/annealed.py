@@ -13,15 +13,16 @@ from typing import NamedTuple
 import jax.numpy as jnp
 
 from adl.core import Algorithm
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling.chains import side_by_side, supported
 from adl.sampling.hmc import LogDensity, Transition, at
+from adl.sampling.position import flattening
 
 
 class Annealed(NamedTuple):
     """State of C chains on their way."""
 
-    position: Array  # [C, D]
+    position: PyTree  # [C, D], or leaves [C, *shape]
     log_weight: Array  # [C]
     count: Array  # [C] steps so far
 
@@ -37,9 +38,10 @@ def geometric(log_reference: LogDensity, log_density: LogDensity, inverse_temper
     return path
 
 
+@flattening
 def annealed_importance(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     log_reference: LogDensity,
     inverse_temperatures: Array,
@@ -55,7 +57,7 @@ def annealed_importance(
 
     Args:
       log_density: log p_1, up to a constant that is to be found.
-      start: `start(key) -> [D]` a draw from p_0, exactly.
+      start: `start(key) -> [D]`, or a tree of real arrays: a draw from p_0, exactly.
       log_reference: log p_0, up to a constant that goes into the ratio.
       inverse_temperatures: `[K + 1]` b from 0 to 1, rising.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.

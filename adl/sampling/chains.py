@@ -1,13 +1,19 @@
-"""Chains side by side: what one chain does, for many along a leading axis that devices split."""
+"""Chains side by side: what one chain does, for many along a leading axis that devices split; and all of it in one
+call, `run`.
+"""
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax import lax
 
-from adl.core import Algorithm, Mean, tree
+from adl.core import Algorithm, BadInput, Mean, jitted, tree
 from adl.core.types import Array, Key, PyTree, State
+from adl.sampling.summary import Sampled, summarised
 
 
 class Walker(NamedTuple):
@@ -15,6 +21,31 @@ class Walker(NamedTuple):
 
     position: PyTree  # leaves [C, ...]
     log_density: Array  # [C]
+
+
+def any_one(positions: Callable[[Key, State], Array], *, axis: int = 0) -> Callable[[Key, State], Array]:
+    """`(key, state) -> [D]`, where a chain that is chosen at random is; of several targets all of it, in a row.
+
+    Args:
+      positions: `(key, state)` to positions with the chains along an axis.
+      axis: of the chains.
+    """
+
+    def draw(key: Key, state: State) -> Array:
+        key, own = jax.random.split(key)
+        return jax.random.choice(own, positions(key, state), axis=axis).ravel()
+
+    return draw
+
+
+def brief(algorithm: Algorithm) -> Algorithm:
+    """The same, which of all that it reports tells the potential and the acceptances."""
+
+    def step(key, state, batch):
+        state, told = algorithm.step(key, state, batch)
+        return state, {name: mean for name, mean in told.items() if name == "potential" or name.endswith("_acceptance")}
+
+    return algorithm._replace(step=step)
 
 
 def side_by_side(
@@ -29,6 +60,7 @@ def side_by_side(
       begin: `begin(key) -> state` of one chain.
       move: `move(key, state, batch) -> (state, {name: []})` of one chain; all see the same batch.
       num_chains: C >= 1.
+    Source: none, what moves is the caller's.
     """
 
     def init(key, batch):
@@ -70,3 +102,70 @@ def accepted(key: Key, log_ratio: Array, new: State, old: State) -> tuple[State,
     """`new` with the probability `acceptance(log_ratio)`, else `old`; and that probability `[]`."""
     probability = acceptance(log_ratio)
     return tree.where(jax.random.uniform(key) < probability, new, old), probability
+
+
+def run(
+    key: Key,
+    algorithm: Algorithm,
+    num_draws: int,
+    *,
+    num_warmup: int | None = None,
+    thin: int = 1,
+    batch: PyTree = (),
+    view: Callable[[State], PyTree] = lambda state: getattr(state, "position", state),
+) -> Sampled:
+    """Warm-up, draws and diagnostics in one call: `print(chains.run(key, nuts(...), 1000, num_warmup=500))`.
+
+    Args:
+      key: consumed.
+      algorithm: chains along a leading axis, of any sampler of this package.
+      num_draws: N >= 1, of each chain.
+      num_warmup: transitions before the first draw, >= 0: of a sampler that warms itself up at least its own
+        `num_warmup`, and to be given; of others 0 by default.
+      thin: >= 1, transitions a draw; the last of them is kept.
+      batch: that every step sees; `()` for samplers of a density.
+      view: what is drawn, `view(state) -> leaves [C, ...]`: the position; of replicas `tempering.coldest`.
+    Raises:
+      BadInput: for a length that is none, or where the chains still adapted while they drew.
+    """
+    for name, value, least in (("num_draws", num_draws, 1), ("num_warmup", num_warmup or 0, 0), ("thin", thin, 1)):
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise BadInput(f"{name}={value!r}: it must be a whole number, at least {least}")
+    init_key, warm_key, draw_key = jax.random.split(key, 3)
+    state = jitted(algorithm).init(init_key, batch)
+    known = getattr(state, "adaptation", None)
+    if known is not None and num_warmup is None:
+        raise BadInput("num_warmup: these chains warm themselves up; give as many transitions as the sampler was given")
+    if num_warmup:
+        warm = jitted(algorithm._replace(step=_several(algorithm, num_warmup, 1, lambda state: ())))
+        state, _ = warm.step(warm_key, state, batch)
+    warmed = jax.device_get(getattr(state, "adaptation", None))
+    drawing = jitted(algorithm._replace(step=_several(algorithm, num_draws, thin, view)))
+    state, (draws, metrics) = drawing.step(draw_key, state, batch)
+    _require_still(warmed, getattr(state, "adaptation", None), num_warmup)
+    draws = jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), draws)
+    return Sampled(draws, summarised(draws), {name: np.asarray(mean.value) for name, mean in metrics.items()}, state)
+
+
+def _several(algorithm: Algorithm, num: int, thin: int, view: Callable[[State], PyTree]) -> Callable:
+    """`num` times `thin` steps: what is seen after each time, and the metrics of all, both `[num, ...]`."""
+
+    def one(batch, state, key):
+        def move(state, key):
+            return algorithm.step(key, state, batch)
+
+        state, metrics = lax.scan(move, state, jax.random.split(key, thin))
+        return state, (view(state), jax.tree.map(lambda x: x.sum(0), metrics))
+
+    return lambda key, state, batch: lax.scan(functools.partial(one, batch), state, jax.random.split(key, num))
+
+
+def _require_still(before: PyTree, after: PyTree, num_warmup: int | None) -> None:
+    """Nothing, where all that chains know of their target, but for how often they moved, is as it was."""
+    if before is None:
+        return
+    pairs = zip(jax.tree.leaves(before._replace(count=0)), jax.tree.leaves(after._replace(count=0)), strict=True)
+    if not all(np.array_equal(a, b, equal_nan=True) for a, b in pairs):
+        raise BadInput(
+            f"num_warmup={num_warmup}: the sampler was made with more, and adapted while it drew; give as many"
+        )

@@ -2,10 +2,11 @@
 
     H(x, p) = -log p(x) + p' M^-1 p / 2,   dx/dt = M^-1 p,   dp/dt = grad log p(x),   p ~ N(0, M) anew each transition
 
-A position is a vector `[D]` (`jax.flatten_util.ravel_pytree` makes one of any parameters), and a transition is
-written for one chain. The algorithms hold C chains with their own warm-up each, along a leading axis that devices
-split (`axes=0`): a replicated chain would move by another key on each device. So probes see all chains of a run,
-which R-hat compares, and `over_seeds` remains what it is, independent repetitions. Draws come by `core.trace`.
+A position is a vector `[D]`, or any tree of arrays and numbers, which is moved as one (`sampling.position`); a
+transition is written for one chain, and for vectors. The algorithms hold C chains with their own warm-up each, along a
+leading axis that devices split (`axes=0`): a replicated chain would move by another key on each device. So probes see
+all chains of a run, which R-hat compares, and `over_seeds` remains what it is, independent repetitions. Draws come by
+`core.trace`, or with their warm-up and diagnostics by `chains.run`.
 
 Sources: Duane et al. 1987, Physics Letters B 195(2); Neal 2011, arXiv:1206.1901; Betancourt 2017, arXiv:1701.02434.
 """
@@ -18,12 +19,13 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core import Algorithm
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling import adaptation
 from adl.sampling.adaptation import Adaptation
 from adl.sampling.chains import accepted, log_ratio, side_by_side, supported
+from adl.sampling.position import flattening
 
-LogDensity = Callable[[Array], Array]  # x [D] -> log p(x) [], up to a constant; -inf outside the support
+LogDensity = Callable[[PyTree], Array]  # position -> log p(x) [], up to a constant; -inf outside the support
 MAX_ENERGY_ERROR = 1000.0  # a trajectory that is off by more has left the true one (Stan's bound)
 
 
@@ -45,9 +47,9 @@ class Info(NamedTuple):
 
 
 class Chain(NamedTuple):
-    """State of C chains."""
+    """State of C chains; of a position that is a tree, D are all its entries in a row."""
 
-    position: Array  # [C, D]
+    position: PyTree  # [C, D], or leaves [C, *shape]
     log_density: Array  # [C]
     gradient: Array  # [C, D]
     adaptation: Adaptation  # leaves [C, ...]
@@ -144,7 +146,7 @@ def transition(
 
 def hmc(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     num_chains: int,
     num_warmup: int,
@@ -157,7 +159,8 @@ def hmc(
 
     Args:
       log_density: of the target.
-      start: `start(key) -> [D]`, where a chain begins; wider than the target, or R-hat has nothing to tell.
+      start: `start(key) -> [D]`, or a tree of real arrays: where a chain begins; wider than the target, or R-hat has
+        nothing to tell.
       num_chains: C >= 1.
       num_warmup: transitions that adapt, >= 0; with 0 the step size is as given and the mass is 1.
       num_leapfrog: steps of a trajectory, >= 1.
@@ -202,9 +205,10 @@ def warmed(
     return end, info, known
 
 
+@flattening
 def chains(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     move: Transition,
     num_chains: int,

@@ -18,9 +18,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core import Algorithm
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling.chains import Walker, side_by_side
 from adl.sampling.hmc import LogDensity, chains, transition
+from adl.sampling.position import flattening
 
 Score = Callable[[Array], Array]  # x [...] -> grad log p(x) [...]
 Sampler = Callable[[Key, Array, Score], Array]  # (key, x [...], score) -> x [...], moved towards p
@@ -53,8 +54,9 @@ def langevin(
     return lax.scan(move, x, jax.random.split(key, num_steps))[0]
 
 
+@flattening
 def ula(
-    log_density: LogDensity, start: Callable[[Key], Array], *, num_chains: int, step_size: Array | float
+    log_density: LogDensity, start: Callable[[Key], PyTree], *, num_chains: int, step_size: Array | float
 ) -> Algorithm:
     """The unadjusted Langevin algorithm: steps of `langevin`; state is a `Walker`, batches are empty.
 
@@ -81,7 +83,7 @@ def ula(
 
 def mala(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     num_chains: int,
     num_warmup: int,

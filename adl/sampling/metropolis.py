@@ -82,7 +82,7 @@ def standing(log_density: LogDensity, position: Array, momentum: Array) -> Point
 
 def random_walk(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     num_chains: int,
     num_warmup: int,

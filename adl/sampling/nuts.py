@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core import Algorithm, tree
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling.hmc import (
     MAX_ENERGY_ERROR,
     Info,
@@ -200,7 +200,7 @@ def _branch(
 
 def nuts(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     num_chains: int,
     num_warmup: int,

@@ -22,19 +22,21 @@ from adl.core.types import Array, Key, PyTree
 from adl.sampling.chains import side_by_side
 from adl.sampling.hmc import LogDensity
 from adl.sampling.langevin import langevin
+from adl.sampling.position import flattening
 
 
 class Noisy(NamedTuple):
     """State of C chains that see batches."""
 
-    position: Array  # [C, D]
+    position: PyTree  # [C, D], or leaves [C, *shape]
     count: Array  # [C] steps so far
 
 
 @border.rows
+@flattening
 def sgld(
-    log_likelihood: Callable[[Array, PyTree], Array],
-    start: Callable[[Key], Array],
+    log_likelihood: Callable[[PyTree, PyTree], Array],
+    start: Callable[[Key], PyTree],
     *,
     log_prior: LogDensity,
     num_chains: int,
@@ -50,7 +52,7 @@ def sgld(
     Args:
       log_likelihood: `log_likelihood(x, example) -> []` log p(y | x) of one example, leaves `[...]`.
       start: as in `hmc.hmc`.
-      log_prior: log p(x) of a position `[D]`, up to a constant.
+      log_prior: log p(x) of a position, up to a constant.
       num_chains: C >= 1.
       num_data: N, examples in all.
       step_size: eps > 0 in units of x, or a function of the step's number `[]`, such as an optax schedule.

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core import Algorithm
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling.chains import Walker, side_by_side, supported
 from adl.sampling.hmc import LogDensity
+from adl.sampling.position import flattening
 
 
 class _Shrinking(NamedTuple):
@@ -81,9 +82,10 @@ def along(
     return new, num_left + num_right + 2 + end.count
 
 
+@flattening
 def slice_sampler(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     num_chains: int,
     width: float | Array = 1.0,
@@ -97,7 +99,7 @@ def slice_sampler(
       log_density: of the target; it need not be differentiable.
       start: as in `hmc.hmc`.
       num_chains: C >= 1.
-      width: `[]` or `[D]` > 0, about the width of the target, in units of the coordinates.
+      width: `[]` or `[D]` > 0, or a tree as the position: about the width of the target, in units of the coordinates.
       max_steps: widths that an interval grows to at most, >= 1.
     """
 

@@ -16,25 +16,27 @@ import jax.numpy as jnp
 from jax import lax
 
 from adl.core import Algorithm, Mean, gathered
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling.annealed import geometric
 from adl.sampling.chains import supported
 from adl.sampling.hmc import LogDensity, Transition, at
 from adl.sampling.importance import effective_size, log_normaliser
+from adl.sampling.position import flattening
 from adl.sampling.resampling import Scheme, resample, taken
 
 
 class Population(NamedTuple):
     """State of N particles, which count alike."""
 
-    position: Array  # [N, D]
+    position: PyTree  # [N, D], or leaves [N, *shape]
     inverse_temperature: Array  # [] b
     log_normaliser: Array  # [] of the estimate of Z_b / Z_0
 
 
+@flattening
 def smc_sampler(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     log_reference: LogDensity,
     move: Transition,
@@ -54,7 +56,7 @@ def smc_sampler(
 
     Args:
       log_density: log p_1, up to a constant.
-      start: `start(key) -> [D]` a draw from p_0, exactly.
+      start: `start(key) -> [D]`, or a tree of real arrays: a draw from p_0, exactly.
       log_reference: log p_0, up to a constant that goes into the ratio.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
       num_particles: N >= 2.

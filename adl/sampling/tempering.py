@@ -15,25 +15,27 @@ import jax
 import jax.numpy as jnp
 
 from adl.core import Algorithm
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, PyTree
 from adl.sampling import adaptation
 from adl.sampling.adaptation import Adaptation
 from adl.sampling.annealed import geometric
 from adl.sampling.chains import acceptance, side_by_side, supported
 from adl.sampling.hmc import LogDensity, Transition, at, warmed
+from adl.sampling.position import flattening
 
 
 class Replicas(NamedTuple):
     """State of C chains of K replicas."""
 
-    position: Array  # [C, K, D], the last is the target's
+    position: PyTree  # leaves [C, K, *shape], the last is the target's
     gain: Array  # [C, K] log p_1 - log p_0 there
     adaptation: Adaptation  # leaves [C, K, ...]; it stays with the temperature
 
 
+@flattening
 def parallel_tempering(
     log_density: LogDensity,
-    start: Callable[[Key], Array],
+    start: Callable[[Key], PyTree],
     *,
     log_reference: LogDensity,
     inverse_temperatures: Array,
@@ -51,7 +53,7 @@ def parallel_tempering(
 
     Args:
       log_density: log p_1 of the target, up to a constant.
-      start: `start(key) -> [D]`, where a replica begins.
+      start: as in `hmc.hmc`, where a replica begins.
       log_reference: log p_0, up to a constant, of a density that the transition explores easily.
       inverse_temperatures: `[K]` b in [0, 1], rising, the last 1; K >= 2.
       move: any transition: `metropolis.transition`, or one of `hmc`, `nuts` with its options.
@@ -92,9 +94,9 @@ def parallel_tempering(
     return side_by_side(begin, one, num_chains=num_chains)
 
 
-def coldest(state: Replicas) -> Array:
-    """Positions `[..., C, D]` of the replicas that are the target's."""
-    return state.position[..., -1, :]
+def coldest(state: Replicas) -> PyTree:
+    """Positions, leaves `[..., C, *shape]`, of the replicas that are the target's."""
+    return jax.tree.map(lambda x: jnp.take(x, -1, axis=state.gain.ndim - 1), state.position)
 
 
 def swaps(key: Key, inverse_temperatures: Array, gain: Array, parity: Array) -> tuple[Array, Array]:

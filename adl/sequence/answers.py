@@ -3,7 +3,7 @@
 The models learn beside each other (`core.beside`), so that states, and what is told of them, are by their names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -60,6 +60,22 @@ def known(models: Mapping[str, nn.Module], questions: data.Split, *, longest: in
         return {name: told[name] for name in told if name.endswith(("_exact", "_loss"))}
 
     return Partial(probe, judged(models, questions, longest=longest))
+
+
+def answer(model: nn.Module, name: str, num_tokens: int) -> Callable[..., Array]:
+    """`(key, state, question [1, T], num_tokens=) -> [1, N]`, what the named model says greedily.
+
+    Args:
+      model: called with `mask` and `cache`.
+      name: under which its state is.
+      num_tokens: N >= 1, where no other is asked for.
+    """
+
+    def say(key, state, question, num_tokens=num_tokens):
+        cache = model.empty_cache(len(question), question.shape[1] + num_tokens - 1)
+        return generate(key, reading(model, state[name].variables), cache, question, num_tokens).token
+
+    return say
 
 
 def said(models: Mapping[str, nn.Module], questions: data.Split) -> Probe:

@@ -26,6 +26,7 @@ def language_model(
     *,
     balance: float = 0.01,
     microbatches: int = 1,
+    start: PyTree = None,
     axis: str | None = None,
 ) -> Algorithm:
     """Maximum likelihood of texts, token by token.
@@ -40,12 +41,15 @@ def language_model(
       tx: optax transformation.
       balance: >= 0, weight in the loss of each layer's `balance`, as `nn.experts.Experts` sow it: nats.
       microbatches: as in `core.descend`.
+      start: parameters that are tuned further; None: they are drawn as the model says.
       axis: as in `core.descend`.
 
     Source: Bengio et al. 2003, JMLR 3, section 2.
     """
 
     def init(key: Key, batch) -> Learner:
+        if start is not None:
+            return Learner.create({"params": jax.tree.map(jnp.array, start)}, tx)  # copies: a step may donate its own
         return Learner.create(model.init(key, batch["token"][:, :-1]), tx)
 
     def loss(key: Key, params, extras, batch):

@@ -5,7 +5,7 @@ at a model need not know which: both ways answer to the same names.
 """
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -31,9 +31,11 @@ class InPieces(NamedTuple):
     length: int  # T
     stride: int = 0  # by which the windows of a test move, as in `data.text.windows`
 
-    def learns(self, tx: optax.GradientTransformation, *, microbatches: int = 1, axis: str | None = None) -> Algorithm:
+    def learns(
+        self, tx: optax.GradientTransformation, *, microbatches: int = 1, start: PyTree = None, axis: str | None = None
+    ) -> Algorithm:
         """`language_model`."""
-        return language_model(self.model, tx, microbatches=microbatches, axis=axis)
+        return language_model(self.model, tx, microbatches=microbatches, start=start, axis=axis)
 
     def batches(self, tokens: np.ndarray, batch_size: int) -> Batches:
         """Pieces from anywhere in a text `[N]`."""
@@ -121,6 +123,23 @@ def surprise_along(reads: Reading, passage: np.ndarray, *, start: int) -> Probe:
         return {"nats": nats.reshape(-1)[: len(passage)]}
 
     return Partial(probe, data.text.windows(passage, length, start=start).arrays["token"])
+
+
+def continued(reads: Reading, num_tokens: int, *, choose: Choose = DRAWN, name: str = "") -> Callable[..., jax.Array]:
+    """What a model goes on with: `(key, state, prompt [B, P], num_tokens=) -> [B, N]`.
+
+    Args:
+      reads: the model.
+      num_tokens: N >= 1, where no other is asked for.
+      choose: picks each next token.
+      name: of the model among those of `beside`, whose states are by name; empty: there is one.
+    """
+
+    def goes_on(key, state, prompt, num_tokens=num_tokens):
+        read, carry = reads.stepwise(state[name] if name else state, len(prompt))
+        return generate(key, read, carry, prompt, num_tokens, choose=choose).token
+
+    return goes_on
 
 
 def made_up(reads: Reading, num_tokens: int, *, start: int, count: int = 2, choose: Choose = DRAWN) -> Probe:

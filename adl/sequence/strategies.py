@@ -59,6 +59,32 @@ def strategies(
     }
 
 
+def before_and_after(
+    model: nn.Module, held: data.text.Continued, before: PyTree = None, *, choose: Choose = greedy
+) -> Probe:
+    """Probe: how a learner goes on with prompts, and how it did before it was tuned.
+
+    Args:
+      model: called with `cache`, as `GPT` is.
+      held: M prompts, and how people went on, with N tokens.
+      before: the parameters that it started from; None: they are not looked at.
+      choose: picks each next token.
+    Returns:
+      A probe of texts `[M, N]`: people's `made_text`, `made_after`, and perhaps `made_before`.
+    """
+    num_tokens = held.text.shape[1]
+
+    def probe(held, before, key, state):
+        def made(variables: PyTree) -> Array:
+            cache = model.empty_cache(len(held.prompt), held.prompt.shape[1] + num_tokens - 1)
+            return generate(key, reading(model, variables), cache, held.prompt, num_tokens, choose=choose).token
+
+        earlier = {} if before is None else {"made_before": made({"params": before})}
+        return {"made_text": held.text, "made_after": made(state.variables), **earlier}
+
+    return Partial(probe, held, before)
+
+
 def compared(
     models: Mapping[str, nn.Module], ways: Mapping[str, Way], held: data.text.Continued, *, by: str = "model"
 ) -> Probe:

@@ -1,10 +1,13 @@
 """From a text to a text: the probability of a target, token by token, given the source."""
 
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, border, descend, forward
+from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, forward
 from adl.prob.labels import cross_entropy, is_correct
+from adl.sequence.language import Read
 
 
 @border.columns(source="int [B, U]", target="int [B, T+1]", source_mask="[B, U]?", target_mask="[B, T+1]?")
@@ -36,3 +39,27 @@ def translation(model: nn.Module, tx: optax.GradientTransformation, *, axis: str
         return {"loss": Mean.of(losses, weights), "accuracy": Mean.of(correct, weights)}, extras
 
     return Algorithm(init, descend(loss, tx, axis))
+
+
+def reader_of(
+    model: nn.Module, variables: PyTree, source: Array, num_tokens: int, *, mask: Array | None = None
+) -> tuple[Read, PyTree]:
+    """`(read, carry)` of a decoder that has seen a source and said nothing, as `generate` and `beam_search` take them.
+
+    Args:
+      model: as `EncoderDecoder`, with `encode`, `decode` and `empty_cache`.
+      variables: of the model.
+      source: `[B, U]` integers.
+      num_tokens: N >= 1, with the token that a target begins with as many as may be read.
+      mask: `[B, U]` boolean, False at padding; None: there is none.
+    """
+    memory = model.apply(variables, source, mask=mask, method="encode")
+
+    def read(token: Array, cache: PyTree, **given) -> tuple[Array, PyTree]:
+        return model.apply(variables, token, cache=cache, method="decode", **given)
+
+    nothing = jnp.zeros((len(source), 1), jnp.int32)
+    cache = model.empty_cache(len(source), num_tokens, source.shape[1])
+    # A token that does not count: the cache keeps the memory alone.
+    _, cache = read(nothing, cache, memory=memory, memory_mask=mask, mask=jnp.zeros_like(nothing, bool))
+    return read, cache

@@ -31,6 +31,8 @@ def classifier(
       prepare: `prepare(key, batch) -> (x [B, ...], label [B] int)`: random views of encoded pictures (`views`).
       label_smoothing: in [0, 1), as in `cross_entropy`.
       axis: as in `core.descend`.
+    Source: Bishop 2006, Pattern Recognition and Machine Learning, eq. 4.108; with smoothing, Szegedy et al. 2016,
+      arXiv:1512.00567, section 7.
     """
     return fit(model, tx, loss=surprise(label_smoothing), prepare=prepare, axis=axis)
 

@@ -28,6 +28,7 @@ def fit(
       loss: `loss(output, y) -> {name: Mean}`, whose "loss" is descended; the others are reported.
       prepare: `prepare(key, batch) -> (x, y)`, also of what no batch has: random views, mixed examples, masks.
       axis: as in `core.descend`.
+    Source: none, the loss is the caller's.
     """
     prepare = border.prepared(prepare, "[B, ...]")
 

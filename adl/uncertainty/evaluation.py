@@ -43,6 +43,20 @@ def answers(model: nn.Module, split: data.Split, views: Callable[[Array], Array]
     return full_pass(measure, data.padded(split.require("image"), 500), len(split))
 
 
+def together(model: nn.Module, encode: Callable[[Array], Array]) -> Callable[[Key, Learner, Array], Array]:
+    """`(key, learner, pictures [B, ...]) -> [B, K]`, log-probabilities of the members' mixture.
+
+    Args:
+      model: of a member.
+      encode: from pictures to what it sees.
+    """
+
+    def say(key: Key, learner: Learner, image: Array) -> Array:
+        return mixture_log_prob(jax.vmap(lambda variables: model.apply(variables, encode(image)))(learner.variables))
+
+    return say
+
+
 def scores(seen: Probe, label: Array) -> Probe:
     """Probe: what is `compared` of the first of the views, the members' `disagreement`, and their `forecasts`.
 

@@ -4,6 +4,7 @@ Kingma & Welling 2014, arXiv:1312.6114; with `--num_samples 50` the importance-w
 2016, arXiv:1509.00519, by the gradient of Tucker et al. 2019, arXiv:1810.04152. Likelihoods are in nats per image.
 
     python -m experiments.autoencoder
+    >>> codes = run.load("runs/autoencoder/vae").embed(pictures)
     python -m experiments.autoencoder --dataset mnist --pixels binary --latent_dim 20 --hidden 500
 
 Expected on digits, five seeds: a bound of -116.5, where a factor analyser of as many latents has -136.1; half a minute
@@ -27,7 +28,7 @@ from adl.measure import latents
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Pictures, run.Parts, run.Config):
+class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image"
@@ -55,31 +56,26 @@ SLOW = {"steps_per_call": 50, "eval_every": 60000, "checkpoint_every": 60000, "n
 SLOW, LONG = SLOW | {"ema": 0.9999}, {"long": True, "needs": ("data mnist",)}
 CLAIMS = (
     run.Claim(
-        metric="test/elbo",
-        at_least=-136.1,
+        **{"metric": "test/elbo", "at_least": -136.1},
         overrides={"num_seeds": 5},
         protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); sampled ELBO in nats an image, mean of 5 seeds",
         reference="log-likelihood with 10 latents on the same data: factor analyser -136.1, PPCA -161.6 (scikit-learn)",
     ),
     run.Claim(
-        metric="test/elbo",
-        at_least=-104.0,
+        **{"metric": "test/elbo", "at_least": -104.0},
         overrides={**MNIST, "latent_dim": 20, "hidden": (500,), "num_steps": 4690},
         protocol=f"{BINARY}; 10 epochs, 20 latents, one hidden layer of 500; sampled ELBO",
-        reference="flax's VAE example, same architecture and epochs: about -104",
-        **LONG,
+        **{"reference": "flax's VAE example, same architecture and epochs: about -104", **LONG},
     ),
     run.Claim(
-        metric="importance/nll",
-        at_most=87.5,
+        **{"metric": "importance/nll", "at_most": 87.5},
         overrides={**ONE_LAYER, "batch_size": 100, "num_steps": 900000, **SLOW},
         protocol=f"{BINARY}; 1,500 epochs, importance-weighted with 5,000 samples",
         reference="one stochastic layer, VAE: 87.2 to 87.8 (Burda et al. 2016 and others, 3,280 epochs)",
         **LONG,
     ),
     run.Claim(
-        metric="importance/nll",
-        at_most=85.5,
+        **{"metric": "importance/nll", "at_most": 85.5},
         overrides={**ONE_LAYER, "num_samples": 50, "num_backward": 3, "batch_size": 20, "num_steps": 1200000, **SLOW},
         protocol=f"{BINARY}; 400 epochs, importance-weighted with 5,000 samples",
         reference="one stochastic layer, IWAE with 50 samples: 84.6 to 84.8 (Burda et al. 2016, 3,280 epochs)",
@@ -117,11 +113,15 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
     }
     if many := cfg.num_importance_samples:
         final["importance"] = over(evaluation.importance(model, seen.likelihood, num_samples=many), 20)
+    picture = run.Pictures(test.example_shape)
+    embed = run.Offer(lambda key, learner, image: encode(learner, seen.observe(key, image)), picture, run.Rows())
+    draw = run.Offer(latents.from_prior(decode, cfg.latent_dim), run.Draws(), picture)
     return run.Experiment(
         algorithm(cfg, model, seen, axis),
         data.shuffled(train, cfg.batch_size),
         probes={"test": over(evaluation.bounds(model, seen.likelihood), 500)},
         final=final,
+        offers={"model": model, "embed": embed, "sample": draw},
         figures=show.figures(
             bound=show.curves({"test": "test/elbo", "training": trained}, **NATS, title="Bound on log p(x)"),
             rate=show.curves({"KL, test": "test/kl"}, **NATS, title="What a code says of its picture"),

@@ -5,6 +5,7 @@ exp(-E) over it, so the test likelihood is exact, and so is the density that the
 between both is KL(true || model). Beside it: a kernel density of these points, at the best bandwidth on the test.
 
     python -m experiments.energy
+    >>> heights = run.load("runs/energy/density").log_density(places)
     python -m experiments.energy --dataset eight_gaussians
 
 Expected: KL 0.028 over 5 seeds (kernel density 0.060); a minute on two CPU cores. Modes that chains do not travel
@@ -59,8 +60,7 @@ class Config(run.Config):
 
 CLAIMS = (
     run.Claim(
-        metric="test/kl",
-        at_most=0.0596,
+        **{"metric": "test/kl", "at_most": 0.0596},
         overrides={"num_seeds": 5},
         protocol="swiss roll with noise 0.2; 2,000 points to learn from, 10,000 to test; KL(true || model) in nats, "
         "exp(-E) integrated over the plane; averaged parameters, mean of 5 seeds",
@@ -112,13 +112,13 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
             "density": plane.density_map(log_density, loaded.log_plane, **seen),
             "kernel": plane.kernel_density(loaded.train, loaded.test, loaded.log_test, bandwidths=BANDWIDTHS),
         },
+        offers={"model": model, "log_density": run.Offer(lambda _, *of: log_density(*of), run.Rows("xy"), run.Rows())},
         figures=show.figures(
             density=show.densities(limit=SIDE, drawn=DRAWN),
             likelihood=show.curves(
                 {"model": "test/nll"},
                 y_label="-log p(x) (nats a point)",
-                title="Exact test likelihood",
-                settled=1 / 8,
+                **{"title": "Exact test likelihood", "settled": 1 / 8},
                 references={"entropy of the truth": "test/entropy", "kernel density": "kernel/nll"},
             ),
             energy=show.curves(ENERGIES, y_label="E (nats, up to a constant)", title="Energies in training"),

@@ -5,6 +5,7 @@ arXiv:1903.08689), one energy a class (Grathwohl et al. 2020, arXiv:1912.03263).
 sample p(x|y) proportional to exp(-E(x, y) / T).
 
     python -m experiments.energy.image
+    >>> pictures = run.load("runs/energy/image").sample([3, 1, 4])
     python -m experiments.energy.image --dataset mnist
 
 Expected on digits: of the samples a nearest neighbour recognises 0.94, of the data 0.29 (0.5 each: cannot be told
@@ -36,7 +37,7 @@ ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # whi
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
@@ -85,12 +86,11 @@ def load(cfg: Config) -> tuple[data.Split, data.Split]:
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
     """An energy of the data set's pictures, and where chains on it arrive."""
-    train, num_classes = loaded[0], loaded[0].num_classes
+    train = loaded[0]
     reference, held_out = (split.first(cfg.num_samples) for split in loaded)
-    features = MLP((*cfg.hidden, num_classes), activation=nn.silu, dtype=jnp.dtype(cfg.precision))
+    features = MLP((*cfg.hidden, train.num_classes), activation=nn.silu, dtype=jnp.dtype(cfg.precision))
     model = Tilted(nn.Sequential([flat, features]), cfg.std)
     walk = functools.partial(langevin, step_size=cfg.step_size, temperature=cfg.temperature)
-    rate = optimizer.cosine(cfg.num_steps)
 
     def prepare(key, batch):
         pixels = data.image.symmetric(batch["image"])
@@ -98,7 +98,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
 
     algorithm = persistent_contrastive_divergence(
         model,
-        optimizer.adam(cfg.learning_rate, rate, clip=1.0, average=cfg.ema),
+        optimizer.adam(cfg.learning_rate, optimizer.cosine(cfg.num_steps), clip=1.0, average=cfg.ema),
         sampler=functools.partial(walk, num_steps=cfg.langevin_steps),
         num_chains=cfg.num_chains,
         restart=cfg.restart,
@@ -115,6 +115,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "energies": descent.energies(reference.arrays, held_out.arrays, prepare),
             "path": descent.path(train.some_classes(PATHS), num_stops=STOPS),
         },
+        offers={"model": model, "sampler": descent, "sample": run.Offer.of_classes(descent.draw, train)},
         figures=show.figures(
             samples=show.by_class(train.class_names),
             nearest=show.nearest(train.class_names),

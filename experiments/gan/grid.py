@@ -4,6 +4,7 @@ The test of Dumoulin et al. 2017 (arXiv:1606.00704) and Srivastava et al. 2017 (
 played by the non-saturating game with the R1 penalty (Mescheder et al. 2018, arXiv:1801.04406).
 
     python -m experiments.gan.grid --num_seeds 5
+    >>> points = run.load("runs/gan/grid").sample(16)
 
 Expected: all 25 modes in each of 5 seeds, and 92 % of the samples within 3 standard deviations of one (of the data:
 98.9 %). 1.2 minutes on two CPU cores.
@@ -21,7 +22,7 @@ from adl import data, run, show
 from adl.core import optimizer
 from adl.data import toys
 from adl.gan import networks, objective, penalty
-from adl.gan.adversarial import Players, gan
+from adl.gan.adversarial import Players, from_noise, gan
 from adl.measure.samples import mode_coverage
 
 STD = 0.05  # of a mode; modes are 2 apart
@@ -93,7 +94,7 @@ def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) 
     )
 
     def samples(key, state):
-        x = model.gen.apply(state.gen.averaged, jax.random.normal(key, (NUM_SAMPLES, cfg.latent_dim)))
+        x = from_noise(model, cfg.latent_dim, NUM_SAMPLES)(key, state)
         return {**mode_coverage(x, jnp.asarray(modes), radius=RADIUS, num_needed=NEEDED), "x": x}
 
     def landscape(key, state):
@@ -107,6 +108,7 @@ def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         probes={"samples": samples},
         final={"disc": landscape},
+        offers={"model": model, "sample": run.Offer(from_noise(model, cfg.latent_dim), run.Draws(), run.Rows())},
         figures=show.figures(
             samples=samples_page(modes),
             counts=counts_page(modes),

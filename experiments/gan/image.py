@@ -5,6 +5,7 @@ arXiv:1801.04406), hinge with spectral normalisation (Miyato et al. 2018, arXiv:
 al. 2017, arXiv:1704.00028); both players are told the class.
 
     python -m experiments.gan --num_seeds 5
+    >>> pictures = run.load("runs/gan/image").sample([3, 1, 4])
     python -m experiments.gan --num_seeds 5 --objective hinge --penalty none --norm spectral
     python -m experiments.gan --num_seeds 5 --objective wasserstein --penalty gradient --penalty_weight 10 \
         --n_critic 5 --batch_size 320 --num_steps 3000
@@ -33,7 +34,7 @@ from adl.nn.spectral import SpectralNorm
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Config):
+class Config(run.Pictured, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
@@ -121,6 +122,7 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
         data.shuffled(loaded, cfg.batch_size),
         probes={"samples": samples.two_sample_test(draw, loaded.first(cfg.num_samples))},
         final={"arc": latents.arc(generate, cfg.latent_dim, loaded.some_classes(SHOWN))},
+        offers={"model": model, "sample": run.Offer.of_classes(draw, loaded)},
         figures=show.figures(
             samples=show.by_class(loaded.class_names),
             nearest=show.nearest(loaded.class_names),

@@ -6,6 +6,7 @@ form; beta = 1 was best for mean field, of 0.4, 0.6, 0.8, 1, 1.3, 1.6 and 2, on 
 one method; beside it are all, and the exact minimum of the energy, by SciPy's maximum flow.
 
     python -m experiments.graphical.denoise
+    >>> clean = run.load("runs/graphical/denoise").predict(pictures)
     python -m experiments.graphical.denoise --method gibbs --num_steps 200 --sweep beta=0.5,1,2
 
 Expected: of 10.2 % wrong pixels 2.2 % stay with ICM, 1.8 % with the exact minimum and 1.5 % with mean field. A minute.
@@ -25,7 +26,7 @@ from adl.core import Key, Mean
 from adl.graphical import ising
 from adl.graphical.ising import Draws, Ising
 from adl.graphical.minimum_cut import minimum_cut
-from adl.graphical.restoration import energies, restored
+from adl.graphical.restoration import cleaned, energies, restored
 
 SIZE, NUM_IMAGES, NOISE = 32, 64, 0.1
 BETA, ETA = 1.0, 0.5 * float(np.log((1 - NOISE) / NOISE))  # of the comparison
@@ -43,7 +44,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Config):
+class Config(run.Pictured, run.Config):
     """The default is the run that the claims are about."""
 
     any_length = True
@@ -91,11 +92,14 @@ def build(cfg: Config, loaded: dict[str, np.ndarray], axis: str | None) -> run.E
     make = {"icm": ising.icm, "mean_field": ising.mean_field, "gibbs": ising.gibbs}[cfg.method]
     noisy = data.Split({"image": loaded["noisy"]})
     above = [show.Line(f"compare/above {name}", TITLES[name]) for name in ("icm", "gibbs", "max_product")]
+    picture = run.Pictures((SIZE, SIZE, 1))
+
     return run.Experiment(
         make(Ising(cfg.beta, cfg.eta)),
         data.ordered(noisy, len(noisy)),  # the state has a row for each of its rows
         probes={"test": Partial(look, loaded["clean"])},
         final={"compare": Partial(compare, loaded)},
+        offers={"predict": run.Offer(cleaned(Ising(cfg.beta, cfg.eta), num_sweeps=12), picture, picture)},
         figures=show.figures(
             images=show.restored("compare", TITLES, x_label=f"wrong pixels, of {len(loaded['noisy'])} pictures"),
             energy=show.page(

@@ -4,6 +4,7 @@ Baum-Welch (Baum et al. 1970) on the letters of the documentation that Python ca
 space, as Cave & Neuwirth 1980 did for English: two hidden states. The text is that of the running version of Python.
 
     python -m experiments.graphical
+    >>> letters = run.load("runs/graphical/hmm").generate("the ")
     python -m experiments.graphical --num_states 4 --sweep prior_count=0.001,0.1,1
 
 Expected: 2.73 nats a letter, where letters alone have 2.84; half a minute.
@@ -25,7 +26,7 @@ from adl.core import Key, Mean
 from adl.data import letters
 from adl.data.letters import LETTERS, VOWELS
 from adl.graphical import hmm, parallel_hmm
-from adl.graphical.baum_welch import HMM, baum_welch, likeliest, log_likelihood
+from adl.graphical.baum_welch import HMM, baum_welch, goes_on, likeliest, log_likelihood
 from adl.prob import exponential_family as ef
 
 LENGTH, NUM_TRAIN, NUM_TEST = 512, 64, 16  # letters of a sequence, and sequences
@@ -62,7 +63,7 @@ CLAIMS = (
         reference="0 for one state, whose maximum likelihood is in closed form the frequencies",
     ),
 )
-SMOKE = {"num_steps": 3, "num_starts": 2}
+SMOKE = {"num_steps": 2, "num_starts": 2}
 SWEEP = "prior_count=0.001,0.1"  # of the tests
 
 
@@ -87,11 +88,13 @@ def build(cfg: Config, loaded: Text, axis: str | None) -> run.Experiment:
         prior_count=cfg.prior_count,
         smoother=parallel_hmm.smooth,
     )
+    written = run.Text(letters.encoded, lambda token: "".join(LETTERS[i] for i in token))
     said = {"names": LETTERS, "first": VOWELS, "line": loaded.test[0]}
     return run.Experiment(
         make(start=likeliest(make(), cfg.num_starts), axis=axis),
         data.shuffled(data.Split({"x": loaded.train}), cfg.batch_size),
         probes={"test": Partial(look, loaded)},
+        offers={"generate": run.Offer(goes_on, written, written)},
         figures=show.figures(
             letters=show.of(show.letters, "test/emission", "test/smoothed", **said),
             loss=show.curves(

@@ -6,6 +6,7 @@ are both far off it learns the covariances of process and measurement, from 64 t
 the true system are held to the truth of 1,024 other tracks.
 
     python -m experiments.graphical.kalman
+    >>> track = run.load("runs/graphical/kalman").predict(places)
     python -m experiments.graphical.kalman --sweep wrong_by=1,2,4,8
 
 Expected: normalised squared errors of 1 in the mean, in the gap too; the noises within 1 % of the truth. With --noise
@@ -73,7 +74,7 @@ CLAIMS = (
     run.Claim("test/process", f"root spectral density {FOUND}", at_least=0.95, at_most=1.05, reference="1"),
     run.Claim("test/measurement", f"standard deviation {FOUND}", at_least=0.95, at_most=1.05, reference="1"),
 )
-SMOKE = {"num_steps": 3}
+SMOKE = {"num_steps": 2}
 SWEEP = "wrong_by=2,4"  # of the tests
 
 
@@ -97,6 +98,7 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
         data.shuffled(loaded, cfg.batch_size),
         probes={"test": noises},
         final={"errors": errors},
+        offers={"predict": run.Offer(kalman.smoothed_path, run.Rows(("x", "y")), run.Rows(), together=True)},
         figures=show.figures(
             track=show.track,
             errors=show.track_errors(GAPS, NUM_TEST),

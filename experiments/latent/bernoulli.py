@@ -4,6 +4,7 @@ Bishop 2006, Pattern Recognition and Machine Learning, section 9.3.3. A pixel is
 threshold of brightness on. Every step sees all pictures, in float32; a Beta prior keeps what no pixel was possible.
 
     python -m experiments.latent.bernoulli
+    >>> pictures = run.load("runs/latent/bernoulli").sample(16)
     python -m experiments.latent.bernoulli --num_components 60
 
 Expected: 19.78 nats a test picture with 10 components, and normalised mutual information 0.705 with the classes (means
@@ -24,7 +25,7 @@ SEEN = 1e-3  # weight from which on a component is drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
@@ -81,6 +82,9 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     classes = {"label": test.arrays["label"], "names": test.class_names}
     num_components = cfg.num_components or test.num_classes
 
+    def draw(key, state):
+        return bernoulli.sample(key, state, 1).reshape(shape)
+
     def samples(data, key, state):
         """Pictures that the mixture draws, beside some of the test; and the mixture."""
         drawn = bernoulli.sample(key, state, 3 * COLS)
@@ -92,6 +96,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         data.portions(train.require("x"), cfg.batch_size),
         probes={"test": soft_clustering(bernoulli.log_joint, test, num_clusters=num_components)},
         final={"samples": Partial(samples, beside)},
+        offers={"sample": run.Offer(draw, run.Draws(), run.Pictures(shape))},
         figures=show.figures(
             loss=show.curves(
                 {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},

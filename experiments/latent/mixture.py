@@ -5,6 +5,7 @@ Dempster, Laird & Rubin 1977, JRSS B 39(1); Bishop & Bishop 2024, Deep Learning:
 otherwise, in float32.
 
     python -m experiments.latent
+    >>> probability = run.load("runs/latent/mixture").predict(places)
     python -m experiments.latent.mixture --num_components 3 --covariance tied
 
 Expected: 1.469 nats a test point, as scikit-learn from the same start. Seconds on 2 cores.
@@ -78,6 +79,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             num_steps=STEPS[-1],
             points=data.toys.mesh(LIMIT, 121),
         ),
+        offers={"predict": run.Offer(lambda key, *of: fit.log_joint(*of), run.Rows(AXES), run.Classes())},
         figures=show.figures(
             steps=show.of(show.mixture_steps, *(f"path/{name}" for name in SEEN), steps=STEPS, **plane),
             path=show.of(

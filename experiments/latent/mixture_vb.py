@@ -5,6 +5,7 @@ than there are clusters, and takes the weight of those that the points, 272 inve
 Every step sees all of them, unless --batch_size says otherwise, in float32.
 
     python -m experiments.latent.mixture_vb
+    >>> probability = run.load("runs/latent/mixture_vb").predict(places)
     python -m experiments.latent.mixture_vb --num_components 20 --concentration 1
 
 Expected: of ten components it keeps two; 1.472 nats a test point, as scikit-learn. Seconds on 2 cores.
@@ -86,6 +87,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             num_steps=STEPS[-1],
             points=data.toys.mesh(LIMIT, 121),
         ),
+        offers={"predict": run.Offer(lambda key, *of: fit.log_joint(*of), run.Rows(AXES), run.Classes())},
         figures=show.figures(
             steps=show.of(show.mixture_steps, *(f"path/{name}" for name in SEEN), steps=STEPS, **plane),
             path=show.of(

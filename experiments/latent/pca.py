@@ -5,6 +5,7 @@ Neural Networks 2(6); Minka 2000, NIPS 13. Grey levels are spread evenly over th
 densities of pixels exist and no direction is without noise; pixels lie in [0, 1]. Computed in float32.
 
     python -m experiments.latent.pca
+    >>> codes = run.load("runs/latent/pca").embed(pictures)
     python -m experiments.latent.pca --method randomised --batch_size 0
     python -m experiments.latent.pca --method online --batch_size 64 --num_steps 6000 --log_every 100 --eval_every 500
 
@@ -25,7 +26,7 @@ from adl.latent import online, principal, randomised
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True
@@ -57,20 +58,17 @@ CLAIMS = (
         for bound, overrides, of, reference in ERRORS
     ),
     run.Claim(
-        metric="dimensions/log_prob",
-        at_least=24.988,
+        **{"metric": "dimensions/log_prob", "at_least": 24.988},
         protocol=f"{TEST}; log p(x) of probabilistic PCA, nats a test picture",
         reference="scikit-learn's PCA.score 24.989",
     ),
     run.Claim(
-        metric="dimensions/most_evident",
-        at_least=54,
-        at_most=56,
+        **{"metric": "dimensions/most_evident", "at_least": 54, "at_most": 56},
         protocol="the same training pictures; components of most evidence by Laplace's approximation",
         reference="scikit-learn's PCA('mle') 55; within one, as neighbours differ by less than float32 resolves",
     ),
 )
-SMOKE = {"num_steps": 3, "num_components": 4}
+SMOKE = {"num_steps": 2, "num_components": 4}
 
 
 class Loaded(NamedTuple):
@@ -79,6 +77,7 @@ class Loaded(NamedTuple):
     train: data.Split  # "x" [N, D] and "label" [N]
     test: data.Split  # "x" [M, D] and "label" [M]
     shape: tuple[int, ...]  # [H, W, C]
+    levels: int  # of grey
     exact: float  # squared error of a test picture from the exact components of the training pictures
 
 
@@ -91,12 +90,12 @@ def load(cfg: Config) -> Loaded:
         for key, split in zip(jax.random.split(jax.random.key(0)), splits, strict=True)
     )
     exact = principal.errors(principal.found(train.arrays["x"], cfg.num_components), test.arrays["x"])
-    return Loaded(train, test, splits[1].example_shape, float(exact.mean()))
+    return Loaded(train, test, splits[1].example_shape, levels, float(exact.mean()))
 
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """Components of pictures, their error on the test split, and what each number of them explains."""
-    train, test, shape, exact = loaded
+    train, test, shape, levels, exact = loaded
     algorithm, read = method(cfg, train.arrays["x"].shape[1], axis)
 
     def judged(x, key, state):
@@ -116,6 +115,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         data.portions(train.require("x"), cfg.batch_size),
         probes={"test": Partial(judged, test.arrays["x"])},
         final={"dimensions": Partial(dimensions, (train.arrays["x"], test.arrays["x"]))} if is_exact else {},
+        offers={"embed": run.Offer(principal.embedding(read, levels), run.Pictures(shape), run.Rows())},
         figures=show.figures(
             embedding=show.of(show.components_plane, "test/code", **pictures),
             eigendigits=show.of(show.eigenpictures, "test/basis", "test/mean", shape=shape),
@@ -142,8 +142,7 @@ def method(cfg: Config, num_pixels: int, axis: str | None) -> tuple[Algorithm, C
     if cfg.method == "randomised":
         algorithm = randomised.randomised_pca(num, num_oversamples=cfg.num_oversamples, axis=axis)
         return algorithm, lambda found: randomised.leading(found, num)
-    algorithm = online.hebbian(num, lambda t: cfg.learning_rate / (1 + t / cfg.decay), axis=axis)
-    return algorithm, online.orthonormal
+    return online.hebbian(num, lambda t: cfg.learning_rate / (1 + t / cfg.decay), axis=axis), online.orthonormal
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ section 3.2. Data sets of 25 noisy points of a sine, always at the same places; 
 Gaussian bumps with 41 penalties at once. A step fits 100 data sets. The closed form stands beside what was counted.
 
     python -m experiments.linear.bias_variance
+    >>> mean_fit = run.load("runs/linear/bias_variance").predict([[0.25], [0.5]])
     python -m experiments.linear.bias_variance --noise_std 0.6
 
 Expected: both parts within 0.005 of their sum of the closed form at all 41 penalties; the least sum 0.0274, at ln
@@ -101,6 +102,7 @@ def build(cfg: Config, loaded: tuple[np.ndarray, Array], axis: str | None) -> ru
         data.shuffled(data.Split({"noise": noise}), cfg.batch_size),
         probes={"parts": Partial(look, smoothers)},
         final={"drawn": Partial(drawn, (noise[:NUM_DRAWN], smoothers))},
+        offers={"predict": run.Offer(bias_variance.mean_fit(GRID, target), run.Rows(["x"]), run.Rows())},
         figures=show.figures(fits=fits_page(), parts=parts_page()),
     )
 

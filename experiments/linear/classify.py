@@ -5,6 +5,7 @@ classes, on all of the training split, standardised by its means and deviations;
 for the test. `linear.classifiers` has the others.
 
     python -m experiments.linear.classify
+    >>> probability = run.load("runs/linear/classify").predict(rows)
     python -m experiments.linear.classify --dataset wine
 
 Expected on tumours: accuracy 0.974, 0.0571 nats, area under the ROC 0.9988; on wines 0.983 and 0.0828 nats; all as
@@ -96,6 +97,7 @@ def build(cfg: Config, loaded: tuple[tables.Labels, tables.Labels], axis: str | 
         glm.irls(link, penalty=penalties(train.x.shape[1], cfg.penalty), axis=axis),
         data.shuffled(data.filled(rows), cfg.batch_size) if cfg.batch_size else data.whole(rows),
         probes={"test": Partial(look, (with_one(test.x), test.label))},
+        offers={"predict": run.Offer.of_table(lambda _, w, x: glm.log_probabilities(link, w, with_one(x)), train)},
         figures=show.figures(
             newton=show.curves(
                 {"training rows, before the step": "train/loss", "test rows": "test/loss"},

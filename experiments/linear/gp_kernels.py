@@ -59,8 +59,7 @@ class Config(run.Study):
 
 CLAIMS = (
     run.Claim(
-        metric="fits/excess",
-        at_most=1.01,
+        **{"metric": "fits/excess", "at_most": 1.01},
         protocol="30 noisy points with a gap, 6 kernels; rms error within the points of the kernel of most evidence, "
         "over the least of the six",
         reference="1: it is the best; the mean of the six is 1.42 times the least",

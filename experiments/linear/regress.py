@@ -5,6 +5,7 @@ patients on ten measurements, batch by batch, in one pass. At the end the same s
 and the precisions of most evidence choose one.
 
     python -m experiments.linear
+    >>> outcome = run.load("runs/linear/regress").predict(rows)
     python -m experiments.linear.regress --dataset iris --target petal_width
 
 Expected: root mean square error 54.35 of ridge regression, 54.42 with the precisions of most evidence, both as
@@ -85,25 +86,25 @@ def build(cfg: Config, loaded: tuple[tables.Targets, tables.Targets], axis: str 
         return {"rmse": Mean.of(found), "loss": Mean.of(jnp.square(found / test.unit))}
 
     def path(rows, key, sums):
-        """Weights and errors along both paths, from the sums that the run has learned."""
         largest = jnp.abs(sums.projection()).max()
         ridge = jax.vmap(lambda penalty: regression.ridge_weights(sums, penalty))(jnp.asarray(PENALTIES, jnp.float32))
         lasso = jax.lax.map(
             lambda share: regression.lasso_weights(sums, share * largest)[0], jnp.asarray(SHARES, jnp.float32)
         )
-        *held_out, x, y = rows
-        seen = {}
+        (*held_out, x, y), seen = rows, {}
         for name, weights in {"ridge": ridge, "lasso": lasso}.items():
             seen |= {name: weights.T, f"{name} rmse": jax.vmap(lambda w: error(held_out, w))(weights)}
         best = evidence.maximise(evidence.learned(x, y, prior_precision=LOOSE), prior_precision=LOOSE)
         chosen = best.weight_precision / best.noise_precision
         return {**seen, "chosen": chosen, "evidence_rmse": Mean.of(error(held_out, best.mean))}
 
+    told = run.Offer.of_table(lambda key, sums, x: x @ regression.ridge_weights(sums, cfg.penalty), train)
     return run.Experiment(
         regression.ridge(cfg.penalty, axis=axis),
         batches,
         probes={"test": Partial(look, (test.x, test.y))},
         final={"path": Partial(path, (test.x, test.y, train.x, train.y))},
+        offers={"predict": told},
         figures=show.figures(
             paths=paths_page(train.columns),
             loss=show.curves(

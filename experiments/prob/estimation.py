@@ -5,6 +5,7 @@ to a conjugate posterior. Beside the run, on many sets: how far maximum likeliho
 from the truth, the more is seen.
 
     python -m experiments.prob
+    >>> log_p = run.load("runs/prob/estimation").log_density([[0.5], [1.0]])
     python -m experiments.prob --family poisson --sweep prior_count=0.1,1,10
 
 Expected: KL of the estimates from 256 is 1.02 times P / 2N. Half a minute.
@@ -90,11 +91,15 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
         p = truth.cell * jnp.exp(log_p)
         return {"loss": Mean(-(p * log_q).sum(), p.sum()), "excess": Mean((p * (log_p - log_q)).sum(), p.sum())}
 
+    def log_density(key, belief, x):
+        return truth.family.predictive(*belief).log_prob(x[:, 0])
+
     return run.Experiment(
         estimation.conjugate(truth.family, total=imagined, count=cfg.prior_count, axis=axis),
         data.once(data.Split({"x": loaded}), cfg.batch_size, cfg.num_steps),
         probes={"test": test},
         final={"learning": functools.partial(learning, truth, cfg.num_sets)},
+        offers={"log_density": run.Offer(log_density, run.Rows(["x"]), run.Rows(["log_density"]))},
         figures=show.figures(learning=learning_page(len(truth.imagined))),
     )
 

@@ -4,6 +4,7 @@ Schulman et al. 2017, arXiv:1707.06347; details as numbered by Huang et al. 2022
 proximal policy optimization". The environment is Gymnasium's CartPole-v1, number for number.
 
     python -m experiments.rl
+    >>> probability = run.load("runs/rl/ppo").act([[0.0, 0.0, 0.1, 0.0]])
     python -m experiments.rl --num_seeds 5
 
 Expected: the last 100 episodes return 500, the most there is, in each of five seeds; under a minute for all five.
@@ -26,6 +27,7 @@ from adl.rl.rollout import last_episodes
 SOLVED = 475  # Gymnasium's threshold for CartPole-v1, in return
 SPINS = np.linspace(-1.5, 1.5, 121)  # rad/s, of the policy's map
 ANGLES = np.linspace(-cartpole.ANGLE_THRESHOLD, cartpole.ANGLE_THRESHOLD, 121)  # rad
+OBSERVED = ("position", "velocity", "angle", "spin")  # m, m/s, rad, rad/s
 LENGTHS = {
     "uniform actions": "uniform/lengths",
     "last in training": "last/lengths",
@@ -76,6 +78,10 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     spin, angle = np.meshgrid(SPINS, ANGLES, indexing="ij")
     kinds = {"uniform actions": "uniform", "likeliest actions": "greedy"}
     pole = {"reach": cartpole.X_THRESHOLD, "length": 2 * cartpole.HALF_LENGTH, "seconds": cartpole.TIME_STEP}
+
+    def odds(key, agent, obs):
+        return model.apply(agent.learner.variables, obs)[0]
+
     return run.Experiment(
         agent(cfg, model, env, axis),
         probes={"last": lambda key, agent: last_episodes(agent.copies)},
@@ -85,6 +91,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "policy": evaluation.chart(model, np.stack([0 * angle, 0 * angle, angle, spin], -1, dtype=np.float32)),
             "training": evaluation.training,
         },
+        offers={"model": model, "act": run.Offer(odds, run.Rows(OBSERVED), run.Classes(("left", "right")))},
         figures=show.figures(
             **{"return": show.returns(cfg.batch_size, solved=SOLVED, most=cartpole.LIMIT)},
             lengths=show.lengths(cfg.num_envs, most=cartpole.LIMIT, kinds=LENGTHS),

@@ -5,6 +5,7 @@ one that it finds. Neal 2001, arXiv:physics/9803008; Del Moral, Doucet & Jasra 2
 those of the annealing. The densities are normalised: log Z, which both estimate, is 0.
 
     python -m experiments.sampling.anneal
+    >>> draws = run.load("runs/sampling/anneal").sample(16)
 
 Expected: log Z of annealing within 4 standard errors of 0, of which `z` is the number. Half a minute on two cores, most
 for compilation.
@@ -23,6 +24,7 @@ from adl import run, show
 from adl.core import Algorithm, Key, Mean, PyTree, beside, in_turn
 from adl.sampling import hmc, metropolis, targets
 from adl.sampling.annealed import annealed_importance
+from adl.sampling.chains import any_one, brief
 from adl.sampling.importance import Weighted, log_normaliser, log_normaliser_error, resampled
 from adl.sampling.smc import smc_sampler
 from adl.sampling.targets import PLANE
@@ -66,10 +68,6 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
     make = {name: functools.partial(sampler, cfg, axis, name) for name in cfg.methods}
     every = beside({name: in_turn(one, jnp.arange(len(PLANE))) for name, one in make.items()})
 
-    def step(key, state, batch):
-        state, told = every.step(key, state, batch)
-        return state, {name: mean for name, mean in told.items() if name == "potential" or name.endswith("_acceptance")}
-
     def draws(key, state):
         found: dict[str, Any] = {}
         for own, name in zip(jax.random.split(key, len(make)), make, strict=True):
@@ -79,11 +77,12 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
                 found |= {f"{name}_{target}_{what}": Mean.of(values[i]) for what, values in told.items()}
         return found
 
-    methods = {name: TITLES[name] for name in cfg.methods}
+    one = any_one(lambda key, state: population(key, cfg.methods[0], state[cfg.methods[0]])[0], axis=1)
     return run.Experiment(
-        every._replace(step=step),
+        brief(every),
         final={"draws": draws},
-        figures=show.figures(draws=show.clouds(methods, loaded)),
+        offers={"sample": run.Offer(one, run.Draws(), run.Rows())},  # of the first method: x and y on each target
+        figures=show.figures(draws=show.clouds({name: TITLES[name] for name in cfg.methods}, loaded)),
     )
 
 

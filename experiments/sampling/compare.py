@@ -4,6 +4,7 @@ Densities are normalised and their moments known: `z` is the largest error of tw
 Monte-Carlo standard errors. A run's steps are the warm-up of the chains; the draws come after it.
 
     python -m experiments.sampling.compare
+    >>> draws = run.load("runs/sampling/compare").sample(16)
     python -m experiments.sampling.compare --methods nuts slice_sampler --num_draws 20000
 
 Expected: z below 4 by tempering everywhere, by slices and a random walk. Two modes are found in their proportion by
@@ -25,6 +26,7 @@ from jax import Array
 from adl import run, show
 from adl.core import Algorithm, Mean, PyTree, beside, in_turn, trace
 from adl.sampling import diagnostics, hmc, langevin, metropolis, nuts, slice, targets, tempering
+from adl.sampling.chains import any_one, brief
 from adl.sampling.targets import PLANE
 
 WIDE = 6.0  # standard deviation of the reference that tempering begins from, and of where chains do / 2
@@ -57,8 +59,7 @@ CLAIMS = (
         run.Claim(
             f"draws/{method}_{target}_z",
             f"{target}, {method}: {PROTOCOL}largest error in Monte-Carlo standard errors",
-            at_most=4.0,
-            reference="closed form; the largest of 4 normal |z| is above 4 once in 4,000 runs",
+            **{"at_most": 4.0, "reference": "closed form; the largest of 4 normal |z| is above 4 once in 4,000 runs"},
         )
         for method, where in KNOWN.items()
         for target in where
@@ -70,8 +71,7 @@ CLAIMS = (
     run.Claim(
         "draws/hmc_modes_rhat",
         f"modes, HMC at one temperature: {RHAT}",
-        at_least=1.2,
-        reference="chains that never cross: R-hat tells; parallel tempering's is below 1.01",
+        **{"at_least": 1.2, "reference": "chains that never cross: R-hat tells; parallel tempering's is below 1.01"},
     ),
 )
 SMOKE = {"num_steps": 4, "num_draws": 8, "num_chains": 8, "methods": ("mala", "tempering")}
@@ -89,10 +89,6 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
     every = beside(chains)
     mean, variance = jnp.array([(target.mean, target.std**2) for target in PLANE.values()]).swapaxes(0, 1)  # [3, 2]
 
-    def step(key, state, batch):
-        state, told = every.step(key, state, batch)
-        return state, {name: mean for name, mean in told.items() if name == "potential" or name.endswith("_acceptance")}
-
     def draws(key, state):
         found: dict[str, Any] = {}
         for own, (name, alg) in zip(jax.random.split(key, len(chains)), chains.items(), strict=True):
@@ -104,10 +100,12 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
                 found |= {f"{name}_{target}_{what}": Mean.of(all_[i]) for what, all_ in told._asdict().items()}
         return found
 
+    one = any_one(lambda key, state: target_position(cfg.methods[0], state[cfg.methods[0]]), axis=1)
     methods = {method: name for method, name in zip(get_args(Method), NAMES, strict=True) if method in cfg.methods}
     return run.Experiment(
-        every._replace(step=step),
+        brief(every),
         final={"draws": draws},
+        offers={"sample": run.Offer(one, run.Draws(), run.Rows())},  # of the first method: x and y on each target
         figures=show.figures(
             draws=show.clouds(methods, loaded),
             traces=show.first_coordinates(methods, {name: window[0] for name, window in targets.WINDOWS.items()}),
@@ -127,18 +125,18 @@ def sampler(cfg: Config, name: str, which: Array) -> Algorithm:
     warm = {**of, "num_warmup": cfg.num_steps}
     aimed = {**warm, "target_acceptance": cfg.target_acceptance}
     move = functools.partial(hmc.transition, num_leapfrog=LEAPFROG)
-    wide = functools.partial(start, share=1.0)
     replicas = {"log_reference": targets.isotropic(WIDE).log_density, "inverse_temperatures": LADDER, "move": move}
-    make = {
+    return {
         "ula": lambda: langevin.ula(target, start, step_size=cfg.step_size, **of),
         "random_walk": lambda: metropolis.random_walk(target, start, **warm),
         "slice_sampler": lambda: slice.slice_sampler(target, start, width=3.0, **of),
         "mala": lambda: langevin.mala(target, start, **warm),
         "hmc": lambda: hmc.hmc(target, start, num_leapfrog=LEAPFROG, **aimed),
         "nuts": lambda: nuts.nuts(target, start, max_depth=6, **aimed),
-        "tempering": lambda: tempering.parallel_tempering(target, wide, **replicas, **aimed),
-    }
-    return make[name]()
+        "tempering": lambda: tempering.parallel_tempering(
+            target, functools.partial(start, share=1.0), **replicas, **aimed
+        ),
+    }[name]()
 
 
 def target_position(name: str, state: PyTree) -> Array:

@@ -5,6 +5,7 @@ its chains; the draws come after it, by `core.trace`. Targets whose moments are 
 funnel of Neal 2003, arXiv:physics/0009028, sec. 8, whose neck no step size fits: there R-hat says so.
 
     python -m experiments.sampling
+    >>> draws = run.load("runs/sampling/nuts").sample(16)
     python -m experiments.sampling --method hmc
     python -m experiments.sampling --target funnel
 
@@ -26,6 +27,7 @@ from adl import data, run, show
 from adl.core import Algorithm, Mean, trace
 from adl.data import tables
 from adl.sampling import diagnostics, targets
+from adl.sampling.chains import any_one
 from adl.sampling.hmc import hmc
 from adl.sampling.nuts import nuts
 from adl.sampling.targets import Target
@@ -34,7 +36,7 @@ REFERENCE = Path(__file__).with_suffix(".json")  # by BlackJAX: tests/sampling/b
 
 
 @dataclass(frozen=True)
-class Config(run.Source, run.Config):
+class Config(run.Sourced, run.Config):
     """The default is the run that the first claims are about."""
 
     dataset: str = "breast_cancer"  # TFDS name, with "x" (or "features") [D] and a "label" of two; of --target logistic
@@ -56,14 +58,12 @@ MEASURED = (
     (
         "draws/rhat",
         f"{POSTERIOR}; rank-normalised split R-hat, the largest of 31 parameters",
-        1.01,
-        "Vehtari et al. 2021: below 1.01",
+        *(1.01, "Vehtari et al. 2021: below 1.01"),
     ),
     (
         "draws/z",
         f"{POSTERIOR}; largest error of the 31 posterior means, in Monte-Carlo standard errors",
-        4.0,
-        "means of 160,000 draws of BlackJAX's NUTS; the largest of 31 normal |z| is above 4 once in 500 runs",
+        *(4.0, "means of 160,000 draws of BlackJAX's NUTS; the largest of 31 normal |z| is above 4 once in 500 runs"),
     ),
 )
 CLAIMS = tuple(
@@ -82,9 +82,8 @@ def load(cfg: Config) -> Target:
     rows = data.splits(cfg.dataset, "x", "label", of=("train",), num_classes=2, **cfg.source)[0].arrays
     x = tables.standard(rows["x"], *tables.scale(rows["x"]))
     target = targets.logistic(x, rows["label"], tables.column_names(cfg.dataset, x.shape[1]))
-    if cfg.dataset != "breast_cancer":
-        return target
-    return target._replace(**{name: np.array(values) for name, values in json.loads(REFERENCE.read_text()).items()})
+    known = json.loads(REFERENCE.read_text()) if cfg.dataset == "breast_cancer" else {}
+    return target._replace(**{name: np.array(values) for name, values in known.items()})
 
 
 def build(cfg: Config, loaded: Target, axis: str | None) -> run.Experiment:
@@ -93,8 +92,7 @@ def build(cfg: Config, loaded: Target, axis: str | None) -> run.Experiment:
 
     def draws(key, state):
         # What is kept is bounded by the configuration, and the run's own state does not move.
-        _, position = trace(chains, cfg.num_draws, lambda chain: chain.position)(key, state)
-        position = position.swapaxes(0, 1)
+        position = trace(chains, cfg.num_draws, lambda chain: chain.position)(key, state)[1].swapaxes(0, 1)
         rhat, ess = diagnostics.split_rhat(position), diagnostics.bulk_ess(position)
         found = {"rhat": Mean.of(rhat.max()), "ess": Mean.of(ess.min())}
         if target.mean is not None:
@@ -103,14 +101,16 @@ def build(cfg: Config, loaded: Target, axis: str | None) -> run.Experiment:
             found["error"] = Mean.of((jnp.abs(position.mean((0, 1)) - mean) / std).max())
         return {**found, "position": position, "rhats": rhat, "sizes": ess}
 
+    later = trace(chains, 10, lambda chain: chain.position)
+    one = any_one(lambda key, state: later(key, state)[1][-1])  # ten transitions further on
     return run.Experiment(
         chains,
         final={"draws": draws},
+        offers={"sample": run.Offer(one, run.Draws(), run.Rows(target.names))},
         figures=show.figures(
             warmup=show.curves(
                 {"acceptance": "train/acceptance", "step size": "train/step_size", "divergent": "train/divergent"},
-                y_label="mean over chains",
-                title="Warm-up, a transition a step",
+                **{"y_label": "mean over chains", "title": "Warm-up, a transition a step"},
             ),
             trace=show.traces("draws/position", "draws/rhats", target.names),
             marginals=show.marginals("draws/position", target.names, mean=target.mean, std=target.std),

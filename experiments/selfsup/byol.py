@@ -5,6 +5,7 @@ average of its own past says of the other, and no negatives. What it knows is me
 regression on the frozen, standardised features of the training split (C = 1), tested on other writers' digits.
 
     python -m experiments.selfsup
+    >>> features = run.load("runs/selfsup/byol").embed(pictures)
     python -m experiments.selfsup --train_split 'train[:80%]' --test_split 'train[80%:]' --num_seeds 5
 
 The second line is how settings were chosen: on fifths of the training split, never on the test split. Expected on the
@@ -31,7 +32,7 @@ SHOWN = 12  # pictures whose views are drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Pictures, run.Parts, run.Config):
+class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claim, of one seed."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and, for the probe, "label"
@@ -65,7 +66,10 @@ CLAIMS = (
         reference=representation.DIGITS["accuracy"],
     ),
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "projector_width": 8, "projection": 4}
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "features": 8, "projector_width": 8, "projection": 4},
+    **{"train_split": "train[:200]", "test_split": "test[:50]"},
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
@@ -102,6 +106,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         data.shuffled(train.require("image"), cfg.batch_size),
         probes={"test": probe()},
         final={"probe": probe(references=references(embedder, unit)), "views": representation.two_views(view, shown)},
+        offers={"model": embedder, "embed": run.Offer(represent, run.Pictures(train.example_shape), run.Rows())},
         figures=show.figures(
             loss=show.curves(loss, y_label="|q - z'|², both ways", title=title, y_scale="log"),
             accuracy=show.linear_probe,

@@ -6,6 +6,7 @@ Its clusters are compared with the classes, its features by a linear probe: soft
 standardised features of the training split (C = 1), tested on other writers' digits.
 
     python -m experiments.selfsup.deepcluster
+    >>> features = run.load("runs/selfsup/deepcluster").embed(pictures)
     python -m experiments.selfsup.deepcluster --train_split 'train[:80%]' --test_split 'train[80%:]' --num_seeds 5
 
 The second line is how settings were chosen: on fifths of the training split, never on the test split. Expected on the
@@ -35,7 +36,7 @@ NMI = {"with the classes": "clusters/nmi", "with the clusters before": "train/st
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Pictures, run.Parts, run.Config):
+class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claims, of one seed."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and, for the measurements, "label"
@@ -128,6 +129,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "probe": probe(references=references(embedder, unit)),
             "pixels": evaluation.clusters_of_pixels(train.arrays, **seen),
         },
+        offers={"model": embedder, "embed": run.Offer(represent, run.Pictures(train.example_shape), run.Rows())},
         figures=figures(train, test),
     )
 

@@ -7,6 +7,7 @@ before. Holtzman et al. 2020, arXiv:1904.09751, table 1, find that the likeliest
 far less than what people write, while texts of the nucleus do not.
 
     python -m experiments.sequence.decode
+    >>> text = run.load("runs/sequence/decode").generate("def ")
     python -m experiments.sequence.decode --num_beams 16 --nucleus 0.8
 
 Expected: nats a character 1.74 of people's text, 0.49 greedily, 0.25 by beams, 1.37 of the nucleus, 1.62 as drawn; of
@@ -31,7 +32,7 @@ SHOWN = ("text", "greedy", "beam", "pure", "top_k", "nucleus")  # whose texts ar
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Source, run.Config):
+class Config(run.Optimised, run.Sourced, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "python_library"  # TFDS name, or path, with "text"
@@ -125,11 +126,13 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
 
     labels = {name: strategies.label(name) for name in ("text", *ways)}
     shown = {"rows": [cfg.num_prompts * i // 8 for i in (1, 4, 6)], "decode": tokens.decode, "title": TEXTS}
+    goes_on = reading.continued(reads["model"], 96, name="model")
     return run.Experiment(
         beside({name: read.learns(tx, axis=axis) for name, read in reads.items()}),
         reads["model"].batches(train, cfg.batch_size),
         probes={"test": at_text["model"]},
         final={"judge": at_text["judge"], "decoded": Partial(decoded, strategies.compared(models, ways, held))},
+        offers={**models, "generate": run.Offer.of_text(goes_on, tokens)},
         figures=show.figures(
             loss=show.curves(
                 {"model": "train/model_loss", "judge": "train/judge_loss", "model, held-out": "test/loss"},

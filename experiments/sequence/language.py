@@ -7,6 +7,7 @@ library. Every character of the held-out files is predicted once, from up to 64 
 overlap, as nanoGPT's are; models that remember read on.
 
     python -m experiments.sequence
+    >>> text = run.load("runs/sequence/language").generate("def ")
     python -m experiments.sequence --model lstm --tokens bpe
     python -m experiments.sequence --dataset tiny_shakespeare --data_dir DIR
 
@@ -43,7 +44,7 @@ SAMPLES = "Drawn from the model at temperature {:g}"
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Source, run.Config):
+class Config(run.Optimised, run.Sourced, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "python_library"  # TFDS name, or path, with "text"
@@ -116,6 +117,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, list[float]], axis: str | 
     def attention(token, key, learner):
         return {"weight": causal.attention_weights(model, learner.variables, token)}
 
+    goes_on = reading.continued(reads, cfg.num_sampled, choose=choose)
     looks = show.of(show.attention, "attention/weight", names=show.symbols(pieces[: len(shown)]))
     return run.Experiment(
         reads.learns(tx, microbatches=cfg.microbatches, axis=axis),
@@ -126,6 +128,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, list[float]], axis: str | 
             "surprise": reading.surprise_along(reads, passage, start=tokens.start),
             **({"attention": Partial(attention, shown)} if is_gpt else {}),
         },
+        offers={"model": model, "tokens": tokens, "generate": run.Offer.of_text(goes_on, tokens)},
         figures=show.figures(
             loss=show.next_token(tokens.unit, size=tokens.size[train].mean(), counted=counted),
             samples=show.of(show.written, "samples/token", decode=tokens.decode, title=SAMPLES.format(cfg.temperature)),

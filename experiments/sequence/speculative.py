@@ -5,6 +5,7 @@ held-out source text and goes on with 96, drawn one by one, or from drafts of a 
 Their `surprise`, in nats a character, must not tell them apart; eq. 1 says how many characters a pass gives.
 
     python -m experiments.sequence.speculative
+    >>> text = run.load("runs/sequence/speculative").generate("def ")
     python -m experiments.sequence.speculative --num_drafted 8
 
 Expected: a pass gives 2.88 characters where eq. 1 says 2.95. Two minutes of processor time.
@@ -23,7 +24,7 @@ from adl.sequence import reading, speculative
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Source, run.Config):
+class Config(run.Optimised, run.Sourced, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "python_library"  # TFDS name, or path, with "text"
@@ -97,11 +98,11 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
             "draft": at_text["draft"],
             "drafted": speculative.beside_drawn(**models, held=held, num_drafted=cfg.num_drafted),
         },
+        offers={**models, "generate": run.Offer.of_text(reading.continued(reads["model"], 96, name="model"), tokens)},
         figures=show.figures(
             loss=show.curves(
                 {"model": "train/model_loss", "draft": "train/draft_loss", "model, held-out": "test/loss"},
-                y_label="−log p (nats a character)",
-                title="Surprise at the next character",
+                **{"y_label": "−log p (nats a character)", "title": "Surprise at the next character"},
             ),
             drafts=drafts(cfg),
         ),
@@ -116,10 +117,8 @@ def drafts(cfg: Config) -> show.Draw:
         show.Line(share, "drawn"),
         show.Line(share, "with drafts", x="drafted/drafted"),
         show.Line(share, "what people wrote", "--", "black", x="drafted/people"),
-        title="One distribution",
-        x_label="surprise of a text (nats a character)",
-        y_label="share of texts below",
-        legend="best",
+        **{"title": "One distribution", "legend": "best"},
+        **{"x_label": "surprise of a text (nats a character)", "y_label": "share of texts below"},
     )
     title, x_label = f"Drafts of {cfg.num_drafted} characters", "characters a pass of the model"
     passes = show.bars(("measured", "eq. 1"), "drafted/passes", title=title, x_label=x_label)

@@ -7,6 +7,7 @@ questions is for validation, by which sizes and rates were chosen, and a tenth f
 on. An answer counts if every token of it is right, and its end. What is asked: `data.algorithmic`.
 
     python -m experiments.sequence.tasks
+    >>> answer = run.load("runs/sequence/tasks").generate("1+2=")
     python -m experiments.sequence.tasks --task reverse
     python -m experiments.sequence.tasks --task sort --models ssm lstm
     python -m experiments.sequence.tasks --task modular --num_seeds 3
@@ -60,6 +61,7 @@ class Config(run.Optimised, run.Config):
     gpt_decay: run.NonNegative = 0.1  # and its weight decay
 
 
+SYMBOLS = run.Text(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
 LEARNT = {  # task: (who learns it, of what lengths)
     "addition": ("lru", "1 to 3 digits"),
     **dict.fromkeys(("reverse", "sort"), ("lstm", "1 to 8 digits")),
@@ -68,8 +70,7 @@ LEARNT = {  # task: (who learns it, of what lengths)
 CLAIMS = (
     *(
         run.Claim(
-            metric=f"test/{kind}_exact",
-            at_least=0.999,
+            **{"metric": f"test/{kind}_exact", "at_least": 0.999},
             overrides={} if task == "addition" else {"task": task},
             protocol=f"{task}, {causal.NAMES[kind]}: whole answers, greedily decoded, to up to 200 test questions of "
             f"each length in training, {lengths}; 3,000 steps of 64, one seed",
@@ -78,17 +79,14 @@ CLAIMS = (
         for task, (kind, lengths) in LEARNT.items()
     ),
     run.Claim(
-        metric="test/lstm_longer",
-        at_least=0.5,
+        **{"metric": "test/lstm_longer", "at_least": 0.5},
         overrides={"task": "modular"},
         protocol="LSTM, arithmetic modulo 5: 200 test questions of each length from 6 to 20, trained on 1 to 5",
         reference="chance 0.2; Delétang et al. 2023: LSTMs solve regular tasks beyond the lengths of training",
     ),
 )
-SMOKE = {
-    **{"num_steps": 4, "batch_size": 8, "width": 16, "lstm_width": 16, "num_layers": 1, "num_heads": 2},
-    **{"length": 2, "reach": 2, "num_tested": 4},
-}
+SMOKE = {"num_steps": 4, "batch_size": 8, "width": 16, "lstm_width": 16, "num_layers": 1, "num_heads": 2}
+SMOKE |= {"length": 2, "reach": 2, "num_tested": 4}
 
 
 def load(cfg: Config) -> algorithmic.HeldOut:
@@ -102,7 +100,7 @@ def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Exp
         raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
     longest, validation, test, examples = loaded
     models = {kind: network(cfg, kind, test.arrays["mask"].shape[1]) for kind in cfg.models}
-    seen = loaded.sentence
+    seen, answer = loaded.sentence, answers.answer(models[cfg.models[0]], cfg.models[0], longest + 2)
 
     def attention(token, key, state):
         return {"weight": causal.attention_weights(models["gpt"], state["gpt"].variables, token)}
@@ -119,6 +117,7 @@ def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Exp
             "examples": answers.said(models, examples),
             **({"attention": Partial(attention, seen)} if "gpt" in models else {}),
         },
+        offers={**models, "generate": run.Offer(answer, SYMBOLS, SYMBOLS)},
         figures=show.figures(
             lengths=show.right_by_length(**of, probe="test", length=length, x_label=task.unit, title=task.title),
             learning=show.curves(
@@ -136,8 +135,8 @@ def network(cfg: Config, kind: causal.Kind, room: int) -> nn.Module:
     """Of about equal size, whatever its kind."""
     layers, width = (cfg.lstm_layers, cfg.lstm_width) if kind == "lstm" else (cfg.num_layers, cfg.width)
     sizes = {"num_layers": layers, "width": width, "length": room, "num_heads": cfg.num_heads}
-    options = {"position": cfg.position, "dtype": jnp.dtype(cfg.precision)}
-    return causal.network(kind, len(algorithmic.ALPHABET), **sizes, **options)
+    sizes |= {"position": cfg.position, "dtype": jnp.dtype(cfg.precision)}
+    return causal.network(kind, len(algorithmic.ALPHABET), **sizes)
 
 
 def descent(cfg: Config, kind: causal.Kind) -> optax.GradientTransformation:

@@ -5,6 +5,7 @@ in the views that they train on, and predict by the mean of their probabilities.
 view in training show how confidence falls where the networks have not been.
 
     python -m experiments.uncertainty
+    >>> probability = run.load("runs/uncertainty/ensemble").predict(pictures)
     python -m experiments.uncertainty --shift 0.5 --scale 0.1 --degrees 10
 
 Expected of five ensembles: accuracy 0.970 (a member 0.966), negative log-likelihood 0.108 nats (0.122), Brier score
@@ -39,7 +40,7 @@ LOSSES = {**MEMBERS, "ensemble, test": "test/nll"}
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Pictures, run.Parts, run.Config):
+class Config(run.Optimised, run.Pictured, run.Parts, run.Config):
     """The default is one of the five ensembles that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
@@ -134,6 +135,7 @@ def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
             "rotated": evaluation.shifted(turning, label, shift=ANGLES, limit=LEANING, shown=loaded.shown),
             "members": evaluation.subsets(upright, label, num_members=cfg.num_members),
         },
+        offers={"model": model, "predict": run.Offer.of_pictures(evaluation.together(model, unit), train)},
         figures=show.figures(
             loss=show.curves(LOSSES, y_label="negative log-likelihood (nats)", title="Loss", y_scale="log"),
             members=show.subsets(f"{pictures}; grey: choices of members, blue: their mean"),

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from adl.core import BadInput
-from adl.data.safetensors import weights
+from adl.data.safetensors import enclosed, weights, write_weights
 
 TENSORS = {"a": np.arange(6, dtype="f").reshape(2, 3), "b": np.asarray(jnp.arange(4, dtype=jnp.bfloat16))}
 
@@ -125,6 +125,13 @@ def test_damaged_files_are_refused_before_anything_is_allocated(folder, written,
     assert_refused(folder, message)
 
 
+@pytest.mark.parametrize("path", ["gpt2", "openai-community/gpt2", "~/no/such/gpt2"])
+def test_a_name_is_no_folder(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadInput, match=r"gpt2: there is no such folder; .* tokenizer.json, never downloaded"):
+        weights(path)
+
+
 def in_parts(folder, part_of) -> None:
     (folder / "model.safetensors").rename(folder / "one.safetensors")
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": part_of}))
@@ -182,3 +189,30 @@ def test_files_may_link_into_the_cache_that_they_are_of_and_nowhere_else(folder,
     (snapshot / name).unlink()
     (snapshot / name).symlink_to(folder / name)
     assert_refused(snapshot, f"{name} is not in .* but elsewhere")
+
+
+def test_what_is_written_is_read(tmp_path):
+    tensors = {**TENSORS, "turned": TENSORS["a"].T, "none": np.zeros((0, 3), "f")}  # one not in the order of its memory
+    folder = write_weights(tmp_path / "new" / "one", {"model_type": "any"}, tensors, {"tokenizer.json": b"{}"})
+    config, found = weights(folder)
+    assert config == {"model_type": "any"} and found.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(found[name], tensor)
+    assert enclosed(folder, "tokenizer.json") == b"{}" and enclosed(folder, "other.json") is None
+    assert [path.name for path in folder.parent.iterdir()] == ["one"]
+
+
+def test_nothing_is_overwritten_and_nothing_is_half_written(folder, tmp_path, monkeypatch):
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for there in (folder, folder / "config.json"):
+        with pytest.raises(BadInput, match="there is something already, and nothing is overwritten"):
+            write_weights(there, {}, TENSORS)
+    with pytest.raises(BadInput, match="cannot be written: .*; choose another folder"):
+        write_weights(folder / "config.json" / "below", {}, TENSORS)
+    with pytest.raises(BadInput, match="cannot be written"):
+        write_weights(folder / "half", {}, TENSORS, {"no/such/place": b""})
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / "empty").mkdir()
+    assert weights(write_weights(folder / "empty", {}, TENSORS)).tensors.keys() == TENSORS.keys()
+    monkeypatch.chdir(folder)
+    assert weights(write_weights("here", {}, TENSORS)).tensors.keys() == TENSORS.keys()

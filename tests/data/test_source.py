@@ -10,6 +10,7 @@ import sys
 import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from pydoc_data.topics import topics
 
 import numpy as np
 import pytest
@@ -79,6 +80,19 @@ def test_the_python_library_is_that_of_this_python(tmp_path):
     sizes = np.array([sum(map(len, split["text"])) for split in splits])
     assert 2**20 < sizes.sum() <= 2**21 and sizes.min() > 0
     assert 0.05 < sizes[1:].sum() / sizes.sum() < 0.15  # two digests of twenty; files, and so sizes, are this Python's
+
+
+def test_the_python_reference_is_that_of_this_python_and_no_paragraph_is_in_both_splits(tmp_path):
+    train, test = (data.load("python_reference", name, str(tmp_path)).arrays for name in ("train", "test"))
+    paragraphs = []
+    for split in (train, test):
+        for name, text in zip(split["name"], split["text"], strict=True):
+            paragraphs += [part.strip() for part in text.decode().strip().split("\n\n")]
+            assert all(part in topics[name.decode()] for part in text.decode().strip().split("\n\n"))
+    assert len(set(paragraphs)) == len(paragraphs)
+    assert {part.strip() for text in topics.values() for part in text.strip().split("\n\n")} == set(paragraphs)
+    sizes = [sum(map(len, split["text"])) for split in (train, test)]
+    assert 0.05 < sizes[1] / sum(sizes) < 0.3 and sum(sizes) > 2**18
 
 
 def test_a_split_is_read_once_and_shared():

@@ -339,7 +339,7 @@ NONE = {
         transformer.gelu_mlp transformer.swiglu unet.widths""",
     "files and words: test_pretrained, test_fields": """
         architectures.of architectures.is_source architectures.is_copy fields.told fields.activation fields.epsilon
-        fields.flag pretrained.load""",
+        fields.flag pretrained.load pretrained.checkpoint_of architectures.From.read""",
     "nan by intent, beyond a cache's slots: test_transformer": "attention.Places.known",
     "drawn at random: test_dropout": "dropout.Dropout",
     "made of the blocks above, and held to Hugging Face's, PyTorch's or others in tests of their own": """

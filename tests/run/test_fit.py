@@ -24,6 +24,7 @@ from adl.run.record import read_rows
 
 ROOT = Path(__file__).parents[2]
 X = np.random.default_rng(0).normal(size=(64, 4)).astype("f")
+TRACED: list[str] = []  # names of what Python has run through
 
 
 @dataclass(frozen=True)
@@ -74,9 +75,11 @@ def build(config, loaded, axis):
         raise AssertionError
 
     def loss(key, params, extras, x):
+        TRACED.append("loss")
         return {"loss": Mean.of((model.apply({"params": params}, x) - x.sum(-1, keepdims=True)) ** 2)}, extras
 
     def probe(key, state):
+        TRACED.append("probe")
         learner = state.state if config.rests else state
         predicted = model.apply(learner.variables, X)
         return {"loss": Mean.of((predicted - X.sum(-1, keepdims=True)) ** 2), "noise": jax.random.normal(key, (3,))}
@@ -123,6 +126,13 @@ def fails(capsys, code: int, *patterns: str):
             return caught
 
     return Ends()
+
+
+@pytest.mark.parametrize("words", ["--lift jit", "--lift pmap", "--lift shard --layout fsdp --steps_per_call 2"])
+def test_what_is_traced_before_the_run_is_what_it_calls(words, tmp_path):
+    TRACED.clear()
+    launch(tmp_path / "run", "--num_steps", "4", *words.split())
+    assert sorted(TRACED) == ["loss", "probe", "probe"]
 
 
 def test_files_of_a_run(tmp_path):

@@ -380,12 +380,15 @@ NONE = {
     "draws at random; tests of what is drawn, from outside the support and at the edges too, stand beside": """
         adaptive_rejection.adaptive_rejection ancestral.ancestral chains.accepted hmc.draw_momentum hmc.transition
         hmc.warmed importance.importance importance.resampled inversion.inverse_transform langevin.langevin
-        metropolis.transition nuts.transition rejection.rejection resampling.resample
+        chains.run metropolis.transition nuts.transition rejection.rejection resampling.resample
         simulation_based.calibration_ranks slice.along tempering.swaps""",
     "builds an algorithm that draws at random": """
         annealed.annealed_importance chains.side_by_side gibbs.gibbs hmc.chains hmc.hmc langevin.mala langevin.ula
         metropolis.metropolis_hastings metropolis.random_walk nuts.nuts particle_filter.particle_filter sgld.sgld
         slice.slice_sampler smc.smc_sampler tempering.parallel_tempering""",
+    "what they say is the diagnostics' own, which are held here, and ArviZ's": """
+        summary.summarised summary.Summary.warnings""",
     "no numbers go in, or none are computed": """
-        adaptation.windows resampling.taken targets.heights tempering.coldest""",
+        adaptation.windows position.flattening resampling.taken targets.heights
+        tempering.coldest""",
 }

@@ -1,0 +1,169 @@
+"""What an experiment offers once it is trained: named functions of its state, and what goes in and comes out of them.
+
+    offers={"model": model, "predict": run.Offer(fn, run.Pictures(shape), run.Classes(names))}
+
+An `Offer` is a pure function `fn(key, state, inputs)` of one run's state, with further arguments by keyword that have
+defaults; of what takes `Draws`, `fn(key, state)` is one draw. Everything else among the offers is an object by its
+name. `run.load` compiles the functions, and `use` reads a person's files for them: both know the inputs by what an
+offer `takes`, the outputs by what it `gives`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adl.core import BadInput, did_you_mean
+
+VERBS = ("predict", "sample", "embed", "generate", "act", "log_density")  # what offers are called
+
+
+class Pictures(NamedTuple):
+    """Pictures of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
+
+    shape: Sequence[int]  # (H, W, C)
+
+    def read(self, value: Any) -> np.ndarray:
+        """`[B, H, W, C]` uint8 of such pictures, or of a single one.
+
+        Raises:
+          BadInput: for others, and for numbers that are scaled already.
+        """
+        pixels = np.asarray(value)
+        pixels = pixels[None] if pixels.shape == tuple(self.shape) else pixels
+        wanted = f"uint8 [B, {', '.join(map(str, self.shape))}]"
+        if pixels.dtype != np.uint8 or pixels.shape[1:] != tuple(self.shape):
+            raise BadInput(f"pictures must be {wanted}, not {pixels.dtype} {list(pixels.shape)}")
+        return pixels
+
+
+class Rows(NamedTuple):
+    """Rows of numbers by columns, in the unit that a person has them in."""
+
+    columns: Sequence[str] = ()  # [D] their names; of rows that are made none: they are numbered
+    scaled: Callable[[np.ndarray], np.ndarray] = lambda x: x  # [B, D] to what the function wants
+
+    def read(self, value: Any) -> np.ndarray:
+        """`[B, D]` float32 of an array, a single row, or columns by name (a dict, a table of pandas).
+
+        Raises:
+          BadInput: naming columns that are not there, or values that are no finite numbers.
+        """
+        if isinstance(value, Mapping) or hasattr(value, "columns"):
+            there = [str(name) for name in value]
+            if missing := [name for name in self.columns if name not in there]:
+                near = did_you_mean(missing[0], there)
+                raise BadInput(f"no column {missing[0]!r}: wanted are {', '.join(self.columns)}{near}")
+            value = np.stack([np.asarray(value[name]) for name in self.columns], -1)
+        try:
+            x = np.asarray(value, float)
+        except (TypeError, ValueError) as error:
+            raise BadInput(f"rows must be numbers: {error}") from None
+        x = x[None] if x.ndim == 1 else x
+        if x.ndim != 2 or x.shape[1] != len(self.columns):
+            raise BadInput(f"rows must be [B, {len(self.columns)}] ({', '.join(self.columns)}), not {list(x.shape)}")
+        if not np.isfinite(x).all():
+            row, column = np.argwhere(~np.isfinite(x))[0]
+            raise BadInput(f"row {row}: {self.columns[column]} is {x[row, column]}; it must be a finite number")
+        return np.asarray(self.scaled(x), np.float32)
+
+
+class Classes(NamedTuple):
+    """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
+
+    names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
+
+    def read(self, value: Any) -> np.ndarray:
+        """`[B]` int32 of names or numbers 0 ... K - 1, of several or one.
+
+        Raises:
+          BadInput: for a class that there is not.
+        """
+        several = [value] if isinstance(value, str) or np.ndim(value) == 0 else list(value)
+        return np.array([self._number(one) for one in several], np.int32)
+
+    def _number(self, one: Any) -> int:
+        names = [str(name) for name in self.names]
+        if isinstance(one, str) and one in names:
+            return names.index(one)
+        if isinstance(one, int | np.integer) and not isinstance(one, bool) and 0 <= one < len(names):
+            return int(one)
+        shown = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+        raise BadInput(f"no class {one!r}: there are {shown}{did_you_mean(str(one), names)}")
+
+
+class Text(NamedTuple):
+    """Text in tokens: given as a prompt, made as what follows it."""
+
+    encode: Callable[[str], np.ndarray]  # text -> [N] int32
+    decode: Callable[[Sequence[int]], str]  # and back
+    start: int | None = None  # the token that stands before a text, where a prompt may be empty
+    alphabet: str | None = None  # the only characters there are; None: any
+
+    def read(self, value: Any) -> np.ndarray:
+        """`[1, N]` int32 of one prompt.
+
+        Raises:
+          BadInput: for what is no text, has other characters, or is empty where it may not be.
+        """
+        if not isinstance(value, str):
+            raise BadInput(f"a prompt must be text, not {type(value).__name__}")
+        if self.alphabet is not None and (odd := next((c for c in value if c not in self.alphabet), None)):
+            raise BadInput(f"prompt {value!r}: {odd!r} is none of the characters {self.alphabet}")
+        tokens = np.asarray(self.encode(value) if value else [], np.int32)
+        if self.start is not None:
+            tokens = np.concatenate([np.array([self.start], np.int32), tokens])
+        if not len(tokens):
+            raise BadInput("the prompt is empty: it must have a character or more")
+        return tokens[None]
+
+
+class Draws(NamedTuple):
+    """So many draws, each with a key of its own."""
+
+    def read(self, value: Any) -> int:
+        """Their number.
+
+        Raises:
+          BadInput: for what is no number from 1 on.
+        """
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            raise BadInput(f"{value!r} draws: it must be an integer >= 1")
+        return int(value)
+
+
+class Offer(NamedTuple):
+    """A function of a trained state."""
+
+    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Draws (key, state) -> one draw
+    takes: Pictures | Rows | Classes | Text | Draws
+    gives: Pictures | Rows | Classes | Text
+    together: bool = False  # whether rows are one sequence, in this order
+
+    @classmethod
+    def of_table(cls, fn: Callable[..., Any], rows: Any) -> "Offer":
+        """That of a function of standardised rows, for a table in its own unit.
+
+        Args:
+          fn: `(key, state, x [B, D])` to log-odds `[B, K]`, or to a standardised number `[B]`.
+          rows: that were learned, of `data.tables`: with `given`, and `classes` or `told` and `target`.
+        """
+        if hasattr(rows, "classes"):
+            return cls(fn, Rows(*rows.given), Classes(rows.classes))
+        return cls(lambda *of: rows.told(fn(*of)), Rows(*rows.given), Rows([rows.target]))
+
+    @classmethod
+    def of_pictures(cls, fn: Callable[..., Any], split: Any) -> "Offer":
+        """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of a `data.Split`'s classes."""
+        return cls(fn, Pictures(split.example_shape), Classes(split.class_names))
+
+    @classmethod
+    def of_classes(cls, fn: Callable[..., Any], split: Any) -> "Offer":
+        """That of a function `(key, state, label [B])` to pictures `[B, ...]` in [0, 1], as those of a `data.Split`."""
+        return cls(fn, Classes(split.class_names), Pictures(split.example_shape))
+
+    @classmethod
+    def of_text(cls, fn: Callable[..., Any], tokens: Any) -> "Offer":
+        """That of a function `(key, state, prompt [1, T])` to tokens `[1, N]` of a tokeniser of `data.tokens`."""
+        text = Text(tokens.encode, tokens.decode, tokens.start)
+        return cls(fn, text, text)
