@@ -4,13 +4,16 @@
 --columns x=age+height,y=price        x [N, 2] of two columns of numbers
 """
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from adl.core import BadInput, did_you_mean
-from adl.data.files.found import About, Asked, ClassNames
+from adl.core import BadInput, did_you_mean, sources
+from adl.data import files
+from adl.data.files.found import About, Asked, ClassNames, selected
+from adl.data.files.listing import Files, digests
 from adl.data.fitting import as_colour, fitted, wanted_size
 from adl.data.split import Split, StoredSplit
 
@@ -72,6 +75,39 @@ class Adapted:
     def _one(self, example: Mapping[str, Any]) -> dict[str, Any]:
         result = self.adapter({name: _alone(value) for name, value in example.items()})
         return {name: column[0] for name, column in result.items()}
+
+
+def own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
+    """A split of the files of a path, which are noted.
+
+    Args:
+      listing: of the files.
+      split: in TFDS's words.
+      reading: how they are read.
+      noun: what is wanted of them, as in `files.opened`.
+      limit: bytes of decoded examples that are read into memory.
+    Raises:
+      BadInput: as `files.opened`, or for columns and splits that are not there.
+    """
+    remarks = files.opened(listing, reading._replace(columns=""), noun, limit).remarks
+    sources.note(sources.Noted(listing.where, digests(listing), remarks))
+    return _own_split(listing, split, reading, noun, limit)
+
+
+@functools.lru_cache(maxsize=16)
+def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
+    found = files.opened(listing, reading._replace(columns=""), noun, limit)
+    train, values = found.parts["train"], None
+    label = column_names_of(reading.columns).get("label", ["label"])[0]
+    if label in train.names and train.feature(label) is None and are_classes(train.first(1).arrays[label]):
+        values = train.column(label)
+    if found.is_fitted:
+        reading = Asked(reading.columns)
+    chosen = as_wanted(selected(found, split), reading, is_own=True, values=values)
+    stored = [part.source for part in found.parts.values() if isinstance(part, StoredSplit)]
+    if not stored or sum(getattr(source, "num_bytes", limit + 1) for source in stored) > limit:
+        return chosen
+    return Split(chosen.arrays, chosen.info)
 
 
 def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None) -> Split:

@@ -1,4 +1,4 @@
-"""Some examples of several sources, as a source."""
+"""Sources made of sources: some examples of several, and examples that carry their row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -29,3 +29,16 @@ class Rows:
         """A whole column, where all sources know theirs."""
         parts = [getattr(source, "column", lambda name: None)(name) for source in self.sources]
         return None if any(part is None for part in parts) else np.concatenate(parts)[self.rows]
+
+
+class Numbered:
+    """A source whose examples carry their row."""
+
+    def __init__(self, source: Any):
+        self.source = source
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Any]]:
+        return [{**example, "index": row} for row, example in zip(rows, self.source.__getitems__(rows), strict=True)]

@@ -14,9 +14,8 @@ import numpy as np
 
 from adl.core import BadInput, local_path, sources
 from adl.data import files
-from adl.data.files.found import TEST_SHARE, Asked, selected
-from adl.data.files.listing import Files, digests
-from adl.data.mapping import are_classes, as_wanted, column_names_of, require_wanted
+from adl.data.files.found import TEST_SHARE, Asked
+from adl.data.mapping import as_wanted, own_split, require_wanted
 from adl.data.prepare import first_line, prepared
 from adl.data.split import Split, StoredSplit, stacked
 
@@ -53,7 +52,8 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
     require_wanted(reading.columns, wanted)
     if files.is_path(name):
         try:
-            return _own(files.listing_of(name), split, reading, next((n for n in ("text", "image") if n in wanted), ""))
+            noun = next((noun for noun in ("text", "image") if noun in wanted), "")
+            return own_split(files.listing_of(name), split, reading, noun, MEMORY_LIMIT)
         except BadInput as error:
             raise error if str(error).startswith("--") else BadInput(f"--dataset {error}") from None
     if reading.test_share != TEST_SHARE:
@@ -62,29 +62,6 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
     found = _load(name, split, local_path(str(folder), "--data_dir").absolute(), reading)
     sources.note(sources.Noted(name, {f"{part}": [of.num_examples] for part, of in found.info.splits.items()}))
     return found
-
-
-def _own(listing: Files, split: str, reading: Asked, noun: str) -> Split:
-    """A split of the files of a path, which are noted."""
-    remarks = files.opened(listing, reading._replace(columns=""), noun, MEMORY_LIMIT).remarks
-    sources.note(sources.Noted(listing.where, digests(listing), remarks))
-    return _own_split(listing, split, reading, noun, MEMORY_LIMIT)
-
-
-@functools.lru_cache(maxsize=16)
-def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
-    found = files.opened(listing, reading._replace(columns=""), noun, limit)
-    train, values = found.parts["train"], None
-    label = column_names_of(reading.columns).get("label", ["label"])[0]
-    if label in train.names and train.feature(label) is None and are_classes(train.first(1).arrays[label]):
-        values = train.column(label)
-    if found.is_fitted:
-        reading = Asked(reading.columns)
-    chosen = as_wanted(selected(found, split), reading, is_own=True, values=values)
-    stored = [part.source for part in found.parts.values() if isinstance(part, StoredSplit)]
-    if not stored or sum(getattr(source, "num_bytes", limit + 1) for source in stored) > limit:
-        return chosen
-    return Split(chosen.arrays, chosen.info)
 
 
 @functools.lru_cache(maxsize=16)

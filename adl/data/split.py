@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.selection import Rows
+from adl.data.selection import Numbered, Rows
 
 AT_ONCE = 256  # examples of which one column is read, where the others are read beside it
 
@@ -199,26 +199,13 @@ class StoredSplit(Split):
 
     def numbered(self) -> "StoredSplit":
         """As in `Split`."""
-        return StoredSplit(_Numbered(self.source), self.info, {**self._sources, "index": "index"})
+        return StoredSplit(Numbered(self.source), self.info, {**self._sources, "index": "index"})
 
     def _sample(self, name: str) -> np.ndarray:
         return self.take(np.arange(min(2, len(self))))[name]
 
     def _with(self, sources: Mapping[str, str]) -> "StoredSplit":
         return StoredSplit(self.source, self.info, {name: self._sources[source] for name, source in sources.items()})
-
-
-class _Numbered:
-    """A source whose examples carry their row."""
-
-    def __init__(self, source: Any):
-        self.source = source
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    def __getitems__(self, rows: Sequence[int]) -> list[dict[str, Any]]:
-        return [{**example, "index": row} for row, example in zip(rows, self.source.__getitems__(rows), strict=True)]
 
 
 def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> dict[str, np.ndarray]:

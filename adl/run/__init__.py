@@ -1,6 +1,6 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Averaged, Config, Optimised, Parts, Pictures, Source, Study, Table, Views
+from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.offer import AsClasses, AsDraws, AsPictures, AsRows, AsText, Offer
@@ -51,6 +51,7 @@ __all__ = [
     "Optimised",
     "Outcome",
     "Parts",
+    "Pictured",
     "Pictures",
     "Points",
     "Positive",
@@ -59,7 +60,7 @@ __all__ = [
     "Rate",
     "Several",
     "Share",
-    "Source",
+    "Sourced",
     "Split",
     "Study",
     "Table",

@@ -98,7 +98,7 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Source:
+class Sourced:
     """Fields of an experiment that reads a data set: TFDS's, or one's own by its path."""
 
     columns: str = ""  # wanted=found,...: what the data set calls the columns, image=pixels,label=y; x=a+b joins two
@@ -111,7 +111,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Pictures(Source):
+class Pictured(Sourced):
     """The same, of pictures."""
 
     picture_size: str = ""  # HxW, such as 64x64, to which pictures are brought; empty: they must be of one size
@@ -128,7 +128,7 @@ class Pictures(Source):
 
 
 @dataclass(frozen=True)
-class Parts(Source):
+class Parts(Sourced):
     """Fields of an experiment that learns from one split of its data set, and is tested on another."""
 
     train_split: str = "train"  # to learn from, in TFDS's words: "train[:80%]"

@@ -28,7 +28,7 @@ from adl.measure import latents
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Pictures, run.Parts, run.Config):
+class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image"

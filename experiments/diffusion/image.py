@@ -35,7 +35,7 @@ PATHS, SHOWN = 3, 12  # classes whose denoising is drawn, and whose guidance
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Pictures, run.Parts, run.Config):
+class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about; its learning rate is reached after 100 steps."""
 
     any_length = True

@@ -37,7 +37,7 @@ ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # whi
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"

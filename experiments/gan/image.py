@@ -34,7 +34,7 @@ from adl.nn.spectral import SpectralNorm
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Config):
+class Config(run.Pictured, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True

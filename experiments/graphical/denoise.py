@@ -44,7 +44,7 @@ TITLES = {
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Config):
+class Config(run.Pictured, run.Config):
     """The default is the run that the claims are about."""
 
     any_length = True

@@ -25,7 +25,7 @@ SEEN = 1e-3  # weight from which on a component is drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True

@@ -27,7 +27,7 @@ from adl.measure.clustering import soft_clustering
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about, of one seed."""
 
     any_length = True

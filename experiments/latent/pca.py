@@ -26,7 +26,7 @@ from adl.latent import online, principal, randomised
 
 
 @dataclass(frozen=True)
-class Config(run.Pictures, run.Parts, run.Config):
+class Config(run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     any_length = True

@@ -36,7 +36,7 @@ REFERENCE = Path(__file__).with_suffix(".json")  # by BlackJAX: tests/sampling/b
 
 
 @dataclass(frozen=True)
-class Config(run.Source, run.Config):
+class Config(run.Sourced, run.Config):
     """The default is the run that the first claims are about."""
 
     dataset: str = "breast_cancer"  # TFDS name, with "x" (or "features") [D] and a "label" of two; of --target logistic

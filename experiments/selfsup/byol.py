@@ -32,7 +32,7 @@ SHOWN = 12  # pictures whose views are drawn
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Pictures, run.Parts, run.Config):
+class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claim, of one seed."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and, for the probe, "label"

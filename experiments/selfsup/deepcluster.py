@@ -36,7 +36,7 @@ NMI = {"with the classes": "clusters/nmi", "with the clusters before": "train/st
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Views, run.Pictures, run.Parts, run.Config):
+class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claims, of one seed."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and, for the measurements, "label"

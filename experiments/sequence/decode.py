@@ -32,7 +32,7 @@ SHOWN = ("text", "greedy", "beam", "pure", "top_k", "nucleus")  # whose texts ar
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Source, run.Config):
+class Config(run.Optimised, run.Sourced, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "python_library"  # TFDS name, or path, with "text"

@@ -103,7 +103,7 @@ def load(cfg: Config) -> Loaded:
     if cfg.length > (most := network.model.max_length):
         raise BadInput(f"--length {cfg.length}: the network sees {most} tokens; choose as many or fewer")
     train, test = cfg.parts
-    texts = data.text.texts(cfg.dataset, train=train, test=test, data_dir=cfg.data_dir, tokens=network.tokenizer.tokens)
+    texts = data.text.texts(cfg.dataset, train=train, test=test, tokens=network.tokenizer.tokens, **cfg.source)
     seen = [texts.train, np.concatenate([first, texts.train])][: 1 + bool(len(first))]
     counted = [counts.witten_bell(text, texts.test, size=texts.tokens.size) for text in seen]
     return Loaded(network, texts, first, [min(losses) for losses in zip(*counted, strict=True)])

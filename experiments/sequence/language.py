@@ -44,7 +44,7 @@ SAMPLES = "Drawn from the model at temperature {:g}"
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Source, run.Config):
+class Config(run.Optimised, run.Sourced, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "python_library"  # TFDS name, or path, with "text"

@@ -24,7 +24,7 @@ from adl.sequence import reading, speculative
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Source, run.Config):
+class Config(run.Optimised, run.Sourced, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "python_library"  # TFDS name, or path, with "text"

@@ -35,7 +35,7 @@ ACCURACY = {"train (random views)": "train/accuracy", "test (averaged parameters
 
 
 @dataclass(frozen=True)
-class Config(run.Averaged, run.Views, run.Pictures, run.Parts, run.Config):
+class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"

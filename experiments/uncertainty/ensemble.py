@@ -40,7 +40,7 @@ LOSSES = {**MEMBERS, "ensemble, test": "test/nll"}
 
 
 @dataclass(frozen=True)
-class Config(run.Optimised, run.Pictures, run.Parts, run.Config):
+class Config(run.Optimised, run.Pictured, run.Parts, run.Config):
     """The default is one of the five ensembles that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"

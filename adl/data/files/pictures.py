@@ -8,7 +8,6 @@ lose something on its way to uint8 is refused by name: 16 bits, transparency, se
 import io
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,6 @@ ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 OTHERS = (".heic", ".heif", ".avif", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".raw", ".ico", ".pgm", ".ppm")
 MOST_PIXELS = 2**26  # of one picture: 200 MB as RGB
-AT_ONCE = 8  # headers and pictures read beside one another, in threads
 
 
 class Header(NamedTuple):
@@ -46,9 +44,9 @@ def picture_folder(listing: Files, reading: Asked) -> Found:
         raise BadInput(f"{listing.where}: {unread[0].name} is of a kind that is not read; save it as PNG or JPEG")
     pictures, size = listing.only(files), wanted_size(reading.picture_size, reading.picture_fit)
     parts = arranged(pictures, reading.test_share, "pictures")
-    with ThreadPoolExecutor(AT_ONCE) as pool, warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pictures that are large, or oddly written: judged here
-        heads = dict(zip((file.name for file in files), pool.map(lambda f: header(pictures, f), files), strict=True))
+        heads = {file.name: header(pictures, file) for file in files}
     colour = _colour(pictures, files, heads, reading.picture_colour)
     if size is None:
         _require_alike(pictures, files, heads)
