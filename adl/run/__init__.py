@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictures, Source, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
+from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -31,15 +31,16 @@ from adl.run.trained import restored as load
 
 __all__ = [
     "Averaged",
+    "Cells",
+    "Choice",
     "Claim",
-    "Classes",
     "Config",
     "Count",
     "Definition",
-    "Draws",
     "Eights",
     "Experiment",
     "Fraction",
+    "Images",
     "Logarithm",
     "Natural",
     "NonNegative",
@@ -54,7 +55,7 @@ __all__ = [
     "Positives",
     "Range",
     "Rate",
-    "Rows",
+    "Repeats",
     "Several",
     "Share",
     "Source",

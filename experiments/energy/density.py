@@ -112,7 +112,7 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
             "density": plane.density_map(log_density, loaded.log_plane, **seen),
             "kernel": plane.kernel_density(loaded.train, loaded.test, loaded.log_test, bandwidths=BANDWIDTHS),
         },
-        offers={"model": model, "log_density": run.Offer(lambda _, *of: log_density(*of), run.Rows("xy"), run.Rows())},
+        offers={"log_density": run.Offer(lambda key, *of: log_density(*of), run.Cells("xy"), run.Cells())},
         figures=show.figures(
             density=show.densities(limit=SIDE, drawn=DRAWN),
             likelihood=show.curves(

@@ -41,9 +41,7 @@ FITTED: dict[str, Callable[[Array], Kernel]] = {  # of one hyper-parameter each,
     "squared exponential": squared_exponential,
     "Matérn 5/2": lambda length: covariance.matern(length, "5/2"),
     "Matérn 1/2": lambda length: covariance.matern(length, "1/2"),
-    "locally periodic": lambda length: covariance.multiplied(
-        covariance.periodic(1.0, 4 / 3), squared_exponential(2 * length)
-    ),
+    "locally periodic": lambda a: covariance.multiplied(covariance.periodic(1.0, 4 / 3), squared_exponential(2 * a)),
     "wide relu network": lambda length: covariance.relu_network(1 / length**2, 1.0),
     "wide erf network": lambda length: covariance.erf_network(1 / length**2, 1.0),
 }
@@ -80,7 +78,6 @@ def build(cfg: Config, loaded: dict[str, Array], axis: str | None) -> run.Experi
     start = {"length": 0.6, "variance": 0.5, "noise": 0.05}
 
     def fits(points, key, state):
-        """Each kernel with its hyper-parameters of most evidence, through the same points."""
         x, y, truth, seen = points["x"], points["y"], points["truth"], {}
         for name, kernel in FITTED.items():
 
@@ -89,8 +86,7 @@ def build(cfg: Config, loaded: dict[str, Array], axis: str | None) -> run.Experi
 
             path = gp.way_up(key, make, start, tx, {"x": x, "y": y}, cfg.ascent_steps)
             best, noise = make(jax.tree.map(lambda leaf: leaf[-1], path))
-            new = jnp.asarray(GRID[:, None])
-            picture = gp.picture(key, best, x, y, new, noise_variance=noise, num_samples=6)
+            picture = gp.picture(key, best, x, y, jnp.asarray(GRID[:, None]), noise_variance=noise, num_samples=6)
             error = jnp.sqrt(jnp.square(picture.mean - truth)[INSIDE].mean())
             seen |= {f"{name} {field}": value for field, value in picture._asdict().items()} | {f"{name} error": error}
         log_evidence, error = (jnp.stack([seen[f"{name} {w}"] for name in FITTED]) for w in ("log_evidence", "error"))
@@ -111,9 +107,8 @@ def priors(key: Key, state: tuple) -> dict[str, Array]:
 
 def priors_page() -> show.Draw:
     """Four functions of each kernel."""
-    of = [
-        show.lines(SPACE, show.Line(f"priors/{name}"), title=name, x_lim=(-5, 5), y_lim=(-3.4, 3.4)) for name in PRIORS
-    ]
+    limits = {"x_lim": (-5, 5), "y_lim": (-3.4, 3.4)}
+    of = [show.lines(SPACE, show.Line(f"priors/{name}"), title=name, **limits) for name in PRIORS]
     return show.page(of[:4], of[4:], size=(2.4, 1.9), x_label="x", y_label="f(x), drawn from the prior")
 
 
@@ -122,8 +117,7 @@ def posteriors_page(points: dict[str, Array]) -> show.Draw:
     of = [
         show.process(
             *(GRID, *(f"fits/{name} {field}" for field in ("mean", "scale", "samples"))),
-            points=(points["x"][:, 0], points["y"]),
-            truth=np.where(INSIDE, points["truth"], np.nan),
+            **{"points": (points["x"][:, 0], points["y"]), "truth": np.where(INSIDE, points["truth"], np.nan)},
             title=f"{name}\nlog p(y) {{fits/{name} log_evidence:.1f}} nats, error {{fits/{name} error:.3f}}",
             y_lim=(-2.4, 2.4),
         )

@@ -391,4 +391,5 @@ NONE = {
     "no numbers go in, or none are computed": """
         adaptation.windows position.flattening resampling.taken targets.heights
         tempering.coldest""",
+    "of a trained state, by functions that are held at edges themselves: tests/test_experiments.py asks it": "chains.any_one chains.brief",
 }
