@@ -27,7 +27,7 @@ from adl.run.ranges import (
     multiple_of,
 )
 from adl.run.trained import Trained
-from adl.run.trained import restored as load
+from adl.run.trained import trained_run as load
 
 __all__ = [
     "Averaged",

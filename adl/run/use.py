@@ -24,7 +24,7 @@ from adl.run import folder as files
 from adl.run import screen
 from adl.run.inputs import picture_files, read_picture, read_table
 from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
-from adl.run.trained import Trained, restored
+from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
 
@@ -46,11 +46,11 @@ class Which:
         """The run.
 
         Raises:
-          BadInput: as `restored`, or for a step or a seed that is no number.
+          BadInput: as `trained_run`, or for a step or a seed that is no number.
         """
         step = self.step if self.step == "best" else _integer("--step", self.step)
         one = {"seed": _integer("--seed", self.seed), "setting": self.setting or None}
-        return restored(self.workdir, step=step, module=self.module or None, data_dir=self.data_dir or None, **one)
+        return trained_run(self.workdir, step=step, module=self.module or None, data_dir=self.data_dir or None, **one)
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def tensors(state: PyTree) -> dict[str, Any]:
     return {to: leaves[name] for name, to in exported([*leaves]).items() if name not in keys}
 
 
-def read(where: str) -> Stock:
+def stock_of(where: str) -> Stock:
     """The weights of a file, an exported folder, a run's folder (its newest checkpoint), or a checkpoint's folder.
 
     Raises:

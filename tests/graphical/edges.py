@@ -402,5 +402,6 @@ NONE = {
         baum_welch.baum_welch baum_welch.likeliest factor_graph.belief_propagation ising.gibbs ising.icm
         ising.mean_field lds_em.lds_em""",
     "host code in integers, held against enumeration at any scale": "minimum_cut.minimum_cut",
-    "of a trained state, by functions that are held at edges themselves: tests/test_experiments.py asks it": "baum_welch.goes_on kalman.smoothed_path restoration.cleaned",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        baum_welch.goes_on kalman.smoothed_path restoration.cleaned""",
 }

@@ -488,5 +488,6 @@ NONE = {
         principal.found principal.inverse_scale principal.by_number randomised.leading
         variational.expected_log_joint variational.weights""",
     "drawn at random; test_bernoulli and test_factors hold their laws": "bernoulli.sample factors.Factors.sample",
-    "of a trained state, by functions that are held at edges themselves: tests/test_experiments.py asks it": "principal.embedding",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        principal.coder_of""",
 }

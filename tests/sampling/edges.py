@@ -391,5 +391,6 @@ NONE = {
     "no numbers go in, or none are computed": """
         adaptation.windows position.flattening resampling.taken targets.heights
         tempering.coldest""",
-    "of a trained state, by functions that are held at edges themselves: tests/test_experiments.py asks it": "chains.any_one chains.brief",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        chains.any_one chains.brief""",
 }
