@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
+from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -27,19 +27,20 @@ from adl.run.ranges import (
     multiple_of,
 )
 from adl.run.trained import Trained
-from adl.run.trained import restored as load
+from adl.run.trained import trained_run as load
 
 __all__ = [
     "Averaged",
+    "Cells",
+    "Choice",
     "Claim",
-    "Classes",
     "Config",
     "Count",
     "Definition",
-    "Draws",
     "Eights",
     "Experiment",
     "Fraction",
+    "Images",
     "Logarithm",
     "Natural",
     "NonNegative",
@@ -55,7 +56,7 @@ __all__ = [
     "Positives",
     "Range",
     "Rate",
-    "Rows",
+    "Repeats",
     "Several",
     "Share",
     "Sourced",

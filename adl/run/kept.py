@@ -35,7 +35,7 @@ def run_below(path: Path) -> Path:
     return found[0]
 
 
-def described(home: Path, module: str | ModuleType | None = None) -> tuple[Definition, Study]:
+def recorded(home: Path, module: str | ModuleType | None = None) -> tuple[Definition, Study]:
     """The experiment and the configuration that a run's `config.json` names.
 
     Raises:

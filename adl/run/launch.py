@@ -87,7 +87,7 @@ def _start(definition: Definition, config: Study) -> None:
     programs = [ready(definition, part) for _, part in parts]
     places = [_place(folder, point) for point, _ in parts]
     for program, place in zip(programs, places, strict=True):
-        start.ready(program, place)
+        start.foreseen(program, place)
     if len(parts) == 1 and not parts[0][0]:
         _run(programs[0], folder, definition.name)
         return

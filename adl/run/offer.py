@@ -1,9 +1,9 @@
 """What an experiment offers once it is trained: named functions of its state, and what goes in and comes out of them.
 
-    offers={"model": model, "predict": run.Offer(fn, run.Pictures(shape), run.Classes(names))}
+    offers={"model": model, "predict": run.Offer(fn, run.Images(shape), run.Choice(names))}
 
 An `Offer` is a pure function `fn(key, state, inputs)` of one run's state, with further arguments by keyword that have
-defaults; of what takes `Draws`, `fn(key, state)` is one draw. Everything else among the offers is an object by its
+defaults; of what takes `Repeats`, `fn(key, state)` is one draw. Everything else among the offers is an object by its
 name. `run.load` compiles the functions, and `use` reads a person's files for them: both know the inputs by what an
 offer `takes`, the outputs by what it `gives`.
 """
@@ -18,8 +18,8 @@ from adl.core import BadInput, did_you_mean
 VERBS = ("predict", "sample", "embed", "generate", "act", "log_density")  # what offers are called
 
 
-class Pictures(NamedTuple):
-    """Pictures of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
+class Images(NamedTuple):
+    """Images of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
 
     shape: Sequence[int]  # (H, W, C)
 
@@ -37,8 +37,8 @@ class Pictures(NamedTuple):
         return pixels
 
 
-class Rows(NamedTuple):
-    """Rows of numbers by columns, in the unit that a person has them in."""
+class Cells(NamedTuple):
+    """Cells of numbers by columns, in the unit that a person has them in."""
 
     columns: Sequence[str] = ()  # [D] their names; of rows that are made none: they are numbered
     scaled: Callable[[np.ndarray], np.ndarray] = lambda x: x  # [B, D] to what the function wants
@@ -68,8 +68,8 @@ class Rows(NamedTuple):
         return np.asarray(self.scaled(x), np.float32)
 
 
-class Classes(NamedTuple):
-    """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
+class Choice(NamedTuple):
+    """Choice by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
 
     names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
 
@@ -118,7 +118,7 @@ class Text(NamedTuple):
         return tokens[None]
 
 
-class Draws(NamedTuple):
+class Repeats(NamedTuple):
     """So many draws, each with a key of its own."""
 
     def read(self, value: Any) -> int:
@@ -135,9 +135,9 @@ class Draws(NamedTuple):
 class Offer(NamedTuple):
     """A function of a trained state."""
 
-    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Draws (key, state) -> one draw
-    takes: Pictures | Rows | Classes | Text | Draws
-    gives: Pictures | Rows | Classes | Text
+    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
+    takes: Images | Cells | Choice | Text | Repeats
+    gives: Images | Cells | Choice | Text
     together: bool = False  # whether rows are one sequence, in this order
 
     @classmethod
@@ -149,18 +149,18 @@ class Offer(NamedTuple):
           rows: that were learned, of `data.tables`: with `given`, and `classes` or `told` and `target`.
         """
         if hasattr(rows, "classes"):
-            return cls(fn, Rows(*rows.given), Classes(rows.classes))
-        return cls(lambda *of: rows.told(fn(*of)), Rows(*rows.given), Rows([rows.target]))
+            return cls(fn, Cells(*rows.given), Choice(rows.classes))
+        return cls(lambda *of: rows.told(fn(*of)), Cells(*rows.given), Cells([rows.target]))
 
     @classmethod
     def of_pictures(cls, fn: Callable[..., Any], split: Any) -> "Offer":
         """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of a `data.Split`'s classes."""
-        return cls(fn, Pictures(split.example_shape), Classes(split.class_names))
+        return cls(fn, Images(split.example_shape), Choice(split.class_names))
 
     @classmethod
     def of_classes(cls, fn: Callable[..., Any], split: Any) -> "Offer":
         """That of a function `(key, state, label [B])` to pictures `[B, ...]` in [0, 1], as those of a `data.Split`."""
-        return cls(fn, Classes(split.class_names), Pictures(split.example_shape))
+        return cls(fn, Choice(split.class_names), Images(split.example_shape))
 
     @classmethod
     def of_text(cls, fn: Callable[..., Any], tokens: Any) -> "Offer":

@@ -20,8 +20,8 @@ import numpy as np
 
 from adl.core import BadInput, Key, PyTree, Rebuildable, did_you_mean, local_path
 from adl.run import checkpoint, sweep
-from adl.run.kept import CHECKPOINTS, chosen_step, described, kept_steps, run_below
-from adl.run.offer import Draws, Offer, Text
+from adl.run.kept import CHECKPOINTS, chosen_step, kept_steps, recorded, run_below
+from adl.run.offer import Offer, Repeats, Text
 from adl.run.program import Program
 
 
@@ -34,7 +34,7 @@ class Trained:
     """
 
     def __init__(self, folder: Path, name: str, program: Program, step: int, state: PyTree):
-        """Of what was read; `restored` reads it."""
+        """Of what was read; `trained_run` reads it."""
         self.folder, self.name, self.program, self.step, self.state = folder, name, program, step, state
         self.config, self.experiment = program.config, program.experiment
 
@@ -61,14 +61,14 @@ class Trained:
         @functools.cache
         def compiled(**more):
             call = functools.partial(self.program.offered(name), **more)
-            if isinstance(offer.takes, Draws):
+            if isinstance(offer.takes, Repeats):
                 call = jax.vmap(call, (0, None), out_axes=self.program.num_axes)
             return self.program.compiled(call)
 
         def function(inputs: Any, *, key: int | Key = 0, **more: Any) -> Any:
             root = jax.random.key(key) if isinstance(key, int | np.integer) else key
             given = offer.takes.read(inputs)
-            if isinstance(offer.takes, Draws):
+            if isinstance(offer.takes, Repeats):
                 return compiled(**more)(jax.random.split(root, given), self.state)
             found = compiled(**more)(root, self.state, given)
             if isinstance(offer.gives, Text) and not self.program.num_axes:
@@ -80,7 +80,7 @@ class Trained:
         return function
 
 
-def restored(
+def trained_run(
     path: str | Path,
     *,
     step: int | str | None = None,
@@ -102,7 +102,7 @@ def restored(
       BadInput: if there is no such run, step, seed or setting, its checkpoint is damaged, or nothing is trained.
     """
     home = run_below(local_path(str(path), "a run's folder"))
-    definition, config = described(home, module)
+    definition, config = recorded(home, module)
     if data_dir is not None:
         config = dataclasses.replace(config, data_dir=data_dir)
     if not hasattr(config, "checkpoint_every") or not config.num_steps:

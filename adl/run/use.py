@@ -23,8 +23,8 @@ from adl.core import BadInput, did_you_mean, local_path
 from adl.run import folder as files
 from adl.run import screen
 from adl.run.inputs import picture_files, read_picture, read_table
-from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
-from adl.run.trained import Trained, restored
+from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
+from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
 
@@ -46,11 +46,11 @@ class Which:
         """The run.
 
         Raises:
-          BadInput: as `restored`, or for a step or a seed that is no number.
+          BadInput: as `trained_run`, or for a step or a seed that is no number.
         """
         step = self.step if self.step == "best" else _integer("--step", self.step)
         one = {"seed": _integer("--seed", self.seed), "setting": self.setting or None}
-        return restored(self.workdir, step=step, module=self.module or None, data_dir=self.data_dir or None, **one)
+        return trained_run(self.workdir, step=step, module=self.module or None, data_dir=self.data_dir or None, **one)
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,14 @@ def use(asked: Using) -> None:
     if trained.program.num_axes:
         raise BadInput(f"{trained.folder}: it has several runs; --seed N, and of a sweep --setting, say which answers")
     function = getattr(trained, name)
-    if isinstance(offer.gives, Pictures) and not asked.to:
+    if isinstance(offer.gives, Images) and not asked.to:
         raise BadInput("--to FOLDER: pictures are written there; name one")
     titles, given = _given(offer, asked)
     more = {"num_tokens": asked.num} if asked.num and isinstance(offer.takes, Text) else {}
-    if asked.num and not isinstance(offer.takes, Classes | Text):
+    if asked.num and not isinstance(offer.takes, Choice | Text):
         raise BadInput(f"--num {asked.num}: it is of classes and texts; {name} takes {_words(offer.takes)}")
     target = local_path(asked.to, "--to") if asked.to else None
-    if target and not isinstance(offer.gives, Pictures):
+    if target and not isinstance(offer.gives, Images):
         _require_free(target, asked.overwrite)
     if isinstance(offer.gives, Text):
         _text(asked.inputs[0] + function(given, key=asked.key, **more), target)
@@ -105,7 +105,7 @@ def use(asked: Using) -> None:
     found = np.asarray(answer(given) if offer.together else _in_parts(answer, given))
     if not np.isfinite(found).all():
         raise BadInput(f"{trained.folder}: at step {trained.step} {name} gives numbers that are not finite")
-    if isinstance(offer.gives, Pictures):
+    if isinstance(offer.gives, Images):
         _pictures(target, titles, found, asked.overwrite)
     else:
         _table(target, *_columns(offer, titles, found))
@@ -129,11 +129,11 @@ def _offer(trained: Trained, what: str) -> tuple[str, Offer]:
 
 def _words(takes: Any) -> str:
     """What an offer takes, in words."""
-    if isinstance(takes, Pictures):
+    if isinstance(takes, Images):
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
-    if isinstance(takes, Rows):
+    if isinstance(takes, Cells):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
-    if isinstance(takes, Classes):
+    if isinstance(takes, Choice):
         return f"classes: {', '.join(map(str, list(takes.names)[:20]))}"
     return "a prompt in quotes" if isinstance(takes, Text) else "a number of draws"
 
@@ -141,20 +141,20 @@ def _words(takes: Any) -> str:
 def _given(offer: Offer, asked: Using) -> tuple[list[str], Any]:
     """What the answers are called, and what the function is given."""
     takes, inputs = offer.takes, asked.inputs
-    is_one = isinstance(takes, Rows | Text | Draws)
+    is_one = isinstance(takes, Cells | Text | Repeats)
     if not inputs or (is_one and len(inputs) > 1):
         raise BadInput(f"{' '.join(inputs) or 'nothing to answer'}: wanted is {_words(takes)}")
-    if asked.resize and not isinstance(takes, Pictures):
+    if asked.resize and not isinstance(takes, Images):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
-    if isinstance(takes, Pictures):
+    if isinstance(takes, Images):
         paths = [path for word in inputs for path in picture_files(local_path(word, "a picture"))]
         return [str(path) for path in paths], np.stack(
             [read_picture(path, takes.shape, asked.resize) for path in paths]
         )
-    if isinstance(takes, Rows):
+    if isinstance(takes, Cells):
         table = read_table(local_path(inputs[0], "a table"), takes.columns)
         return [str(i + 1) for i in range(len(table))], table
-    if isinstance(takes, Classes):
+    if isinstance(takes, Choice):
         label = np.repeat(takes.read([_class(word, takes) for word in inputs]), max(asked.num, 1))
         return [str(takes.names[one]) for one in label], label
     if isinstance(takes, Text):
@@ -164,7 +164,7 @@ def _given(offer: Offer, asked: Using) -> tuple[list[str], Any]:
     return [f"{i}" for i in range(number)], number
 
 
-def _class(word: str, takes: Classes) -> str | int:
+def _class(word: str, takes: Choice) -> str | int:
     """A class by its name, or where no name is so by its number."""
     return int(word) if word not in map(str, takes.names) and re.fullmatch(r"[0-9]{1,9}", word) else word
 
@@ -183,8 +183,8 @@ def _in_parts(function: Callable[[Any], Any], given: Any) -> np.ndarray:
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
-    first = "picture" if isinstance(offer.takes, Pictures) else "class" if isinstance(offer.takes, Classes) else "row"
-    if isinstance(offer.gives, Classes):
+    first = "picture" if isinstance(offer.takes, Images) else "class" if isinstance(offer.takes, Choice) else "row"
+    if isinstance(offer.gives, Choice):
         best = found.argmax(-1)
         cells = [
             [str(offer.gives.names[k] if offer.gives.names else k), f"{row[k]:.6g}"]

@@ -62,8 +62,7 @@ BOUNDS = {
 }
 CLAIMS = tuple(
     run.Claim(
-        metric=f"samples/{name}",
-        **bound,
+        **{"metric": f"samples/{name}", **bound},
         protocol=f"digits, one seed, averaged parameters, no guidance; {samples.PROTOCOL[name]}",
         reference=samples.DIGITS[name],
     )

@@ -33,7 +33,7 @@ from adl.sampling.langevin import langevin
 NUM_TEST = 10000
 SIDE, DRAWN = 6.0, 4.2  # of the plane: it is integrated over [-6, 6] x [-6, 6]; in figures
 BANDWIDTHS = np.geomspace(0.03, 0.3, 12)  # tried for the kernel density
-PLACES = run.Rows("xy"), run.Rows()  # what a density takes, and what it gives
+PLACES = run.Cells("xy"), run.Cells()  # what a density takes, and what it gives
 ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # which learning keeps together
 
 

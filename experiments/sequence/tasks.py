@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Exp
         raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
     longest, validation, test, examples = loaded
     models = {kind: network(cfg, kind, test.arrays["mask"].shape[1]) for kind in cfg.models}
-    seen, answer = loaded.sentence, answers.answer(models[cfg.models[0]], cfg.models[0], longest + 2)
+    seen, answer = loaded.sentence, answers.reply(models[cfg.models[0]], cfg.models[0], longest + 2)
 
     def attention(token, key, state):
         return {"weight": causal.attention_weights(models["gpt"], state["gpt"].variables, token)}

@@ -79,8 +79,8 @@ def build(config, loaded, axis):
         {"test": probe},
         offers={
             "model": model,
-            "predict": run.Offer(predict, run.Rows("abcd", lambda x: x - 1), run.Rows(["sum"])),
-            "sample": run.Offer(lambda key, learner: jax.random.normal(key, (2,)), run.Draws(), run.Rows()),
+            "predict": run.Offer(predict, run.Cells("abcd", lambda x: x - 1), run.Cells(["sum"])),
+            "sample": run.Offer(lambda key, learner: jax.random.normal(key, (2,)), run.Repeats(), run.Cells()),
         },
     )
 
