@@ -147,7 +147,7 @@ def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None)
             return StoredSplit(Adapted(split.source, adapter), about)
         return Split(adapter(split.arrays), about)
     except KeyError as error:
-        raise BadInput(f"{split.info.name}: label {error.args[0]!r} is not among those to learn from") from None
+        raise BadInput(f"{split.info.name}: label {error.args[0]} is not among those to learn from") from None
 
 
 def column_names_of(columns: str) -> dict[str, list[str]]:
