@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
+from adl.run.offer import AsClasses, AsDraws, AsPictures, AsRows, AsText, Offer
 from adl.run.ranges import (
     Count,
     Eights,
@@ -30,13 +30,16 @@ from adl.run.trained import Trained
 from adl.run.trained import restored as load
 
 __all__ = [
+    "AsClasses",
+    "AsDraws",
+    "AsPictures",
+    "AsRows",
+    "AsText",
     "Averaged",
     "Claim",
-    "Classes",
     "Config",
     "Count",
     "Definition",
-    "Draws",
     "Eights",
     "Experiment",
     "Fraction",
@@ -55,14 +58,12 @@ __all__ = [
     "Positives",
     "Range",
     "Rate",
-    "Rows",
     "Several",
     "Share",
     "Sourced",
     "Split",
     "Study",
     "Table",
-    "Text",
     "Trained",
     "Views",
     "Widths",

@@ -73,8 +73,8 @@ def read_table(path: Path, columns: Sequence[str]) -> np.ndarray:
     head = [name.strip() for name in rows[0]]
     for name in columns:
         if head.count(name) != 1:
-            what = "twice" if name in head else f"not; it has {', '.join(head)}{did_you_mean(name, head)}"
-            raise BadInput(f"{path}: column {name!r} is there {what}")
+            what = "there twice" if name in head else f"not there; it has {', '.join(head)}{did_you_mean(name, head)}"
+            raise BadInput(f"{path}: column {name!r} is {what}")
     if others := [name for name in head if name not in columns]:
         screen.say(f"{path}: columns that are left out: {', '.join(others)}")
     places, table = [head.index(name) for name in columns], np.zeros((len(rows) - 1, len(columns)))

@@ -1,6 +1,6 @@
 """What an experiment offers once it is trained: named functions of its state, and what goes in and comes out of them.
 
-    offers={"model": model, "predict": run.Offer(fn, run.Pictures(shape), run.Classes(names))}
+    offers={"model": model, "predict": run.Offer(fn, run.AsPictures(shape), run.AsClasses(names))}
 
 An `Offer` is a pure function `fn(key, state, inputs)` of one run's state, with further arguments by keyword that have
 defaults; of what takes `Draws`, `fn(key, state)` is one draw. Everything else among the offers is an object by its
@@ -18,7 +18,7 @@ from adl.core import BadInput, did_you_mean
 VERBS = ("predict", "sample", "embed", "generate", "act", "log_density")  # what offers are called
 
 
-class Pictures(NamedTuple):
+class AsPictures(NamedTuple):
     """Pictures of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
 
     shape: Sequence[int]  # (H, W, C)
@@ -37,7 +37,7 @@ class Pictures(NamedTuple):
         return pixels
 
 
-class Rows(NamedTuple):
+class AsRows(NamedTuple):
     """Rows of numbers by columns, in the unit that a person has them in."""
 
     columns: Sequence[str] = ()  # [D] their names; of rows that are made none: they are numbered
@@ -68,7 +68,7 @@ class Rows(NamedTuple):
         return np.asarray(self.scaled(x), np.float32)
 
 
-class Classes(NamedTuple):
+class AsClasses(NamedTuple):
     """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
 
     names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
@@ -92,7 +92,7 @@ class Classes(NamedTuple):
         raise BadInput(f"no class {one!r}: there are {shown}{did_you_mean(str(one), names)}")
 
 
-class Text(NamedTuple):
+class AsText(NamedTuple):
     """Text in tokens: given as a prompt, made as what follows it."""
 
     encode: Callable[[str], np.ndarray]  # text -> [N] int32
@@ -118,7 +118,7 @@ class Text(NamedTuple):
         return tokens[None]
 
 
-class Draws(NamedTuple):
+class AsDraws(NamedTuple):
     """So many draws, each with a key of its own."""
 
     def read(self, value: Any) -> int:
@@ -135,9 +135,9 @@ class Draws(NamedTuple):
 class Offer(NamedTuple):
     """A function of a trained state."""
 
-    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Draws (key, state) -> one draw
-    takes: Pictures | Rows | Classes | Text | Draws
-    gives: Pictures | Rows | Classes | Text
+    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of AsDraws (key, state) -> one draw
+    takes: AsPictures | AsRows | AsClasses | AsText | AsDraws
+    gives: AsPictures | AsRows | AsClasses | AsText
     together: bool = False  # whether rows are one sequence, in this order
 
     @classmethod
@@ -149,21 +149,21 @@ class Offer(NamedTuple):
           rows: that were learned, of `data.tables`: with `given`, and `classes` or `told` and `target`.
         """
         if hasattr(rows, "classes"):
-            return cls(fn, Rows(*rows.given), Classes(rows.classes))
-        return cls(lambda *of: rows.told(fn(*of)), Rows(*rows.given), Rows([rows.target]))
+            return cls(fn, AsRows(*rows.given), AsClasses(rows.classes))
+        return cls(lambda *of: rows.told(fn(*of)), AsRows(*rows.given), AsRows([rows.target]))
 
     @classmethod
     def of_pictures(cls, fn: Callable[..., Any], split: Any) -> "Offer":
         """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of a `data.Split`'s classes."""
-        return cls(fn, Pictures(split.example_shape), Classes(split.class_names))
+        return cls(fn, AsPictures(split.example_shape), AsClasses(split.class_names))
 
     @classmethod
     def of_classes(cls, fn: Callable[..., Any], split: Any) -> "Offer":
         """That of a function `(key, state, label [B])` to pictures `[B, ...]` in [0, 1], as those of a `data.Split`."""
-        return cls(fn, Classes(split.class_names), Pictures(split.example_shape))
+        return cls(fn, AsClasses(split.class_names), AsPictures(split.example_shape))
 
     @classmethod
     def of_text(cls, fn: Callable[..., Any], tokens: Any) -> "Offer":
         """That of a function `(key, state, prompt [1, T])` to tokens `[1, N]` of a tokeniser of `data.tokens`."""
-        text = Text(tokens.encode, tokens.decode, tokens.start)
+        text = AsText(tokens.encode, tokens.decode, tokens.start)
         return cls(fn, text, text)

@@ -21,7 +21,7 @@ from adl.core import BadInput, PyTree, did_you_mean, tree
 from adl.run import folder, kept, processes, screen, seal
 from adl.run.config import Study
 from adl.run.program import Program
-from adl.run.weights import Source, digest, exported, read, tensors
+from adl.run.weights import Origin, digest, exported, read, tensors
 
 INIT = "init.json"
 
@@ -50,7 +50,7 @@ def parts(words: Sequence[str]) -> list[tuple[str, str | None]]:
     return found
 
 
-def _renamed(source: Source, config: Study) -> dict[str, str]:
+def _renamed(source: Origin, config: Study) -> dict[str, str]:
     """Name in the run -> name in the source, of all that is asked for."""
     wanted = parts(config.init_prefix)
     names = {name: name for name in source.tensors}
@@ -79,7 +79,7 @@ def _is_part(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}/")
 
 
-def fitted(source: Source, state: PyTree, config: Study, num_axes: int) -> Begun:
+def fitted(source: Origin, state: PyTree, config: Study, num_axes: int) -> Begun:
     """What of a source a state takes.
 
     Args:
@@ -154,7 +154,7 @@ def begun(home: Path, program: Program, state: PyTree) -> PyTree:
     return jax.tree.map_with_path(one, state)
 
 
-def told(source: Source, found: Begun) -> list[str]:
+def told(source: Origin, found: Begun) -> list[str]:
     """Lines that say what was used, what was not, and what begins anew."""
     size = len(set(found.used.values()))
     lines = [f"begins with {size} of {len(source.tensors)} tensors of {source.path}"]
@@ -184,7 +184,7 @@ def ready(program: Program, home: Path) -> Begun | None:
     return fitted(program.source, state, config, program.num_axes)
 
 
-def keep(home: Path, source: Source, found: Begun) -> None:
+def keep(home: Path, source: Origin, found: Begun) -> None:
     """Writes `init.json`, and says what it says."""
     screen.say(*told(source, found))
     written = {"init_from": source.path, "file": str(source.file), "sha256": source.digest, **found._asdict()}

@@ -21,7 +21,7 @@ import numpy as np
 from adl.core import BadInput, Key, PyTree, Rebuildable, did_you_mean, local_path
 from adl.run import checkpoint, sweep
 from adl.run.kept import CHECKPOINTS, chosen_step, described, kept_steps, run_below
-from adl.run.offer import Draws, Offer, Text
+from adl.run.offer import AsDraws, AsText, Offer
 from adl.run.program import Program
 
 
@@ -61,17 +61,17 @@ class Trained:
         @functools.cache
         def compiled(**more):
             call = functools.partial(self.program.offered(name), **more)
-            if isinstance(offer.takes, Draws):
+            if isinstance(offer.takes, AsDraws):
                 call = jax.vmap(call, (0, None), out_axes=self.program.num_axes)
             return self.program.compiled(call)
 
         def function(inputs: Any, *, key: int | Key = 0, **more: Any) -> Any:
             root = jax.random.key(key) if isinstance(key, int | np.integer) else key
             given = offer.takes.read(inputs)
-            if isinstance(offer.takes, Draws):
+            if isinstance(offer.takes, AsDraws):
                 return compiled(**more)(jax.random.split(root, given), self.state)
             found = compiled(**more)(root, self.state, given)
-            if isinstance(offer.gives, Text) and not self.program.num_axes:
+            if isinstance(offer.gives, AsText) and not self.program.num_axes:
                 return offer.gives.decode(np.asarray(found)[0])
             return found
 

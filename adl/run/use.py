@@ -7,7 +7,9 @@ CSV; pictures are written as PNG into the folder `--to`. Nothing is overwritten 
 import csv
 import functools
 import io
+import os
 import re
+import secrets
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,7 +23,7 @@ from adl.core import BadInput, did_you_mean, local_path
 from adl.run import folder as files
 from adl.run import screen
 from adl.run.inputs import picture_files, read_picture, read_table
-from adl.run.offer import Classes, Draws, Offer, Pictures, Rows, Text
+from adl.run.offer import AsClasses, AsDraws, AsPictures, AsRows, AsText, Offer
 from adl.run.trained import Trained, restored
 
 AT_ONCE = 256  # rows or pictures in one call
@@ -87,23 +89,23 @@ def use(asked: Using) -> None:
     if trained.program.num_axes:
         raise BadInput(f"{trained.folder}: it has several runs; --seed N, and of a sweep --setting, say which answers")
     function = getattr(trained, name)
-    if isinstance(offer.gives, Pictures) and not asked.to:
+    if isinstance(offer.gives, AsPictures) and not asked.to:
         raise BadInput("--to FOLDER: pictures are written there; name one")
     titles, given = _given(offer, asked)
-    more = {"num_tokens": asked.num} if asked.num and isinstance(offer.takes, Text) else {}
-    if asked.num and not isinstance(offer.takes, Classes | Text):
+    more = {"num_tokens": asked.num} if asked.num and isinstance(offer.takes, AsText) else {}
+    if asked.num and not isinstance(offer.takes, AsClasses | AsText):
         raise BadInput(f"--num {asked.num}: it is of classes and texts; {name} takes {_words(offer.takes)}")
     target = local_path(asked.to, "--to") if asked.to else None
-    if target and not isinstance(offer.gives, Pictures):
+    if target and not isinstance(offer.gives, AsPictures):
         _require_free(target, asked.overwrite)
-    if isinstance(offer.gives, Text):
+    if isinstance(offer.gives, AsText):
         _text(asked.inputs[0] + function(given, key=asked.key, **more), target)
         return
     answer = functools.partial(function, key=asked.key)
     found = np.asarray(answer(given) if offer.together else _in_parts(answer, given))
     if not np.isfinite(found).all():
         raise BadInput(f"{trained.folder}: at step {trained.step} {name} gives numbers that are not finite")
-    if isinstance(offer.gives, Pictures):
+    if isinstance(offer.gives, AsPictures):
         _pictures(target, titles, found, asked.overwrite)
     else:
         _table(target, *_columns(offer, titles, found))
@@ -127,42 +129,42 @@ def _offer(trained: Trained, what: str) -> tuple[str, Offer]:
 
 def _words(takes: Any) -> str:
     """What an offer takes, in words."""
-    if isinstance(takes, Pictures):
+    if isinstance(takes, AsPictures):
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
-    if isinstance(takes, Rows):
+    if isinstance(takes, AsRows):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
-    if isinstance(takes, Classes):
+    if isinstance(takes, AsClasses):
         return f"classes: {', '.join(map(str, list(takes.names)[:20]))}"
-    return "a prompt in quotes" if isinstance(takes, Text) else "a number of draws"
+    return "a prompt in quotes" if isinstance(takes, AsText) else "a number of draws"
 
 
 def _given(offer: Offer, asked: Using) -> tuple[list[str], Any]:
     """What the answers are called, and what the function is given."""
     takes, inputs = offer.takes, asked.inputs
-    is_one = isinstance(takes, Rows | Text | Draws)
+    is_one = isinstance(takes, AsRows | AsText | AsDraws)
     if not inputs or (is_one and len(inputs) > 1):
         raise BadInput(f"{' '.join(inputs) or 'nothing to answer'}: wanted is {_words(takes)}")
-    if asked.resize and not isinstance(takes, Pictures):
+    if asked.resize and not isinstance(takes, AsPictures):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
-    if isinstance(takes, Pictures):
+    if isinstance(takes, AsPictures):
         paths = [path for word in inputs for path in picture_files(local_path(word, "a picture"))]
         return [str(path) for path in paths], np.stack(
             [read_picture(path, takes.shape, asked.resize) for path in paths]
         )
-    if isinstance(takes, Rows):
+    if isinstance(takes, AsRows):
         table = read_table(local_path(inputs[0], "a table"), takes.columns)
         return [str(i + 1) for i in range(len(table))], table
-    if isinstance(takes, Classes):
+    if isinstance(takes, AsClasses):
         label = np.repeat(takes.read([_class(word, takes) for word in inputs]), max(asked.num, 1))
         return [str(takes.names[one]) for one in label], label
-    if isinstance(takes, Text):
+    if isinstance(takes, AsText):
         return [], inputs[0]
     number = _integer("the number of draws", inputs[0])
     takes.read(number)
     return [f"{i}" for i in range(number)], number
 
 
-def _class(word: str, takes: Classes) -> str | int:
+def _class(word: str, takes: AsClasses) -> str | int:
     """A class by its name, or where no name is so by its number."""
     return int(word) if word not in map(str, takes.names) and re.fullmatch(r"[0-9]{1,9}", word) else word
 
@@ -181,8 +183,10 @@ def _in_parts(function: Callable[[Any], Any], given: Any) -> np.ndarray:
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
-    first = "picture" if isinstance(offer.takes, Pictures) else "class" if isinstance(offer.takes, Classes) else "row"
-    if isinstance(offer.gives, Classes):
+    first = (
+        "picture" if isinstance(offer.takes, AsPictures) else "class" if isinstance(offer.takes, AsClasses) else "row"
+    )
+    if isinstance(offer.gives, AsClasses):
         best = found.argmax(-1)
         cells = [
             [str(offer.gives.names[k] if offer.gives.names else k), f"{row[k]:.6g}"]
@@ -206,7 +210,9 @@ def _require_free(path: Path, overwrite: bool) -> None:
 def _write(path: Path, content: str | Callable[[Any], Any]) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(path, content)
+        aside = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.part")  # it is a folder of a person's
+        files.write(aside, content)
+        os.replace(aside, path)
     except OSError as error:
         raise BadInput(f"--to {path}: {error.strerror or error}; choose a place that can be written") from None
 

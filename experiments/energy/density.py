@@ -112,7 +112,10 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
             "density": plane.density_map(log_density, loaded.log_plane, **seen),
             "kernel": plane.kernel_density(loaded.train, loaded.test, loaded.log_test, bandwidths=BANDWIDTHS),
         },
-        offers={"model": model, "log_density": run.Offer(lambda _, *of: log_density(*of), run.Rows("xy"), run.Rows())},
+        offers={
+            "model": model,
+            "log_density": run.Offer(lambda _, *of: log_density(*of), run.AsRows("xy"), run.AsRows()),
+        },
         figures=show.figures(
             density=show.densities(limit=SIDE, drawn=DRAWN),
             likelihood=show.curves(

@@ -129,7 +129,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "probe": probe(references=references(embedder, unit)),
             "pixels": evaluation.clusters_of_pixels(train.arrays, **seen),
         },
-        offers={"model": embedder, "embed": run.Offer(represent, run.Pictures(train.example_shape), run.Rows())},
+        offers={"model": embedder, "embed": run.Offer(represent, run.AsPictures(train.example_shape), run.AsRows())},
         figures=figures(train, test),
     )
 

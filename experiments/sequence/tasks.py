@@ -61,7 +61,7 @@ class Config(run.Optimised, run.Config):
     gpt_decay: run.NonNegative = 0.1  # and its weight decay
 
 
-SYMBOLS = run.Text(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
+SYMBOLS = run.AsText(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
 LEARNT = {  # task: (who learns it, of what lengths)
     "addition": ("lru", "1 to 3 digits"),
     **dict.fromkeys(("reverse", "sort"), ("lstm", "1 to 8 digits")),

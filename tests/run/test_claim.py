@@ -165,7 +165,7 @@ def test_a_claim_on_text_that_python_carries_says_of_which_python():
         has_topics = "pydoc_data" in inspect.getsource(module)
         for claim in module.CLAIMS:
             dataset = claim.overrides.get("dataset", module.Config.dataset)
-            if dataset == "python_library" or (has_topics and claim.metric.startswith("test/")):
+            if dataset in ("python_library", "python_reference") or (has_topics and claim.metric.startswith("test/")):
                 found.add(name)
                 assert re.search(r"\(of Python 3\.\d+\.\d+\)", claim.protocol), (name, claim.protocol)
     assert len(found) >= 3

@@ -75,7 +75,6 @@ def test_what_cannot_be_tuned_is_refused_before_anything_is_written(gpt2, tmp_pa
         (["--weights", str(gpt2), "--length", "41"], "--length 41: the network sees 40 tokens"),
         (["--weights", str(gpt2), "--length", "16", "--width", "64"], "--width"),
         (["--weights", str(gpt2), "--length", "16", "--first_share", "0.5"], "--first_share"),
-        (["--vocab_size", "12"], "a vocabulary of 12 byte pairs"),
     ):
         with pytest.raises(SystemExit) as stop:
             run.main(EXPERIMENT, [*TEXT, "--workdir", str(tmp_path / "w"), *words])

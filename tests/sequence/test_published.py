@@ -89,7 +89,7 @@ def test_gpt_2_goes_on_as_there(home):
     assert len(set(got)) > 2
 
 
-@pytest.mark.parametrize("num_beams", [1, 3])
+@pytest.mark.parametrize("num_beams", [1, pytest.param(3, marks=pytest.mark.full)])
 def test_t5_makes_texts_of_texts_as_there(num_beams, home):
     peer, tokenizer = theirs(home, "t5")
     texts = ["the cat sat.", "a dog's long story about the cat", "x"]
