@@ -55,7 +55,7 @@ class Found(NamedTuple):
     is_fitted: bool = False  # whether its pictures are of the size and colour that was asked for
 
 
-def composed(name: str) -> str:
+def as_compared(name: str) -> str:
     """A name as it is compared and hashed: file systems spell an accent in one character, or in two."""
     return unicodedata.normalize("NFC", name)
 
