@@ -58,6 +58,8 @@ def fitted(image: np.ndarray, size: Sequence[int], fit: str) -> np.ndarray:
 
 def as_colour(image: np.ndarray, colour: str) -> np.ndarray:
     """A picture `[..., C]` of 1 or 3 channels as "grey" `[..., 1]` (by its luma), "rgb" `[..., 3]`, or "kept"."""
+    if colour != "kept" and image.shape[-1] not in (1, 3):
+        raise BadInput(f"--picture_colour {colour}: pictures have {image.shape[-1]} channels, neither grey nor RGB")
     if colour == "rgb" and image.shape[-1] == 1:
         return np.repeat(image, 3, -1)
     if colour == "grey" and image.shape[-1] == 3:

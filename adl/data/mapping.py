@@ -84,19 +84,19 @@ def own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int)
       listing: of the files.
       split: in TFDS's words.
       reading: how they are read.
-      noun: what is wanted of them, as in `files.opened`.
+      noun: what is wanted of them, as in `files.found_in`.
       limit: bytes of decoded examples that are read into memory.
     Raises:
-      BadInput: as `files.opened`, or for columns and splits that are not there.
+      BadInput: as `files.found_in`, or for columns and splits that are not there.
     """
-    remarks = files.opened(listing, reading._replace(columns=""), noun, limit).remarks
+    remarks = files.found_in(listing, reading._replace(columns=""), noun, limit).remarks
     sources.note(sources.Noted(listing.where, digests(listing), remarks))
     return _own_split(listing, split, reading, noun, limit)
 
 
 @functools.lru_cache(maxsize=16)
 def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
-    found = files.opened(listing, reading._replace(columns=""), noun, limit)
+    found = files.found_in(listing, reading._replace(columns=""), noun, limit)
     train, values = found.parts["train"], None
     label = column_names_of(reading.columns).get("label", ["label"])[0]
     if label in train.names and train.feature(label) is None and are_classes(train.first(1).arrays[label]):
@@ -147,7 +147,7 @@ def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None)
             return StoredSplit(Adapted(split.source, adapter), about)
         return Split(adapter(split.arrays), about)
     except KeyError as error:
-        raise BadInput(f"{split.info.name}: label {error.args[0]!r} is not among those to learn from") from None
+        raise BadInput(f"{split.info.name}: label {error.args[0]} is not among those to learn from") from None
 
 
 def column_names_of(columns: str) -> dict[str, list[str]]:

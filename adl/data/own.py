@@ -48,5 +48,5 @@ def folder(path: str, **how: Any) -> dict[str, Split]:
       BadInput: naming the file that cannot be read, or is unlike the others.
     """
     name = str(path) if files.is_path(str(path)) else f"./{path}"
-    found = files.opened(files.listing_of(name), Asked(**how)._replace(columns=""), "", source.MEMORY_LIMIT)
+    found = files.found_in(files.listing_of(name), Asked(**how)._replace(columns=""), "", source.MEMORY_LIMIT)
     return {split: source.load(name, split, **how) for split in found.parts}

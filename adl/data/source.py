@@ -116,12 +116,24 @@ def splits(
         if "image" in wanted and split.example_shape != found[0].example_shape:
             shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
             raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
+        for column in {"x", "y"} & {*wanted}:
+            _require_finite(split, column, f"data set {name}, split {words}")
         if "label" in wanted:
             _check_classes(split.column("label"), found[0].num_classes, f"data set {name}, split {words}")
     if num_classes > 1 and len(present := found[0].some_classes(num_classes)) < num_classes:
         told = f"{len(present)} class{'es' * (len(present) != 1)} in {of[0]}"
         raise BadInput(f"data set {name} has {told}, and {num_classes} at least are wanted: nothing can be told apart")
     return found
+
+
+def _require_finite(split: Split, column: str, where: str) -> None:
+    """Raises BadInput if a number in memory is missing or infinite."""
+    if isinstance(split, StoredSplit) or split.arrays[column].dtype.kind != "f":
+        return
+    is_lost = ~np.isfinite(split.arrays[column]).reshape(len(split), -1).all(1)
+    if is_lost.any():
+        told = f"{column} of {is_lost.sum()} rows has values that are missing or infinite"
+        raise BadInput(f"{where}: {told}, the first in row {np.flatnonzero(is_lost)[0]}")
 
 
 def _check_classes(label: np.ndarray, num_classes: int, where: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.selection import Numbered, Rows
+from adl.data.selection import Numbered, Selected
 
 AT_ONCE = 256  # examples of which one column is read, where the others are read beside it
 
@@ -84,7 +84,8 @@ class Split:
         """A column in words: "x uint8 [N, 28, 28]"."""
         sample = self._sample(name)
         if sample.dtype == object:
-            return f"{name} ({type(sample[0]).__name__ if len(sample) else 'nothing'} of several sizes)"
+            kind = sample[0] if len(sample) else None
+            return f"{name} of {'words' if isinstance(kind, str | bytes) else 'several sizes'}"
         return f"{name} {sample.dtype} [{', '.join(['N', *map(str, sample.shape[1:])])}]"
 
     def _how(self, names: Sequence[str], missing: Sequence[str]) -> str:
@@ -195,7 +196,7 @@ class StoredSplit(Split):
 
     def subset(self, rows: np.ndarray) -> "StoredSplit":
         """As in `Split`."""
-        return StoredSplit(Rows([self.source], np.asarray(rows)), self.info, self._sources)
+        return StoredSplit(Selected([self.source], np.asarray(rows)), self.info, self._sources)
 
     def numbered(self) -> "StoredSplit":
         """As in `Split`."""
@@ -230,7 +231,9 @@ def _may_be(column: Column, array: np.ndarray) -> bool:
     """Whether an array could be such a column; pictures also without an axis for their grey."""
     if column.rank == 4:
         return array.dtype == np.uint8 and array.ndim in (3, 4)
-    return array.dtype != object and not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)
+    if array.dtype == object:
+        return column is COLUMNS["label"] and len(array) > 0 and isinstance(array[0], str)
+    return not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)
 
 
 def _unlike(column: Column, array: np.ndarray) -> str:

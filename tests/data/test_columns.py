@@ -115,6 +115,22 @@ def test_files_of_arrays_that_are_damaged(tmp_path):
     assert "x has values beyond float32" in refused(npy, "x")
 
 
+def test_values_that_nothing_can_be_learned_from(tmp_path):
+    path, label = tmp_path / "set.npz", np.arange(30) % 3
+    x = np.ones((30, 2))
+    x[7] = np.nan
+    np.savez(path, x_train=x, label_train=label, x_test=x, label_test=label)
+    assert "x of 1 rows has values that are missing or infinite, the first in row 7" in refused(path, "x", "label")
+    np.savez(path, x_train=x[:6], label_train=label[:6], x_test=x[:6], label_test=label[:6] + 1)
+    assert "label 3 is not among those to learn from" in refused(path, "x", "label")
+    image = np.zeros((30, 4, 4, 2), np.uint8)
+    np.savez(path, image=image, label=label)
+    assert "pictures have 2 channels" in refused(path, "image", picture_colour="grey")
+    np.savez(path, image=np.float32(image), label=np.array(["cat", "dog"] * 15))
+    assert "image must be uint8 [N, H, W, C], not float32" in refused(path, "image")
+    assert data.splits(str(path), "label")[0].class_names == ["cat", "dog"]
+
+
 def table(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
