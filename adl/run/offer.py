@@ -69,7 +69,7 @@ class Cells(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """One of classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
+    """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
 
     names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
 
