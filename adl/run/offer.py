@@ -19,7 +19,7 @@ VERBS = ("predict", "sample", "embed", "generate", "act", "log_density")  # what
 
 
 class Images(NamedTuple):
-    """Images of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
+    """Pictures of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
 
     shape: Sequence[int]  # (H, W, C)
 
@@ -38,7 +38,7 @@ class Images(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """Cells of numbers by columns, in the unit that a person has them in."""
+    """Rows of numbers by columns, in the unit that a person has them in."""
 
     columns: Sequence[str] = ()  # [D] their names; of rows that are made none: they are numbered
     scaled: Callable[[np.ndarray], np.ndarray] = lambda x: x  # [B, D] to what the function wants
@@ -69,7 +69,7 @@ class Cells(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """Choice by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
+    """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
 
     names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
 
