@@ -128,7 +128,8 @@ def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None)
     names, size = column_names_of(reading.columns), wanted_size(reading.picture_size, reading.picture_fit)
     _require_found(split, names, reading.columns)
     fits = bool(size) or reading.picture_colour != "kept"
-    if fits and not any("image" in pair for pair in ((*split.names,), (*names,))):
+    moved = {found for several in names.values() for found in several}
+    if fits and "image" not in {*names, *split.names} - (moved - {*names}):
         flag = "picture_size" if size else "picture_colour"
         raise BadInput(f"--{flag} {getattr(reading, flag)}: {split.info.name} has no pictures; leave it out")
     features = _features(split, names)

@@ -8,6 +8,7 @@ import numpy as np
 from adl.core import BadInput
 from adl.data.batches import checked, counted, filled
 from adl.data.files import is_path
+from adl.data.files.passages import ONE_TEXT
 from adl.data.source import load
 from adl.data.split import Split, read_only
 from adl.data.tokens import Kind, Parting, Tokens, of
@@ -28,9 +29,9 @@ def corpus(name: str, split: str, data_dir: str = "", **how: Any) -> str:
       BadInput: as `load`; or if the split holds no text.
     """
     asked = [split] if is_path(name) else split.split("+")
-    parts = [load(name, part, data_dir, wanted=("text",), **how).require("text").arrays["text"] for part in asked]
-    texts = [_words(example, name) for part in parts for example in part]
-    if any(len(part) > 1 for part in parts):
+    parts = [load(name, part, data_dir, wanted=("text",), **how).require("text") for part in asked]
+    texts = [_words(example, name) for part in parts for example in part.arrays["text"]]
+    if any(len(part) > 1 and not (part.info and (part.info.metadata or {}).get(ONE_TEXT)) for part in parts):
         texts[:-1] = [one if one.endswith("\n") else f"{one}\n" for one in texts[:-1]]
     text = "".join(texts)
     if not text:

@@ -137,6 +137,8 @@ def test_values_that_nothing_can_be_learned_from(tmp_path, monkeypatch):
         np.savez(path, image=wrong, label=label)
         for how in ({"picture_size": "8x8", "picture_fit": "resize"}, {"picture_colour": "grey"}):
             assert "image is not uint8 [N, H, W, C]; --columns image=NAME" in refused(path, "image", **how)
+    told = refused(path, "x", columns="x=image", picture_size="2x2", picture_fit="resize")
+    assert told.endswith("has no pictures; leave it out"), told
     np.savez(path, image=np.zeros((30, 4, 4, 129), np.uint8))
     assert "129 channels, more than 128" in refused(path, "image", picture_size="2x2", picture_fit="resize")
 
@@ -267,6 +269,7 @@ def test_a_text_is_cut_by_place_and_a_folder_of_them_by_name(tmp_path):
     text = "".join(f"line {i}, é\n" for i in range(100))
     path = table(tmp_path / "notes.txt", text)
     assert data.text.corpus(str(path), "train") + data.text.corpus(str(path), "validation+test") == text
+    assert data.text.corpus(str(path), "train+test") == text  # pieces of one, between which no line ends
     assert len(data.text.corpus(str(path), "test", test_share=0.5)) == round(len(text) / 2)
     folder = tmp_path / "notes"
     for i in range(20):

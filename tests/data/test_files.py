@@ -202,6 +202,7 @@ HOSTILE = {
     "link to a folder": (lambda p: p.symlink_to("../dog"), "cat/bad.png is a link to a folder"),
     "link in a circle": (lambda p: p.symlink_to(".."), "cat/bad.png is a link to a folder"),
     "not UTF-8": (lambda p: Path(os.fsdecode(os.fsencode(p) + b"\xff.png")).touch(), "is not UTF-8; rename it"),
+    "a name of two lines": (lambda p: p.with_name("a\nb.png").touch(), "has what is no letter; rename it"),
     "empty class": (lambda p: (p.parent.parent / "cow").mkdir(), "class folder cow has no pictures"),
     "beside": (lambda p: picture(p.parent.parent / "z.png"), "z.png lies beside class folders, in none of them"),
     "sounds": (lambda p: p.with_suffix(".wav").touch(), ""),
@@ -321,9 +322,11 @@ def test_folders_of_sounds(tmp_path):
     train = data.folder(str(tmp_path))["train"]
     assert train.class_names == ["no", "yes"] and train.arrays["audio"][0].dtype == np.int16
     assert train.arrays["audio"][0][0] == -5 and set(train.arrays["rate"].tolist()) == {8000}
-    (tmp_path / "no" / "9.wav").write_bytes(b"RIFF")
-    with pytest.raises(BadInput, match="no/9.wav is no sound that is read"):
-        data.folder(str(tmp_path))
+    content = (tmp_path / "no" / "0.wav").read_bytes()
+    for wrong in (b"RIFF", content[:16] + b"\xff" + content[17:]):  # cut short, and a part that ends beyond the file
+        (tmp_path / "no" / "9.wav").write_bytes(wrong)
+        with pytest.raises(BadInput, match="no/9.wav is no sound that is read"):
+            data.folder(str(tmp_path))
     with wave.open(str(tmp_path / "no" / "9.wav"), "wb") as sound:
         sound.setparams((2, 2, 8000, 0, "NONE", ""))
         sound.writeframes(b"\0" * 8)

@@ -13,7 +13,7 @@ import re
 
 from adl.core import BadInput, local_path
 from adl.data.files.found import TEST_SHARE, Asked, Found
-from adl.data.files.listing import Files, endings, listed
+from adl.data.files.listing import CONTROL, Files, endings, listed
 from adl.data.files.passages import BINARY, text_file, text_folder
 from adl.data.files.pictures import ENDINGS as PICTURES
 from adl.data.files.pictures import OTHERS, picture_folder
@@ -37,6 +37,8 @@ def listing_of(name: str) -> Files:
     Raises:
       BadInput: if it is an address, not there, or holds what is no file.
     """
+    if CONTROL.search(name):
+        raise BadInput(f"{name!a} has what is no letter; rename it")
     root = local_path(name, "--dataset", under="./bucket")
     return listed(root.absolute(), name)
 

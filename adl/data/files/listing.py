@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import os
+import re
 import stat
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +13,11 @@ from typing import NamedTuple
 from adl.core import BadInput
 from adl.data.files.found import as_compared
 
-JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # of file managers; and all names that begin with a dot
+JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"}  # of file managers; and all names that begin with a dot
 DEPTH = 32  # folders within one another
 READ_WHOLE = 2**30  # bytes of all files up to which their contents are digested; of more, names, sizes and both ends
 END = 2**16  # bytes of such an end
+CONTROL = re.compile(r"[\0-\x1f\x7f]")  # what would tear a line, or a name
 
 
 class File(NamedTuple):
@@ -115,6 +117,8 @@ def _require_plain(entry: os.DirEntry, name: str, real: str, where: str) -> None
     """Refuses what is no file and no folder of this one."""
     if not _is_utf8(name):
         raise BadInput(f"{where}: the name of {name!a} is not UTF-8; rename it")
+    if CONTROL.search(name):
+        raise BadInput(f"{where}: the name of {name!a} has what is no letter; rename it")
     if entry.is_symlink():
         target = os.path.realpath(entry.path)
         if target != real and not target.startswith(real + os.sep):

@@ -7,6 +7,7 @@ from adl.data.files.listing import File, Files, endings
 from adl.data.split import Split
 from adl.data.split import stacked as columns_of
 
+ONE_TEXT = "one_text"  # in what is known of texts: that they are pieces of one
 BINARY = {  # what lies beside texts, and is none
     *(
         ".png",
@@ -57,7 +58,7 @@ def text_file(listing: Files, reading: Asked, limit: int) -> Found:
     at = round(len(text) * (1 - reading.test_share))
     if not 0 < at < len(text):
         raise BadInput(f"{where}: a text of {len(text)} characters has no part of --test_share {reading.test_share:g}")
-    about = About(where, {}, ("train", "test"))
+    about = About(where, {}, ("train", "test"), {ONE_TEXT: True})
     parts = {
         split: Split(columns_of([{"name": file.name.encode(), "text": part.encode()}]), about)
         for split, part in (("train", text[:at]), ("test", text[at:]))

@@ -11,6 +11,7 @@ from adl.core import BadInput
 from adl.data.files.found import About, Asked, ClassNames, Found, counted_classes
 from adl.data.files.layout import arranged, twins
 from adl.data.files.listing import File, Files, endings
+from adl.data.prepare import first_line
 from adl.data.split import StoredSplit
 
 
@@ -52,12 +53,11 @@ def _head(listing: Files, file: File) -> tuple[int, int]:
         with wave.open(str(listing.path(file)), "rb") as sound:
             kind = (sound.getnchannels(), sound.getsampwidth())
             length, rate = sound.getnframes(), sound.getframerate()
-    except (wave.Error, EOFError) as error:
-        raise BadInput(
-            f"{listing.where}: {file.name} is no sound that is read ({error or 'it is cut short'})"
-        ) from None
     except OSError as error:
         raise BadInput(f"{listing.where}: {file.name} cannot be read ({error.strerror or error})") from None
+    except Exception as error:  # wave's, of damaged files whatever comes
+        told = first_line(error) if str(error) else "it is cut short, or damaged"
+        raise BadInput(f"{listing.where}: {file.name} is no sound that is read ({told})") from None
     if kind != (1, 2):
         told = f"{kind[0]} channels of {8 * kind[1]} bits, and 1 of 16 is wanted"
         raise BadInput(f"{listing.where}: {file.name} has {told}; save it so")
