@@ -13,7 +13,7 @@ from adl.data.fitting import as_colour, fitted
 from adl.run import screen
 
 
-class Fit(NamedTuple):
+class Fitting(NamedTuple):
     """What becomes of pictures that are not as the model's."""
 
     size: str = "refuse"  # as --picture_fit: "refuse", "resize" or "crop"
@@ -23,7 +23,7 @@ class Fit(NamedTuple):
 class Pictures:
     """Pictures `[B, H, W, C]` uint8 of files, decoded part by part; what their headers say is known to fit."""
 
-    def __init__(self, words: Sequence[str], shape: Sequence[int], fit: Fit):
+    def __init__(self, words: Sequence[str], shape: Sequence[int], fit: Fitting):
         """Of files, or folders of them and the folders in them.
 
         Raises:
@@ -68,7 +68,7 @@ def _picture_files(word: str) -> list[tuple[Files, File]]:
     return [(listing, file) for file in found]
 
 
-def _require_fitting(where: str, head: pictures.Header, shape: Sequence[int], fit: Fit) -> None:
+def _require_fitting(where: str, head: pictures.Header, shape: Sequence[int], fit: Fitting) -> None:
     is_sized = fit.size != "refuse" or head[:2] == shape[:2]
     if not is_sized or (head.channels != shape[2] and not fit.colour):
         raise BadInput(

@@ -24,7 +24,7 @@ from adl.core import BadInput, did_you_mean, fold_in, local_path
 from adl.run import folder as files
 from adl.run import screen
 from adl.run.config import Study
-from adl.run.inputs import Fit, Pictures, read_table
+from adl.run.inputs import Fitting, Pictures, read_table
 from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
 from adl.run.trained import Trained, trained_run
 
@@ -174,11 +174,11 @@ def _require_few(number: int) -> None:
         raise BadInput(f"{number} at once: at most {MOST} are made by one command; --key makes others")
 
 
-def _fit(asked: Using, config: Study) -> Fit:
+def _fit(asked: Using, config: Study) -> Fitting:
     """What becomes of pictures of another kind: what is asked for, or else what became of those that were learned."""
     if asked.resize:
-        return Fit("resize", True)
-    return Fit(getattr(config, "picture_fit", "refuse"), getattr(config, "picture_colour", "kept") != "kept")
+        return Fitting("resize", True)
+    return Fitting(getattr(config, "picture_fit", "refuse"), getattr(config, "picture_colour", "kept") != "kept")
 
 
 def _class(word: str, takes: Choice) -> str | int:

@@ -10,7 +10,7 @@ from adl import run
 from adl.core import BadInput
 from adl.run.catalogue import main
 from adl.run.claim import words
-from adl.run.inputs import Fit, Pictures
+from adl.run.inputs import Fitting, Pictures
 from adl.run.use import AT_ONCE, MOST
 from experiments.gan import image as gan
 from experiments.linear import classify
@@ -55,6 +55,17 @@ def test_a_class_in_and_pictures_out(runs, tmp_path, capsys):
         ):
             with fails(capsys, 2, said):
                 use(runs / "image", *more)
+
+
+def test_what_is_exported_begins_a_run_that_is_used(runs, tmp_path, capsys):
+    out, again, slow = tmp_path / "out", tmp_path / "again", ["--learning_rate", "1e-17"]
+    main(experiments, ["export", str(runs / "image"), "--to", str(out)])
+    words_ = ["--workdir", str(again), "--lift", "jit", *words(gan.SMOKE), *slow, "--init_from", str(out)]
+    run.main(gan.__name__, words_)
+    for folder in (runs / "image", again):
+        use(folder, "3", "--to", tmp_path / folder.name)
+    made = [cv2.imread(str(tmp_path / name / "3-0.png"), cv2.IMREAD_UNCHANGED) for name in ("image", "again")]
+    np.testing.assert_allclose(*map(np.int32, made), atol=1)
 
 
 def test_a_table_in_and_labels_out(runs, tmp_path, capsys):
@@ -116,7 +127,7 @@ def test_pictures_are_read_as_the_model_wants_them(tmp_path):
     (tmp_path / "empty.png").touch()
 
     def read(name, shape, *fit):
-        return Pictures([str(tmp_path / f"{name}.png")], shape, Fit(*fit))[:9]
+        return Pictures([str(tmp_path / f"{name}.png")], shape, Fitting(*fit))[:9]
 
     np.testing.assert_array_equal(read("colour", (6, 5, 3))[0], colour)
     np.testing.assert_array_equal(read("grey", (6, 5, 1))[0, ..., 0], colour[..., 0])
@@ -137,4 +148,4 @@ def test_pictures_are_read_as_the_model_wants_them(tmp_path):
         read("clear", (6, 5, 3))
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match="it has no pictures"):
-        Pictures([str(tmp_path / "none")], (8, 8, 1), Fit())
+        Pictures([str(tmp_path / "none")], (8, 8, 1), Fitting())
