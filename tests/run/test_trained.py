@@ -142,7 +142,10 @@ def test_rows_come_as_arrays_or_by_their_names(single):
         _ = trained.predit
 
 
-def test_what_cannot_be_loaded_is_one_line(single, many, tmp_path):
+def test_what_cannot_be_loaded_is_one_line(single, many, tmp_path, monkeypatch):
+    (tmp_path / "broken_experiment.py").write_text("nosuch_name")
+    monkeypatch.syspath_prepend(tmp_path)
+
     def copied(name: str) -> Path:
         return Path(shutil.copytree(single, tmp_path / name))
 
@@ -164,6 +167,8 @@ def test_what_cannot_be_loaded_is_one_line(single, many, tmp_path):
         ({"path": damaged}, r"checkpoint .* is damaged \(.*\); it also keeps 2"),
         ({"path": unsealed}, "it has no checkpoint yet"),
         ({"path": foreign}, "no module experiments.no.such_module or no.such_module"),
+        ({"path": single, "module": ".x"}, "no module .x defines"),
+        ({"path": single, "module": "broken_experiment"}, "broken_experiment cannot be imported: NameError"),
         ({"path": odd}, "width = 'wide', which is no value"),
     ]
     for words, said in cases:
