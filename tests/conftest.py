@@ -65,7 +65,8 @@ def pytest_runtest_makereport(item, call):
     report.processor = spent - item.config.stash.get(_SPENT, spent)
     item.config.stash[_SPENT] = spent
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    report.case = parameters.get("case", parameters.get("name"))
+    case = parameters.get("case", parameters.get("name"))
+    report.case = case if isinstance(case, str) else None  # a report travels between processes
     return report
 
 
