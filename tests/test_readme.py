@@ -28,7 +28,7 @@ BASH = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
 SMALL = {  # of what is trained
     "experiments.supervised": "--num_steps 4 --batch_size 16 --model mlp --hidden_width 8",
     "experiments.linear.classify": "--num_steps 3",
-    "experiments.sequence.finetune": "--num_steps 3 --batch_size 2 --length 8",
+    "experiments.sequence.finetune": "--num_steps 3 --batch_size 8 --length 8",
 }
 
 
