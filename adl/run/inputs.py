@@ -28,7 +28,7 @@ def picture_files(path: Path) -> list[Path]:
 
 
 def read_picture(path: Path, shape: Sequence[int], resize: bool) -> np.ndarray:
-    """`[H, W, C]` uint8 of a file, of the shape that is wanted."""
+    """`[H, W, C]` uint8 of a file, turned as it is shown, of the shape that is wanted."""
     import cv2
 
     try:
@@ -41,10 +41,10 @@ def read_picture(path: Path, shape: Sequence[int], resize: bool) -> np.ndarray:
         raise BadInput(f"{path}: it is no picture, or damaged")
     if found.dtype != np.uint8:
         raise BadInput(f"{path}: its pixels are {found.dtype}; pictures of 8 bits a channel are wanted")
-    pixels = found[..., None] if found.ndim == 2 else found
-    if pixels.shape[2] not in (1, 3):
-        raise BadInput(f"{path}: it has {pixels.shape[2]} channels (transparency?); grey or colour is wanted")
-    pixels = pixels[..., ::-1]  # OpenCV's are blue, green, red
+    if found.ndim == 3 and found.shape[2] != 3:
+        raise BadInput(f"{path}: it has {found.shape[2]} channels (transparency?); grey or colour is wanted")
+    found = cv2.imdecode(content, cv2.IMREAD_ANYCOLOR)  # turned as EXIF says, as the pictures of training are
+    pixels = found[..., None] if found.ndim == 2 else found[..., ::-1]  # OpenCV's are blue, green, red
     if pixels.shape == tuple(shape):
         return np.ascontiguousarray(pixels)
     height, width, channels = shape

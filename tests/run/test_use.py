@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import experiments
 from adl import run
@@ -93,6 +94,11 @@ def test_pictures_are_read_as_the_model_wants_them(tmp_path):
         "clear": np.concatenate([colour, colour[..., :1]], -1),
     }.items():
         cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # as a photograph is taken upright
+    Image.fromarray(colour).save(tmp_path / "turned.jpg", quality=100, subsampling=0, exif=exif)
+    turned = read_picture(tmp_path / "turned.jpg", (5, 6, 3), False)
+    np.testing.assert_allclose(np.float32(turned), np.rot90(colour, -1), atol=8)  # as it was in training
     (tmp_path / "cut.png").write_bytes((tmp_path / "grey.png").read_bytes()[:20])
     (tmp_path / "empty.png").touch()
     np.testing.assert_array_equal(read_picture(tmp_path / "colour.png", (6, 5, 3), False), colour)
