@@ -41,7 +41,7 @@ from adl.run.claim import (
 )
 from adl.run.contents import chosen_of, families, listing
 from adl.run.experiment import Claim, Definition
-from adl.run.export import export
+from adl.run.export import export, written_beside
 from adl.run.record import read_rows
 from adl.run.use import Exporting, Using, use
 
@@ -89,7 +89,9 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
             use(chosen)
             return
         if isinstance(chosen, Exporting):
-            screen.say(f"written: {export(chosen.load(), chosen.to, overwrite=chosen.overwrite)}")
+            trained = chosen.load()
+            screen.say(f"written: {export(trained, chosen.to, overwrite=chosen.overwrite)}")
+            screen.say(*(f"the run itself wrote {path}, for other programs" for path in written_beside(trained)))
             return
         work = plans if isinstance(chosen, Planning) else verify
         if not work(package, **dataclasses.asdict(chosen)):

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from adl import run
 from adl.core import Algorithm, BadInput, Learner, Mean, descend, optimizer
-from adl.run import weights
+from adl.run import processes, weights
 from adl.run.export import export
 from adl.run.record import read_rows
 from tests.run.test_fit import fails
@@ -196,6 +196,12 @@ def test_a_file_of_weights_says_what_it_is(single, tmp_path):
     assert "test/loss <= 100" in (tmp_path / "out" / "card.md").read_text()
 
 
+def test_a_single_number_stays_one(single, tmp_path):
+    trained = run.load(single)
+    trained.state = {"count": np.float32(3)}
+    assert load_file(export(trained, str(tmp_path)) / "model.safetensors")["count"].shape == ()
+
+
 LIFTS = {
     "jit": ("--lift jit", ()),
     "pmap": ("--lift pmap", ()),
@@ -255,8 +261,11 @@ def test_parts_begin_and_the_rest_is_said(single, tmp_path, capsys):
 
 def test_a_resumed_run_has_its_checkpoint_and_refuses_another_source(single, tmp_path, capsys):
     out = export(run.load(single), str(tmp_path / "out"))
-    words = ["--lift", "jit", "--init_from", str(out)]
-    launch(tmp_path / "straight", *words, "--num_steps", "4")
+    words, agreed = ["--lift", "jit", "--init_from", str(out)], {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "agree", lambda name, value: agreed.update({name: value}))
+        launch(tmp_path / "straight", *words, "--num_steps", "4")
+    assert agreed["input"] == {"--init_from": weights.digest(out / "model.safetensors")}
     launch(tmp_path / "next", *words, "--num_steps", "2")
     file = out / "model.safetensors"
     aside = file.rename(tmp_path / "aside")
