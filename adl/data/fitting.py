@@ -9,6 +9,7 @@ from adl.core import BadInput
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 LARGEST = 2**14  # of a side
+MOST_CHANNELS = 128  # that OpenCV resizes
 
 
 def wanted_size(size: str, fit: str) -> tuple[int, int] | None:
@@ -42,6 +43,8 @@ def fitted(image: np.ndarray, size: Sequence[int], fit: str) -> np.ndarray:
     """
     import cv2
 
+    if image.shape[2] > MOST_CHANNELS:
+        raise BadInput(f"--picture_fit {fit}: pictures have {image.shape[2]} channels, more than {MOST_CHANNELS}")
     height, width = size
     if fit == "crop":
         scale = min(image.shape[0] / height, image.shape[1] / width)

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, local_path, sources
+from adl.core import BadInput, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked
 from adl.data.mapping import as_wanted, own_split, require_wanted
-from adl.data.prepare import first_line, prepared
+from adl.data.prepare import first_line, prepared, tfds_folder
 from adl.data.split import Split, StoredSplit, stacked
 
 MEMORY_LIMIT = 2**31  # bytes of decoded examples; a larger split stays on disk
@@ -58,8 +58,7 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
             raise error if str(error).startswith("--") else BadInput(f"--dataset {error}") from None
     if reading.test_share != TEST_SHARE:
         raise BadInput(f"--test_share {reading.test_share:g}: the splits of {name} are its own; leave it out")
-    folder = data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
-    found = _load(name, split, local_path(str(folder), "--data_dir").absolute(), reading)
+    found = _load(name, split, tfds_folder(data_dir), reading)
     sources.note(sources.Noted(name, {f"{part}": [of.num_examples] for part, of in found.info.splits.items()}))
     return found
 

@@ -9,7 +9,6 @@ from adl.core import BadInput, local_path
 from adl.data.files import pictures
 from adl.data.files.listing import File, Files, endings, listed
 from adl.data.files.sheets import number_columns
-from adl.data.fitting import as_colour, fitted
 from adl.run import screen
 
 
@@ -32,23 +31,18 @@ class Pictures:
         self.shape, self.fit = tuple(shape), fit
         self.files = [pair for word in words for pair in _picture_files(word)]
         for listing, file in self.files:
-            _require_fitting(f"{listing.where}: {file.name}", pictures.header(listing, file), self.shape, fit)
+            _require_fitting(f"{listing.where}: {file.name}", pictures.header_of(listing, file), self.shape, fit)
 
     def __len__(self) -> int:
         return len(self.files)
 
     def __getitem__(self, rows: slice) -> np.ndarray:
-        return np.stack([self._decoded(*pair) for pair in self.files[rows]])
+        return np.stack([pictures.decoded_of(*pair, self.shape, self.fit.size) for pair in self.files[rows]])
 
     @property
     def names(self) -> list[str]:
         """Of the files."""
         return [str(listing.path(file)) for listing, file in self.files]
-
-    def _decoded(self, listing: Files, file: File) -> np.ndarray:
-        image = pictures.decoded(listing.read(file), f"{listing.where}: {file.name}")
-        image = as_colour(image, "rgb" if self.shape[2] == 3 else "grey")
-        return fitted(image, self.shape[:2], self.fit.size)
 
 
 def _picture_files(word: str) -> list[tuple[Files, File]]:
