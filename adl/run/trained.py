@@ -3,8 +3,8 @@
     trained = run.load("runs/supervised/classify")
     trained.predict(pictures)  # [B, K]; trained.model, trained.state, trained.config ... by name
 
-What the experiment was built of is loaded again, so its data set must be there. The folder is neither locked nor
-changed, so that a run may be looked at while it goes on; the state is on this process's first device, wherever the
+What the experiment was built of is loaded again, so its data set must be there as it was. The folder is neither locked
+nor changed, so that a run may be looked at while it goes on; the state is on this process's first device, wherever the
 run was.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 
 from adl.core import BadInput, Key, PyTree, Rebuildable, did_you_mean, local_path
 from adl.run import checkpoint, sweep
+from adl.run import folder as files
 from adl.run.kept import CHECKPOINTS, chosen_step, kept_steps, recorded, run_below
 from adl.run.offer import Offer, Repeats, Text
 from adl.run.program import Program
@@ -99,7 +100,8 @@ def trained_run(
       module: that defines the experiment, or its name, where `config.json` does not name an importable one.
       data_dir: of TFDS, where the run's own is not here.
     Raises:
-      BadInput: if there is no such run, step, seed or setting, its checkpoint is damaged, or nothing is trained.
+      BadInput: if there is no such run, step, seed or setting, its checkpoint is damaged, nothing is trained, or the
+        data that it was built of have changed.
     """
     home = run_below(local_path(str(path), "a run's folder"))
     definition, config = recorded(home, module)
@@ -110,6 +112,7 @@ def trained_run(
     kept = kept_steps(home)
     at = chosen_step(home, kept, step, config.best)
     program = Program(definition, dataclasses.replace(config, lift="jit", mesh="", layout="replicated"))
+    files.require_data(home, program.sources, "")  # of others, scales and classes would be others, and answers wrong
     state = checkpoint.read(home / CHECKPOINTS / str(at), _like(program), leave_out=config.leave_out)
     if seed is not None or setting is not None:
         program, state = _one_of(home, program, state, seed, setting)

@@ -83,8 +83,8 @@ CLAIMS = (
     ),
 )
 SMOKE = {
-    **{"num_steps": 4, "batch_size": 720, "num_epochs": 1, "hidden": (16,), "features": 8, "projector_width": 8},
-    "num_clusters": 4,
+    **{"num_steps": 4, "batch_size": 100, "num_epochs": 1, "hidden": (16,), "features": 8, "projector_width": 8},
+    **{"num_clusters": 4, "train_split": "train[:200]", "test_split": "test[:50]"},
 }
 
 

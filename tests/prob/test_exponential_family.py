@@ -1,5 +1,6 @@
 """Exponential families: the identities that the log-partition promises, SciPy's maximum likelihood, Bayes' rule."""
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -56,24 +57,44 @@ CASES = {
 ALL = pytest.mark.parametrize("name", CASES)
 
 
-@ALL
-def test_family_is_the_distribution(name):
-    """Both write the same density; there and back are the same parameters; the mean of T is grad A."""
-    family, p, _ = CASES[name]
-    eta = family.natural(p)
-    x = p.sample(jax.random.key(0), (4000,))
+@functools.cache
+def seen(name):
+    """All that the three tests below ask of a family, in one program."""
+    family, p, q = CASES[name]
 
     def written(x, eta):
         return family.log_base(x) + eta @ family.statistics(x) - family.log_partition(eta)
 
-    for log_prob in (family.log_prob, written):
-        ours = jax.vmap(log_prob, (0, None))(x[:5], eta)
-        np.testing.assert_allclose(ours, jax.vmap(p.log_prob)(x[:5]), rtol=1e-4, atol=1e-5)
-    again = family.distribution(eta)
-    for a, b in zip(jax.tree.leaves(again), jax.tree.leaves(p), strict=True):
+    @jax.jit
+    def of(p, q, key):
+        eta, other = family.natural(p), family.natural(q)
+        x = p.sample(key, (4000,))
+        means = jax.vmap(family.mean)(jnp.stack([eta, other]))
+        return {
+            "densities": [jax.vmap(d)(x[:5]) for d in (p.log_prob, lambda x: family.log_prob(x, eta))],
+            "written": jax.vmap(written, (0, None))(x[:5], eta),
+            "again": family.distribution(eta),
+            "statistics": jax.vmap(family.statistics)(x),
+            "means": means,
+            "fisher": family.fisher(eta),
+            "fitted": jax.vmap(lambda mean: family.mean(family.fit(mean)))(means),
+            "kl": jax.vmap(family.kl, (None, 0))(eta, jnp.stack([other, eta])),
+            "ratio": jax.vmap(p.log_prob)(x) - jax.vmap(q.log_prob)(x),
+        }
+
+    return jax.tree.map(np.asarray, of(p, q, jax.random.key(0)))
+
+
+@ALL
+def test_family_is_the_distribution(name):
+    """Both write the same density; there and back are the same parameters; the mean of T is grad A."""
+    got = seen(name)
+    want, ours = got["densities"]
+    for log_prob in (ours, got["written"]):
+        np.testing.assert_allclose(log_prob, want, rtol=1e-4, atol=1e-5)
+    for a, b in zip(jax.tree.leaves(got["again"]), jax.tree.leaves(CASES[name].p), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
-    t = np.asarray(jax.vmap(family.statistics)(x))
-    mean, covariance = jax.jit(lambda eta: (family.mean(eta), family.fisher(eta)))(eta)
+    t, mean, covariance = got["statistics"], got["means"][0], got["fisher"]
     sd = np.sqrt(np.maximum(np.diag(covariance), 0))
     assert (np.abs(t.mean(0) - mean) < 4 * sd / np.sqrt(len(t)) + 1e-5).all()
     np.testing.assert_allclose(t.std(0), sd, rtol=0.12, atol=1e-4)
@@ -81,25 +102,14 @@ def test_family_is_the_distribution(name):
 
 @ALL
 def test_fit_inverts_the_mean(name):
-    family, p, q = CASES[name]
-
-    @jax.jit
-    def fitted(eta):
-        return family.mean(family.fit(family.mean(eta)))
-
-    for eta in (family.natural(p), family.natural(q)):
-        np.testing.assert_allclose(fitted(eta), family.mean(eta), rtol=3e-5, atol=3e-5)
+    np.testing.assert_allclose(seen(name)["fitted"], seen(name)["means"], rtol=3e-5, atol=3e-5)
 
 
 @ALL
 def test_kl_is_the_mean_log_ratio(name):
-    family, p, q = CASES[name]
-    etas = family.natural(p), family.natural(q)
-    x = p.sample(jax.random.key(1), (4000,))
-    ratio = np.asarray(jax.vmap(p.log_prob)(x) - jax.vmap(q.log_prob)(x))
-    got = family.kl(*etas)
-    assert got > 0 and abs(got - ratio.mean()) < 4 * ratio.std() / np.sqrt(len(ratio))
-    np.testing.assert_allclose(family.kl(etas[0], etas[0]), 0, atol=1e-5)
+    (kl, itself), ratio = seen(name)["kl"], seen(name)["ratio"]
+    assert kl > 0 and abs(kl - ratio.mean()) < 4 * ratio.std() / np.sqrt(len(ratio))
+    np.testing.assert_allclose(itself, 0, atol=1e-5)
 
 
 def test_kl_of_gaussians_is_the_closed_form():
@@ -107,14 +117,18 @@ def test_kl_of_gaussians_is_the_closed_form():
     np.testing.assert_allclose(family.kl(family.natural(p), family.natural(q)), gaussian.kl(p, q), rtol=1e-4)
 
 
-@pytest.mark.parametrize("a", [0.3, 2.0, 300.0])
-def test_fit_of_gamma_is_scipys(a):
-    x = stats.gamma(a, scale=0.5).rvs(400, random_state=1).astype("f")
-    family = ef.gamma()
-    got = family.distribution(family.fit(jax.vmap(family.statistics)(jnp.asarray(x)).mean(0)))
-    want = stats.gamma.fit(x.astype(float), floc=0)
-    # Of a sharp one, float32's mean logarithm and log mean nearly agree.
-    np.testing.assert_allclose((got.concentration, 1 / got.rate), (want[0], want[2]), rtol=1e-3 if a < 10 else 2e-2)
+def likeliest(family):
+    """Maximum likelihood of samples, as one program."""
+    return jax.jit(lambda x: family.distribution(family.fit(jax.vmap(family.statistics)(x).mean(0))))
+
+
+def test_fit_of_gamma_is_scipys():
+    fitted = likeliest(ef.gamma())
+    for a in (0.3, 2.0, 300.0):
+        x = stats.gamma(a, scale=0.5).rvs(400, random_state=1).astype("f")
+        got, want = fitted(x), stats.gamma.fit(x.astype(float), floc=0)
+        # Of a sharp one, float32's mean logarithm and log mean nearly agree.
+        np.testing.assert_allclose((got.concentration, 1 / got.rate), (want[0], want[2]), rtol=1e-3 if a < 10 else 2e-2)
 
 
 def test_fit_of_beta_and_von_mises_are_scipys():
@@ -123,8 +137,7 @@ def test_fit_of_beta_and_von_mises_are_scipys():
         (ef.von_mises(), stats.vonmises(3.0, 0.5), lambda x: stats.vonmises.fit(x, fscale=1)[1::-1]),
     ):
         x = theirs.rvs(400, random_state=2)
-        eta = family.fit(jax.vmap(family.statistics)(jnp.asarray(x, "float32")).mean(0))
-        np.testing.assert_allclose(family.distribution(eta), fit(x), rtol=2e-3)
+        np.testing.assert_allclose(likeliest(family)(x.astype("f")), fit(x), rtol=2e-3)
 
 
 @pytest.mark.parametrize("name", ["gamma", "poisson", "von mises"])
@@ -132,8 +145,8 @@ def test_fit_moves_with_the_mean(name):
     """d eta / d mu is the inverse of d mu / d eta, the Fisher information."""
     family, p, _ = CASES[name]
     eta = family.natural(p)
-    slope = jax.jacobian(family.fit)(family.mean(eta))
-    np.testing.assert_allclose(slope @ family.fisher(eta), np.eye(len(eta)), atol=2e-3)
+    slope, fisher = jax.jit(lambda eta: (jax.jacobian(family.fit)(family.mean(eta)), family.fisher(eta)))(eta)
+    np.testing.assert_allclose(slope @ fisher, np.eye(len(eta)), atol=2e-3)
 
 
 def test_maximum_entropy_is_what_an_optimiser_finds():
@@ -219,12 +232,18 @@ def test_what_is_certain_has_a_likelihood_and_a_divergence():
         (ef.categorical(3), [0.0, 0.25, 0.75], 1, [0.0, 0.0, 0.0], 0.25 * log(0.75) + 0.75 * log(2.25)),
     ]
     for family, mean, x, other, kl in cases:
-        eta, other = family.fit(jnp.array(mean)), jnp.array(other)
-        want = log(0.25) if len(mean) == 3 else 0.0
-        np.testing.assert_allclose(family.log_prob(jnp.asarray(x), eta), want, atol=1e-6)
-        np.testing.assert_allclose(family.kl(eta, other), kl, rtol=1e-4)
-        np.testing.assert_allclose(family.kl(eta, eta), 0, atol=1e-4)
-        assert family.kl(other, eta) == np.inf
+
+        @jax.jit
+        def found(mean, x, other, family=family):
+            eta = family.fit(mean)
+            pairs = (eta, other), (eta, eta), (other, eta)
+            return family.log_prob(x, eta), [family.kl(*pair) for pair in pairs]
+
+        log_prob, divergences = found(jnp.array(mean), jnp.asarray(x), jnp.array(other))
+        np.testing.assert_allclose(log_prob, log(0.25) if len(mean) == 3 else 0.0, atol=1e-6)
+        np.testing.assert_allclose(divergences[0], kl, rtol=1e-4)
+        np.testing.assert_allclose(divergences[1], 0, atol=1e-4)
+        assert divergences[2] == np.inf
 
 
 def test_fits_far_from_the_origin():

@@ -121,15 +121,23 @@ def test_normal_gamma_marginals_are_integrals():
     np.testing.assert_allclose(np.exp(belief.predictive().log_prob(1.7)), np.trapezoid(mixed, precision), rtol=1e-4)
 
 
+@jax.jit
+def seen(d):
+    """Samples, the densities of the first five, entropy and mean, as one program for all distributions of a shape."""
+    x = d.sample(KEY, (2000,))
+    return x, jax.vmap(d.log_prob)(x[:5]), d.entropy(), d.mean()
+
+
 @pytest.mark.parametrize("concentration", [(0.5, 2.0, 3.0), (1e4, 3e4, 2e4)])
 def test_dirichlet_is_scipys(concentration):
     ours, theirs = Dirichlet(jnp.asarray(concentration, "f")), stats.dirichlet(concentration)
-    x = np.asarray(ours.sample(KEY, (2000,)), float)
+    x, log_prob, entropy, mean = seen(ours)
+    x = np.asarray(x, float)
     x /= x.sum(-1, keepdims=True)
-    np.testing.assert_allclose(ours.log_prob(jnp.asarray(x[:5], "f")), theirs.logpdf(x[:5].T), rtol=1e-4, atol=5e-3)
-    np.testing.assert_allclose(ours.mean(), theirs.mean(), rtol=1e-5)
+    np.testing.assert_allclose(log_prob, theirs.logpdf(x[:5].T), rtol=1e-4, atol=5e-3)
+    np.testing.assert_allclose(mean, theirs.mean(), rtol=1e-5)
     np.testing.assert_allclose(ours.variance(), theirs.var(), rtol=1e-4)
-    np.testing.assert_allclose(ours.entropy(), theirs.entropy(), rtol=1e-5)
+    np.testing.assert_allclose(entropy, theirs.entropy(), rtol=1e-5)
     for k, a in enumerate(concentration):
         assert stats.kstest(x[:, k], stats.beta(a, sum(concentration) - a).cdf).pvalue > 1e-3
 
@@ -139,15 +147,14 @@ def test_von_mises_fisher_is_scipys(dim, k):
     direction = RNG.normal(size=dim)
     direction /= np.linalg.norm(direction)
     ours, theirs = VonMisesFisher(jnp.asarray(direction, "f"), jnp.float32(k)), stats.vonmises_fisher(direction, k)
-    x = np.asarray(ours.sample(KEY, (2000,)), float)
+    x, log_prob, entropy, mean = seen(ours)
+    x = np.asarray(x, float)
     np.testing.assert_allclose(np.linalg.norm(x, axis=-1), 1, rtol=1e-5)
     x /= np.linalg.norm(x, axis=-1, keepdims=True)
-    np.testing.assert_allclose(
-        jax.vmap(ours.log_prob)(jnp.asarray(x[:5], "f")), theirs.logpdf(x[:5]), rtol=1e-4, atol=2e-3
-    )
-    np.testing.assert_allclose(ours.entropy(), theirs.entropy(), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(log_prob, theirs.logpdf(x[:5]), rtol=1e-4, atol=2e-3)
+    np.testing.assert_allclose(entropy, theirs.entropy(), rtol=1e-4, atol=1e-4)
     length = special.ive(dim / 2, k) / special.ive(dim / 2 - 1, k)
-    np.testing.assert_allclose(ours.mean(), length * direction, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(mean, length * direction, rtol=1e-4, atol=1e-5)
     want = theirs.rvs(2000, random_state=1)
     assert stats.ks_2samp(x @ direction, want @ direction).pvalue > 1e-3
     across = np.linalg.svd(direction[None])[2][1]  # any direction at right angles: the sphere is symmetric about it
@@ -159,7 +166,7 @@ def test_von_mises_fisher_samples_keep_their_quantile():
     direction, k = jnp.array([1.0, 0, 0]), 3.0
     keys = jax.random.split(KEY, 50)
     along = jax.vmap(jax.value_and_grad(lambda k, key: VonMisesFisher(direction, k).sample(key)[0]), (None, 0))
-    w, slope = (np.asarray(v, float) for v in along(jnp.float32(k), keys))
+    w, slope = (np.asarray(v, float) for v in jax.jit(along)(jnp.float32(k), keys))
 
     def quantile(u, k):
         return 1 + np.log(u + (1 - u) * np.exp(-2 * k)) / k
@@ -209,11 +216,16 @@ def test_the_claw_is_scipys_normals():
 
 def test_draws_of_small_concentrations_stay_inside():
     """All but one share are below float32's numbers, and some shares round to 1: their densities are finite."""
-    sparse = Dirichlet(jnp.full(3, 0.01))
-    x = sparse.sample(KEY, (2000,))
-    assert (x > 0).all() and np.isfinite(sparse.log_prob(x)).all()
-    assert np.isfinite(jax.grad(lambda d: d.log_prob(x).mean())(sparse).concentration).all()
-    arcsine = Beta(jnp.float32(0.5), jnp.float32(0.5))
-    x = arcsine.sample(KEY, (100_000,))
+
+    @jax.jit
+    def drawn(d):
+        x = d.sample(KEY, (20_000,))
+        log_prob, slope = jax.value_and_grad(lambda d: d.log_prob(x).mean())(d)
+        return x, d.log_prob(x), log_prob, slope, d.entropy()
+
+    x, log_probs, _, slope, _ = drawn(Dirichlet(jnp.full(3, 0.01)))
+    assert (x > 0).all() and np.isfinite(log_probs).all()
+    assert np.isfinite(slope.concentration).all()
+    x, _, log_prob, _, entropy = drawn(Beta(jnp.float32(0.5), jnp.float32(0.5)))
     assert (x > 0).all() and (x < 1).all()
-    np.testing.assert_allclose(arcsine.log_prob(x).mean(), -arcsine.entropy(), atol=0.02)
+    np.testing.assert_allclose(log_prob, -entropy, atol=0.02)

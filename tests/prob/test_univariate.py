@@ -67,8 +67,33 @@ def build(case):
 
 
 def places(theirs):
-    """Quantiles from far left to far right, as float32 knows them."""
-    return np.unique(theirs.ppf(LEVELS).astype("float32"))
+    """Quantiles from far left to far right, as float32 knows them; always as many, to share what is compiled."""
+    return theirs.ppf(LEVELS).astype("float32")
+
+
+@jax.jit
+def everything(d, x, beyond, key):
+    """All that the tests below ask of a distribution, as one program for all of its type."""
+    moments = d.mean(), d.variance(), None if isinstance(d, NegativeBinomial) else d.entropy()
+    slope = jax.grad(lambda d: d.log_prob(x).sum())(d)
+    outside = None if isinstance(d, Categorical) else jax.vmap(lambda x: (d.log_prob(x), d.cdf(x)))(beyond)
+    return (d.log_prob(x), d.cdf(x)), outside, moments, slope, d.sample(key, (40, 100))
+
+
+class Seen(NamedTuple):
+    inside: Any
+    outside: Any
+    moments: Any
+    slope: Any
+    samples: Any
+
+
+@pytest.fixture(scope="module")
+def seen(case):
+    ours, theirs = build(case)
+    x = jnp.asarray(places(theirs), "int32" if case.is_discrete else "f")
+    beyond = jnp.asarray([theirs.support()[0] - 1, theirs.support()[1] + 1], "f")
+    return Seen(*everything(ours, x, beyond, jax.random.key(3)))
 
 
 def logs(case):
@@ -76,28 +101,26 @@ def logs(case):
     return (lambda d: d.logpmf) if case.is_discrete else (lambda d: d.logpdf)
 
 
-def test_log_prob_and_cdf(case):
-    ours, theirs = build(case)
+def test_log_prob_and_cdf(case, seen):
+    _, theirs = build(case)
     x = places(theirs).astype(float)
-    got = jax.jit(lambda d, x: (d.log_prob(x), d.cdf(x)))(ours, jnp.asarray(x, "int32" if case.is_discrete else "f"))
     # A density may move by more than rounding within float32's resolution of x.
-    np.testing.assert_allclose(got[0], logs(case)(theirs)(x), rtol=3e-5, atol=3e-5)
-    np.testing.assert_allclose(got[1], theirs.cdf(x), rtol=1e-3, atol=1e-3 if case.ours is Binomial else 2e-6)
+    np.testing.assert_allclose(seen.inside[0], logs(case)(theirs)(x), rtol=3e-5, atol=3e-5)
+    np.testing.assert_allclose(seen.inside[1], theirs.cdf(x), rtol=1e-3, atol=1e-3 if case.ours is Binomial else 2e-6)
 
 
-def test_outside_the_support(case):
-    ours, theirs = build(case)
-    low, high = (float(end) for end in theirs.support())
+def test_outside_the_support(case, seen):
     if case.ours in (VonMises, Bernoulli, Categorical):
         return
-    for end, beyond in ((low, low - 1), (high, high + 1)):
+    _, theirs = build(case)
+    for i, end in enumerate(theirs.support()):
         if np.isfinite(end):
-            assert ours.log_prob(jnp.float32(beyond)) == -np.inf
-            assert ours.cdf(jnp.float32(beyond)) == (beyond > low)
+            assert seen.outside[0][i] == -np.inf
+            assert seen.outside[1][i] == i
 
 
-def test_moments(case):
-    ours, theirs = build(case)
+def test_moments(case, seen):
+    _, theirs = build(case)
     if case.ours is VonMises:
         loc, k = case.params
         want = loc, 1 - special.i1e(k) / special.i0e(k)
@@ -106,16 +129,17 @@ def test_moments(case):
         want = p, p * (1 - p)
     else:
         want = theirs.stats("mv")
-    np.testing.assert_allclose(ours.mean(), want[0], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(ours.variance(), want[1], rtol=2e-5)
-    if case.ours is not NegativeBinomial:  # whose entropy nobody asks for
-        np.testing.assert_allclose(ours.entropy(), theirs.entropy(), rtol=2e-5, atol=1e-5)
+    mean, variance, entropy = seen.moments
+    np.testing.assert_allclose(mean, want[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(variance, want[1], rtol=2e-5)
+    if entropy is not None:  # of the negative binomial, whose entropy nobody asks for
+        np.testing.assert_allclose(entropy, theirs.entropy(), rtol=2e-5, atol=1e-5)
 
 
-def test_samples(case):
+def test_samples(case, seen):
     """By Kolmogorov and Smirnov; numbers that are counted, by chi-squared of cells of about a twentieth."""
-    ours, theirs = build(case)
-    x = np.asarray(jax.jit(lambda d, key: d.sample(key, (40, 100)))(ours, jax.random.key(3)))
+    _, theirs = build(case)
+    x = np.asarray(seen.samples)
     assert x.shape == (40, 100)
     x = x.ravel()
     if case.is_discrete:
@@ -131,20 +155,18 @@ def test_samples(case):
         assert stats.kstest(x, theirs.cdf).pvalue > 1e-3
 
 
-def test_gradient_of_log_prob_is_scipys_slope(case):
+def test_gradient_of_log_prob_is_scipys_slope(case, seen):
     if case.ours is Categorical:
         return
-    ours, theirs = build(case)
-    x = places(theirs).astype(float)
+    x = places(build(case)[1]).astype(float)
     integers = case.ours is Binomial  # whose number of trials does not vary
-    grads = jax.grad(lambda params: case.ours(*params).log_prob(jnp.asarray(x, "f")).sum())(tuple(ours))
     for i, value in enumerate(case.params):
         if integers and i == 0:
             continue
         h = 1e-5 * max(abs(value), 1)
         ends = [logs(case)(case.theirs(*(p + s * h * (j == i) for j, p in enumerate(case.params))))(x) for s in (1, -1)]
         want = (ends[0] - ends[1]) / (2 * h)
-        np.testing.assert_allclose(grads[i], want.sum(), rtol=2e-3, atol=2e-4 * np.abs(want).sum())
+        np.testing.assert_allclose(seen.slope[i], want.sum(), rtol=2e-3, atol=2e-4 * np.abs(want).sum())
 
 
 @pytest.mark.full  # the law of edges asks every method under vmap
@@ -167,17 +189,18 @@ def test_vmap_is_a_loop(case):
 DIFFERENTIABLE = [name for name, case in CASES.items() if case.is_differentiable]
 
 
+@jax.jit
+def moving(d, keys):
+    """Samples [N] and their slopes in each parameter, as one program for all distributions of its type."""
+    return jax.vmap(jax.value_and_grad(lambda d, key: d.sample(key)), (None, 0))(d, keys)
+
+
 @pytest.mark.parametrize("name", DIFFERENTIABLE)
 def test_samples_move_with_the_parameters(name):
     """d E[sin x] / d parameter, from the gradients of samples, is the finite difference of SciPy's integral."""
     case = CASES[name]
-    params = tuple(jnp.float32(p) for p in case.params)
-
-    @jax.jit
-    def slopes(keys):
-        return jax.vmap(jax.grad(lambda params, key: jnp.sin(case.ours(*params).sample(key))), (None, 0))(params, keys)
-
-    draws = slopes(jax.random.split(jax.random.key(1), 8000))
+    samples, grads = moving(build(case)[0], jax.random.split(jax.random.key(1), 8000))
+    draws = [np.cos(np.asarray(samples, float)) * np.asarray(grad, float) for grad in grads]
     if case.ours is Beta:
         span = (0.0, 1.0)
     elif case.ours is VonMises:
@@ -194,7 +217,7 @@ def test_samples_move_with_the_parameters(name):
     for i, value in enumerate(case.params):
         h = 1e-4 * max(abs(value), 1)
         ends = [expected(*(p + s * h * (j == i) for j, p in enumerate(case.params))) for s in (1, -1)]
-        want, got = (ends[0] - ends[1]) / (2 * h), np.asarray(draws[i], float)
+        want, got = (ends[0] - ends[1]) / (2 * h), draws[i]
         error = got.std() / np.sqrt(len(got))
         assert abs(got.mean() - want) < 4 * error + 1e-3 * abs(want) + 1e-5, (i, got.mean(), want, error)
 
@@ -203,11 +226,8 @@ def test_samples_move_with_the_parameters(name):
 def test_each_sample_keeps_its_quantile(name):
     """A sample's derivative is the finite difference of SciPy's quantile function at the sample's own level."""
     case = CASES[name]
-    params = tuple(jnp.float32(p) for p in case.params)
-    keys = jax.random.split(jax.random.key(2), 50)
-    draw = jax.vmap(jax.value_and_grad(lambda params, key: case.ours(*params).sample(key)), (None, 0))
-    x, grads = draw(params, keys)
-    x = np.asarray(x, float)
+    x, grads = moving(build(case)[0], jax.random.split(jax.random.key(2), 8000))
+    x, grads = np.asarray(x, float)[:50], [grad[:50] for grad in grads]
     level = case.theirs(*case.params).cdf(x)
     for i, value in enumerate(case.params):
         h = 1e-4 * max(abs(value), 1)
@@ -229,31 +249,43 @@ EXTREMES = {
 }
 
 
+@jax.jit
+def far(d, x, key):
+    draws = d.sample(key, (100,))
+    grads = jax.grad(lambda d: d.log_prob(x).sum())(d)
+    return d.log_prob(x), grads, d.cdf(x), d.entropy(), d.variance(), draws, d.log_prob(draws)
+
+
 @pytest.mark.parametrize("name", EXTREMES)
 def test_extremes_are_finite_and_right(name):
     ours, theirs, x = EXTREMES[name]
     ours = jax.tree.map(jnp.float32, ours)
-    x = np.asarray(x, "f")
+    x = np.resize(x, 4).astype("f")  # always as many, to share what is compiled
     want = theirs.logpmf(x) if isinstance(theirs.dist, stats.rv_discrete) else theirs.logpdf(x)
-    np.testing.assert_allclose(ours.log_prob(jnp.asarray(x)), want, rtol=1e-4, atol=5e-3)
-    grads = jax.grad(lambda d: d.log_prob(jnp.asarray(x)).sum())(ours)
+    log_prob, grads, cdf, ours_entropy, variance, draws, of_draws = far(ours, jnp.asarray(x), jax.random.key(0))
+    np.testing.assert_allclose(log_prob, want, rtol=1e-4, atol=5e-3)
     assert np.isfinite(jax.tree.leaves(grads)).all()
-    assert np.isfinite(ours.cdf(jnp.asarray(x))).all()
+    assert np.isfinite(cdf).all()
     if name != "binomial, sure":
         # SciPy's sum over a million counts does not converge; so many are normal.
         many = name in ("poisson", "binomial")
         entropy = stats.norm(0, theirs.std()).entropy() if many else theirs.entropy()
-        np.testing.assert_allclose(ours.entropy(), entropy, rtol=1e-4, atol=1e-4)
-        variance = 2 * ours.variance() if name == "von mises" else ours.variance()  # 1 - E cos x
+        np.testing.assert_allclose(ours_entropy, entropy, rtol=1e-4, atol=1e-4)
+        variance = 2 * variance if name == "von mises" else variance  # 1 - E cos x
         np.testing.assert_allclose(variance, theirs.var(), rtol=1e-4)
-    draws = ours.sample(jax.random.key(0), (100,))
-    assert np.isfinite(draws).all() and np.isfinite(ours.log_prob(draws)).all()
+    assert np.isfinite(draws).all() and np.isfinite(of_draws).all()
 
 
 def test_uniform_angles_have_a_slope_in_the_concentration():
     """At 0 the von Mises entropy is flat, and log p(x) rises by cos x."""
-    entropy = jax.grad(lambda k: VonMises(jnp.float32(0), k).entropy())(jnp.float32(0))
-    slope = jax.grad(lambda k: VonMises(jnp.float32(0), k).log_prob(jnp.float32(0.7)))(jnp.float32(0))
-    np.testing.assert_allclose((entropy, slope), (0, np.cos(0.7)), atol=1e-6)
-    angles = VonMises(jnp.float32(0), jnp.float32(0)).sample(jax.random.key(0), (1000,))
+    flat = VonMises(jnp.float32(0), jnp.float32(0))
+    x = jnp.full(4, 0.7)
+    entropy = jax.jit(jax.grad(lambda d: d.entropy()))(flat).concentration
+    (
+        _,
+        slope,
+        *_,
+    ) = far(flat, x, jax.random.key(0))
+    np.testing.assert_allclose((entropy, slope.concentration), (0, 4 * np.cos(0.7)), atol=1e-6)
+    angles = jax.jit(lambda d, key: d.sample(key, (1000,)))(flat, jax.random.key(0))
     assert stats.kstest(np.asarray(angles), stats.uniform(-np.pi, 2 * np.pi).cdf).pvalue > 1e-3

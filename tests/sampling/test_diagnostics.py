@@ -35,9 +35,8 @@ DRAWS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "independent" else pytest.param(name, marks=pytest.mark.full) for name in DRAWS]
-)
+@pytest.mark.full  # ArviZ's are asked by default
+@pytest.mark.parametrize("name", DRAWS)
 def test_diagnostics_are_blackjaxs(name):
     draws = DRAWS[name]
     with jax.numpy_rank_promotion("allow"):

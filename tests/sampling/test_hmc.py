@@ -104,7 +104,7 @@ def test_momentum_has_the_mass_as_covariance(metric):
     np.testing.assert_allclose(np.cov(momenta, rowvar=False) / scale, mass / scale, atol=0.04)
 
 
-@pytest.mark.parametrize("step_size", [0.1, 0.45])
+@pytest.mark.parametrize("step_size", [pytest.param(0.1, marks=pytest.mark.full), 0.45])
 @pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize("name", MOVES)
 def test_a_transition_leaves_the_target_invariant(name, metric, step_size):
@@ -142,8 +142,15 @@ def test_the_invariance_test_can_fail():
     assert stats.kstest(distance, stats.chi2(3).cdf).pvalue < 1e-6
 
 
-@pytest.mark.parametrize("metric", ["diagonal", "dense"])
-@pytest.mark.parametrize("name", FACTORIES)
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [
+        ("hmc", "diagonal"),
+        ("nuts", "dense"),
+        pytest.param("hmc", "dense", marks=pytest.mark.full),
+        pytest.param("nuts", "diagonal", marks=pytest.mark.full),
+    ],
+)
 def test_moments_of_a_correlated_gaussian(name, metric):
     alg = FACTORIES[name](gaussian, wide, num_chains=8, num_warmup=500, metric=metric)
     x = draws(alg, 500, 2000)

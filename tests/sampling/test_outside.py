@@ -59,8 +59,15 @@ DENSITIES = {  # and mean and standard deviation
 }
 
 
-@pytest.mark.parametrize("density", DENSITIES)
-@pytest.mark.parametrize("name", SAMPLERS)
+# By default HMC meets all four; the others what poisons a sum, which are a nan and +inf.
+PAIRS = [
+    pytest.param(name, density, marks=[] if name == "hmc" or density in ("nan", "+inf") else [pytest.mark.full])
+    for name in SAMPLERS
+    for density in DENSITIES
+]
+
+
+@pytest.mark.parametrize(("name", "density"), PAIRS)
 def test_chains_come_home(name, density):
     """Step sizes and acceptances are numbers throughout; means are within 5 errors, and variances within 20 %."""
     log_density, mean, std = DENSITIES[density]

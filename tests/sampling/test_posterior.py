@@ -35,6 +35,7 @@ def theirs():
     return breast_cancer.sample(jax.random.key(1), num_chains=4, num_warmup=400, num_draws=500)
 
 
+@pytest.mark.full  # of the table below, which BlackJAX made
 def test_the_reference_is_blackjaxs(theirs):
     assert abs(z_scores(theirs, TABLE["mean"], TABLE["standard_error"])).max() < 4
     np.testing.assert_allclose(theirs.std((0, 1)), TABLE["std"], rtol=0.12)
@@ -48,16 +49,29 @@ def test_the_experiments_density_is_the_references():
     np.testing.assert_allclose(difference, difference[0], atol=1e-2)
 
 
-@pytest.mark.parametrize("method", [pytest.param("nuts", marks=pytest.mark.full), "hmc"])
-def test_a_posterior_is_blackjaxs(method, theirs):
+@functools.cache
+def posterior(method):
     config = experiment.Config(method=method, num_steps=400, num_chains=4)
-    x = draws(experiment.algorithm(config, experiment.load(config)), 400, 1000)
+    return draws(experiment.algorithm(config, experiment.load(config)), 400, 1000)
+
+
+METHODS = pytest.mark.parametrize("method", [pytest.param("nuts", marks=pytest.mark.full), "hmc"])
+
+
+@METHODS
+def test_a_posterior_is_blackjaxs_table(method):
+    x = posterior(method)
     assert diagnostics.split_rhat(x).max() < 1.01
     assert abs(z_scores(x, TABLE["mean"], TABLE["standard_error"])).max() < 4
-    assert abs(z_scores(x, theirs.mean((0, 1)), diagnostics.standard_error(theirs))).max() < 4
     second = (x - TABLE["mean"].astype("f")[None, None]) ** 2
     assert abs(z_scores(second, TABLE["std"] ** 2)).max() < 4.5  # the table's own error of a variance left out
     assert (diagnostics.standard_error(x) < 0.05 * TABLE["std"]).all()  # so that it can fail
+
+
+@pytest.mark.full  # the table is of many more draws
+@METHODS
+def test_a_posterior_is_blackjaxs(method, theirs):
+    assert abs(z_scores(posterior(method), theirs.mean((0, 1)), diagnostics.standard_error(theirs))).max() < 4
 
 
 def funnel(x, *, std):
@@ -69,6 +83,7 @@ def start(key):
     return jax.random.uniform(key, (10,), minval=-2.0, maxval=2.0)
 
 
+@pytest.mark.full  # NUTS's moments are known of Gaussians by default
 def test_nuts_knows_the_neck_of_a_mild_funnel():
     """v ~ N(0, 1): scales from exp(-1.5) to exp(1.5) are within reach of one step size."""
     x = draws(nuts(functools.partial(funnel, std=1.0), start, num_chains=8, num_warmup=500), 500, 2000)
@@ -89,6 +104,7 @@ def test_the_neck_of_neals_funnel_is_beyond_either_and_rhat_says_so(make):
     assert jnp.quantile(v, 0.01) > -5.5  # the truth is 3 * -2.33 = -7
 
 
+@pytest.mark.full  # a Gaussian to NUTS
 def test_neals_funnel_in_other_coordinates():
     """x = exp(v / 2) z: the same distribution, and a Gaussian to sample."""
     x = draws(nuts(lambda z: -0.5 * (z**2).sum(), start, num_chains=8, num_warmup=500), 500, 2000)

@@ -45,7 +45,10 @@ def test_the_path_ends_where_it_should():
     assert jnp.isfinite(impossible(x))
 
 
-@pytest.mark.parametrize("move", [HMC, metropolis.transition], ids=["hmc", "random walk"])
+MOVES = [pytest.param(HMC, id="hmc"), pytest.param(metropolis.transition, id="random walk", marks=pytest.mark.full)]
+
+
+@pytest.mark.parametrize("move", MOVES)
 def test_annealed_weights_are_unbiased(move):
     """log Z of a Gaussian by 12 steps: the mean weight within 4 standard errors of Z, and its draws' moments."""
     alg = annealed_importance(
@@ -93,7 +96,7 @@ def test_more_steps_scatter_less():
 
 @pytest.fixture(scope="module")
 def smc_runs():
-    """64 runs of 512 particles: log Z `[64]`, positions, and the schedule of each."""
+    """36 runs of 512 particles: log Z `[36]`, positions, and the schedule of each."""
     alg = smc_sampler(
         target, begin, log_reference=standard, move=HMC, num_particles=512, num_moves=2, step_size=0.7, metric="dense"
     )
@@ -102,7 +105,7 @@ def smc_runs():
         init_key, key = jax.random.split(key)
         return trace(alg, 8, lambda state: state.inverse_temperature)(key, alg.init(init_key, ()))
 
-    return jax.jit(jax.vmap(run))(jax.random.split(KEY, 64))
+    return jax.jit(jax.vmap(run))(jax.random.split(KEY, 36))
 
 
 def test_smc_samplers_normaliser_and_moments(smc_runs):
@@ -110,11 +113,11 @@ def test_smc_samplers_normaliser_and_moments(smc_runs):
     assert (schedule[:, -1] == 1).all() and (jnp.diff(schedule, axis=1) >= 0).all()
     assert (schedule[:, 0] < 0.9).all()  # it had to anneal
     z = jnp.exp(state.log_normaliser - LOG_Z)
-    assert abs(z.mean() - 1) < 4 * z.std() / 8 and z.std() < 0.3
+    assert abs(z.mean() - 1) < 4 * z.std() / 6 and z.std() < 0.3
     means = state.position.mean(1)
-    assert (abs(means.mean(0) - MEAN) < 4 * means.std(0) / 8).all()
+    assert (abs(means.mean(0) - MEAN) < 4 * means.std(0) / 6).all()
     squares = ((state.position - MEAN[None, None]) ** 2).mean(1)
-    assert (abs(squares.mean(0) - SCALE**2) < 4 * squares.std(0) / 8).all()
+    assert (abs(squares.mean(0) - SCALE**2) < 4 * squares.std(0) / 6).all()
 
 
 def test_an_increment_keeps_the_share():

@@ -35,7 +35,7 @@ def picture_folder(listing: Files, reading: Asked) -> Found:
     parts = arranged(pictures, reading.test_share, "pictures")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pictures that are large, or oddly written: judged here
-        heads = {file.name: _header(pictures, file) for file in files}
+        heads = {file.name: header_of(pictures, file) for file in files}
     colour = _colour(pictures, files, heads, reading.picture_colour)
     if size is None:
         _require_alike(pictures, files, heads)
@@ -78,7 +78,12 @@ def _named(where: str) -> Iterator[None]:
         raise BadInput(f"{where} cannot be read ({error.strerror or error})") from None
 
 
-def _header(listing: Files, file: File) -> Header:
+def header_of(listing: Files, file: File) -> Header:
+    """Size and channels of a file of a folder.
+
+    Raises:
+      BadInput: naming the file, if it is no picture that is read.
+    """
     where = f"{listing.where}: {file.name}"
     if not file.size:
         raise BadInput(f"{where} is empty, and no picture")
@@ -135,12 +140,21 @@ class StoredPictures:
         return len(self.files) * int(np.prod(self.shape))
 
     def _decoded(self, file: File) -> np.ndarray:
-        where, content = f"{self.listing.where}: {file.name}", self.listing.read(file)
-        with _named(where):
-            image = decoded(content)
-        image = as_colour(image, "rgb" if self.shape[2] == 3 else "grey")
-        if image.shape[:2] != self.shape[:2]:
-            if self.fit == "refuse":
-                raise BadInput(f"{where} has changed while it is read; start anew")
-            image = fitted(image, self.shape[:2], self.fit)
-        return image
+        return decoded_of(self.listing, file, self.shape, self.fit)
+
+
+def decoded_of(listing: Files, file: File, shape: Sequence[int], fit: str) -> np.ndarray:
+    """A file's picture as uint8 `[H, W, C]`, grey or colour as that shape is, and brought to it as `fit` says.
+
+    Raises:
+      BadInput: naming the file, if it is damaged, or of another size and may not be brought to this one.
+    """
+    where = f"{listing.where}: {file.name}"
+    with _named(where):
+        image = decoded(listing.read(file))
+    image = as_colour(image, "rgb" if shape[2] == 3 else "grey")
+    if image.shape[:2] != tuple(shape[:2]):
+        if fit == "refuse":
+            raise BadInput(f"{where} has changed while it is read; start anew")
+        image = fitted(image, shape[:2], fit)
+    return image
