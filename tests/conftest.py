@@ -65,7 +65,8 @@ def pytest_runtest_makereport(item, call):
     report.processor = spent - item.config.stash.get(_SPENT, spent)
     item.config.stash[_SPENT] = spent
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    report.case = parameters.get("case", parameters.get("name"))
+    case = parameters.get("case", parameters.get("name"))
+    report.case = case if isinstance(case, str) else None  # a report travels between processes
     return report
 
 
@@ -73,7 +74,7 @@ def pytest_terminal_summary(terminalreporter):
     """What each file took, and of the tables of laws each law and each case, dearest first."""
     took = {"file": defaultdict(float), "law": defaultdict(float), "case": defaultdict(float)}
     for report in itertools.chain(*terminalreporter.stats.values()):
-        if isinstance(report, pytest.TestReport):
+        if hasattr(report, "processor"):  # a worker that crashed has none
             file, spent = report.nodeid.partition("::")[0], np.array([report.duration, report.processor])
             took["file"][file] += spent
             if file in _TABLES:

@@ -97,9 +97,9 @@ def uses_the_example(module, folder: Path) -> None:
     given = {"run": run, "places": np.zeros((3, 2)), "pictures": None, "rows": None}
     for offer in trained.offers.values():
         kind = offer.takes
-        if isinstance(kind, run.AsPictures):
+        if isinstance(kind, run.Images):
             given["pictures"] = np.random.default_rng(0).integers(0, 256, (2, *kind.shape)).astype(np.uint8)
-        if isinstance(kind, run.AsRows):
+        if isinstance(kind, run.Cells):
             given["rows"] = {name: np.arange(2) for name in kind.columns}
     exec(example.source, given)
     answer = given[example.source.partition(" = ")[0]]

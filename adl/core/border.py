@@ -87,7 +87,7 @@ def asking(batch: PyTree) -> Iterator[None]:
         raise BadInput(f"a batch is a dict of columns, not {_told(batch)}") from error
 
 
-def arrays(batch: PyTree) -> None:
+def require_arrays(batch: PyTree) -> None:
     """Nothing, where all that a batch holds are arrays or numbers, as a compiled step needs.
 
     Raises:

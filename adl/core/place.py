@@ -14,7 +14,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from adl.core import tree
-from adl.core.border import arrays
+from adl.core.border import require_arrays
 from adl.core.errors import BadInput
 from adl.core.key import fold_in
 from adl.core.layout import Layout, data_mesh, shardings
@@ -42,7 +42,7 @@ class Compiled:
         try:
             return self._fn(*args)
         except TypeError:
-            arrays(args[-1])
+            require_arrays(args[-1])
             raise
 
     def __getattr__(self, name: str) -> Any:

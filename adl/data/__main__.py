@@ -5,10 +5,10 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 from adl.core import BadInput, did_you_mean, local_path
+from adl.data.prepare import tfds_folder
 from adl.data.research import SETS
 from adl.data.research.making import about_sets, make
 
@@ -48,8 +48,7 @@ def _prepare(words: Sequence[str]) -> str:
     if not chosen.name or not chosen.raw_folder:
         what = "RAW_FOLDER" if chosen.name else "NAME and RAW_FOLDER"
         raise BadInput(f"{what}: missing; usage: {USAGE}; `python -m adl.data` lists the sets and their files")
-    folder = chosen.data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
-    place = local_path(str(folder), "--data_dir").absolute()
+    place = tfds_folder(chosen.data_dir)
     raw = local_path(chosen.raw_folder, "RAW_FOLDER").absolute()
     return make(chosen.name, raw, place, accept_changed=chosen.accept_changed)
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from adl.core import BadInput, SharedBatches
-from adl.data.split import Split, StoredSplit, as_split, read_only
+from adl.data.own import as_split
+from adl.data.split import Split, StoredSplit, read_only
 
 Examples = Split | Mapping[str, np.ndarray]  # a plain dict of columns [N, ...] will do
 AHEAD = 16  # batches read ahead, at most; each has a thread

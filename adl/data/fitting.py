@@ -9,6 +9,7 @@ from adl.core import BadInput
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 LARGEST = 2**14  # of a side
+MOST_CHANNELS = 128  # that OpenCV resizes
 
 
 def wanted_size(size: str, fit: str) -> tuple[int, int] | None:
@@ -42,6 +43,8 @@ def fitted(image: np.ndarray, size: Sequence[int], fit: str) -> np.ndarray:
     """
     import cv2
 
+    if image.shape[2] > MOST_CHANNELS:
+        raise BadInput(f"--picture_fit {fit}: pictures have {image.shape[2]} channels, more than {MOST_CHANNELS}")
     height, width = size
     if fit == "crop":
         scale = min(image.shape[0] / height, image.shape[1] / width)
@@ -58,6 +61,8 @@ def fitted(image: np.ndarray, size: Sequence[int], fit: str) -> np.ndarray:
 
 def as_colour(image: np.ndarray, colour: str) -> np.ndarray:
     """A picture `[..., C]` of 1 or 3 channels as "grey" `[..., 1]` (by its luma), "rgb" `[..., 3]`, or "kept"."""
+    if colour != "kept" and image.shape[-1] not in (1, 3):
+        raise BadInput(f"--picture_colour {colour}: pictures have {image.shape[-1]} channels, neither grey nor RGB")
     if colour == "rgb" and image.shape[-1] == 1:
         return np.repeat(image, 3, -1)
     if colour == "grey" and image.shape[-1] == 3:

@@ -21,11 +21,11 @@ def sequences(num_train: int, num_test: int, length: int) -> tuple[np.ndarray, n
     """
     from pydoc_data.topics import topics
 
-    letters = encoded(" ".join(topics[name] for name in sorted(topics)))[: length * (num_train + num_test)]
+    letters = letters_of(" ".join(topics[name] for name in sorted(topics)))[: length * (num_train + num_test)]
     return np.split(letters.reshape(-1, length), [num_train])
 
 
-def encoded(text: str) -> np.ndarray:
+def letters_of(text: str) -> np.ndarray:
     """`[T]` int32 of any text: runs of what is no letter of English are one space."""
     words = re.sub(r"[^a-z]+", LETTERS[-1], text.lower())
     return np.array([LETTERS.index(letter) for letter in words], np.int32)

@@ -12,7 +12,7 @@ import numpy as np
 
 from adl.core import BadInput, did_you_mean, sources
 from adl.data import files
-from adl.data.files.found import About, Asked, ClassNames, selected
+from adl.data.files.found import About, Asked, ClassNames, counted_classes, selected
 from adl.data.files.listing import Files, digests
 from adl.data.fitting import as_colour, fitted, wanted_size
 from adl.data.split import Split, StoredSplit
@@ -27,6 +27,7 @@ class Adapter(NamedTuple):
     colour: str = "kept"
     known: np.ndarray | None = None  # values that stand for classes; None: labels stay
     is_own: bool = False  # whether shapes are brought to the glossary's
+    where: str = ""  # the data set
 
     def __call__(self, columns: Mapping[str, Any]) -> dict[str, Any]:
         """The columns that an experiment sees."""
@@ -35,16 +36,19 @@ class Adapter(NamedTuple):
         for wanted, names in self.names.items():
             parts = [columns[name] for name in names]
             result[wanted] = parts[0] if len(parts) == 1 else np.stack([as_number(part) for part in parts], 1)
-        image, label = result.get("image"), result.get("label")
+        image = result.get("image")
         if self.is_own and _is_grey(image):
             result["image"] = image[..., None]
         if image is not None and (self.size or self.colour != "kept"):
             result["image"] = self._pictures(result["image"])
         if self.known is not None:
-            result["label"] = coded(label, self.known)
+            result["label"] = coded(result["label"], self.known, self.where)
         return result
 
     def _pictures(self, images: Any) -> Any:
+        if any(not isinstance(image, np.ndarray) or image.ndim != 3 or image.dtype != np.uint8 for image in images):
+            flag = f"picture_fit {self.fit}" if self.size else f"picture_colour {self.colour}"
+            raise BadInput(f"--{flag}: image is not uint8 [N, H, W, C]; --columns image=NAME names another")
         found = [as_colour(image, self.colour) for image in images]
         if self.size:
             found = [fitted(image, self.size, self.fit) for image in found]
@@ -70,7 +74,7 @@ class Adapted:
             return None
         whole = getattr(self.source, "column", lambda name: None)(found[0])
         is_coded = whole is not None and name == "label" and self.adapter.known is not None
-        return coded(whole, self.adapter.known) if is_coded else whole
+        return coded(whole, self.adapter.known, self.adapter.where) if is_coded else whole
 
     def _one(self, example: Mapping[str, Any]) -> dict[str, Any]:
         result = self.adapter({name: _alone(value) for name, value in example.items()})
@@ -84,21 +88,21 @@ def own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int)
       listing: of the files.
       split: in TFDS's words.
       reading: how they are read.
-      noun: what is wanted of them, as in `files.opened`.
+      noun: what is wanted of them, as in `files.found_in`.
       limit: bytes of decoded examples that are read into memory.
     Raises:
-      BadInput: as `files.opened`, or for columns and splits that are not there.
+      BadInput: as `files.found_in`, or for columns and splits that are not there.
     """
-    remarks = files.opened(listing, reading._replace(columns=""), noun, limit).remarks
+    remarks = files.found_in(listing, reading._replace(columns=""), noun, limit).remarks
     sources.note(sources.Noted(listing.where, digests(listing), remarks))
     return _own_split(listing, split, reading, noun, limit)
 
 
 @functools.lru_cache(maxsize=16)
 def _own_split(listing: Files, split: str, reading: Asked, noun: str, limit: int) -> Split:
-    found = files.opened(listing, reading._replace(columns=""), noun, limit)
+    found = files.found_in(listing, reading._replace(columns=""), noun, limit)
     train, values = found.parts["train"], None
-    label = column_names_of(reading.columns).get("label", ["label"])[0]
+    label = _label_of(column_names_of(reading.columns))
     if label in train.names and train.feature(label) is None and are_classes(train.first(1).arrays[label]):
         values = train.column(label)
     if found.is_fitted:
@@ -141,13 +145,10 @@ def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None)
     if len(names.get("x", ())) > 1:
         metadata["columns"] = [*names["x"]]
     about = About(split.info.name, features, split.info.splits, metadata)
-    adapter = Adapter(names, size, reading.picture_fit, reading.picture_colour, known, is_own)
-    try:
-        if isinstance(split, StoredSplit):
-            return StoredSplit(Adapted(split.source, adapter), about)
-        return Split(adapter(split.arrays), about)
-    except KeyError as error:
-        raise BadInput(f"{split.info.name}: label {error.args[0]!r} is not among those to learn from") from None
+    adapter = Adapter(names, size, reading.picture_fit, reading.picture_colour, known, is_own, split.info.name)
+    if isinstance(split, StoredSplit):
+        return StoredSplit(Adapted(split.source, adapter), about)
+    return Split(adapter(split.arrays), about)
 
 
 def column_names_of(columns: str) -> dict[str, list[str]]:
@@ -166,6 +167,13 @@ def column_names_of(columns: str) -> dict[str, list[str]]:
             )
         found[wanted] = several
     return found
+
+
+def _label_of(names: Mapping[str, Sequence[str]]) -> str:
+    """The column found that is the label; empty where --columns joins several, or makes something else of it."""
+    if "label" in names:
+        return names["label"][0] if len(names["label"]) == 1 else ""
+    return "" if any("label" in several for several in names.values()) else "label"
 
 
 def require_wanted(columns: str, wanted: Sequence[str]) -> None:
@@ -221,16 +229,17 @@ def are_classes(column: Any) -> bool:
     return column.dtype.kind in "biuU" or (column.dtype == object and isinstance(column.flat[0], str))
 
 
-def coded(label: Any, known: np.ndarray) -> np.ndarray:
+def coded(label: Any, known: np.ndarray, where: str) -> np.ndarray:
     """Values `[B]` or `[B, 1]` as int32 `[B]`: their places among those that are known.
 
     Raises:
-      KeyError: of the first that is not.
+      BadInput: naming the first that is not.
     """
     label = np.asarray(label).reshape(-1)
     found = np.searchsorted(known, label).clip(max=len(known) - 1)
     if (wrong := np.flatnonzero(known[found] != label)).size:
-        raise KeyError(label[wrong[0]])
+        classes = counted_classes(known)
+        raise BadInput(f"{where}: label {label[wrong[0]]} is not among the classes to learn from, {classes}")
     return found.astype(np.int32)
 
 

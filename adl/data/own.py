@@ -18,11 +18,18 @@ def arrays(columns: Mapping[str, Any]) -> Split:
       columns: `{name: [N, ...]}`, what NumPy takes as arrays; the names' meaning is the glossary of `adl.data`.
 
     Raises:
-      BadInput: if there are none, one has no rows, or they are of several lengths.
+      BadInput: if there are none, one has no rows or rows of several lengths, or they are of several lengths.
     """
-    found = {name: np.asarray(column) for name, column in columns.items()}
-    if not found:
-        raise BadInput("arrays: there are none; one is {'x': [N, D]}")
+    if not isinstance(columns, Mapping) or not columns:
+        told = type(columns).__name__ if columns is not None and not isinstance(columns, Mapping) else "none"
+        raise BadInput(f"arrays: they must be named, as {{'x': [N, D]}}, and here is {told}")
+    found = {}
+    for name, column in columns.items():
+        try:
+            found[name] = np.asarray(column)
+        except ValueError:
+            told = "its rows are of several lengths; pad them, or give an array of objects"
+            raise BadInput(f"arrays: {name} is no array: {told}") from None
     for name, array in found.items():
         if not array.ndim or not len(array):
             raise BadInput(f"arrays: {name} is {list(array.shape)}; it must have a row for each example, [N, ...]")
@@ -30,6 +37,11 @@ def arrays(columns: Mapping[str, Any]) -> Split:
         told = ", ".join(f"{name} {len(array)}" for name, array in found.items())
         raise BadInput(f"arrays are of several lengths ({told}); one row of each is one example")
     return Split(found)
+
+
+def as_split(examples: Split | Mapping[str, Any]) -> Split:
+    """A split; a plain dict of columns as one."""
+    return examples if isinstance(examples, Split) else arrays(examples)
 
 
 def folder(path: str, **how: Any) -> dict[str, Split]:
@@ -48,5 +60,5 @@ def folder(path: str, **how: Any) -> dict[str, Split]:
       BadInput: naming the file that cannot be read, or is unlike the others.
     """
     name = str(path) if files.is_path(str(path)) else f"./{path}"
-    found = files.opened(files.listing_of(name), Asked(**how)._replace(columns=""), "", source.MEMORY_LIMIT)
+    found = files.found_in(files.listing_of(name), Asked(**how)._replace(columns=""), "", source.MEMORY_LIMIT)
     return {split: source.load(name, split, **how) for split in found.parts}

@@ -10,7 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adl.core import BadInput
+from adl.core import BadInput, local_path
+
+
+def tfds_folder(data_dir: str) -> Path:
+    """TFDS's data folder: the one that --data_dir says, else $TFDS_DATA_DIR, else ~/tensorflow_datasets.
+
+    Raises:
+      BadInput: if it is an address.
+    """
+    place = data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
+    return local_path(str(place), "--data_dir").absolute()
 
 
 def prepared(name: str, data_dir: Path) -> Path:

@@ -89,7 +89,7 @@ def write_weights(
     try:
         aside.mkdir(parents=True)
         # What is not contiguous would be written in the order of its memory.
-        whole = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+        whole = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
         save_file(whole, aside / "model.safetensors", {"format": "pt"})
         texts = {"config.json": f"{json.dumps(config, indent=2, sort_keys=True)}\n".encode()}
         for name, content in {**texts, **files}.items():

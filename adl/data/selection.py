@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 
-class Rows:
+class Selected:
     """A source that has some rows of several, one after the other."""
 
     def __init__(self, sources: Sequence[Any], rows: np.ndarray):

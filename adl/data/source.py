@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, local_path, sources
+from adl.core import BadInput, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked
 from adl.data.mapping import as_wanted, own_split, require_wanted
-from adl.data.prepare import first_line, prepared
+from adl.data.prepare import first_line, prepared, tfds_folder
 from adl.data.split import Split, StoredSplit, stacked
 
 MEMORY_LIMIT = 2**31  # bytes of decoded examples; a larger split stays on disk
@@ -58,8 +58,7 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
             raise error if str(error).startswith("--") else BadInput(f"--dataset {error}") from None
     if reading.test_share != TEST_SHARE:
         raise BadInput(f"--test_share {reading.test_share:g}: the splits of {name} are its own; leave it out")
-    folder = data_dir or os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
-    found = _load(name, split, local_path(str(folder), "--data_dir").absolute(), reading)
+    found = _load(name, split, tfds_folder(data_dir), reading)
     sources.note(sources.Noted(name, {f"{part}": [of.num_examples] for part, of in found.info.splits.items()}))
     return found
 
@@ -116,12 +115,24 @@ def splits(
         if "image" in wanted and split.example_shape != found[0].example_shape:
             shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
             raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
+        for column in {"x", "y"} & {*wanted}:
+            _require_finite(split, column, f"data set {name}, split {words}")
         if "label" in wanted:
             _check_classes(split.column("label"), found[0].num_classes, f"data set {name}, split {words}")
     if num_classes > 1 and len(present := found[0].some_classes(num_classes)) < num_classes:
         told = f"{len(present)} class{'es' * (len(present) != 1)} in {of[0]}"
         raise BadInput(f"data set {name} has {told}, and {num_classes} at least are wanted: nothing can be told apart")
     return found
+
+
+def _require_finite(split: Split, column: str, where: str) -> None:
+    """Raises BadInput if a number in memory is missing or infinite."""
+    if isinstance(split, StoredSplit) or split.arrays[column].dtype.kind != "f":
+        return
+    is_lost = ~np.isfinite(split.arrays[column]).reshape(len(split), -1).all(1)
+    if is_lost.any():
+        told = f"{column} of {is_lost.sum()} rows has values that are missing or infinite"
+        raise BadInput(f"{where}: {told}, the first in row {np.flatnonzero(is_lost)[0]}")
 
 
 def _check_classes(label: np.ndarray, num_classes: int, where: str) -> None:

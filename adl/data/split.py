@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.core import BadInput
-from adl.data.selection import Numbered, Rows
+from adl.data.selection import Numbered, Selected
 
 AT_ONCE = 256  # examples of which one column is read, where the others are read beside it
 
@@ -84,7 +84,8 @@ class Split:
         """A column in words: "x uint8 [N, 28, 28]"."""
         sample = self._sample(name)
         if sample.dtype == object:
-            return f"{name} ({type(sample[0]).__name__ if len(sample) else 'nothing'} of several sizes)"
+            kind = sample[0] if len(sample) else None
+            return f"{name} of {'words' if isinstance(kind, str | bytes) else 'several sizes'}"
         return f"{name} {sample.dtype} [{', '.join(['N', *map(str, sample.shape[1:])])}]"
 
     def _how(self, names: Sequence[str], missing: Sequence[str]) -> str:
@@ -169,7 +170,7 @@ class StoredSplit(Split):
     def __init__(self, source: Any, info: Any = None, names: Mapping[str, str] | None = None):
         self.source, self.info = source, info
         self._sources = dict(names or {name: name for name in source.__getitems__([0])[0]})
-        self.names = tuple(self._sources)
+        self.names, self._is_wanted = tuple(self._sources), names is not None
 
     def __len__(self) -> int:
         return len(self.source)
@@ -182,7 +183,10 @@ class StoredSplit(Split):
     def take(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Columns `[B, ...]` of the rows `[B]`, read now."""
         columns = stacked(self.source.__getitems__([int(row) for row in rows]), tuple(self._sources.values()))
-        return {name: columns[source] for name, source in self._sources.items()}
+        taken = {name: columns[source] for name, source in self._sources.items()}
+        if not self._is_wanted:
+            return taken
+        return {name: _held(column, self._sources[name], rows) for name, column in taken.items()}
 
     def column(self, name: str) -> np.ndarray:
         """As in `Split`, read now: not the others beside it, and of examples a few at a time."""
@@ -195,7 +199,7 @@ class StoredSplit(Split):
 
     def subset(self, rows: np.ndarray) -> "StoredSplit":
         """As in `Split`."""
-        return StoredSplit(Rows([self.source], np.asarray(rows)), self.info, self._sources)
+        return StoredSplit(Selected([self.source], np.asarray(rows)), self.info, self._sources)
 
     def numbered(self) -> "StoredSplit":
         """As in `Split`."""
@@ -209,7 +213,7 @@ class StoredSplit(Split):
 
 
 def stacked(examples: Sequence[Mapping[str, Any]], names: Sequence[str] = ()) -> dict[str, np.ndarray]:
-    """Columns of examples, of the types that JAX holds: integers as int32 where they fit, floats as float32.
+    """Columns of examples, of the types that JAX holds: integers as int32 and floats as float32, where they fit.
 
     Args:
       examples: N >= 1 of them.
@@ -230,7 +234,9 @@ def _may_be(column: Column, array: np.ndarray) -> bool:
     """Whether an array could be such a column; pictures also without an axis for their grey."""
     if column.rank == 4:
         return array.dtype == np.uint8 and array.ndim in (3, 4)
-    return array.dtype != object and not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)
+    if array.dtype == object:
+        return column is COLUMNS["label"] and len(array) > 0 and isinstance(array[0], str)
+    return not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)
 
 
 def _unlike(column: Column, array: np.ndarray) -> str:
@@ -251,21 +257,16 @@ def _column(values: list[Any]) -> np.ndarray:
         array = np.stack(values) if np.ndim(values[0]) else np.array(values)
         if array.dtype == np.int64 and array.size and -(2**31) <= array.min() and array.max() < 2**31:
             return array.astype(np.int32)
-        return array.astype(np.float32) if array.dtype == np.float64 else array
+        if array.dtype == np.float64 and (np.abs(array) <= np.finfo(np.float32).max)[np.isfinite(array)].all():
+            return array.astype(np.float32)
+        return array
     column = np.empty(len(values), object)
     column[:] = values
     return column
 
 
-def as_split(examples: "Split | Mapping[str, np.ndarray]") -> Split:
-    """A split; a plain dict of columns as one."""
-    if isinstance(examples, Split):
-        return examples
-    return Split({name: np.asarray(array) for name, array in examples.items()})
-
-
-def _held(array: np.ndarray, name: str) -> np.ndarray:
-    """A column in the types that JAX holds.
+def _held(array: np.ndarray, name: str, rows: np.ndarray | None = None) -> np.ndarray:
+    """A column in the types that JAX holds; all rows of it, or those.
 
     Raises:
       BadInput: if it has values that these have not.
@@ -278,6 +279,7 @@ def _held(array: np.ndarray, name: str) -> np.ndarray:
     lost = np.isfinite(array) & ~np.isfinite(found) if kind is np.float32 else found != array
     if lost.any():
         at = np.flatnonzero(lost.reshape(len(array), -1).any(1))[0]
+        at = at if rows is None else rows[at]
         raise BadInput(f"{name} has values beyond {np.dtype(kind)}, the first in row {at}; scale them")
     return found
 

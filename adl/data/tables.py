@@ -14,6 +14,7 @@ import numpy as np
 
 from adl.core import BadInput, did_you_mean
 from adl.core.types import Array
+from adl.data.files import is_path
 from adl.data.source import load
 from adl.data.split import Split
 
@@ -78,6 +79,9 @@ def targets(
     """
     learned, tested = _rows(name, target, ("y", "target"), splits, data_dir, how)
     for rows in (learned, tested):
+        if rows.is_class:
+            how = f"; --columns y={rows.target} takes its values as numbers" if is_path(name) else ""
+            raise BadInput(f"{rows.where}: {rows.target} is of classes, and numbers are wanted{how}")
         if not _is_number(rows.told):
             raise BadInput(f"{rows.where}: {rows.target} must be numbers, not {_kind(rows.told)}")
         if not np.isfinite(rows.told).all():
@@ -122,7 +126,8 @@ class _Rows(NamedTuple):
     given: dict[str, np.ndarray]  # D measurements [N] by name
     told: np.ndarray  # [N]
     target: str
-    classes: list[str]  # that TFDS knows of the target
+    is_class: bool  # whether the target is known to be of classes
+    classes: list[str]  # what these are called, where that is known
     where: str  # the table, in words
 
 
@@ -173,8 +178,9 @@ def _read(name: str, split: Split, target: str, usual: Sequence[str]) -> _Rows:
         raise BadInput(f"{where} has no columns of numbers besides {wanted[0]}")
     if lost := [part for part in given if not np.isfinite(columns[part]).all()]:
         raise BadInput(f"{where}: {', '.join(lost)} has values that are missing or infinite")
-    classes = getattr(split.feature(wanted[0]), "names", None) or []
-    return _Rows({part: columns[part] for part in given}, told, wanted[0], classes, where)
+    feature = split.feature(wanted[0])
+    is_class, classes = hasattr(feature, "num_classes"), getattr(feature, "names", None) or []
+    return _Rows({part: columns[part] for part in given}, told, wanted[0], is_class, classes, where)
 
 
 def _classes(learned: _Rows, tested: _Rows) -> tuple[np.ndarray, list[str]]:

@@ -165,7 +165,7 @@ def log_probs(components: Components, x: Array) -> Array:
     return -0.5 * (inside + outside + dim * jnp.log(2 * jnp.pi))
 
 
-def embedding(read: Callable[[PyTree], Components], levels: int) -> Callable[..., Array]:
+def coder_of(read: Callable[[PyTree], Components], levels: int) -> Callable[..., Array]:
     """`(key, state, pictures [B, H, W, C] uint8) -> [B, Z]`, their codes, grey levels spread over their width.
 
     Args:

@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import AsClasses, AsDraws, AsPictures, AsRows, AsText, Offer
+from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -27,15 +27,12 @@ from adl.run.ranges import (
     multiple_of,
 )
 from adl.run.trained import Trained
-from adl.run.trained import restored as load
+from adl.run.trained import trained_run as load
 
 __all__ = [
-    "AsClasses",
-    "AsDraws",
-    "AsPictures",
-    "AsRows",
-    "AsText",
     "Averaged",
+    "Cells",
+    "Choice",
     "Claim",
     "Config",
     "Count",
@@ -43,6 +40,7 @@ __all__ = [
     "Eights",
     "Experiment",
     "Fraction",
+    "Images",
     "Logarithm",
     "Natural",
     "NonNegative",
@@ -58,12 +56,14 @@ __all__ = [
     "Positives",
     "Range",
     "Rate",
+    "Repeats",
     "Several",
     "Share",
     "Sourced",
     "Split",
     "Study",
     "Table",
+    "Text",
     "Trained",
     "Views",
     "Widths",

@@ -1,4 +1,4 @@
-"""The catalogue of anybody's experiments: `python -m adl.run PACKAGE [list | verify | plan] ...`.
+"""The catalogue of anybody's experiments: `python -m adl.run PACKAGE [list | verify | plan | export | use] ...`.
 
 PACKAGE is one that can be imported from here, or the path of its folder, or of a single file: modules with a `Config`,
 a `build` and CLAIMS, as those of `experiments`. Without a command they are listed; each command has `--help`.
@@ -72,13 +72,14 @@ def opened(word: str) -> ModuleType:
 
 def _found() -> list[str]:
     """Packages, and modules that make claims, in the current folder."""
-    files = [*Path().glob("*/__init__.py"), *Path().glob("*.py")]
-    packages = {file.parent.name for file in files if file.stem == "__init__"}
-    return [
-        module.name
-        for module in pkgutil.iter_modules(["."])
-        if module.name in packages or "CLAIMS" in Path(f"{module.name}.py").read_text(errors="replace")
-    ]
+    return [module.name for module in pkgutil.iter_modules(["."]) if module.ispkg or _says_claims(module.name)]
+
+
+def _says_claims(name: str) -> bool:
+    try:
+        return "CLAIMS" in Path(f"{name}.py").read_text(errors="replace")
+    except OSError:  # a module that was compiled, or may not be read
+        return False
 
 
 def _there() -> str:

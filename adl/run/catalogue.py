@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from adl.core import BadInput, did_you_mean
-from adl.run import flags, screen
+from adl.run import flags, ranges, screen
 from adl.run.claim import (
     asked,
     bound,
@@ -41,7 +41,7 @@ from adl.run.claim import (
 )
 from adl.run.contents import chosen_of, families, listing
 from adl.run.experiment import Claim, Definition
-from adl.run.export import export
+from adl.run.export import export, written_beside
 from adl.run.record import read_rows
 from adl.run.use import Exporting, Using, use
 
@@ -89,7 +89,9 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
             use(chosen)
             return
         if isinstance(chosen, Exporting):
-            screen.say(f"written: {export(chosen.load(), chosen.to, overwrite=chosen.overwrite)}")
+            trained = chosen.load()
+            screen.say(f"written: {export(trained, chosen.to, overwrite=chosen.overwrite)}")
+            screen.say(*(f"the run itself wrote {path}, for other programs" for path in written_beside(trained)))
             return
         work = plans if isinstance(chosen, Planning) else verify
         if not work(package, **dataclasses.asdict(chosen)):
@@ -160,6 +162,8 @@ def verify(
 def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> bool:
     """Compiles the default step of experiments for a topology, and prints what each costs.
 
+    Sizes that all devices share, such as the batch, are the defaults or the next multiples of the devices' number.
+
     Args:
       package: of experiments.
       names: of experiments in it; none: all.
@@ -174,16 +178,23 @@ def plans(package: ModuleType, names: Sequence[str] = (), *, topology: str) -> b
 
     modules = chosen_of(package, names)
     jax.config.update("jax_platforms", "cpu")  # devices are only described: this machine's are not wanted
-    cpu("auto") if topology == "cpu" else tpu(topology)  # a topology that is none says so once, not in every line
+    _, devices = cpu("auto") if topology == "cpu" else tpu(topology)  # one that is none says so once, not in every line
     planned: dict[str, Plan | str] = {}
     for name, module in modules.items():
         print(f"compiling {name}", file=sys.stderr, flush=True)
         try:
-            planned[name] = plan(Definition.of(module.__name__), module.Config(), topology)
+            config = _divisible(module.Config(), len(devices))
+            planned[name] = plan(Definition.of(module.__name__), config, topology)
         except BadInput as error:
             planned[name] = str(error)
     _console().print(overview(planned, topology))
     return all(isinstance(cost, Plan) and cost.fits for cost in planned.values())
+
+
+def _divisible(config: Any, n: int) -> Any:
+    """The configuration with what n devices share as it is, or where n does not divide it the next multiple of n."""
+    sizes = {name: getattr(config, name, 0) for name in {*ranges.shared(type(config)), "batch_size"}}
+    return dataclasses.replace(config, **{name: -(-size // n) * n for name, size in sizes.items() if size})
 
 
 def _measure(

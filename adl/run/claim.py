@@ -22,6 +22,10 @@ from adl.core import BadInput
 from adl.run.experiment import Claim
 from adl.run.folder import read_object, write
 
+SHOWN = {  # of a record, and what it is
+    **{"value": (int, float), "standard_error": (int, float, type(None)), "num_seeds": int, "holds": bool},
+    **{"seconds": (int, float), "peak_memory_mib": (int, float, type(None)), "hardware": str, "date": str},
+}
 Measured = dict[str, dict[str, Any]]  # claim -> what was measured, as in `<name>.measured.json`
 
 
@@ -92,9 +96,17 @@ def read_measured(module: ModuleType) -> Measured:
     """
     path = _path(module)
     records = read_object(path, f"{path.parent}: ", "remove it and verify again") or {}
-    if not all(isinstance(record, dict) for record in records.values()):
+    if not all(map(_is_measured, records.values())):
         raise BadInput(f"{path.parent}: {path.name} is damaged; put it back as it was, or remove it and verify again")
     return records
+
+
+def _is_measured(record: Any) -> bool:
+    """Whether a record has all that is shown of it, of its type."""
+    return isinstance(record, dict) and all(
+        isinstance(record.get(name), kinds) and (type(record[name]) is not bool or kinds is bool)
+        for name, kinds in SHOWN.items()
+    )
 
 
 def write_measured(module: ModuleType, records: Measured) -> None:

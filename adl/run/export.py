@@ -42,7 +42,7 @@ def export(trained: Trained, to: str, *, overwrite: bool = False) -> Path:
         raise BadInput(f"--to {home}: it is a file; choose a folder")
     if (there := [name for name in (WEIGHTS, CARD) if (home / name).exists()]) and not overwrite:
         raise BadInput(f"--to {home}: it has {' and '.join(there)} already; choose another, or add --overwrite")
-    kept = {name: np.ascontiguousarray(leaf) for name, leaf in sorted(tensors(trained.state).items())}
+    kept = {name: np.asarray(leaf, order="C") for name, leaf in sorted(tensors(trained.state).items())}
     told = facts(trained, kept)
     header = {"format": "pt", "num_axes": str(trained.program.num_axes), "adl": json.dumps(told, sort_keys=True)}
     try:
@@ -66,6 +66,7 @@ def facts(trained: Trained, kept: Mapping[str, np.ndarray]) -> dict[str, Any]:
       kept: the tensors of the file.
     """
     config, definition = trained.config, trained.program.definition
+    read = files.data_digests(trained.program.sources)
     rows = [row for row in read_rows(trained.folder / "metrics.jsonl") if row["step"] == trained.step]
     measured = {name: value for row in rows for name, value in row.items() if name != "step"}
     return {
@@ -74,14 +75,22 @@ def facts(trained: Trained, kept: Mapping[str, np.ndarray]) -> dict[str, Any]:
         "step": trained.step,
         "num_steps": config.num_steps,
         "configuration": json.loads(json.dumps(dataclasses.asdict(config))),
-        "data": {"dataset": config.dataset, "sha256": loaded_digest(trained.program.loaded)},
+        "data": {"dataset": config.dataset, "sha256": loaded_digest([trained.program.loaded, read])},
         "offers": sorted(trained.offers),
         "tensors": {name: [str(leaf.dtype), list(leaf.shape)] for name, leaf in kept.items()},
         "runs": [{"seeds": list(range(config.seed, config.seed + config.num_seeds)), "sweep": list(config.sweep)}],
         "measured": measured,
         "claims": _claims(trained, measured),
+        "written": written_beside(trained),
         "versions": versions(),
     }
+
+
+def written_beside(trained: Trained) -> list[str]:
+    """What the run wrote for other programs at its end, such as a folder that `transformers` loads; none before."""
+    if trained.step != trained.config.num_steps:
+        return []
+    return [str(trained.folder / name) for name in trained.experiment.writes if (trained.folder / name).exists()]
 
 
 def _claims(trained: Trained, measured: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -162,6 +171,7 @@ def card(told: Mapping[str, Any]) -> str:
     ] or ["- none: its configuration or its step is that of no claim"]
     begin = f'--init_from {{this folder}}, or `safetensors.numpy.load_file("{WEIGHTS}")`'
     lines += ["", "## Use", "", f"{begin}. The run offers: {', '.join(told['offers']) or 'nothing'}.", ""]
+    lines += [f"For other programs the run (of several, its first) has written `{p}`.\n" for p in told["written"]]
     lines += ["## Configuration", "", "```json", json.dumps(told["configuration"], indent=1), "```", ""]
     lines += ["## Versions", "", ", ".join(f"{name} {version}" for name, version in told["versions"].items()), ""]
     return "\n".join(lines)

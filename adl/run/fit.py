@@ -69,7 +69,7 @@ class _Run:
         if self.resumed is not None:
             self.state = self.checkpoints.restore(self.resumed, self.state)
         elif self.config.init_from:
-            self.state = start.begun(folder, program, self.state)
+            self.state = start.first_state(folder, program, self.state)
         self.step = self.resumed or 0
         beside = self.checkpoints.beside(self.step)
         self.finite = program.compiled(tree.finite)

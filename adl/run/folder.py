@@ -143,9 +143,23 @@ def _counted(read: Noted) -> dict[str, Any]:
     return {"count": len(files), "digest": hashlib.sha256(json.dumps(files).encode()).hexdigest(), "files": files}
 
 
-def _require_data(folder: Path, read: Sequence[Noted]) -> None:
-    """Refuses data that are no longer those that the run began with."""
-    saved = read_object(folder / DATA, f"--workdir {folder}: ", "choose another --workdir") or {}
+def data_digests(read: Sequence[Noted]) -> dict[str, str]:
+    """What has been read, by name: of each data set the digest of its files."""
+    return {one.name: _counted(one)["digest"] for one in read}
+
+
+def require_data(folder: Path, read: Sequence[Noted], flag: str = "--workdir ") -> None:
+    """Refuses data that are no longer those that the run in a folder read.
+
+    Args:
+      folder: of the run.
+      read: the data sets that are read now.
+      flag: by which a person gave the folder.
+    Raises:
+      BadInput: naming the first file that is not as it was.
+    """
+    remedy = f"choose another {flag.strip() or 'run'}"
+    saved = read_object(folder / DATA, f"{flag}{folder}: ", remedy) or {}
     for one in read:
         before, now = saved.get(one.name), _counted(one)
         if not isinstance(before, dict) or before.get("digest") == now["digest"]:
@@ -159,8 +173,8 @@ def _require_data(folder: Path, read: Sequence[Noted]) -> None:
         told = ", ".join(f"{len(names)} {kind}" for kind, names in kinds.items() if names) or "another order"
         first = next((names[0] for names in kinds.values() if names), "")
         raise BadInput(
-            f"--workdir {folder}: {one.name} is not as the run in it read it ({told} of {len(old)}; the first is "
-            f"{first}); put it back as it was, or choose another --workdir"
+            f"{flag}{folder}: {one.name} is not as the run in it read it ({told} of {len(old)}; the first is "
+            f"{first}); put it back as it was, or {remedy}"
         )
 
 
@@ -187,7 +201,7 @@ def _require_ours(folder: Path, config: Study, name: str, read: Sequence[Noted])
             "repeat that one or choose another --workdir"
         )
     _require_devices(folder, config)
-    _require_data(folder, read)
+    require_data(folder, read)
     return True
 
 

@@ -1,90 +1,86 @@
-"""Files of a person's that a trained model is asked about: pictures, and tables of numbers."""
+"""Files of a person's that a trained model is asked about, read as those that are learned from: `adl.data.files`."""
 
-import csv
 from collections.abc import Sequence
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from adl.core import BadInput, did_you_mean
+from adl.core import BadInput, local_path
+from adl.data.files import pictures
+from adl.data.files.listing import File, Files, endings, listed
+from adl.data.files.sheets import number_columns
 from adl.run import screen
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")  # of pictures, among files of a folder
+
+class Fitting(NamedTuple):
+    """What becomes of pictures that are not as the model's."""
+
+    size: str = "refuse"  # as --picture_fit: "refuse", "resize" or "crop"
+    colour: bool = False  # whether grey is made RGB, and RGB grey
 
 
-def picture_files(path: Path) -> list[Path]:
-    """A picture, or those of a folder and the folders in it."""
-    if path.is_file():
-        return [path]
+class Pictures:
+    """Pictures `[B, H, W, C]` uint8 of files, decoded part by part; what their headers say is known to fit."""
+
+    def __init__(self, words: Sequence[str], shape: Sequence[int], fit: Fitting):
+        """Of files, or folders of them and the folders in them.
+
+        Raises:
+          BadInput: naming the file that is no picture, or is not as the model's and may not be made so.
+        """
+        self.shape, self.fit = tuple(shape), fit
+        self.files = [pair for word in words for pair in _picture_files(word)]
+        for listing, file in self.files:
+            _require_fitting(f"{listing.where}: {file.name}", pictures.header_of(listing, file), self.shape, fit)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return np.stack([pictures.decoded_of(*pair, self.shape, self.fit.size) for pair in self.files[rows]])
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files."""
+        return [str(listing.path(file)) for listing, file in self.files]
+
+
+def _picture_files(word: str) -> list[tuple[Files, File]]:
+    path = local_path(word, "a picture")
+    if not path.exists():
+        raise BadInput(f"{word}: there is no such file or folder")
     if not path.is_dir():
-        raise BadInput(f"{path}: there is no such file or folder")
-    every = sorted(file for file in path.rglob("*") if file.is_file() and not file.name.startswith("."))
-    found = [file for file in every if file.suffix.lower() in SUFFIXES]
+        listing = listed(path, str(path.parent))
+        return [(listing, listing.files[0])]
+    listing = listed(path, word)
+    found = [file for file in listing.files if file.ending in pictures.ENDINGS]
+    others = [file for file in listing.files if file.ending not in pictures.ENDINGS]
     if not found:
-        raise BadInput(f"{path}: it has no pictures ({', '.join(SUFFIXES)})")
-    if len(found) < len(every):
-        screen.say(f"{path}: {len(every) - len(found)} files are no pictures, and left out")
-    return found
+        raise BadInput(f"{word}: it has no pictures ({', '.join(pictures.ENDINGS)})")
+    if others:
+        screen.say(f"{word}: {len(others)} other files are left out ({endings(others)}), as {others[0].name}")
+    return [(listing, file) for file in found]
 
 
-def read_picture(path: Path, shape: Sequence[int], resize: bool) -> np.ndarray:
-    """`[H, W, C]` uint8 of a file, of the shape that is wanted."""
-    import cv2
-
-    try:
-        content = np.fromfile(path, np.uint8)
-        found = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
-    except (OSError, cv2.error) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"{path}: it cannot be read: {reason}") from None
-    if found is None:
-        raise BadInput(f"{path}: it is no picture, or damaged")
-    if found.dtype != np.uint8:
-        raise BadInput(f"{path}: its pixels are {found.dtype}; pictures of 8 bits a channel are wanted")
-    pixels = found[..., None] if found.ndim == 2 else found
-    if pixels.shape[2] not in (1, 3):
-        raise BadInput(f"{path}: it has {pixels.shape[2]} channels (transparency?); grey or colour is wanted")
-    pixels = pixels[..., ::-1]  # OpenCV's are blue, green, red
-    if pixels.shape == tuple(shape):
-        return np.ascontiguousarray(pixels)
-    height, width, channels = shape
-    if not resize:
+def _require_fitting(where: str, head: pictures.Header, shape: Sequence[int], fit: Fitting) -> None:
+    is_sized = fit.size != "refuse" or head[:2] == shape[:2]
+    if not is_sized or (head.channels != shape[2] and not fit.colour):
         raise BadInput(
-            f"{path}: it is {' x '.join(map(str, pixels.shape))} (height, width, channels), and the model's pictures "
-            f"are {' x '.join(map(str, shape))}; --resize makes it so"
+            f"{where} is {' x '.join(map(str, head))} (height, width, channels), and the model's pictures are "
+            f"{' x '.join(map(str, shape))}; --resize makes it so"
         )
-    if channels == 1 and pixels.shape[2] == 3:
-        pixels = cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY)[..., None]
-    if channels == 3 and pixels.shape[2] == 1:
-        pixels = np.repeat(pixels, 3, 2)
-    resized = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
-    return resized.reshape(shape)
 
 
-def read_table(path: Path, columns: Sequence[str]) -> np.ndarray:
-    """`[B, D]` of the columns of a CSV file with a header; others are named and left out."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise BadInput(f"{path}: it cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    if len(rows) < 2:
-        raise BadInput(f"{path}: it has no rows below a header of columns")
-    head = [name.strip() for name in rows[0]]
-    for name in columns:
-        if head.count(name) != 1:
-            what = "there twice" if name in head else f"not there; it has {', '.join(head)}{did_you_mean(name, head)}"
-            raise BadInput(f"{path}: column {name!r} is {what}")
-    if others := [name for name in head if name not in columns]:
-        screen.say(f"{path}: columns that are left out: {', '.join(others)}")
-    places, table = [head.index(name) for name in columns], np.zeros((len(rows) - 1, len(columns)))
-    for number, row in enumerate(rows[1:], 1):
-        if len(row) != len(head):
-            raise BadInput(f"{path}: row {number} has {len(row)} cells, and the header {len(head)}")
-        for column, place in enumerate(places):
-            try:
-                table[number - 1, column] = float(row[place])
-            except ValueError:
-                told = f"row {number}, column {columns[column]!r}: {row[place]!r} is no number"
-                raise BadInput(f"{path}: {told}") from None
-    return table
+def read_table(word: str, columns: Sequence[str]) -> np.ndarray:
+    """`[B, D]` of the columns of a table; others are named and left out.
+
+    Raises:
+      BadInput: as `number_columns`, or if there is no such file.
+    """
+    path = local_path(word, "a table")
+    if not path.is_file():
+        raise BadInput(f"{word}: there is no such file")
+    rows, others = number_columns(listed(path, word), columns)
+    if others:
+        screen.say(f"{word}: columns that are left out: {', '.join(others)}")
+    return rows

@@ -1,6 +1,5 @@
 """What a run's folder holds for those who only look: whose run it is, and which checkpoints are whole."""
 
-import importlib
 import re
 import typing
 import warnings
@@ -10,6 +9,7 @@ from typing import Any
 
 from adl.core import BadInput
 from adl.run import flags, folder, seal
+from adl.run.claim import imported
 from adl.run.config import Study
 from adl.run.experiment import Definition
 
@@ -35,7 +35,7 @@ def run_below(path: Path) -> Path:
     return found[0]
 
 
-def described(home: Path, module: str | ModuleType | None = None) -> tuple[Definition, Study]:
+def recorded(home: Path, module: str | ModuleType | None = None) -> tuple[Definition, Study]:
     """The experiment and the configuration that a run's `config.json` names.
 
     Raises:
@@ -119,12 +119,15 @@ def _importable(home: Path, name: str, module: str | ModuleType | None) -> str:
         raise BadInput(f"{home}: its {folder.CONFIG} names {name!r}, which is no module")
     tried = [module] if module is not None else [f"experiments.{name}", name]
     for one in tried:
-        try:
-            found = importlib.import_module(one)
-        except ModuleNotFoundError as error:
-            if error.name is None or not (one == error.name or one.startswith(f"{error.name}.")):
-                raise BadInput(f"{home}: {one} cannot be imported: {error}") from None
+        if not re.fullmatch(r"\w+(\.\w+)*", one):
             continue
+        try:
+            found = imported(one)
+        except BadInput as error:
+            lacking = getattr(error.__cause__, "name", None) if isinstance(error.__cause__, ImportError) else None
+            if lacking and f"{one}.".startswith(f"{lacking}."):
+                continue
+            raise BadInput(f"{home}: {error}") from None
         if hasattr(found, "build") and hasattr(found, "Config"):
             return one
     raise BadInput(

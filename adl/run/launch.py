@@ -87,7 +87,8 @@ def _start(definition: Definition, config: Study) -> None:
     programs = [ready(definition, part) for _, part in parts]
     places = [_place(folder, point) for point, _ in parts]
     for program, place in zip(programs, places, strict=True):
-        start.ready(program, place)
+        start.foreseen(program, place)
+    processes.agree("input", _input(programs))
     if len(parts) == 1 and not parts[0][0]:
         _run(programs[0], folder, definition.name)
         return
@@ -106,6 +107,14 @@ def _start(definition: Definition, config: Study) -> None:
     metrics = sorted(set().union(*table.values()))
     columns = {metric: [last.get(metric, math.nan) for last in table.values()] for metric in metrics}
     screen.say(*screen.row(f"step {config.num_steps}", columns, list(table)))
+
+
+def _input(programs: Sequence[Program]) -> dict[str, str]:
+    """What is read, by digests: the data sets, and the weights to begin with where no checkpoint has them."""
+    found = {name: digest for program in programs for name, digest in files.data_digests(program.sources).items()}
+    source = programs[0].source
+    began = {"--init_from": source.digest if source else "not read"} if programs[0].config.init_from else {}
+    return {**found, **began}
 
 
 def _place(folder: Path, point: Mapping[str, Any]) -> Path:

@@ -21,10 +21,12 @@ MALLOC = {-8: 1, -3: 2**29, -1: 2**31 - 1}
 # Kernel gradients of convolutions run up to 2.5 times faster on CPU with it (jaxlib 0.10).
 CPU_FLAG = "--xla_cpu_experimental_ynn_fusion_type=reduce"
 # Of virtual devices, which share one pool of threads: collectives that may run at once can starve, and then wait for
-# ever; and fusions by the YNN library, run on several at once, end the process (jaxlib 0.10).
+# ever; fusions by the YNN library, run on several at once, end the process (jaxlib 0.10); and on a busy machine the
+# last of eight may well come 40 seconds after the first, which by default ends the process, too.
 VIRTUAL_FLAGS = [
     "--xla_cpu_enable_concurrency_optimized_scheduler=false",
     "--xla_cpu_experimental_ynn_fusion_type=",
+    "--xla_cpu_collective_call_terminate_timeout_seconds=600",
 ]
 # Factorisations of many matrices wait in a thread of that pool for others of it: with one a device all wait for ever.
 POOL = {"NPROC": "32", "PJRT_NPROC": "32"}

@@ -1,9 +1,9 @@
 """What an experiment offers once it is trained: named functions of its state, and what goes in and comes out of them.
 
-    offers={"model": model, "predict": run.Offer(fn, run.AsPictures(shape), run.AsClasses(names))}
+    offers={"model": model, "predict": run.Offer(fn, run.Images(shape), run.Choice(names))}
 
 An `Offer` is a pure function `fn(key, state, inputs)` of one run's state, with further arguments by keyword that have
-defaults; of what takes `Draws`, `fn(key, state)` is one draw. Everything else among the offers is an object by its
+defaults; of what takes `Repeats`, `fn(key, state)` is one draw. Everything else among the offers is an object by its
 name. `run.load` compiles the functions, and `use` reads a person's files for them: both know the inputs by what an
 offer `takes`, the outputs by what it `gives`.
 """
@@ -18,7 +18,7 @@ from adl.core import BadInput, did_you_mean
 VERBS = ("predict", "sample", "embed", "generate", "act", "log_density")  # what offers are called
 
 
-class AsPictures(NamedTuple):
+class Images(NamedTuple):
     """Pictures of one shape: given as uint8 in 0 ... 255, made as numbers in [0, 1]."""
 
     shape: Sequence[int]  # (H, W, C)
@@ -37,7 +37,7 @@ class AsPictures(NamedTuple):
         return pixels
 
 
-class AsRows(NamedTuple):
+class Cells(NamedTuple):
     """Rows of numbers by columns, in the unit that a person has them in."""
 
     columns: Sequence[str] = ()  # [D] their names; of rows that are made none: they are numbered
@@ -68,7 +68,7 @@ class AsRows(NamedTuple):
         return np.asarray(self.scaled(x), np.float32)
 
 
-class AsClasses(NamedTuple):
+class Choice(NamedTuple):
     """Classes by name: given as names or numbers; made as log-odds `[B, K]`, of which a person gets probabilities."""
 
     names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
@@ -92,7 +92,7 @@ class AsClasses(NamedTuple):
         raise BadInput(f"no class {one!r}: there are {shown}{did_you_mean(str(one), names)}")
 
 
-class AsText(NamedTuple):
+class Text(NamedTuple):
     """Text in tokens: given as a prompt, made as what follows it."""
 
     encode: Callable[[str], np.ndarray]  # text -> [N] int32
@@ -118,7 +118,7 @@ class AsText(NamedTuple):
         return tokens[None]
 
 
-class AsDraws(NamedTuple):
+class Repeats(NamedTuple):
     """So many draws, each with a key of its own."""
 
     def read(self, value: Any) -> int:
@@ -135,9 +135,9 @@ class AsDraws(NamedTuple):
 class Offer(NamedTuple):
     """A function of a trained state."""
 
-    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of AsDraws (key, state) -> one draw
-    takes: AsPictures | AsRows | AsClasses | AsText | AsDraws
-    gives: AsPictures | AsRows | AsClasses | AsText
+    fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
+    takes: Images | Cells | Choice | Text | Repeats
+    gives: Images | Cells | Choice | Text
     together: bool = False  # whether rows are one sequence, in this order
 
     @classmethod
@@ -149,21 +149,21 @@ class Offer(NamedTuple):
           rows: that were learned, of `data.tables`: with `given`, and `classes` or `told` and `target`.
         """
         if hasattr(rows, "classes"):
-            return cls(fn, AsRows(*rows.given), AsClasses(rows.classes))
-        return cls(lambda *of: rows.told(fn(*of)), AsRows(*rows.given), AsRows([rows.target]))
+            return cls(fn, Cells(*rows.given), Choice(rows.classes))
+        return cls(lambda *of: rows.told(fn(*of)), Cells(*rows.given), Cells([rows.target]))
 
     @classmethod
     def of_pictures(cls, fn: Callable[..., Any], split: Any) -> "Offer":
         """That of a function `(key, state, pictures [B, ...])` to log-odds `[B, K]` of a `data.Split`'s classes."""
-        return cls(fn, AsPictures(split.example_shape), AsClasses(split.class_names))
+        return cls(fn, Images(split.example_shape), Choice(split.class_names))
 
     @classmethod
     def of_classes(cls, fn: Callable[..., Any], split: Any) -> "Offer":
         """That of a function `(key, state, label [B])` to pictures `[B, ...]` in [0, 1], as those of a `data.Split`."""
-        return cls(fn, AsClasses(split.class_names), AsPictures(split.example_shape))
+        return cls(fn, Choice(split.class_names), Images(split.example_shape))
 
     @classmethod
     def of_text(cls, fn: Callable[..., Any], tokens: Any) -> "Offer":
         """That of a function `(key, state, prompt [1, T])` to tokens `[1, N]` of a tokeniser of `data.tokens`."""
-        text = AsText(tokens.encode, tokens.decode, tokens.start)
+        text = Text(tokens.encode, tokens.decode, tokens.start)
         return cls(fn, text, text)

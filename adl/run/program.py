@@ -35,7 +35,7 @@ from adl.core import (
 from adl.run import processes
 from adl.run.config import Study, mesh_axes
 from adl.run.experiment import Definition, Experiment
-from adl.run.offer import AsClasses
+from adl.run.offer import Choice
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
@@ -166,7 +166,7 @@ class Program:
 
                 def one(key, state):
                     found = offer.fn(key, state, *inputs, **more)
-                    return jax.nn.softmax(found) if isinstance(offer.gives, AsClasses) else found
+                    return jax.nn.softmax(found) if isinstance(offer.gives, Choice) else found
 
                 return jax.vmap(one, (None, 0)) if self.config.num_seeds > 1 else one
 

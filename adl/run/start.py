@@ -21,7 +21,7 @@ from adl.core import BadInput, PyTree, did_you_mean, tree
 from adl.run import folder, kept, processes, screen, seal
 from adl.run.config import Study
 from adl.run.program import Program
-from adl.run.weights import Origin, digest, exported, read, tensors
+from adl.run.weights import Stock, digest, exported, stock_of, tensors
 
 INIT = "init.json"
 
@@ -34,7 +34,7 @@ class Begun(NamedTuple):
     anew: list[str]  # in the run
 
 
-def parts(words: Sequence[str]) -> list[tuple[str, str | None]]:
+def parted(words: Sequence[str]) -> list[tuple[str, str | None]]:
     """(part of the source, part of the run) of each word of `--init_prefix`: None where it is to be left out.
 
     Raises:
@@ -50,9 +50,9 @@ def parts(words: Sequence[str]) -> list[tuple[str, str | None]]:
     return found
 
 
-def _renamed(source: Origin, config: Study) -> dict[str, str]:
+def _renamed(source: Stock, config: Study) -> dict[str, str]:
     """Name in the run -> name in the source, of all that is asked for."""
-    wanted = parts(config.init_prefix)
+    wanted = parted(config.init_prefix)
     names = {name: name for name in source.tensors}
     there = sorted({"/".join(name.split("/")[:i]) for name in names for i in range(1, name.count("/") + 2)})
     for theirs, _ in wanted:
@@ -79,7 +79,7 @@ def _is_part(name: str, part: str) -> bool:
     return name == part or name.startswith(f"{part}/")
 
 
-def fitted(source: Origin, state: PyTree, config: Study, num_axes: int) -> Begun:
+def matched(source: Stock, state: PyTree, config: Study, num_axes: int) -> Begun:
     """What of a source a state takes.
 
     Args:
@@ -127,7 +127,7 @@ def _followed(name: str) -> str:
     return re.sub(r"(^|/)averaged/", r"\1params/", name, count=1)
 
 
-def begun(home: Path, program: Program, state: PyTree) -> PyTree:
+def first_state(home: Path, program: Program, state: PyTree) -> PyTree:
     """The first state with what it takes of the source, placed as it was; `init.json` says what that is.
 
     Args:
@@ -135,8 +135,8 @@ def begun(home: Path, program: Program, state: PyTree) -> PyTree:
       program: of the run.
       state: of `init`.
     """
-    source, num_axes = program.source or read(program.config.init_from), program.num_axes
-    found = fitted(source, state, program.config, num_axes)
+    source, num_axes = program.source or stock_of(program.config.init_from), program.num_axes
+    found = matched(source, state, program.config, num_axes)
     leaves = {tree.name(path) for path, _ in jax.tree.leaves_with_path(state)}
     names = exported(sorted(leaves))
 
@@ -154,7 +154,7 @@ def begun(home: Path, program: Program, state: PyTree) -> PyTree:
     return jax.tree.map_with_path(one, state)
 
 
-def told(source: Origin, found: Begun) -> list[str]:
+def told_of(source: Stock, found: Begun) -> list[str]:
     """Lines that say what was used, what was not, and what begins anew."""
     size = len(set(found.used.values()))
     lines = [f"begins with {size} of {len(source.tensors)} tensors of {source.path}"]
@@ -164,14 +164,14 @@ def told(source: Origin, found: Begun) -> list[str]:
     return lines
 
 
-def ready(program: Program, home: Path) -> Begun | None:
+def foreseen(program: Program, home: Path) -> Begun | None:
     """What a run will begin with, found before anything is written; None where it begins as it is, or goes on.
 
     Args:
       program: whose configuration says; it gains the source.
       home: folder of the run.
     Raises:
-      BadInput: as `read` and `fitted`; or if the run in the folder began with something else.
+      BadInput: as `stock_of` and `matched`; or if the run in the folder began with something else.
     """
     config = program.config
     if not config.init_from:
@@ -179,14 +179,14 @@ def ready(program: Program, home: Path) -> Begun | None:
     if seal.complete(home / kept.CHECKPOINTS):
         require_same(home, config)
         return None
-    program.source = read(config.init_from)
+    program.source = stock_of(config.init_from)
     state = program.algorithm().init.eval_shape(jax.eval_shape(program.keys)[0], program.batch(0))
-    return fitted(program.source, state, config, program.num_axes)
+    return matched(program.source, state, config, program.num_axes)
 
 
-def keep(home: Path, source: Origin, found: Begun) -> None:
+def keep(home: Path, source: Stock, found: Begun) -> None:
     """Writes `init.json`, and says what it says."""
-    screen.say(*told(source, found))
+    screen.say(*told_of(source, found))
     written = {"init_from": source.path, "file": str(source.file), "sha256": source.digest, **found._asdict()}
     folder.write(home / INIT, json.dumps(written, indent=1) + "\n")
 

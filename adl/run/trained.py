@@ -3,8 +3,8 @@
     trained = run.load("runs/supervised/classify")
     trained.predict(pictures)  # [B, K]; trained.model, trained.state, trained.config ... by name
 
-What the experiment was built of is loaded again, so its data set must be there. The folder is neither locked nor
-changed, so that a run may be looked at while it goes on; the state is on this process's first device, wherever the
+What the experiment was built of is loaded again, so its data set must be there as it was. The folder is neither locked
+nor changed, so that a run may be looked at while it goes on; the state is on this process's first device, wherever the
 run was.
 """
 
@@ -20,8 +20,9 @@ import numpy as np
 
 from adl.core import BadInput, Key, PyTree, Rebuildable, did_you_mean, local_path
 from adl.run import checkpoint, sweep
-from adl.run.kept import CHECKPOINTS, chosen_step, described, kept_steps, run_below
-from adl.run.offer import AsDraws, AsText, Offer
+from adl.run import folder as files
+from adl.run.kept import CHECKPOINTS, chosen_step, kept_steps, recorded, run_below
+from adl.run.offer import Offer, Repeats, Text
 from adl.run.program import Program
 
 
@@ -34,7 +35,7 @@ class Trained:
     """
 
     def __init__(self, folder: Path, name: str, program: Program, step: int, state: PyTree):
-        """Of what was read; `restored` reads it."""
+        """Of what was read; `trained_run` reads it."""
         self.folder, self.name, self.program, self.step, self.state = folder, name, program, step, state
         self.config, self.experiment = program.config, program.experiment
 
@@ -61,17 +62,17 @@ class Trained:
         @functools.cache
         def compiled(**more):
             call = functools.partial(self.program.offered(name), **more)
-            if isinstance(offer.takes, AsDraws):
+            if isinstance(offer.takes, Repeats):
                 call = jax.vmap(call, (0, None), out_axes=self.program.num_axes)
             return self.program.compiled(call)
 
         def function(inputs: Any, *, key: int | Key = 0, **more: Any) -> Any:
             root = jax.random.key(key) if isinstance(key, int | np.integer) else key
             given = offer.takes.read(inputs)
-            if isinstance(offer.takes, AsDraws):
+            if isinstance(offer.takes, Repeats):
                 return compiled(**more)(jax.random.split(root, given), self.state)
             found = compiled(**more)(root, self.state, given)
-            if isinstance(offer.gives, AsText) and not self.program.num_axes:
+            if isinstance(offer.gives, Text) and not self.program.num_axes:
                 return offer.gives.decode(np.asarray(found)[0])
             return found
 
@@ -80,7 +81,7 @@ class Trained:
         return function
 
 
-def restored(
+def trained_run(
     path: str | Path,
     *,
     step: int | str | None = None,
@@ -99,10 +100,11 @@ def restored(
       module: that defines the experiment, or its name, where `config.json` does not name an importable one.
       data_dir: of TFDS, where the run's own is not here.
     Raises:
-      BadInput: if there is no such run, step, seed or setting, its checkpoint is damaged, or nothing is trained.
+      BadInput: if there is no such run, step, seed or setting, its checkpoint is damaged, nothing is trained, or the
+        data that it was built of have changed.
     """
     home = run_below(local_path(str(path), "a run's folder"))
-    definition, config = described(home, module)
+    definition, config = recorded(home, module)
     if data_dir is not None:
         config = dataclasses.replace(config, data_dir=data_dir)
     if not hasattr(config, "checkpoint_every") or not config.num_steps:
@@ -110,6 +112,7 @@ def restored(
     kept = kept_steps(home)
     at = chosen_step(home, kept, step, config.best)
     program = Program(definition, dataclasses.replace(config, lift="jit", mesh="", layout="replicated"))
+    files.require_data(home, program.sources, "")  # of others, scales and classes would be others, and answers wrong
     state = checkpoint.read(home / CHECKPOINTS / str(at), _like(program), leave_out=config.leave_out)
     if seed is not None or setting is not None:
         program, state = _one_of(home, program, state, seed, setting)

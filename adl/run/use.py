@@ -4,8 +4,8 @@ What goes in and comes out is what the run's offer says (`adl.run.offer`). A tab
 CSV; pictures are written as PNG into the folder `--to`. Nothing is overwritten unasked.
 """
 
+import collections
 import csv
-import functools
 import io
 import os
 import re
@@ -16,17 +16,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
 import numpy as np
 import tyro
 
-from adl.core import BadInput, did_you_mean, local_path
+from adl.core import BadInput, did_you_mean, fold_in, local_path
 from adl.run import folder as files
 from adl.run import screen
-from adl.run.inputs import picture_files, read_picture, read_table
-from adl.run.offer import AsClasses, AsDraws, AsPictures, AsRows, AsText, Offer
-from adl.run.trained import Trained, restored
+from adl.run.config import Study
+from adl.run.inputs import Fitting, Pictures, read_table
+from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
+from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
+MOST = 100_000  # pictures, rows or tokens that one command makes
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,11 @@ class Which:
         """The run.
 
         Raises:
-          BadInput: as `restored`, or for a step or a seed that is no number.
+          BadInput: as `trained_run`, or for a step or a seed that is no number.
         """
         step = self.step if self.step == "best" else _integer("--step", self.step)
         one = {"seed": _integer("--seed", self.seed), "setting": self.setting or None}
-        return restored(self.workdir, step=step, module=self.module or None, data_dir=self.data_dir or None, **one)
+        return trained_run(self.workdir, step=step, module=self.module or None, data_dir=self.data_dir or None, **one)
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,7 @@ class Using(Which):
     what: str = ""  # of what the run offers: predict, sample, embed, generate, act; empty: its first
     to: str = ""  # CSV or text file, or of pictures the folder; empty: the screen
     overwrite: bool = False  # what is there
-    resize: bool = False  # pictures of another size or number of channels than the model's
+    resize: bool = False  # pictures unlike the model's; without: as the run's own --picture_fit
     num: int = 0  # pictures of each class, or tokens of a text; 0: one picture, or what the experiment says
     key: int = 0  # of the luck: the same number gives the same answer
 
@@ -82,31 +85,34 @@ def use(asked: Using) -> None:
     Raises:
       BadInput: in one line; nothing is written then.
     """
-    if asked.num < 0 or asked.key < 0:
-        raise BadInput(f"--{'num' if asked.num < 0 else 'key'} {min(asked.num, asked.key)}: it must be >= 0")
+    if not 0 <= asked.num <= MOST:
+        raise BadInput(f"--num {asked.num}: it must be in 0 ... {MOST}")
+    if not 0 <= asked.key < 2**63:
+        raise BadInput(f"--key {asked.key}: it must be in 0 ... 2**63 - 1")
     trained = asked.load()
     name, offer = _offer(trained, asked.what)
     if trained.program.num_axes:
         raise BadInput(f"{trained.folder}: it has several runs; --seed N, and of a sweep --setting, say which answers")
     function = getattr(trained, name)
-    if isinstance(offer.gives, AsPictures) and not asked.to:
+    if isinstance(offer.gives, Images) and not asked.to:
         raise BadInput("--to FOLDER: pictures are written there; name one")
-    titles, given = _given(offer, asked)
-    more = {"num_tokens": asked.num} if asked.num and isinstance(offer.takes, AsText) else {}
-    if asked.num and not isinstance(offer.takes, AsClasses | AsText):
+    titles, given = _given(offer, asked, trained.config)
+    more = {"num_tokens": asked.num} if asked.num and isinstance(offer.takes, Text) else {}
+    if asked.num and not isinstance(offer.takes, Choice | Text):
         raise BadInput(f"--num {asked.num}: it is of classes and texts; {name} takes {_words(offer.takes)}")
     target = local_path(asked.to, "--to") if asked.to else None
-    if target and not isinstance(offer.gives, AsPictures):
+    if isinstance(offer.gives, Images):
+        paths = _places(target, titles, asked.overwrite)
+    elif target:
         _require_free(target, asked.overwrite)
-    if isinstance(offer.gives, AsText):
+    if isinstance(offer.gives, Text):
         _text(asked.inputs[0] + function(given, key=asked.key, **more), target)
         return
-    answer = functools.partial(function, key=asked.key)
-    found = np.asarray(answer(given) if offer.together else _in_parts(answer, given))
+    found = np.asarray(function(given, key=asked.key) if offer.together else _in_parts(function, given, asked.key))
     if not np.isfinite(found).all():
         raise BadInput(f"{trained.folder}: at step {trained.step} {name} gives numbers that are not finite")
-    if isinstance(offer.gives, AsPictures):
-        _pictures(target, titles, found, asked.overwrite)
+    if isinstance(offer.gives, Images):
+        _pictures(target, paths, found)
     else:
         _table(target, *_columns(offer, titles, found))
 
@@ -129,64 +135,75 @@ def _offer(trained: Trained, what: str) -> tuple[str, Offer]:
 
 def _words(takes: Any) -> str:
     """What an offer takes, in words."""
-    if isinstance(takes, AsPictures):
+    if isinstance(takes, Images):
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
-    if isinstance(takes, AsRows):
+    if isinstance(takes, Cells):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
-    if isinstance(takes, AsClasses):
+    if isinstance(takes, Choice):
         return f"classes: {', '.join(map(str, list(takes.names)[:20]))}"
-    return "a prompt in quotes" if isinstance(takes, AsText) else "a number of draws"
+    return "a prompt in quotes" if isinstance(takes, Text) else "a number of draws"
 
 
-def _given(offer: Offer, asked: Using) -> tuple[list[str], Any]:
+def _given(offer: Offer, asked: Using, config: Study) -> tuple[list[str], Any]:
     """What the answers are called, and what the function is given."""
     takes, inputs = offer.takes, asked.inputs
-    is_one = isinstance(takes, AsRows | AsText | AsDraws)
+    is_one = isinstance(takes, Cells | Text | Repeats)
     if not inputs or (is_one and len(inputs) > 1):
         raise BadInput(f"{' '.join(inputs) or 'nothing to answer'}: wanted is {_words(takes)}")
-    if asked.resize and not isinstance(takes, AsPictures):
+    if asked.resize and not isinstance(takes, Images):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
-    if isinstance(takes, AsPictures):
-        paths = [path for word in inputs for path in picture_files(local_path(word, "a picture"))]
-        return [str(path) for path in paths], np.stack(
-            [read_picture(path, takes.shape, asked.resize) for path in paths]
-        )
-    if isinstance(takes, AsRows):
-        table = read_table(local_path(inputs[0], "a table"), takes.columns)
+    if isinstance(takes, Images):
+        given = Pictures(inputs, takes.shape, _fit(asked, config))
+        return given.names, given
+    if isinstance(takes, Cells):
+        table = read_table(inputs[0], takes.columns)
         return [str(i + 1) for i in range(len(table))], table
-    if isinstance(takes, AsClasses):
+    if isinstance(takes, Choice):
         label = np.repeat(takes.read([_class(word, takes) for word in inputs]), max(asked.num, 1))
+        _require_few(len(label))
         return [str(takes.names[one]) for one in label], label
-    if isinstance(takes, AsText):
+    if isinstance(takes, Text):
         return [], inputs[0]
-    number = _integer("the number of draws", inputs[0])
-    takes.read(number)
+    number = takes.read(_integer("the number of draws", inputs[0]))
+    _require_few(number)
     return [f"{i}" for i in range(number)], number
 
 
-def _class(word: str, takes: AsClasses) -> str | int:
+def _require_few(number: int) -> None:
+    if number > MOST:
+        raise BadInput(f"{number} at once: at most {MOST} are made by one command; --key makes others")
+
+
+def _fit(asked: Using, config: Study) -> Fitting:
+    """What becomes of pictures of another kind: what is asked for, or else what became of those that were learned."""
+    if asked.resize:
+        return Fitting("resize", True)
+    return Fitting(getattr(config, "picture_fit", "refuse"), getattr(config, "picture_colour", "kept") != "kept")
+
+
+def _class(word: str, takes: Choice) -> str | int:
     """A class by its name, or where no name is so by its number."""
     return int(word) if word not in map(str, takes.names) and re.fullmatch(r"[0-9]{1,9}", word) else word
 
 
-def _in_parts(function: Callable[[Any], Any], given: Any) -> np.ndarray:
-    """The answers to many rows, part by part: of one shape, so that one program serves all."""
-    if isinstance(given, int) or len(given) <= AT_ONCE:
-        return function(given)
-    found = []
-    for first in range(0, len(given), AT_ONCE):
-        part = given[first : first + AT_ONCE]
-        padded = np.concatenate([part, np.repeat(part[:1], AT_ONCE - len(part), 0)])
-        found.append(np.asarray(function(padded))[: len(part)])
+def _in_parts(function: Callable[..., Any], given: Any, key: int) -> np.ndarray:
+    """The answers to many rows, part by part: of one shape, so that one program serves all; each part has its key."""
+    count, found = given if isinstance(given, int) else len(given), []
+    for first in range(0, count, AT_ONCE):
+        if isinstance(given, int):
+            part = min(count, AT_ONCE)
+        else:
+            part = given[first : first + AT_ONCE]
+            part = np.concatenate([part, np.repeat(part[:1], min(count, AT_ONCE) - len(part), 0)])
+        own = fold_in(jax.random.key(key), first) if first else key  # or the parts would draw the same
+        found.append(np.asarray(function(part, key=own))[: count - first])
     return np.concatenate(found)
 
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
-    first = (
-        "picture" if isinstance(offer.takes, AsPictures) else "class" if isinstance(offer.takes, AsClasses) else "row"
-    )
-    if isinstance(offer.gives, AsClasses):
+    first = "picture" if isinstance(offer.takes, Images) else "class" if isinstance(offer.takes, Choice) else "row"
+    if isinstance(offer.gives, Choice):
         best = found.argmax(-1)
         cells = [
             [str(offer.gives.names[k] if offer.gives.names else k), f"{row[k]:.6g}"]
@@ -237,16 +254,28 @@ def _table(target: Path | None, header: Sequence[str], rows: Sequence[Sequence[s
             sys.stdout.write(written.getvalue())
 
 
-def _pictures(target: Path, titles: Sequence[str], found: np.ndarray, overwrite: bool) -> None:
-    """Writes pictures `[B, H, W, C]` in [0, 1] as PNG."""
-    import cv2
+def _places(target: Path, titles: Sequence[str], overwrite: bool) -> list[Path]:
+    """A file for each picture, numbered by its title.
 
+    Raises:
+      BadInput: if one is there, and may not be overwritten.
+    """
     if target.exists() and not target.is_dir():
         raise BadInput(f"--to {target}: it is a file; pictures go into a folder")
     stems = [re.sub(r"[^\w.-]", "_", title) for title in titles]
-    paths = [target / f"{stem}-{stems[:i].count(stem)}.png" for i, stem in enumerate(stems)]
+    numbers, paths = collections.Counter(), []
+    for stem in stems:
+        paths.append(target / f"{stem}-{numbers[stem]}.png")
+        numbers[stem] += 1
     if (there := [path for path in paths if path.exists()]) and not overwrite:
         raise BadInput(f"--to {target}: it has {there[0].name} already; choose another, or add --overwrite")
+    return paths
+
+
+def _pictures(target: Path, paths: Sequence[Path], found: np.ndarray) -> None:
+    """Writes pictures `[B, H, W, C]` in [0, 1] as PNG."""
+    import cv2
+
     for path, picture in zip(paths, found, strict=True):
         pixels = np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)[..., ::-1]
         content = cv2.imencode(".png", np.ascontiguousarray(pixels))[1].tobytes()

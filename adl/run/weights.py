@@ -22,7 +22,7 @@ WEIGHTS, CARD = "model.safetensors", "card.md"
 WHOLE = "state"  # the name of a state that is a single array
 
 
-class Origin(NamedTuple):
+class Stock(NamedTuple):
     """Weights to begin with."""
 
     path: str  # as it was asked for
@@ -61,7 +61,7 @@ def tensors(state: PyTree) -> dict[str, Any]:
     return {to: leaves[name] for name, to in exported([*leaves]).items() if name not in keys}
 
 
-def read(where: str) -> Origin:
+def stock_of(where: str) -> Stock:
     """The weights of a file, an exported folder, a run's folder (its newest checkpoint), or a checkpoint's folder.
 
     Raises:
@@ -83,7 +83,7 @@ def read(where: str) -> Origin:
         kept.chosen_step(home, kept.kept_steps(home), int(path.name), "")
         saved = folder.read_object(home / folder.CONFIG, f"{home}: ", "choose another") or {}
         num_axes = (saved.get("num_seeds", 1) > 1) + bool(saved.get("sweep"))
-        return Origin(where, path / seal.SEAL, digest(path / seal.SEAL), checkpoint_tensors(path), num_axes)
+        return Stock(where, path / seal.SEAL, digest(path / seal.SEAL), checkpoint_tensors(path), num_axes)
     except OSError as error:
         raise BadInput(f"--init_from {where}: {error.strerror or error}") from None
     except BadInput as error:
@@ -103,7 +103,7 @@ def checkpoint_tensors(path: Path) -> dict[str, np.ndarray]:
     return {name: np.asarray(leaf) for name, leaf in tensors(found[checkpoint.STATE]).items()}
 
 
-def _of_file(where: str, path: Path) -> Origin:
+def _of_file(where: str, path: Path) -> Stock:
     """Of a safetensors file, ours or another's."""
     from safetensors import SafetensorError, safe_open
     from safetensors.flax import load_file
@@ -115,7 +115,7 @@ def _of_file(where: str, path: Path) -> Origin:
         num_axes = int(told.get("num_axes", 0))
     except (SafetensorError, ValueError, TypeError) as error:
         raise BadInput(f"--init_from {where}: {path.name} is no safetensors file, or damaged: {error}") from None
-    return Origin(where, path, digest(path), found, num_axes)
+    return Stock(where, path, digest(path), found, num_axes)
 
 
 def digest(path: Path) -> str:

@@ -62,7 +62,7 @@ def known(models: Mapping[str, nn.Module], questions: data.Split, *, longest: in
     return Partial(probe, judged(models, questions, longest=longest))
 
 
-def answer(model: nn.Module, name: str, num_tokens: int) -> Callable[..., Array]:
+def reply(model: nn.Module, name: str, num_tokens: int) -> Callable[..., Array]:
     """`(key, state, question [1, T], num_tokens=) -> [1, N]`, what the named model says greedily.
 
     Args:

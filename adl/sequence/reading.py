@@ -125,7 +125,7 @@ def surprise_along(reads: Reading, passage: np.ndarray, *, start: int) -> Probe:
     return Partial(probe, data.text.windows(passage, length, start=start).arrays["token"])
 
 
-def continued(reads: Reading, num_tokens: int, *, choose: Choose = DRAWN, name: str = "") -> Callable[..., jax.Array]:
+def going_on(reads: Reading, num_tokens: int, *, choose: Choose = DRAWN, name: str = "") -> Callable[..., jax.Array]:
     """What a model goes on with: `(key, state, prompt [B, P], num_tokens=) -> [B, N]`.
 
     Args:

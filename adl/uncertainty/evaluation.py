@@ -43,7 +43,7 @@ def answers(model: nn.Module, split: data.Split, views: Callable[[Array], Array]
     return full_pass(measure, data.padded(split.require("image"), 500), len(split))
 
 
-def together(model: nn.Module, encode: Callable[[Array], Array]) -> Callable[[Key, Learner, Array], Array]:
+def mixture_of(model: nn.Module, encode: Callable[[Array], Array]) -> Callable[[Key, Learner, Array], Array]:
     """`(key, learner, pictures [B, ...]) -> [B, K]`, log-probabilities of the members' mixture.
 
     Args:

@@ -113,9 +113,9 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
     }
     if many := cfg.num_importance_samples:
         final["importance"] = over(evaluation.importance(model, seen.likelihood, num_samples=many), 20)
-    picture = run.AsPictures(test.example_shape)
-    embed = run.Offer(lambda key, learner, image: encode(learner, seen.observe(key, image)), picture, run.AsRows())
-    draw = run.Offer(latents.from_prior(decode, cfg.latent_dim), run.AsDraws(), picture)
+    picture = run.Images(test.example_shape)
+    embed = run.Offer(lambda key, learner, image: encode(learner, seen.observe(key, image)), picture, run.Cells())
+    draw = run.Offer(latents.from_prior(decode, cfg.latent_dim), run.Repeats(), picture)
     return run.Experiment(
         algorithm(cfg, model, seen, axis),
         data.shuffled(train, cfg.batch_size),

@@ -33,6 +33,7 @@ from adl.sampling.langevin import langevin
 NUM_TEST = 10000
 SIDE, DRAWN = 6.0, 4.2  # of the plane: it is integrated over [-6, 6] x [-6, 6]; in figures
 BANDWIDTHS = np.geomspace(0.03, 0.3, 12)  # tried for the kernel density
+PLACES = run.Cells("xy"), run.Cells()  # what a density takes, and what it gives
 ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # which learning keeps together
 
 
@@ -112,16 +113,12 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
             "density": plane.density_map(log_density, loaded.log_plane, **seen),
             "kernel": plane.kernel_density(loaded.train, loaded.test, loaded.log_test, bandwidths=BANDWIDTHS),
         },
-        offers={
-            "model": model,
-            "log_density": run.Offer(lambda _, *of: log_density(*of), run.AsRows("xy"), run.AsRows()),
-        },
+        offers={"model": model, "log_density": run.Offer(lambda key, *of: log_density(*of), *PLACES)},
         figures=show.figures(
             density=show.densities(limit=SIDE, drawn=DRAWN),
             likelihood=show.curves(
                 {"model": "test/nll"},
-                y_label="-log p(x) (nats a point)",
-                **{"title": "Exact test likelihood", "settled": 1 / 8},
+                **{"title": "Exact test likelihood", "y_label": "-log p(x) (nats a point)", "settled": 1 / 8},
                 references={"entropy of the truth": "test/entropy", "kernel density": "kernel/nll"},
             ),
             energy=show.curves(ENERGIES, y_label="E (nats, up to a constant)", title="Energies in training"),

@@ -108,7 +108,7 @@ def build(cfg: Config, loaded: tuple[data.Split, np.ndarray], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         probes={"samples": samples},
         final={"disc": landscape},
-        offers={"model": model, "sample": run.Offer(from_noise(model, cfg.latent_dim), run.AsDraws(), run.AsRows())},
+        offers={"model": model, "sample": run.Offer(from_noise(model, cfg.latent_dim), run.Repeats(), run.Cells())},
         figures=show.figures(
             samples=samples_page(modes),
             counts=counts_page(modes),

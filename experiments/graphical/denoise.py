@@ -92,7 +92,7 @@ def build(cfg: Config, loaded: dict[str, np.ndarray], axis: str | None) -> run.E
     make = {"icm": ising.icm, "mean_field": ising.mean_field, "gibbs": ising.gibbs}[cfg.method]
     noisy = data.Split({"image": loaded["noisy"]})
     above = [show.Line(f"compare/above {name}", TITLES[name]) for name in ("icm", "gibbs", "max_product")]
-    picture = run.AsPictures((SIZE, SIZE, 1))
+    picture = run.Images((SIZE, SIZE, 1))
 
     return run.Experiment(
         make(Ising(cfg.beta, cfg.eta)),

@@ -88,7 +88,7 @@ def build(cfg: Config, loaded: Text, axis: str | None) -> run.Experiment:
         prior_count=cfg.prior_count,
         smoother=parallel_hmm.smooth,
     )
-    written = run.AsText(letters.encoded, lambda token: "".join(LETTERS[i] for i in token))
+    written = run.Text(letters.letters_of, lambda token: "".join(LETTERS[i] for i in token))
     said = {"names": LETTERS, "first": VOWELS, "line": loaded.test[0]}
     return run.Experiment(
         make(start=likeliest(make(), cfg.num_starts), axis=axis),

@@ -98,7 +98,7 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
         data.shuffled(loaded, cfg.batch_size),
         probes={"test": noises},
         final={"errors": errors},
-        offers={"predict": run.Offer(kalman.smoothed_path, run.AsRows(("x", "y")), run.AsRows(), together=True)},
+        offers={"predict": run.Offer(kalman.smoothed_path, run.Cells(("x", "y")), run.Cells(), together=True)},
         figures=show.figures(
             track=show.track,
             errors=show.track_errors(GAPS, NUM_TEST),

@@ -96,7 +96,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         data.portions(train.require("x"), cfg.batch_size),
         probes={"test": soft_clustering(bernoulli.log_joint, test, num_clusters=num_components)},
         final={"samples": Partial(samples, beside)},
-        offers={"sample": run.Offer(draw, run.AsDraws(), run.AsPictures(shape))},
+        offers={"sample": run.Offer(draw, run.Repeats(), run.Images(shape))},
         figures=show.figures(
             loss=show.curves(
                 {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},

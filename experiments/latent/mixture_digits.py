@@ -114,7 +114,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         data.portions(train.require("x"), cfg.batch_size),
         probes={"test": soft_clustering(fit.log_joint, test, **of)},
         final={"components": Partial(components, (test.arrays["x"], plane))},
-        offers={"predict": run.Offer(joint, run.AsPictures(image.shape[1:]), run.AsClasses())},
+        offers={"predict": run.Offer(joint, run.Images(image.shape[1:]), run.Choice())},
         figures=show.figures(
             loss=show.curves(
                 {"training pictures, before the step": "train/loss", "test pictures": "test/loss"},

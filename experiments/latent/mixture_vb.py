@@ -87,7 +87,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             num_steps=STEPS[-1],
             points=data.toys.mesh(LIMIT, 121),
         ),
-        offers={"predict": run.Offer(lambda key, *of: fit.log_joint(*of), run.AsRows(AXES), run.AsClasses())},
+        offers={"predict": run.Offer(lambda key, *of: fit.log_joint(*of), run.Cells(AXES), run.Choice())},
         figures=show.figures(
             steps=show.of(show.mixture_steps, *(f"path/{name}" for name in SEEN), steps=STEPS, **plane),
             path=show.of(

@@ -115,7 +115,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         data.portions(train.require("x"), cfg.batch_size),
         probes={"test": Partial(judged, test.arrays["x"])},
         final={"dimensions": Partial(dimensions, (train.arrays["x"], test.arrays["x"]))} if is_exact else {},
-        offers={"embed": run.Offer(principal.embedding(read, levels), run.AsPictures(shape), run.AsRows())},
+        offers={"embed": run.Offer(principal.coder_of(read, levels), run.Images(shape), run.Cells())},
         figures=show.figures(
             embedding=show.of(show.components_plane, "test/code", **pictures),
             eigendigits=show.of(show.eigenpictures, "test/basis", "test/mean", shape=shape),

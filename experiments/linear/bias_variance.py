@@ -102,7 +102,7 @@ def build(cfg: Config, loaded: tuple[np.ndarray, Array], axis: str | None) -> ru
         data.shuffled(data.Split({"noise": noise}), cfg.batch_size),
         probes={"parts": Partial(look, smoothers)},
         final={"drawn": Partial(drawn, (noise[:NUM_DRAWN], smoothers))},
-        offers={"predict": run.Offer(bias_variance.mean_fit(GRID, target), run.AsRows(["x"]), run.AsRows())},
+        offers={"predict": run.Offer(bias_variance.mean_fit(GRID, target), run.Cells(["x"]), run.Cells())},
         figures=show.figures(fits=fits_page(), parts=parts_page()),
     )
 

@@ -99,7 +99,7 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
         data.once(data.Split({"x": loaded}), cfg.batch_size, cfg.num_steps),
         probes={"test": test},
         final={"learning": functools.partial(learning, truth, cfg.num_sets)},
-        offers={"log_density": run.Offer(log_density, run.AsRows(["x"]), run.AsRows(["log_density"]))},
+        offers={"log_density": run.Offer(log_density, run.Cells(["x"]), run.Cells(["log_density"]))},
         figures=show.figures(learning=learning_page(len(truth.imagined))),
     )
 

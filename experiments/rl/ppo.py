@@ -91,7 +91,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             "policy": evaluation.chart(model, np.stack([0 * angle, 0 * angle, angle, spin], -1, dtype=np.float32)),
             "training": evaluation.training,
         },
-        offers={"model": model, "act": run.Offer(odds, run.AsRows(OBSERVED), run.AsClasses(("left", "right")))},
+        offers={"model": model, "act": run.Offer(odds, run.Cells(OBSERVED), run.Choice(("left", "right")))},
         figures=show.figures(
             **{"return": show.returns(cfg.batch_size, solved=SOLVED, most=cartpole.LIMIT)},
             lengths=show.lengths(cfg.num_envs, most=cartpole.LIMIT, kinds=LENGTHS),

@@ -81,7 +81,7 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
     return run.Experiment(
         brief(every),
         final={"draws": draws},
-        offers={"sample": run.Offer(one, run.AsDraws(), run.AsRows())},  # of the first method: x and y on each target
+        offers={"sample": run.Offer(one, run.Repeats(), run.Cells())},  # of the first method: x and y on each target
         figures=show.figures(draws=show.clouds({name: TITLES[name] for name in cfg.methods}, loaded)),
     )
 

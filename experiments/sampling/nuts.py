@@ -106,7 +106,7 @@ def build(cfg: Config, loaded: Target, axis: str | None) -> run.Experiment:
     return run.Experiment(
         chains,
         final={"draws": draws},
-        offers={"sample": run.Offer(one, run.AsDraws(), run.AsRows(target.names))},
+        offers={"sample": run.Offer(one, run.Repeats(), run.Cells(target.names))},
         figures=show.figures(
             warmup=show.curves(
                 {"acceptance": "train/acceptance", "step size": "train/step_size", "divergent": "train/divergent"},

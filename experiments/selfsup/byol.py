@@ -106,7 +106,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         data.shuffled(train.require("image"), cfg.batch_size),
         probes={"test": probe()},
         final={"probe": probe(references=references(embedder, unit)), "views": representation.two_views(view, shown)},
-        offers={"model": embedder, "embed": run.Offer(represent, run.AsPictures(train.example_shape), run.AsRows())},
+        offers={"model": embedder, "embed": run.Offer(represent, run.Images(train.example_shape), run.Cells())},
         figures=show.figures(
             loss=show.curves(loss, y_label="|q - z'|², both ways", title=title, y_scale="log"),
             accuracy=show.linear_probe,

@@ -129,7 +129,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "probe": probe(references=references(embedder, unit)),
             "pixels": evaluation.clusters_of_pixels(train.arrays, **seen),
         },
-        offers={"model": embedder, "embed": run.Offer(represent, run.AsPictures(train.example_shape), run.AsRows())},
+        offers={"model": embedder, "embed": run.Offer(represent, run.Images(train.example_shape), run.Cells())},
         figures=figures(train, test),
     )
 

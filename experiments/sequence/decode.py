@@ -126,7 +126,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
 
     labels = {name: strategies.label(name) for name in ("text", *ways)}
     shown = {"rows": [cfg.num_prompts * i // 8 for i in (1, 4, 6)], "decode": tokens.decode, "title": TEXTS}
-    goes_on = reading.continued(reads["model"], 96, name="model")
+    goes_on = reading.going_on(reads["model"], 96, name="model")
     return run.Experiment(
         beside({name: read.learns(tx, axis=axis) for name, read in reads.items()}),
         reads["model"].batches(train, cfg.batch_size),

@@ -127,7 +127,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         read, carry = reads.stepwise(state, len(prompt))
         return generate(key, read, carry, prompt, num_tokens, choose=choose).token
 
-    prompt = run.AsText(tokens.encode, tokens.decode, tokens.start)
+    prompt = run.Text(tokens.encode, tokens.decode, tokens.start)
 
     return run.Experiment(
         reads.learns(tx, microbatches=cfg.microbatches, start=network.params, axis=axis),

@@ -117,7 +117,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, list[float]], axis: str | 
     def attention(token, key, learner):
         return {"weight": causal.attention_weights(model, learner.variables, token)}
 
-    goes_on = reading.continued(reads, cfg.num_sampled, choose=choose)
+    goes_on = reading.going_on(reads, cfg.num_sampled, choose=choose)
     looks = show.of(show.attention, "attention/weight", names=show.symbols(pieces[: len(shown)]))
     return run.Experiment(
         reads.learns(tx, microbatches=cfg.microbatches, axis=axis),

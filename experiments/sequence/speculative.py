@@ -98,7 +98,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, data.text.Continued], axis
             "draft": at_text["draft"],
             "drafted": speculative.beside_drawn(**models, held=held, num_drafted=cfg.num_drafted),
         },
-        offers={**models, "generate": run.Offer.of_text(reading.continued(reads["model"], 96, name="model"), tokens)},
+        offers={**models, "generate": run.Offer.of_text(reading.going_on(reads["model"], 96, name="model"), tokens)},
         figures=show.figures(
             loss=show.curves(
                 {"model": "train/model_loss", "draft": "train/draft_loss", "model, held-out": "test/loss"},

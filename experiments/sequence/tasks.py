@@ -61,7 +61,7 @@ class Config(run.Optimised, run.Config):
     gpt_decay: run.NonNegative = 0.1  # and its weight decay
 
 
-SYMBOLS = run.AsText(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
+SYMBOLS = run.Text(algorithmic.tokens_of, algorithmic.text, alphabet=algorithmic.ALPHABET)
 LEARNT = {  # task: (who learns it, of what lengths)
     "addition": ("lru", "1 to 3 digits"),
     **dict.fromkeys(("reverse", "sort"), ("lstm", "1 to 8 digits")),
@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Exp
         raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
     longest, validation, test, examples = loaded
     models = {kind: network(cfg, kind, test.arrays["mask"].shape[1]) for kind in cfg.models}
-    seen, answer = loaded.sentence, answers.answer(models[cfg.models[0]], cfg.models[0], longest + 2)
+    seen, answer = loaded.sentence, answers.reply(models[cfg.models[0]], cfg.models[0], longest + 2)
 
     def attention(token, key, state):
         return {"weight": causal.attention_weights(models["gpt"], state["gpt"].variables, token)}

@@ -135,7 +135,7 @@ def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
             "rotated": evaluation.shifted(turning, label, shift=ANGLES, limit=LEANING, shown=loaded.shown),
             "members": evaluation.subsets(upright, label, num_members=cfg.num_members),
         },
-        offers={"model": model, "predict": run.Offer.of_pictures(evaluation.together(model, unit), train)},
+        offers={"model": model, "predict": run.Offer.of_pictures(evaluation.mixture_of(model, unit), train)},
         figures=show.figures(
             loss=show.curves(LOSSES, y_label="negative log-likelihood (nats)", title="Loss", y_scale="log"),
             members=show.subsets(f"{pictures}; grey: choices of members, blue: their mean"),

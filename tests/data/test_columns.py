@@ -1,5 +1,6 @@
 """Arrays, tables and texts of one's own: types, parts, flags, and the place of each cell and byte that is wrong."""
 
+import os
 import sys
 import zipfile
 from pathlib import Path
@@ -115,6 +116,61 @@ def test_files_of_arrays_that_are_damaged(tmp_path):
     assert "x has values beyond float32" in refused(npy, "x")
 
 
+def test_values_that_nothing_can_be_learned_from(tmp_path, monkeypatch):
+    path, label = tmp_path / "set.npz", np.arange(30) % 3
+    x = np.ones((30, 2))
+    x[7] = np.nan
+    np.savez(path, x_train=x, label_train=label, x_test=x, label_test=label)
+    assert "x of 1 rows has values that are missing or infinite, the first in row 7" in refused(path, "x", "label")
+    np.savez(path, x_train=x[:6], label_train=label[:6], x_test=x[:6], label_test=label[:6] + 1)
+    assert "label 3 is not among the classes to learn from, 0, 1, 2" in refused(path, "x", "label")
+    monkeypatch.setattr(source, "MEMORY_LIMIT", 100)
+    assert "PATH: label 3 is not among the classes" in refused(path, "x", "label")
+    monkeypatch.undo()
+    image = np.zeros((30, 4, 4, 2), np.uint8)
+    np.savez(path, image=image, label=label)
+    assert "pictures have 2 channels" in refused(path, "image", picture_colour="grey")
+    np.savez(path, image=np.float32(image), label=np.array(["cat", "dog"] * 15))
+    assert "image must be uint8 [N, H, W, C], not float32" in refused(path, "image")
+    assert data.splits(str(path), "label")[0].class_names == ["cat", "dog"]
+    for wrong in (np.zeros((30, 16), np.uint8), np.float32(image), np.array(["a"] * 30)):
+        np.savez(path, image=wrong, label=label)
+        for how in ({"picture_size": "8x8", "picture_fit": "resize"}, {"picture_colour": "grey"}):
+            assert "image is not uint8 [N, H, W, C]; --columns image=NAME" in refused(path, "image", **how)
+    np.savez(path, image=np.zeros((30, 4, 4, 129), np.uint8))
+    assert "129 channels, more than 128" in refused(path, "image", picture_size="2x2", picture_fit="resize")
+
+
+@pytest.mark.parametrize("value", [2.0**40, 1e300])
+def test_rows_beyond_what_is_computed_with_are_refused_as_they_are_taken(tmp_path, monkeypatch, value):
+    monkeypatch.setattr(source, "MEMORY_LIMIT", 100)
+    path, kind = tmp_path / "set.npz", np.int64 if value < 1e20 else np.float64
+    x = np.zeros((60, 2), kind)
+    x[50:] = value
+    np.savez(path, x_train=x, y_train=np.zeros(60), x_test=x, y_test=np.zeros(60))
+    split = data.load(str(path), "train").require("x", "y")
+    with pytest.raises(BadInput, match="x has values beyond .*, the first in row 51"):
+        split.take(np.array([3, 51]))
+    assert data.load(str(path), "train").require("y").take(np.arange(3))["y"].dtype == np.float32
+
+
+def test_any_byte_that_is_damaged_is_one_line(tmp_path):
+    """Headers are parsed as Python, and what is packed by zlib: each raises its own."""
+    np.save(tmp_path / "set.npy", np.arange(40.0))
+    np.savez_compressed(tmp_path / "set.npz", x=np.arange(40.0), label=np.arange(40))
+    for path in (tmp_path / "set.npy", tmp_path / "set.npz"):
+        content, told = path.read_bytes(), 0
+        for at in range(0, min(len(content), 300), 2):
+            for byte in (content[at] ^ 1, ord("(")):
+                path.write_bytes(content[:at] + bytes([byte]) + content[at + 1 :])
+                os.utime(path, ns=(at, 2 * at + (byte == ord("("))))
+                try:
+                    data.folder(str(path))
+                except BadInput as error:
+                    told += "\n" not in str(error)
+        assert told > 50
+
+
 def table(path: Path, text: str) -> Path:
     path.write_text(text)
     return path
@@ -226,6 +282,17 @@ def test_a_text_is_cut_by_place_and_a_folder_of_them_by_name(tmp_path):
         data.text.corpus(str(table(tmp_path / "short.txt", "a")), "train")
 
 
+def test_a_label_can_be_taken_as_numbers(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("a,label\n" + "".join(f"{i},{10 ** (i % 3)}\n" for i in range(40)))
+    with pytest.raises(BadInput, match="label is of classes, and numbers are wanted; --columns y=label"):
+        tables.targets(str(path), target="label")
+    train, _ = tables.targets(str(path), columns="y=label")
+    np.testing.assert_allclose(train.told(train.y)[:3], [1, 10, 100], rtol=1e-6)
+    assert train.columns == ["a"]
+    assert data.splits(str(path), "y", columns="y=label")[0].arrays["y"][:3].tolist() == [1, 10, 100]
+
+
 def test_plain_arrays_are_a_split():
     columns = {"x": np.arange(10.0), "label": [0, 1] * 5}
     split = data.arrays(columns)
@@ -236,6 +303,9 @@ def test_plain_arrays_are_a_split():
         assert made(columns, 4) is not None
     np.testing.assert_array_equal(data.padded(columns, 4)["mask"], data.padded(split, 4)["mask"])
     assert len(data.whole(columns, 4)[0]["x"]) == 12 and len(data.once(columns, 2, 3)[0]["x"]) == 2
-    for wrong, told in (({}, "none"), ({"x": 1.0}, r"x is \[\]"), ({"x": [1], "y": [1, 2]}, "x 1, y 2")):
-        with pytest.raises(BadInput, match=told):
-            data.arrays(wrong)
+    for wrong, told in (({}, "none"), ({"x": 1.0}, r"x is \[\]"), ({"x": [1], "y": [1, 2]}, "x 1, y 2"), ([1], "list")):
+        for made in (data.arrays, lambda columns: data.shuffled(columns, 1)):
+            with pytest.raises(BadInput, match=told):
+                made(wrong)
+    with pytest.raises(BadInput, match="x is no array: its rows are of several lengths"):
+        data.arrays({"x": [[1, 2], [3]]})

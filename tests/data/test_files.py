@@ -169,6 +169,24 @@ def frames(path: Path) -> None:
     pages[0].save(path, save_all=True, append_images=pages[1:])
 
 
+def odd_exif(path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 0x41
+    exif[0x010E] = "b"
+    content = bytearray(exif.tobytes())
+    at = content.index(b"\x01\x12") if b"\x01\x12" in content else content.index(b"\x12\x01")
+    content[at + 2 : at + 4] = content[at + 2 : at + 4].replace(b"\x03", b"\x02")  # its type: text
+    picture(path, exif=bytes(content))
+
+
+def test_an_orientation_that_is_none_turns_nothing(tmp_path):
+    for i in range(20):
+        odd_exif(tmp_path / f"{i}.jpg")
+    with Image.open(tmp_path / "0.jpg") as photo:
+        assert isinstance(photo.getexif()[0x0112], str)
+    assert data.folder(str(tmp_path))["train"].arrays["image"].shape[1:] == (4, 5, 3)
+
+
 HOSTILE = {
     "corrupt": (lambda p: p.write_bytes(b"nonsense"), "cat/bad.png is no picture"),
     "empty": (lambda p: p.touch(), "cat/bad.png is empty"),

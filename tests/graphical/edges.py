@@ -402,4 +402,6 @@ NONE = {
         baum_welch.baum_welch baum_welch.likeliest factor_graph.belief_propagation ising.gibbs ising.icm
         ising.mean_field lds_em.lds_em""",
     "host code in integers, held against enumeration at any scale": "minimum_cut.minimum_cut",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        baum_welch.goes_on kalman.smoothed_path restoration.cleaned""",
 }

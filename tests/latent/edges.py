@@ -488,4 +488,6 @@ NONE = {
         principal.found principal.inverse_scale principal.by_number randomised.leading
         variational.expected_log_joint variational.weights""",
     "drawn at random; test_bernoulli and test_factors hold their laws": "bernoulli.sample factors.Factors.sample",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        principal.coder_of""",
 }

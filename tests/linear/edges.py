@@ -707,4 +707,6 @@ NONE = {
         gaussian_process.picture gaussian_process.way_up gaussian_process.values""",
     "drawn at random; test_bayes, test_gaussian_process and test_random_features hold their laws": """
         bayes.sample_weights gaussian_process.sample random_features.hidden_layer random_features.random_fourier""",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        bias_variance.mean_fit""",
 }

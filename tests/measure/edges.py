@@ -412,4 +412,6 @@ NONE = {
     "fixed places": "plane.places",
     "draws": "plane.truth",
     "of tokens, which have no scale": "texts.beside_people texts.repeated",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        latents.from_prior""",
 }

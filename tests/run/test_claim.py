@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import experiments
+from adl.core import BadInput
 from adl.run import Claim
 from adl.run.catalogue import main
 from adl.run.claim import bound, command, described, discover, key, missing, read_measured, words, write_measured
@@ -104,8 +105,8 @@ def test_the_list_fits_a_terminal():
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["gan.gird"], "no command gan.gird; there are list, verify, plan; did you mean gan.grid?"),
-        (["lsit"], "no command lsit; there are list, verify, plan; did you mean list?"),
+        (["gan.gird"], "no command gan.gird; there are list, verify, plan, export, use; did you mean gan.grid?"),
+        (["lsit"], "no command lsit; there are list, verify, plan, export, use; did you mean list?"),
         (
             ["gan.grid"],
             "gan.grid: `python -m experiments.gan.grid` runs it, `python -m experiments list gan.grid`",
@@ -132,11 +133,24 @@ def test_records_replace_their_like_and_outlive_no_claim(package):
     first, second = map(key, module.CLAIMS)
     assert first != second
     path = Path(module.__file__).with_name("one.measured.json")
-    path.write_text(json.dumps({first: {"value": 1}, "gone": {"value": 2}}))
-    write_measured(module, {second: {"value": 4}})
-    assert read_measured(module) == {first: {"value": 1}, second: {"value": 4}}
-    write_measured(module, {first: {"value": 5}})
-    assert read_measured(module) == {first: {"value": 5}, second: {"value": 4}}
+    one, two, three = ({**RECORD, "value": value} for value in (0.1, 0.2, 0.3))
+    path.write_text(json.dumps({first: one, "gone": two}))
+    write_measured(module, {second: two})
+    assert read_measured(module) == {first: one, second: two}
+    write_measured(module, {first: three})
+    assert read_measured(module) == {first: three, second: two}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"value": "0.9"}, {"seconds": [1]}, {"holds": 1}, {"num_seeds": True}, {"date": None}, {"hardware": 3}]
+)
+def test_a_damaged_record_is_one_line(package, wrong):
+    module = discover(package)["one"]
+    path = Path(module.__file__).with_name("one.measured.json")
+    for record in ({**RECORD, **wrong}, {name: RECORD[name] for name in RECORD if name not in wrong}, 3):
+        path.write_text(json.dumps({key(module.CLAIMS[0]): record}))
+        with pytest.raises(BadInput, match="one.measured.json is damaged; .* verify again$"):
+            listing(package)
 
 
 def test_folders_of_a_package_are_families(package):

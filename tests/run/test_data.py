@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from adl import run
+from adl.core import BadInput
 from experiments.linear import classify
 
 
@@ -36,6 +37,8 @@ def test_a_run_goes_on_with_the_data_that_it_began_with(tmp_path, capsys, monkey
         "error: --workdir run: ./rows.csv is not as the run in it read it (1 changed of 1; the first is rows.csv); put "
         "it back as it was, or choose another --workdir"
     )
+    with pytest.raises(BadInput, match=r"^run: ./rows.csv is not as the run in it read it .* or choose another run$"):
+        run.load("run")
     assert [p.read_bytes() for p in sorted((tmp_path / "run").glob("*.json*"))] == [
         p.read_bytes() for p in sorted((tmp_path / "before").glob("*.json*"))
     ]

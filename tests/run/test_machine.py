@@ -131,7 +131,7 @@ for index in range(200):
         ("", [machine.CPU_FLAG]),
         (REAL[1], [REAL[1]]),
         (REAL[0], [REAL[0], *machine.VIRTUAL_FLAGS]),
-        (f"{REAL[0]} {machine.CPU_FLAG}", [REAL[0], machine.CPU_FLAG, machine.VIRTUAL_FLAGS[0]]),
+        (f"{REAL[0]} {machine.CPU_FLAG}", [REAL[0], machine.CPU_FLAG, *machine.VIRTUAL_FLAGS[::2]]),
     ],
     ids=["none", "the user's", "virtual devices", "virtual devices, the user's"],
 )

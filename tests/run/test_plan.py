@@ -1,15 +1,19 @@
 """A plan's numbers are those of arithmetic that can be done by hand."""
 
 import importlib.util
+import re
 from dataclasses import dataclass
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
+import experiments
 from adl import run
 from adl.core import Algorithm, BadInput, Learner, Mean, descend
+from adl.run.catalogue import plans
 from adl.run.chip import CHIPS
 from adl.run.experiment import Definition
 from adl.run.plan import Memory, Plan, plan, show
@@ -146,3 +150,9 @@ class TestTPU:
     def test_step_that_does_not_fit_says_so(self):
         cost = planned(product, "v5e:1x1", batch_size=2**17)
         assert not cost.fits and any("HBM" in note for note in cost.notes)
+
+
+def test_of_defaults_the_batch_is_the_next_that_devices_share(monkeypatch, capsys):
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)  # this process has its devices
+    assert plans(experiments, ["linear.bias_variance"], topology="cpu")  # 100 data sets a step, on eight
+    assert re.search(r"linear.bias_variance +│ +104 │", capsys.readouterr().out)

@@ -222,6 +222,28 @@ def test_processes_of_other_configurations_do_not_run_as_one(tmp_path, chains):
     assert not (tmp_path / "run").exists()
 
 
+READS = """
+import os
+from adl.core import sources
+from chains import Config, build, run
+
+def load(cfg):
+    sources.note(sources.Noted("./rows", {"rows.csv": [os.environ["JAX_PROCESS_ID"]]}))
+
+if __name__ == "__main__":
+    run.main(__name__)
+"""
+
+
+@pytest.mark.full
+def test_processes_that_read_other_data_do_not_run_as_one(tmp_path, chains):
+    (tmp_path / "reads.py").write_text(READS)
+    job = Job(tmp_path / "run", 2, module="reads")
+    assert job.codes() == [2, 2], job.said(0)
+    assert all("process 1 has another input than process 0 (./rows: " in job.said(index) for index in (0, 1))
+    assert not (tmp_path / "run").exists()
+
+
 LOST = """
 import sys, time
 import jax

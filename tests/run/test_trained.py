@@ -16,7 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from adl import run
 from adl.core import Algorithm, BadInput, Learner, Mean, descend, optimizer
-from adl.run import weights
+from adl.run import processes, weights
 from adl.run.export import export
 from adl.run.record import read_rows
 from tests.run.test_fit import fails
@@ -79,8 +79,8 @@ def build(config, loaded, axis):
         {"test": probe},
         offers={
             "model": model,
-            "predict": run.Offer(predict, run.AsRows("abcd", lambda x: x - 1), run.AsRows(["sum"])),
-            "sample": run.Offer(lambda key, learner: jax.random.normal(key, (2,)), run.AsDraws(), run.AsRows()),
+            "predict": run.Offer(predict, run.Cells("abcd", lambda x: x - 1), run.Cells(["sum"])),
+            "sample": run.Offer(lambda key, learner: jax.random.normal(key, (2,)), run.Repeats(), run.Cells()),
         },
     )
 
@@ -142,7 +142,10 @@ def test_rows_come_as_arrays_or_by_their_names(single):
         _ = trained.predit
 
 
-def test_what_cannot_be_loaded_is_one_line(single, many, tmp_path):
+def test_what_cannot_be_loaded_is_one_line(single, many, tmp_path, monkeypatch):
+    (tmp_path / "broken_experiment.py").write_text("nosuch_name")
+    monkeypatch.syspath_prepend(tmp_path)
+
     def copied(name: str) -> Path:
         return Path(shutil.copytree(single, tmp_path / name))
 
@@ -164,6 +167,8 @@ def test_what_cannot_be_loaded_is_one_line(single, many, tmp_path):
         ({"path": damaged}, r"checkpoint .* is damaged \(.*\); it also keeps 2"),
         ({"path": unsealed}, "it has no checkpoint yet"),
         ({"path": foreign}, "no module experiments.no.such_module or no.such_module"),
+        ({"path": single, "module": ".x"}, "no module .x defines"),
+        ({"path": single, "module": "broken_experiment"}, "broken_experiment cannot be imported: NameError"),
         ({"path": odd}, "width = 'wide', which is no value"),
     ]
     for words, said in cases:
@@ -194,6 +199,12 @@ def test_a_file_of_weights_says_what_it_is(single, tmp_path):
         told = json.loads(opened.metadata()["adl"])
     assert told["step"] == 4 and told["configuration"]["width"] == 8 and told["claims"][0]["holds"] is True
     assert "test/loss <= 100" in (tmp_path / "out" / "card.md").read_text()
+
+
+def test_a_single_number_stays_one(single, tmp_path):
+    trained = run.load(single)
+    trained.state = {"count": np.float32(3)}
+    assert load_file(export(trained, str(tmp_path)) / "model.safetensors")["count"].shape == ()
 
 
 LIFTS = {
@@ -255,8 +266,11 @@ def test_parts_begin_and_the_rest_is_said(single, tmp_path, capsys):
 
 def test_a_resumed_run_has_its_checkpoint_and_refuses_another_source(single, tmp_path, capsys):
     out = export(run.load(single), str(tmp_path / "out"))
-    words = ["--lift", "jit", "--init_from", str(out)]
-    launch(tmp_path / "straight", *words, "--num_steps", "4")
+    words, agreed = ["--lift", "jit", "--init_from", str(out)], {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(processes, "agree", lambda name, value: agreed.update({name: value}))
+        launch(tmp_path / "straight", *words, "--num_steps", "4")
+    assert agreed["input"] == {"--init_from": weights.digest(out / "model.safetensors")}
     launch(tmp_path / "next", *words, "--num_steps", "2")
     file = out / "model.safetensors"
     aside = file.rename(tmp_path / "aside")

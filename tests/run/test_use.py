@@ -3,11 +3,15 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 import experiments
 from adl import run
+from adl.core import BadInput
 from adl.run.catalogue import main
 from adl.run.claim import words
+from adl.run.inputs import Fitting, Pictures
+from adl.run.use import AT_ONCE, MOST
 from experiments.gan import image as gan
 from experiments.linear import classify
 from tests.run.test_fit import fails
@@ -33,8 +37,14 @@ def test_a_class_in_and_pictures_out(runs, tmp_path, capsys):
     assert sorted(made) == ["3-0.png", "3-1.png", "7-0.png", "7-1.png"]
     want = np.round(255 * np.asarray(run.load(runs / "image").sample([3, 3, 7, 7]))[2, ..., 0])
     np.testing.assert_array_equal(made["7-0.png"], want)
+    many = tmp_path / "many"
+    use(runs / "image", "3", "--num", AT_ONCE + 2, "--to", many)
+    assert len({path.read_bytes() for path in many.iterdir()}) > AT_ONCE  # each part of them has its own key
     with unchanged(tmp_path):
         for more, said in (
+            (["3", "--num", MOST + 1, "--to", tmp_path / "x"], "--num 100001: it must be in"),
+            (["3", "5", "--num", MOST, "--to", tmp_path / "x"], "at most 100000 are made"),
+            (["3", "--key", 2**63, "--to", tmp_path / "x"], "--key"),
             (["3", "--to", tmp_path / "made"], "3-0.png already"),
             (["3"], "--to FOLDER"),
             (["eleven", "--to", tmp_path / "x"], "no class 'eleven'"),
@@ -45,6 +55,17 @@ def test_a_class_in_and_pictures_out(runs, tmp_path, capsys):
         ):
             with fails(capsys, 2, said):
                 use(runs / "image", *more)
+
+
+def test_what_is_exported_begins_a_run_that_is_used(runs, tmp_path, capsys):
+    out, again, slow = tmp_path / "out", tmp_path / "again", ["--learning_rate", "1e-17"]
+    main(experiments, ["export", str(runs / "image"), "--to", str(out)])
+    words_ = ["--workdir", str(again), "--lift", "jit", *words(gan.SMOKE), *slow, "--init_from", str(out)]
+    run.main(gan.__name__, words_)
+    for folder in (runs / "image", again):
+        use(folder, "3", "--to", tmp_path / folder.name)
+    made = [cv2.imread(str(tmp_path / name / "3-0.png"), cv2.IMREAD_UNCHANGED) for name in ("image", "again")]
+    np.testing.assert_allclose(*map(np.int32, made), atol=1)
 
 
 def test_a_table_in_and_labels_out(runs, tmp_path, capsys):
@@ -62,53 +83,69 @@ def test_a_table_in_and_labels_out(runs, tmp_path, capsys):
     names = trained.offers["predict"].gives.names
     assert [row[1] for row in out[1:]] == [names[k] for k in probability.argmax(1)]
     np.testing.assert_allclose([float(row[2]) for row in out[1:]], probability.max(1), rtol=1e-5)
+    cells = lines[0].split(",")
     for text, said in (
-        (f"{head}\n{lines[0].replace('0.', 'o.', 1)}\n", "is no number"),
-        (f"{head}\n{lines[0]},1\n", "row 1 has"),
-        (f"{head}\n", "no rows below a header"),
+        (
+            f"{head}\n{lines[0]}\n{','.join(['o.1', *cells[1:]])}\n",
+            f"line 3: {columns[0]} is 'o.1', and must be a number",
+        ),
+        (f"{head}\n{','.join(['1_0', *cells[1:]])}\n", "is '1_0', and must be a number"),
+        (f"{head}\n{lines[0]},1\n", f"line 2: {len(cells) + 1} cells"),
+        (f"{head}\n", "no rows"),
         (f"{head.replace(columns[1], 'odd')}\n{lines[0]}\n", f"column {columns[1]!r} is not there"),
-        (f"{head},{columns[0]}\n{lines[0]},1\n", "is there twice"),
-        (f"{head}\n{lines[0].replace(lines[0].split(',')[0], 'nan')}\n", "must be a finite number"),
+        (f"{head},{columns[0]}\n{lines[0]},1\n", f"two of them called {columns[0]}"),
+        (
+            f"{head}\n{','.join(['nan', *cells[1:]])}\n{lines[0]}\n",
+            f"{columns[0]} lacks 1 of 2 cells, the first in line 2",
+        ),
     ):
         table.write_text(text)
         with unchanged(tmp_path), fails(capsys, 2, said):
             use(runs / "classify", table, "--to", tmp_path / "new.csv")
     table.write_bytes(b"\xff\xfe\x00")
-    with unchanged(tmp_path), fails(capsys, 2, "cannot be read"):
+    with unchanged(tmp_path), fails(capsys, 2, "is no UTF-8 text"):
         use(runs / "classify", table)
     with fails(capsys, 2, "holds 2 runs, and one is wanted"):
         use(runs, table)
 
 
 def test_pictures_are_read_as_the_model_wants_them(tmp_path):
-    from adl.core import BadInput
-    from adl.run.inputs import picture_files, read_picture
-
+    """As those that are learned from: as a viewer shows them, and nothing is lost unasked."""
     rng = np.random.default_rng(0)
     colour = rng.integers(0, 256, (6, 5, 3)).astype(np.uint8)
-    for name, pixels in {
-        "colour": colour[..., ::-1],
-        "grey": colour[..., 0],
-        "deep": colour[..., 0].astype(np.uint16),
-        "clear": np.concatenate([colour, colour[..., :1]], -1),
-    }.items():
-        cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    for name, pixels, more in (
+        ("colour", colour, {}),
+        ("grey", colour[..., 0], {}),
+        ("turned", colour, {"exif": turned}),
+        ("deep", colour[..., 0].astype(np.uint16), {}),
+        ("clear", np.concatenate([colour, colour[..., :1]], -1), {}),
+    ):
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png", **more)
     (tmp_path / "cut.png").write_bytes((tmp_path / "grey.png").read_bytes()[:20])
     (tmp_path / "empty.png").touch()
-    np.testing.assert_array_equal(read_picture(tmp_path / "colour.png", (6, 5, 3), False), colour)
-    np.testing.assert_array_equal(read_picture(tmp_path / "grey.png", (6, 5, 1), False)[..., 0], colour[..., 0])
-    assert read_picture(tmp_path / "colour.png", (8, 8, 1), True).shape == (8, 8, 1)
-    assert read_picture(tmp_path / "grey.png", (3, 3, 3), True).shape == (3, 3, 3)
+
+    def read(name, shape, *fit):
+        return Pictures([str(tmp_path / f"{name}.png")], shape, Fitting(*fit))[:9]
+
+    np.testing.assert_array_equal(read("colour", (6, 5, 3))[0], colour)
+    np.testing.assert_array_equal(read("grey", (6, 5, 1))[0, ..., 0], colour[..., 0])
+    np.testing.assert_array_equal(read("turned", (5, 6, 3))[0], np.rot90(colour, -1))
+    assert read("colour", (8, 8, 1), "resize", True).shape == (1, 8, 8, 1)
+    assert read("grey", (3, 3, 3), "crop", True).shape == (1, 3, 3, 3)
     for name, said in (
         ("colour", "6 x 5 x 3 .*--resize makes it so"),
-        ("deep", "its pixels are uint16"),
-        ("clear", "4 channels"),
-        ("cut", "no picture, or damaged"),
-        ("empty", "no picture, or damaged"),
-        ("nosuch", "cannot be read"),
+        ("grey", "6 x 5 x 1 .*--resize makes it so"),
+        ("deep", "16 bits a channel"),
+        ("cut", "is damaged|is no picture"),
+        ("empty", "is empty, and no picture"),
+        ("nosuch", "there is no such file"),
     ):
         with pytest.raises(BadInput, match=said):
-            read_picture(tmp_path / f"{name}.png", (8, 8, 1), False)
+            read(name, (6, 5, 3) if name == "grey" else (8, 8, 1))
+    with pytest.raises(BadInput, match="is transparent in places"):
+        read("clear", (6, 5, 3))
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match="it has no pictures"):
-        picture_files(tmp_path / "none")
+        Pictures([str(tmp_path / "none")], (8, 8, 1), Fitting())

@@ -391,4 +391,6 @@ NONE = {
     "no numbers go in, or none are computed": """
         adaptation.windows position.flattening resampling.taken targets.heights
         tempering.coldest""",
+    "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
+        chains.any_one chains.brief""",
 }

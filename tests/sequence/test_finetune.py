@@ -1,15 +1,22 @@
 """A folder of weights is tuned by a flag, and the run leaves one that Hugging Face's library reads."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 import transformers
+from safetensors.numpy import load_file, save_file
 
+import experiments
 from adl import data, run
+from adl.run.catalogue import main
 from adl.run.record import read_rows
 from adl.sequence import published
 from tests.data.test_tokenizer import write
 from tests.nn.test_pretrained import BERT
+from tests.run.test_fit import fails
+from tests.run.test_folder import unchanged
 from tests.sequence.test_published import KINDS
 
 EXPERIMENT = "experiments.sequence.finetune"
@@ -39,8 +46,9 @@ def surprise(folder, text):
     return total / len(text)
 
 
-def test_weights_are_tuned_and_saved_as_what_they_were(gpt2, tmp_path):
-    """What is measured before and after is what Hugging Face's own network says of the folders before and after."""
+def test_weights_are_tuned_and_saved_as_what_they_were(gpt2, tmp_path, capsys):
+    """What is measured before and after is what Hugging Face's own network says of the folders before and after;
+    a run goes on with the weights that it began with."""
     words = ["--weights", str(gpt2), "--workdir", str(tmp_path / "w"), *SMALL]
     run.main(EXPERIMENT, words)
     losses = {
@@ -50,6 +58,17 @@ def test_weights_are_tuned_and_saved_as_what_they_were(gpt2, tmp_path):
     np.testing.assert_allclose(losses[0], surprise(gpt2, text), rtol=1e-4)
     np.testing.assert_allclose(losses[6], surprise(tmp_path / "w" / "weights", text), rtol=1e-4)
     assert losses[6] < losses[0] - 0.05
+    capsys.readouterr()
+    main(experiments, ["export", str(tmp_path / "w")])
+    assert str(tmp_path / "w" / "weights") in capsys.readouterr().err.replace("\n", "")
+    shutil.copytree(gpt2, tmp_path / "kept")
+    try:
+        tensors = load_file(gpt2 / "model.safetensors")
+        save_file({name: tensor + 1 for name, tensor in tensors.items()}, gpt2 / "model.safetensors")
+        with unchanged(tmp_path / "w"), fails(capsys, 2, "(1 changed of", "the first is model.safetensors)"):
+            run.main(EXPERIMENT, words)
+    finally:
+        shutil.copytree(tmp_path / "kept", gpt2, dirs_exist_ok=True)
 
 
 @pytest.mark.full

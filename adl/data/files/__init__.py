@@ -42,7 +42,7 @@ def listing_of(name: str) -> Files:
 
 
 @functools.lru_cache(maxsize=8)
-def opened(listing: Files, reading: Asked, noun: str, limit: int) -> Found:
+def found_in(listing: Files, reading: Asked, noun: str, limit: int) -> Found:
     """What a path holds.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.core import BadInput, did_you_mean
-from adl.data.selection import Rows
+from adl.data.selection import Selected
 from adl.data.split import Split, StoredSplit
 
 TEST_SHARE = 0.2  # of data that no test part comes with
@@ -55,7 +55,7 @@ class Found(NamedTuple):
     is_fitted: bool = False  # whether its pictures are of the size and colour that was asked for
 
 
-def composed(name: str) -> str:
+def as_compared(name: str) -> str:
     """A name as it is compared and hashed: file systems spell an accent in one character, or in two."""
     return unicodedata.normalize("NFC", name)
 
@@ -94,7 +94,7 @@ def selected(found: Found, spec: str) -> Split:
     if all(not isinstance(split, StoredSplit) for split in splits):
         columns = {name: np.concatenate([split.arrays[name] for split in splits]) for name in splits[0].names}
         return Split({name: array[chosen] for name, array in columns.items()}, found.about)
-    return StoredSplit(Rows([split.source for split in splits], chosen), found.about)
+    return StoredSplit(Selected([split.source for split in splits], chosen), found.about)
 
 
 def _place(word: str | None, length: int, default: int) -> int:

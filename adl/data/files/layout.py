@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from adl.core import BadInput
-from adl.data.files.found import WHOLE, composed, counted_classes
+from adl.data.files.found import WHOLE, as_compared, counted_classes
 from adl.data.files.listing import READ_WHOLE, File, Files, digests
 
 SPLITS = {
@@ -44,7 +44,7 @@ def arranged(listing: Files, test_share: float, noun: str, *, of_classes: bool =
     if not classes:
         return Arranged(parts, {split: [] for split in parts}, (), is_hashed)
     index = {name: place for place, name in enumerate(classes)}
-    labels = {split: [index[composed(file.parts[inside])] for file in files] for split, files in parts.items()}
+    labels = {split: [index[as_compared(file.parts[inside])] for file in files] for split, files in parts.items()}
     taught = {*labels["train"]}
     for name, place in index.items():
         if place not in taught:
@@ -85,19 +85,19 @@ def _classes(listing: Files, parts: Mapping[str, Sequence[File]], inside: int, n
         raise BadInput(f"{listing.where}: some of {', '.join(parts)} have class folders, and some have none")
     if not kinds.pop():
         return ()
-    spelled = Counter(composed(name) for name in {file.parts[inside] for files in parts.values() for file in files})
+    spelled = Counter(as_compared(name) for name in {file.parts[inside] for files in parts.values() for file in files})
     heads = {split: {file.parts[inside] for file in files} for split, files in parts.items()}
     for names in heads.values():
-        twice = [name for name, count in Counter(map(composed, names)).items() if count > 1]
+        twice = [name for name, count in Counter(map(as_compared, names)).items() if count > 1]
         if twice:
             raise BadInput(f"{listing.where}: two folders are called {twice[0]}, in two spellings of its accents")
     tops = {path for path in listing.folders if path.count("/") == inside}
     for path in sorted(tops):
-        name = composed(path.split("/")[inside])
+        name = as_compared(path.split("/")[inside])
         if name not in spelled or (
             inside
             and SPLITS[path.split("/")[0].lower()] == "train"
-            and not any(composed(head) == name for head in heads["train"])
+            and not any(as_compared(head) == name for head in heads["train"])
         ):
             raise BadInput(f"{listing.where}: class folder {path} has no {noun}; remove it, or fill it")
     return tuple(sorted(spelled))
@@ -110,7 +110,7 @@ def how_many(number: int, noun: str) -> str:
 
 def in_test(name: str, test_share: float) -> bool:
     """Whether an example of this name is of the test part: by its name alone, whatever is beside it."""
-    digest = hashlib.sha256(composed(name).encode()).digest()
+    digest = hashlib.sha256(as_compared(name).encode()).digest()
     return int.from_bytes(digest[:8], "big") < test_share * WHOLE
 
 
@@ -130,9 +130,9 @@ def twins(listing: Files, parts: Mapping[str, Sequence[File]]) -> str:
     if sum(file.size for file in listing.files) > READ_WHOLE:
         return "too large to look for what of test is also in train"
     known = digests(listing)
-    seen = {known[composed(file.name)] for file in parts["train"]}
+    seen = {known[as_compared(file.name)] for file in parts["train"]}
     counts = {
-        split: sum(known[composed(file.name)] in seen for file in files)
+        split: sum(known[as_compared(file.name)] in seen for file in files)
         for split, files in parts.items()
         if split != "train"
     }

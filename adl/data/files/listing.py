@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from adl.core import BadInput
-from adl.data.files.found import composed
+from adl.data.files.found import as_compared
 
 JUNK = {"__MACOSX", "Thumbs.db", "desktop.ini"}  # of file managers; and all names that begin with a dot
 DEPTH = 32  # folders within one another
@@ -108,7 +108,7 @@ def _walked(root: Path, where: str) -> Files:
                 else:
                     found = entry.stat()
                     files.append(File(name, found.st_size, found.st_mtime_ns))
-    return Files(root, where, tuple(sorted(files, key=lambda file: composed(file.name))), tuple(sorted(folders)))
+    return Files(root, where, tuple(sorted(files, key=lambda file: as_compared(file.name))), tuple(sorted(folders)))
 
 
 def _require_plain(entry: os.DirEntry, name: str, real: str, where: str) -> None:
@@ -143,7 +143,7 @@ def digests(listing: Files) -> dict[str, tuple[int, str]]:
       BadInput: if one cannot be read.
     """
     is_whole = sum(file.size for file in listing.files) <= READ_WHOLE
-    return {composed(file.name): (file.size, _digest(listing, file, is_whole)) for file in listing.files}
+    return {as_compared(file.name): (file.size, _digest(listing, file, is_whole)) for file in listing.files}
 
 
 def _digest(listing: Files, file: File, is_whole: bool) -> str:

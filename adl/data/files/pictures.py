@@ -1,14 +1,12 @@
-"""Pictures in folders, decoded as they are taken.
+"""Pictures in folders, decoded as they are taken (`adl.data.picture`).
 
-A picture is as a viewer shows it: turned as its EXIF orientation says, grey `[H, W, 1]` or RGB `[H, W, 3]`. What would
-lose something on its way to uint8 is refused by name: 16 bits, transparency, several frames, more pixels than
-`MOST_PIXELS`. Headers alone are read before anything is decoded.
+Headers alone are read before anything is decoded; what is refused is named.
 """
 
-import io
+import contextlib
 import warnings
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,20 +15,11 @@ from adl.data.files.found import About, Asked, ClassNames, Found, counted_classe
 from adl.data.files.layout import arranged, twins
 from adl.data.files.listing import File, Files, endings
 from adl.data.fitting import as_colour, fitted, wanted_size
+from adl.data.picture import Header, decoded, header
 from adl.data.split import StoredSplit
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 OTHERS = (".heic", ".heif", ".avif", ".jp2", ".svg", ".psd", ".dng", ".cr2", ".nef", ".raw", ".ico", ".pgm", ".ppm")
-MOST_PIXELS = 2**26  # of one picture: 200 MB as RGB
-
-
-class Header(NamedTuple):
-    """What a file says of its picture."""
-
-    height: int
-    width: int
-    channels: int
 
 
 def picture_folder(listing: Files, reading: Asked) -> Found:
@@ -46,7 +35,7 @@ def picture_folder(listing: Files, reading: Asked) -> Found:
     parts = arranged(pictures, reading.test_share, "pictures")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pictures that are large, or oddly written: judged here
-        heads = {file.name: header(pictures, file) for file in files}
+        heads = {file.name: header_of(pictures, file) for file in files}
     colour = _colour(pictures, files, heads, reading.picture_colour)
     if size is None:
         _require_alike(pictures, files, heads)
@@ -78,58 +67,28 @@ def _remarks(listing: Files, parts: Any, shape: Sequence[int], colour: str, head
     return told
 
 
-def header(listing: Files, file: File) -> Header:
-    """Size and channels of a picture, of which nothing is decoded.
+@contextlib.contextmanager
+def _named(where: str) -> Iterator[None]:
+    """What a picture is instead is said with its name."""
+    try:
+        yield
+    except ValueError as error:
+        raise BadInput(f"{where} {error}; remove it, or save it anew") from None
+    except OSError as error:
+        raise BadInput(f"{where} cannot be read ({error.strerror or error})") from None
+
+
+def header_of(listing: Files, file: File) -> Header:
+    """Size and channels of a file of a folder.
 
     Raises:
-      BadInput: if it is no picture, or one that cannot be read without a loss.
+      BadInput: naming the file, if it is no picture that is read.
     """
+    where = f"{listing.where}: {file.name}"
     if not file.size:
-        raise BadInput(f"{listing.where}: {file.name} is empty, and no picture")
-    try:
-        with listing.path(file).open("rb") as opened:
-            return _header(opened, f"{listing.where}: {file.name}")
-    except OSError as error:
-        raise BadInput(f"{listing.where}: {file.name} cannot be read ({error.strerror or error})") from None
-
-
-def _header(opened: Any, where: str) -> Header:
-    picture = _opened(opened, where)
-    width, height = picture.size
-    if _turn(picture) >= 5:  # by a quarter
-        width, height = height, width
-    return Header(height, width, 1 if picture.mode in ("1", "L", "LA") else 3)
-
-
-def _turn(picture: Any) -> int:
-    """EXIF's orientation of a picture that is not decoded: 1 ... 8, as a viewer turns it."""
-    if picture.format == "PNG" and "exif" not in picture.info:  # Pillow would decode it to look behind its pixels
-        return 1
-    return picture.getexif().get(0x0112, 1)
-
-
-def _opened(opened: Any, where: str) -> Any:
-    """Pillow's picture, undecoded."""
-    from PIL import Image
-
-    try:
-        picture = Image.open(opened, formats=FORMATS)
-        width, height = picture.size
-        frames = getattr(picture, "n_frames", 1)
-    except Image.DecompressionBombError:
-        width = height = MOST_PIXELS
-    except Exception as error:  # Pillow raises what it likes for bytes that are no picture
-        told = "is no picture" if isinstance(error, Image.UnidentifiedImageError) else f"is damaged ({_first(error)})"
-        raise BadInput(f"{where} {told}; remove it, or put it back as it was") from None
-    if width * height > MOST_PIXELS:
-        size = f"{width} x {height} pixels" if width < MOST_PIXELS else "too many pixels"
-        raise BadInput(f"{where} says that it has {size}, and at most {MOST_PIXELS} are read; make it smaller")
-    if frames > 1 and picture.format not in ("JPEG", "MPO"):  # a telephone's second picture is a copy of the first
-        raise BadInput(f"{where} has {frames} frames, and one is wanted; save one of them")
-    if picture.mode not in ("1", "L", "P", "RGB", "RGBA", "LA", "PA") or ";16" in str(picture.tile):
-        kind = "16 bits a channel" if ";16" in f"{picture.mode}{picture.tile}" else f"mode {picture.mode}"
-        raise BadInput(f"{where} has {kind}, and 8 bits of grey or RGB are wanted; save it so")
-    return picture
+        raise BadInput(f"{where} is empty, and no picture")
+    with _named(where), listing.path(file).open("rb") as opened:
+        return header(opened)
 
 
 def _colour(listing: Files, files: Sequence[File], heads: dict[str, Header], asked: str) -> str:
@@ -181,39 +140,21 @@ class StoredPictures:
         return len(self.files) * int(np.prod(self.shape))
 
     def _decoded(self, file: File) -> np.ndarray:
-        where = f"{self.listing.where}: {file.name}"
-        image = as_colour(decoded(self.listing.read(file), where), "rgb" if self.shape[2] == 3 else "grey")
-        if image.shape[:2] != self.shape[:2]:
-            if self.fit == "refuse":
-                raise BadInput(f"{where} has changed while it is read; start anew")
-            image = fitted(image, self.shape[:2], self.fit)
-        return image
+        return decoded_of(self.listing, file, self.shape, self.fit)
 
 
-def decoded(content: bytes, where: str) -> np.ndarray:
-    """uint8 `[H, W, 1]` or `[H, W, 3]` of the bytes of a picture.
+def decoded_of(listing: Files, file: File, shape: Sequence[int], fit: str) -> np.ndarray:
+    """A file's picture as uint8 `[H, W, C]`, grey or colour as that shape is, and brought to it as `fit` says.
 
     Raises:
-      BadInput: if they are damaged, or would lose something.
+      BadInput: naming the file, if it is damaged, or of another size and may not be brought to this one.
     """
-    from PIL import ImageOps
-
-    picture = _opened(io.BytesIO(content), where)
-    try:
-        is_turned = _turn(picture) != 1
-        picture.load()
-        picture = ImageOps.exif_transpose(picture) if is_turned else picture
-        is_seen_through = picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info
-        if is_seen_through and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
-            raise BadInput(f"{where} is transparent in places; put it on a background")
-        grey = picture.mode in ("1", "L", "LA")
-        image = np.array(picture.convert("L" if grey else "RGB"))
-    except BadInput:
-        raise
-    except Exception as error:  # Pillow's decoders, each its own
-        raise BadInput(f"{where} is damaged ({_first(error)}); remove it, or put it back as it was") from None
-    return image[..., None] if image.ndim == 2 else image
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")
+    where = f"{listing.where}: {file.name}"
+    with _named(where):
+        image = decoded(listing.read(file))
+    image = as_colour(image, "rgb" if shape[2] == 3 else "grey")
+    if image.shape[:2] != tuple(shape[:2]):
+        if fit == "refuse":
+            raise BadInput(f"{where} has changed while it is read; start anew")
+        image = fitted(image, shape[:2], fit)
+    return image

@@ -16,6 +16,7 @@ from adl.core import BadInput
 from adl.data.files.found import About, Asked, Found
 from adl.data.files.layout import SPLITS, in_test
 from adl.data.files.listing import Files
+from adl.data.prepare import first_line
 from adl.data.split import Split, StoredSplit
 
 LOCAL = struct.Struct("<4s5H3L2H")  # what stands before a member of a zip file
@@ -92,10 +93,8 @@ def _taken(array: np.ndarray, rows: np.ndarray | None) -> np.ndarray:
 def _read(array: Stored, where: str) -> np.ndarray:
     try:
         found = array.read()
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise BadInput(f"{where} is damaged ({_line(error)})") from None
-    except Exception as error:  # zlib's own
-        raise BadInput(f"{where} is damaged ({_line(error)})") from None
+    except Exception as error:  # NumPy's, zipfile's and zlib's, each its own
+        raise BadInput(f"{where} is damaged ({first_line(error)})") from None
     return native(found)
 
 
@@ -118,8 +117,8 @@ def _plain_array(path: Path, where: str) -> Stored:
 def _members(path: Path, where: str) -> dict[str, Stored]:
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise BadInput(f"{where} is no .npz file ({_line(error)}); np.savez writes one") from None
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise BadInput(f"{where} is no .npz file ({first_line(error)}); np.savez writes one") from None
     found = {}
     with archive:
         for info in archive.infolist():
@@ -134,8 +133,10 @@ def _members(path: Path, where: str) -> dict[str, Stored]:
                 with archive.open(info) as file:
                     dtype, shape, is_fortran = _head(file, where, name)
                     before = file.tell()
-            except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-                raise BadInput(f"{where} is damaged ({_line(error)})") from None
+            except BadInput:
+                raise
+            except Exception as error:  # zipfile's and zlib's, each its own
+                raise BadInput(f"{where} is damaged ({first_line(error)})") from None
             stored = info.compress_type == zipfile.ZIP_STORED
             offset = _start(path, info.header_offset) + before if stored else -1
             found[name] = Stored(path, offset, dtype, shape, is_fortran, info.filename)
@@ -162,8 +163,10 @@ def _head(file: BinaryIO, where: str, name: str) -> tuple[np.dtype, tuple[int, .
         version = np.lib.format.read_magic(file)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, is_fortran, dtype = read(file)
-    except (ValueError, EOFError, SyntaxError, TypeError) as error:
-        raise BadInput(f"{of} is no array ({_line(error)}); np.save and np.savez write them") from None
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses a header as Python, and raises what that does
+        raise BadInput(f"{of} is no array ({first_line(error)}); np.save and np.savez write them") from None
     if dtype.hasobject:
         raise BadInput(f"{of} holds Python objects, a pickle, which can run code; save numbers or text")
     if dtype.kind not in "biufU":
@@ -288,7 +291,3 @@ class FileRows:
         except OSError as error:
             raise BadInput(f"{self.where} cannot be read ({error.strerror or error})") from None
         return native(np.frombuffer(content, array.dtype).reshape(len(places), *array.shape[1:]))
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")

@@ -5,10 +5,11 @@ import io
 import re
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 from adl.data.files.found import About, Asked, Found, counted_classes
 from adl.data.files.listing import Files
 from adl.data.files.passages import text_of
@@ -59,8 +60,45 @@ def _kind(column: np.ndarray) -> str:
     return f"{len(values)} classes of words ({counted_classes(values, 4)})"
 
 
+def number_columns(listing: Files, names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """`[N, D]` of D columns of numbers of a table, and the names of its others, of which nothing is asked.
+
+    Args:
+      listing: of the one file.
+      names: of the columns.
+    Raises:
+      BadInput: naming what is not there, and the line and the column of a cell that is missing or no number.
+    """
+    (file,), where = listing.files, listing.where
+    if file.ending == ".parquet":
+        there, lines = _parquet(listing, names), None
+    else:
+        cells, lines = _cells(text_of(listing, file), SEPARATORS.get(file.ending, ","), where)
+        _require_there(names, [*cells], where)
+        there = {name: _typed(name, cells[name], lines, where) if name in names else None for name in cells}
+    for name in names:
+        if there[name].dtype == object:
+            at = next(i for i, cell in enumerate(there[name]) if not NUMBER.fullmatch(cell))
+            place = where if lines is None else f"{where}, line {lines[at]}"
+            raise BadInput(f"{place}: {name} is {there[name][at][:40]!r}, and must be a number")
+    return np.stack([there[name].astype(np.float64) for name in names], 1), [n for n in there if n not in names]
+
+
+def _require_there(names: Sequence[str], there: Sequence[str], where: str) -> None:
+    for name in names:
+        if name not in there:
+            told = f"{where}: column {name!r} is not there; it has {', '.join(there)}"
+            raise BadInput(f"{told}{did_you_mean(name, list(there))}")
+
+
 def _columns(text: str, separator: str, where: str) -> dict[str, np.ndarray]:
     """Columns by their names in the first row."""
+    cells, lines = _cells(text, separator, where)
+    return {name: _typed(name, column, lines, where) for name, column in cells.items()}
+
+
+def _cells(text: str, separator: str, where: str) -> tuple[dict[str, Sequence[str]], list[int]]:
+    """Cells of the columns by their names in the first row, and the lines that the rows end in."""
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
         raise BadInput(f"{where} has a zero byte in line {line}: it is no table")
@@ -83,8 +121,7 @@ def _columns(text: str, separator: str, where: str) -> dict[str, np.ndarray]:
     for row, line in zip(rows, lines, strict=True):
         if len(row) != len(names):
             raise BadInput(f"{where}, line {line}: {len(row)} cells, and there are {len(names)} columns")
-    cells = dict(zip(names, zip(*rows[1:], strict=True), strict=True))
-    return {name: _typed(name, column, lines[1:], where) for name, column in cells.items()}
+    return dict(zip(names, zip(*rows[1:], strict=True), strict=True)), lines[1:]
 
 
 def _require_names(names: Sequence[str], head: Sequence[str], separator: str, where: str) -> None:
@@ -135,8 +172,8 @@ def _typed(name: str, cells: Sequence[str], lines: Sequence[int], where: str) ->
     return column
 
 
-def _parquet(listing: Files) -> dict[str, np.ndarray]:
-    """Columns of a .parquet file."""
+def _parquet(listing: Files, names: Sequence[str] | None = None) -> dict[str, Any]:
+    """Columns of a .parquet file; of those that are not among the names None."""
     (file,), where = listing.files, listing.where
     try:
         import pyarrow
@@ -151,8 +188,10 @@ def _parquet(listing: Files) -> dict[str, np.ndarray]:
         raise BadInput(f"{where} has no rows" if table.num_columns else f"{where} has no columns")
     if len({*table.column_names}) < table.num_columns:
         raise BadInput(f"{where} has two columns of one name; rename one")
-    columns = {}
-    for name in table.column_names:
+    columns = dict.fromkeys(table.column_names)
+    names = table.column_names if names is None else names
+    _require_there(names, table.column_names, where)
+    for name in names:
         column, kind = table[name], table[name].type
         if column.null_count:
             first = column.is_null().to_pylist().index(True)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-PIXELS_LIMIT = 2**26  # of one picture
+from adl.data.picture import MOST_PIXELS, undecoded
 
 
 def idx(data: bytes) -> np.ndarray:
@@ -138,7 +138,7 @@ def grey_stack(data: bytes) -> Iterator[np.ndarray]:
     with picture_file(data, "TIFF") as file:
         for page in range(file.n_frames):
             file.seek(page)
-            if file.mode != "L" or file.width * file.height > PIXELS_LIMIT:
+            if file.mode != "L" or file.width * file.height > MOST_PIXELS:
                 raise ValueError(f"its page {page} is no grey picture of bytes, but {file.mode} {file.size}")
             yield np.array(file)[..., None]
 
@@ -150,19 +150,12 @@ def picture_file(data: bytes, *formats: str) -> Any:
       data: the file.
       formats: that are understood: "PNG", "JPEG", "TIFF".
     """
-    from PIL import Image  # which matplotlib needs as well
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of many pixels, which are counted below
-            found = Image.open(io.BytesIO(data), formats=formats)
-    except Image.DecompressionBombError:
-        raise ValueError(f"it is a picture of far more than {PIXELS_LIMIT} pixels") from None
-    except Exception as error:  # Pillow's, of damaged files whatever comes
-        raise ValueError(f"it is no {' or '.join(formats)} picture") from error
-    if found.width * found.height > PIXELS_LIMIT:
-        raise ValueError(f"it is a picture of {found.width}x{found.height} pixels, more than any set has")
-    return found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of many pixels, which are counted
+        try:
+            return undecoded(io.BytesIO(data), formats)
+        except ValueError as error:
+            raise ValueError(f"it {error}") from error
 
 
 def voices(data: bytes) -> dict[str, list[np.ndarray]]:
