@@ -5,7 +5,18 @@ from adl.core.errors import BadInput, did_you_mean
 from adl.core.gradient import descend, forward, scale_gradient
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
-from adl.core.lift import alternate, beside, ensemble, in_turn, over_seeds, over_values, repeated, trace, until_still
+from adl.core.lift import (
+    alternate,
+    beside,
+    ensemble,
+    in_turn,
+    over_seeds,
+    over_values,
+    repeated,
+    reporting,
+    trace,
+    until_still,
+)
 from adl.core.optimizer import average_params
 from adl.core.paths import local_path
 from adl.core.place import jitted, over_devices, sharded
@@ -75,6 +86,7 @@ __all__ = [
     "probe",
     "repeated",
     "replicated",
+    "reporting",
     "scale_gradient",
     "sharded",
     "sources",

@@ -8,6 +8,7 @@ Keys follow the lifts. A lift that makes n runs or n steps takes n keys along th
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 import jax
@@ -156,6 +157,21 @@ class Phases(NamedTuple):
 
     count: Array  # [] steps taken
     state: PyTree
+
+
+def reporting(alg: Algorithm, *names: str) -> Algorithm:
+    """The same, which of its metrics reports some.
+
+    Args:
+      alg: any.
+      names: of the metrics that stay; * stands for any text.
+    """
+
+    def step(key: Key, state: PyTree, batch: PyTree) -> tuple[PyTree, Metrics]:
+        state, metrics = alg.step(key, state, batch)
+        return state, {name: mean for name, mean in metrics.items() if any(fnmatchcase(name, one) for one in names)}
+
+    return alg._replace(step=step)
 
 
 def alternate(

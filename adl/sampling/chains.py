@@ -38,16 +38,6 @@ def any_one(positions: Callable[[Key, State], Array], *, axis: int = 0) -> Calla
     return draw
 
 
-def brief(algorithm: Algorithm) -> Algorithm:
-    """The same, which of all that it reports tells the potential and the acceptances."""
-
-    def step(key, state, batch):
-        state, told = algorithm.step(key, state, batch)
-        return state, {name: mean for name, mean in told.items() if name == "potential" or name.endswith("_acceptance")}
-
-    return algorithm._replace(step=step)
-
-
 def side_by_side(
     begin: Callable[[Key], State],
     move: Callable[[Key, State, PyTree], tuple[State, Mapping[str, Array]]],

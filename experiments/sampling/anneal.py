@@ -21,10 +21,10 @@ import numpy as np
 from jax import Array
 
 from adl import run, show
-from adl.core import Algorithm, Key, Mean, PyTree, beside, in_turn
+from adl.core import Algorithm, Key, Mean, PyTree, beside, in_turn, reporting
 from adl.sampling import hmc, metropolis, targets
 from adl.sampling.annealed import annealed_importance
-from adl.sampling.chains import any_one, brief
+from adl.sampling.chains import any_one
 from adl.sampling.importance import Weighted, log_normaliser, log_normaliser_error, resampled
 from adl.sampling.smc import smc_sampler
 from adl.sampling.targets import PLANE
@@ -79,7 +79,7 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
 
     one = any_one(lambda key, state: population(key, cfg.methods[0], state[cfg.methods[0]])[0], axis=1)
     return run.Experiment(
-        brief(every),
+        reporting(every, "potential", "*_acceptance"),
         final={"draws": draws},
         offers={"sample": run.Offer(one, run.Repeats(), run.Cells())},  # of the first method: x and y on each target
         figures=show.figures(draws=show.clouds({name: TITLES[name] for name in cfg.methods}, loaded)),

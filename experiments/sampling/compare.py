@@ -24,9 +24,9 @@ import numpy as np
 from jax import Array
 
 from adl import run, show
-from adl.core import Algorithm, Mean, PyTree, beside, in_turn, trace
+from adl.core import Algorithm, Mean, PyTree, beside, in_turn, reporting, trace
 from adl.sampling import diagnostics, hmc, langevin, metropolis, nuts, slice, targets, tempering
-from adl.sampling.chains import any_one, brief
+from adl.sampling.chains import any_one
 from adl.sampling.targets import PLANE
 
 WIDE = 6.0  # standard deviation of the reference that tempering begins from, and of where chains do / 2
@@ -103,7 +103,7 @@ def build(cfg: Config, loaded: dict[str, tuple[np.ndarray, ...]], axis: str | No
     one = any_one(lambda key, state: target_position(cfg.methods[0], state[cfg.methods[0]]), axis=1)
     methods = {method: name for method, name in zip(get_args(Method), NAMES, strict=True) if method in cfg.methods}
     return run.Experiment(
-        brief(every),
+        reporting(every, "potential", "*_acceptance"),
         final={"draws": draws},
         offers={"sample": run.Offer(one, run.Repeats(), run.Cells())},  # of the first method: x and y on each target
         figures=show.figures(

@@ -26,6 +26,7 @@ from adl.core import (
     over_values,
     probe,
     repeated,
+    reporting,
     sharded,
     step_keys,
     trace,
@@ -203,6 +204,13 @@ def test_phases_alternate_and_report_only_themselves():
         counted.append((float(metrics["add"].count) > 0, float(metrics["double"].count) > 0))
     assert seen == [1, 2, 4, 5, 6, 12]
     assert counted == [(True, False), (True, False), (False, True)] * 2
+
+
+def test_of_what_is_reported_only_the_named_stays():
+    seen = {name: Mean.of(jnp.ones(())) for name in ("potential", "hmc_acceptance", "hmc_error", "acceptance")}
+    alg = reporting(Algorithm(lambda *_: 0, lambda key, s, b: (s + 1, seen)), "potential", "*_acceptance")
+    state, metrics = alg.step(KEY, alg.init(KEY, BATCH), BATCH)
+    assert state == 1 and metrics.keys() == {"potential", "hmc_acceptance"}
 
 
 def test_trace_keeps_the_path():

@@ -392,5 +392,5 @@ NONE = {
         adaptation.windows position.flattening resampling.taken targets.heights
         tempering.coldest""",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
-        chains.any_one chains.brief""",
+        chains.any_one""",
 }
