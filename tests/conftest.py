@@ -36,6 +36,7 @@ _TABLES = {"tests/laws.py", "tests/test_experiments.py"}  # of laws and what obe
 _SPENT = pytest.StashKey[float]()
 _MAPS = Path("/proc/self/maps")
 _MOST_MAPS = 8_000  # of 65,530 that Linux allows a process; every compiled kernel takes three
+_COUNTED_EVERY = 16  # tests, of which none compiles a thousand kernels: counting takes milliseconds
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 gc.set_threshold(
@@ -43,11 +44,14 @@ gc.set_threshold(
 )  # tracing makes objects by the million, few of which are garbage: a fifth of its time
 
 
+_tests = itertools.count(1)
+
+
 @pytest.fixture(autouse=True)
 def room_for_code():
     """Drops what JAX has compiled before Linux refuses to map more, which would end the process."""
     yield
-    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
+    if next(_tests) % _COUNTED_EVERY == 0 and _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MOST_MAPS:
         jax.clear_caches()
         gc.collect()
 

@@ -41,6 +41,8 @@ LIFTS = {
     "seeds and values": {"lift": "jit", "num_seeds": 2, "sweep": True, "precision": "bfloat16"},
 }
 ALWAYS = ("jit", "everything")  # and the others under `-m full`
+# Of each kind of state one that is loaded again by default: networks, two of them, with chains, games, moments.
+LOADED = ("supervised.classify", "gan.grid", "energy.density", "rl.ppo", "latent.mixture", "sampling.nuts")
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_runs_small(name, lift, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if lift == "jit":
         uses_the_example(module, folder)
-    elif "num_steps" in fields and lift in ALWAYS:
+    elif "num_steps" in fields and (lift == "seeds and values" or (lift == "everything" and name in LOADED)):
         loads_one_of_many(folder, options)
 
 
@@ -109,7 +111,7 @@ def uses_the_example(module, folder: Path) -> None:
 
 
 def loads_one_of_many(folder: Path, options: dict) -> None:
-    """What many seeds and values learned under fsdp on several devices, on one device; all, and one alone."""
+    """What many seeds and values learned, perhaps under fsdp, on one device; all, and one alone."""
     every = run.load(folder)
     runs = (2,) * ("sweep" in options) + (2,) * ("num_seeds" in options)
     points = sweep.grid(every.config)
@@ -136,8 +138,8 @@ def test_a_hundred_steps_of_digits_are_the_same_under_every_lift(tmp_path):
     want = curve("jit", "--lift", "jit")
     for name in ("pmap", "shard"):
         np.testing.assert_allclose(curve(name, "--lift", name), want, atol=1e-5, rtol=0, err_msg=name)
-    seeds = [want, *(curve(f"seed {seed}", "--seed", str(seed)) for seed in (1, 2, 3))]
-    np.testing.assert_allclose(curve("seeds", "--num_seeds", "4"), np.stack(seeds, -1), atol=1e-5, rtol=0)
+    seeds = [want, curve("seed 1", "--seed", "1")]
+    np.testing.assert_allclose(curve("seeds", "--num_seeds", "2"), np.stack(seeds, -1), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -69,10 +69,14 @@ def heun(key: Key, denoiser: Denoiser, x: Array, sigma: Array, sigma_next: Array
     Source: Karras et al. 2022, arXiv:2206.00364, algorithm 1.
     """
     del key
-    first = _slope(denoiser, x, sigma)
-    guess = x + (sigma_next - sigma) * first
-    second = _slope(denoiser, guess, jnp.where(sigma_next > 0, sigma_next, sigma))
-    return jnp.where(sigma_next > 0, x + (sigma_next - sigma) * (first + second) / 2, guess)
+
+    def look(x, sigma):
+        slope = _slope(denoiser, x, sigma)
+        return x + (sigma_next - levels[0]) * slope, slope
+
+    levels = jnp.stack([sigma, jnp.where(sigma_next > 0, sigma_next, sigma)])
+    slopes = lax.scan(look, x, levels)[1]  # a scan: the denoiser, which may be large, is compiled once
+    return x + (sigma_next - sigma) * jnp.where(sigma_next > 0, slopes.mean(0), slopes[0])
 
 
 def churned(

@@ -145,6 +145,7 @@ def chains(tmp_path, monkeypatch):
     return "chains"
 
 
+@pytest.mark.full
 def test_split_states_are_shared_out(tmp_path, chains):
     """Chains that lie on the devices of two processes."""
     rows = []

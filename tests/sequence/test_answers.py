@@ -24,7 +24,7 @@ def sharp(model, seed):
 STATE = {kind: sharp(model, seed) for seed, (kind, model) in enumerate(MODELS.items())}
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", [pytest.param(x, marks=pytest.mark.full if x == "gpt" else ()) for x in MODELS])
 def test_what_is_said_is_the_likeliest_each_time(kind):
     columns = HELD.examples.arrays
     token, mask = columns["token"], columns["mask"]
