@@ -14,3 +14,10 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, words, n=1)
     meant = close[0] if close else initials.get(word, "")
     return f"; did you mean {meant}?" if meant else ""
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says in one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from adl.core import first_line
+
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 MOST_PIXELS = 2**26  # of one picture: 200 MB as RGB
 
@@ -42,7 +44,7 @@ def undecoded(file: Any, formats: Sequence[str] = FORMATS) -> Any:
     except Exception as error:  # Pillow raises what it likes for bytes that are no picture
         is_none = isinstance(error, Image.UnidentifiedImageError)
         of = f" {' or '.join(formats)}" if len(formats) < len(FORMATS) else ""
-        raise ValueError(f"is no{of} picture" if is_none else f"is damaged ({_first(error)})") from error
+        raise ValueError(f"is no{of} picture" if is_none else f"is damaged ({first_line(error)})") from error
     if width * height > MOST_PIXELS:
         raise ValueError(f"says that it has {width} x {height} pixels, more than {MOST_PIXELS}")
     return picture
@@ -58,7 +60,7 @@ def header(file: Any) -> Header:
     try:
         is_turned = _turn(picture) >= 5  # by a quarter
     except Exception as error:  # of damaged EXIF
-        raise ValueError(f"is damaged ({_first(error)})") from error
+        raise ValueError(f"is damaged ({first_line(error)})") from error
     width, height = picture.size[::-1] if is_turned else picture.size
     return Header(height, width, 1 if picture.mode in ("1", "L", "LA") else 3)
 
@@ -81,7 +83,7 @@ def decoded(content: bytes) -> np.ndarray:
         grey = picture.mode in ("1", "L", "LA")
         image = np.array(picture.convert("L" if grey else "RGB"))
     except Exception as error:  # Pillow's decoders, each its own
-        raise ValueError(f"is damaged ({_first(error)})") from error
+        raise ValueError(f"is damaged ({first_line(error)})") from error
     if alpha is not None and alpha.min() < 255:
         raise ValueError("is transparent in places, and a background is wanted")
     return image[..., None] if image.ndim == 2 else image
@@ -93,7 +95,7 @@ def _whole(file: Any) -> Any:
     try:
         frames = getattr(picture, "n_frames", 1)
     except Exception as error:  # it looks through the file
-        raise ValueError(f"is damaged ({_first(error)})") from error
+        raise ValueError(f"is damaged ({first_line(error)})") from error
     if frames > 1 and picture.format not in ("JPEG", "MPO"):  # a telephone's second picture is a copy of the first
         raise ValueError(f"has {frames} frames, and one is wanted")
     if picture.mode not in ("1", "L", "P", "RGB", "RGBA", "LA", "PA") or ";16" in str(picture.tile):
@@ -108,7 +110,3 @@ def _turn(picture: Any) -> int:
         return 1
     found = picture.getexif().get(0x0112, 1)
     return found if found in range(1, 9) else 1
-
-
-def _first(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120].rstrip(".")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from adl.core import BadInput, local_path
+from adl.core import BadInput, first_line, local_path
 
 
 def tfds_folder(data_dir: str) -> Path:
@@ -92,10 +92,3 @@ def move_in(aside: Path, place: Path, part: Path) -> None:
     """
     (place / part).parent.mkdir(exist_ok=True)
     os.rename(aside / part, place / part)
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says in one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200].rstrip(".")

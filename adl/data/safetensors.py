@@ -21,7 +21,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from adl.core import BadInput, local_path
+from adl.core import BadInput, first_line, local_path
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own bound
 TYPES = {
@@ -96,7 +96,7 @@ def write_weights(
             (aside / name).write_bytes(content)
         os.replace(aside, folder)
     except (OSError, SafetensorError) as error:
-        raise BadInput(f"{folder} cannot be written: {_line(error)}; choose another folder") from error
+        raise BadInput(f"{folder} cannot be written: {first_line(error)}; choose another folder") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
@@ -112,7 +112,7 @@ def require_new(folder: Path) -> None:
         if os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir())):
             raise BadInput(f"{folder}: there is something already, and nothing is overwritten; choose a new folder")
     except OSError as error:
-        raise BadInput(f"{folder} cannot be looked at: {_line(error)}; choose another folder") from error
+        raise BadInput(f"{folder} cannot be looked at: {first_line(error)}; choose another folder") from error
 
 
 def enclosed(path: str | Path, name: str) -> bytes | None:
@@ -131,7 +131,7 @@ def enclosed(path: str | Path, name: str) -> bytes | None:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise BadInput(f"{file} cannot be read: {_line(error)}") from error
+        raise BadInput(f"{file} cannot be read: {first_line(error)}") from error
 
 
 def _below(folder: Path, name: str) -> Path:
@@ -140,7 +140,7 @@ def _below(folder: Path, name: str) -> Path:
     try:
         home, real, _ = folder.resolve(), file.resolve(), file.exists()
     except (OSError, ValueError, RuntimeError) as error:  # names too long, of odd characters, links in a ring
-        raise BadInput(f"{name!r} in {folder} is no name of a file: {_line(error)}") from error
+        raise BadInput(f"{name!r} in {folder} is no name of a file: {first_line(error)}") from error
     homes = [home, home.parent.parent / "blobs"] if home.parent.name == "snapshots" else [home]
     if not any(real.is_relative_to(home) for home in homes):
         raise BadInput(f"{name} is not in {folder} but elsewhere, at {real}: a checkpoint's files lie in its folder")
@@ -155,7 +155,7 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         found = json.loads(file.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{file} cannot be read: {_line(error)}") from error
+        raise BadInput(f"{file} cannot be read: {first_line(error)}") from error
     if not isinstance(found, dict):
         raise BadInput(f"{file} is no configuration: it must hold names and values")
     return found
@@ -191,7 +191,7 @@ def _tensors(file: Path) -> dict[str, np.ndarray]:
                 found[name] = np.fromfile(opened, place.dtype, math.prod(place.shape)).reshape(place.shape)
             return found
     except (OSError, ValueError, RecursionError) as error:
-        raise BadInput(f"{file} is no safetensors file, or damaged: {_line(error)}") from error
+        raise BadInput(f"{file} is no safetensors file, or damaged: {first_line(error)}") from error
 
 
 def _places(opened, size: int) -> tuple[dict[str, Place], int]:
@@ -243,7 +243,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice, _ = collections.Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"{twice} stands twice in the header")
     return found
-
-
-def _line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, sources
+from adl.core import BadInput, first_line, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked
 from adl.data.mapping import as_wanted, own_split, require_wanted
-from adl.data.prepare import first_line, prepared, tfds_folder
+from adl.data.prepare import prepared, tfds_folder
 from adl.data.split import Split, StoredSplit, stacked
 
 MEMORY_LIMIT = 2**31  # bytes of decoded examples; a larger split stays on disk

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, first_line
 from adl.data.safetensors import enclosed
 from adl.data.tokens import Tokens, byte_pairs, letters, trained_pairs
 
@@ -130,7 +130,7 @@ def _parsed(content: bytes):
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # of no class of its own; the library is no Python, and its panics are none either
-        raise BadInput(f"tokenizer.json is no tokeniser, or damaged: {_line(error)}") from None
+        raise BadInput(f"tokenizer.json is no tokeniser, or damaged: {first_line(error)}") from None
 
 
 def _gpt2(files: Mapping[str, bytes], options: Mapping[str, Any]):
@@ -144,7 +144,7 @@ def _gpt2(files: Mapping[str, bytes], options: Mapping[str, Any]):
     try:
         found = Tokenizer(models.BPE(vocabulary, merges))
     except Exception as error:
-        raise BadInput(f"vocab.json and merges.txt are no byte pairs, or damaged: {_line(error)}") from None
+        raise BadInput(f"vocab.json and merges.txt are no byte pairs, or damaged: {first_line(error)}") from None
     found.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=bool(options.get("add_prefix_space", False)))
     found.decoder = decoders.ByteLevel()
     added = _object(files, "added_tokens.json")
@@ -204,7 +204,7 @@ def _object(files: Mapping[str, bytes], name: str) -> dict[str, Any]:
     try:
         found = json.loads(files.get(name, b"{}"))
     except (ValueError, RecursionError) as error:
-        raise BadInput(f"{name} cannot be read: {_line(error)}") from None
+        raise BadInput(f"{name} cannot be read: {first_line(error)}") from None
     if not isinstance(found, dict):
         raise BadInput(f"{name} must hold names and values")
     return found
@@ -214,7 +214,7 @@ def _text(files: Mapping[str, bytes], name: str) -> str:
     try:
         return files[name].decode().replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{name} cannot be read: {_line(error)}") from None
+        raise BadInput(f"{name} cannot be read: {first_line(error)}") from None
 
 
 def _sound(text: str) -> str:
@@ -228,7 +228,3 @@ def _sound(text: str) -> str:
     except UnicodeEncodeError as error:
         raise BadInput(f"a text with {text[error.start : error.end]!r}, which is no character") from None
     return text
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
-from adl.core import BadInput, PyTree, Rebuildable, layout, tree
+from adl.core import BadInput, PyTree, Rebuildable, first_line, layout, tree
 from adl.core.types import Array
 from adl.run import processes, seal
 
@@ -191,8 +191,7 @@ def _restored(
     try:
         return _readable(like, apart, restore(known().get(APART, {}), wanted))
     except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise BadInput(f"checkpoint {folder} cannot be restored: {reason}") from error
+        raise BadInput(f"checkpoint {folder} cannot be restored: {first_line(error)}") from error
 
 
 class _NewestAndBest:

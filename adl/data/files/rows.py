@@ -12,11 +12,10 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, first_line
 from adl.data.files.found import About, Asked, Found
 from adl.data.files.layout import SPLITS, in_test
 from adl.data.files.listing import Files
-from adl.data.prepare import first_line
 from adl.data.split import Split, StoredSplit
 
 LOCAL = struct.Struct("<4s5H3L2H")  # what stands before a member of a zip file

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, first_line
 from adl.data.files.found import About, Asked, ClassNames, Found, counted_classes
 from adl.data.files.layout import arranged, twins
 from adl.data.files.listing import File, Files, endings
-from adl.data.prepare import first_line
 from adl.data.split import StoredSplit
 
 

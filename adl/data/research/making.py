@@ -6,8 +6,8 @@ import os
 import textwrap
 from pathlib import Path
 
-from adl.core import BadInput, did_you_mean
-from adl.data.prepare import built, first_line, move_in
+from adl.core import BadInput, did_you_mean, first_line
+from adl.data.prepare import built, move_in
 from adl.data.research import DERIVED, SETS
 from adl.data.research.builder import ResearchSet, content_sum
 from adl.data.research.raw import Raw

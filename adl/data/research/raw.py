@@ -20,8 +20,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, NoReturn, Self
 
-from adl.core import BadInput
-from adl.data.prepare import first_line
+from adl.core import BadInput, first_line
 
 FILE_LIMIT = 2**30  # bytes of one file, unpacked
 ARCHIVE_LIMIT = 2**33  # bytes of all that an archive declares
