@@ -58,7 +58,7 @@ class Config(run.Study):
 CLAIMS = (
     run.Claim(
         **{"metric": "fits/excess", "at_most": 1.01},
-        protocol="30 noisy points with a gap; rms error within, by the kernel of most evidence, over the least of 6",
+        protocol="30 noisy points and a gap; rms error within them by the kernel of most evidence, over the least of 6",
         reference="1: it is the best; the mean of the six is 1.42 times the least",
     ),
 )

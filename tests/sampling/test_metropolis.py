@@ -281,7 +281,6 @@ def test_sgld_has_the_bias_of_its_batches_noise():
     assert want > 1.3 / precision and diagnostics.standard_error(squares).max() < 0.05 * want
 
 
-@pytest.mark.full  # the bias at a constant step is a formula
 def test_sgld_with_a_falling_step_nears_the_posterior():
     """At a last step of 0.01 the formula's bias is 4 %: the variance over 512 x 8 chains is within 4 sigma of it."""
     precision = 200 / 4 + 1 / 100

@@ -83,7 +83,6 @@ def start(key):
     return jax.random.uniform(key, (10,), minval=-2.0, maxval=2.0)
 
 
-@pytest.mark.full  # NUTS's moments are known of Gaussians by default
 def test_nuts_knows_the_neck_of_a_mild_funnel():
     """v ~ N(0, 1): scales from exp(-1.5) to exp(1.5) are within reach of one step size."""
     x = draws(nuts(functools.partial(funnel, std=1.0), start, num_chains=8, num_warmup=500), 500, 2000)
