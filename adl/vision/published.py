@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import Array
@@ -35,6 +34,9 @@ from adl.nn import pretrained
 from adl.nn.vision_architectures import VISION, class_names
 from adl.vision.torchvision import evaluated, in_other_names
 
+NAMES = {"resnet": "ResNet", "convnext": "ConvNext", "vit": "ViT"}  # as the classes there begin
+HEADS = {"num_classes": "head", "pooler_size": "pooler"}  # fields that say how wide they are, and their parameters
+CLASSIFIERS = {kind: f"{name}ForImageClassification" for kind, name in NAMES.items()}
 AT_ONCE = 16  # pictures that are looked at side by side
 PREPROCESSOR = "preprocessor_config.json"
 PROCESSORS = {"resnet": "ConvNext", "convnext": "ConvNext", "vit": "ViT"}  # where the file does not say its kind
@@ -56,8 +58,14 @@ class Backbone(NamedTuple):
 
     @property
     def body(self) -> nn.Module:
-        """The model without its head: `[B, H, W, C] -> [B, D]`."""
-        return self.model.clone(num_classes=None)
+        """The model without its heads: `[B, H, W, C] -> [B, D]`."""
+        return self.model.clone(**{name: None for name in HEADS if hasattr(self.model, name)})
+
+    @property
+    def body_variables(self) -> PyTree:
+        """Of the body."""
+        params = {name: of for name, of in self.variables["params"].items() if name not in HEADS.values()}
+        return {**self.variables, "params": params}
 
     def predict(self, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
         """`[B, K]` probabilities of B pictures, uint8 `[h, w, C]` each, or the files that they are in.
@@ -67,15 +75,31 @@ class Backbone(NamedTuple):
         """
         if not self.names:
             raise BadInput("predict: this checkpoint has no head for classes; it can embed")
-        return np.asarray(jax.nn.softmax(jnp.asarray(self._seen(self.model, pictures)), -1))
+        return np.asarray(jax.nn.softmax(self._seen(self.model, self.variables, pictures), -1))
 
     def embed(self, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
         """`[B, D]` features of pictures, what the head would see; arguments and errors as of `predict`."""
-        return self._seen(self.body, pictures)
+        return self._seen(self.body, self.body_variables, pictures)
 
     def tuned(self, variables: PyTree) -> "Backbone":
         """The same with other variables, of the same shapes."""
         return self._replace(variables={name: variables[name] for name in self.variables})
+
+    def retrained(self, variables: PyTree, names: Sequence[str]) -> "Backbone":
+        """The same body, tuned, under a head for other classes: what became of `vision.transfer.Headed(body, K)`.
+
+        Args:
+          variables: of that.
+          names: of the K classes.
+        """
+        of = {name: {**tree["body"]} for name, tree in variables.items()}
+        of["params"]["head"] = variables["params"]["head"]
+        kind = self.config["model_type"]
+        told = {"id2label": {str(i): name for i, name in enumerate(names)}, "architectures": [CLASSIFIERS[kind]]}
+        told |= {"label2id": {name: i for i, name in enumerate(names)}}
+        config = {name: value for name, value in self.config.items() if name != "num_labels"}
+        model = self.body.clone(num_classes=len(names))
+        return self._replace(config={**config, **told}, model=model, variables=of)
 
     def save(self, path: str | Path) -> Path:
         """A new folder of all this, which `load` opens, and `from_pretrained` of `transformers`.
@@ -91,7 +115,7 @@ class Backbone(NamedTuple):
         files = {} if self.processor is None else {PREPROCESSOR: _written(self.processor.config)}
         return write_weights(path, config, {**counted, **self.counts, **tensors}, files)
 
-    def _seen(self, model: nn.Module, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+    def _seen(self, model: nn.Module, variables: PyTree, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
         if self.processor is None:
             raise BadInput(f"the folder has no {PREPROCESSOR}, which says how pictures become the network's input")
         if isinstance(pictures, str | Path) or not len(pictures):
@@ -101,13 +125,8 @@ class Backbone(NamedTuple):
             part = self.processor.shaped(pictures[start : start + AT_ONCE])
             short = min(AT_ONCE, len(pictures)) - len(part)
             whole = np.concatenate([part, np.repeat(part[:1], short, 0)])
-            found.append(np.asarray(look(self._of(model), self.processor.scaled(whole)))[: len(part)])
+            found.append(np.asarray(look(variables, self.processor.scaled(whole)))[: len(part)])
         return np.concatenate(found)
-
-    def _of(self, model: nn.Module) -> PyTree:
-        """The variables that a model, with a head or without, has a place for."""
-        drop = {"pooler"} | ({"head"} if model.num_classes is None else set())
-        return {**self.variables, "params": {k: v for k, v in self.variables["params"].items() if k not in drop}}
 
 
 def load(path: str | Path) -> Backbone:
