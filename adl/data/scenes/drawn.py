@@ -5,6 +5,7 @@ All three draw a room and things in it and call `render.render`; what differs is
 
 import functools
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,12 +14,22 @@ import numpy as np
 from adl.core import BadInput, fold_in
 from adl.core.place import on_host
 from adl.core.types import Array, Key, PyTree
-from adl.data.scenes.layout import FOCAL, LEAF, MILD, PERSON, STANDARD, Bank, Variation, room, things
+from adl.data.scenes.layout import FOCAL, MILD, PERSON, STANDARD, Bank, Room, Things, Variation, room, things
 from adl.data.scenes.render import Scene, accepted, alone, render
+from adl.data.scenes.shapes import LEAF, Seen
 
 CANDIDATES = 14  # things that are tried to be placed in a scene
 WAYS = ("left", "right", "nearer", "farther")
 AT_ONCE = 50  # scenes of one call
+
+
+class Arrangement(NamedTuple):
+    """A room and what is tried to be placed in it, K things."""
+
+    around: Room
+    things: Things
+    at: Seen  # [K, H, W], of each alone
+    is_there: Array  # [K] bool
 
 
 def scene(
@@ -42,15 +53,20 @@ def scene(
       variation: how much scenes differ.
       noise: standard deviation of each value, of 1.
     """
-    key_room, key_kind, key_things, key_count, key_noise = jax.random.split(key, 5)
+    key_noise, key = jax.random.split(key)
+    made = arranged(key, bank, size=size, slots=slots, fewest=fewest, variation=variation)
+    return render(key_noise, *made, slots=slots, noise=noise)
+
+
+def arranged(key: Key, bank: Bank, *, size: int, slots: int, fewest: int, variation: Variation) -> Arrangement:
+    """What `scene` renders, with its arguments; the key is consumed."""
+    key_room, key_kind, key_things, key_count = jax.random.split(key, 4)
     around = room(key_room, variation)
     others = jax.random.randint(key_kind, (CANDIDATES - 1,), 0, PERSON)  # the person is the last of the classes
-    kind = jnp.append(others, PERSON)
-    drawn = things(key_things, kind, variation, bank)
+    drawn = things(key_things, jnp.append(others, PERSON), variation, bank)
     wanted = jax.random.randint(key_count, (), fewest, slots + 1)
     at = alone(drawn, around, bank, size)
-    is_there = accepted(at.is_on, drawn, wanted, 1 - 0.8 * variation.occlusion)
-    return render(key_noise, around, drawn, at, is_there, slots=slots, noise=noise)
+    return Arrangement(around, drawn, at, accepted(at.is_on, drawn, wanted, 1 - 0.8 * variation.occlusion))
 
 
 def single(key: Key, bank: Bank, *, size: int = 32, variation: Variation = MILD, noise: float = 0.02) -> Scene:

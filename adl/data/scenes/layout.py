@@ -13,7 +13,7 @@ import numpy as np
 
 from adl.core.types import Array, Key
 from adl.data.scenes import figure
-from adl.data.scenes.shapes import CLASSES, LEAF
+from adl.data.scenes.shapes import CLASSES
 
 FOCAL = 1.1  # in heights of the picture
 COLOURS = {
