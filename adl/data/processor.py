@@ -131,10 +131,8 @@ def processor_of(config: Mapping[str, Any], kind: str) -> Processor:
     told = str(config.get("image_processor_type") or config.get("feature_extractor_type") or kind)
     kind = told.removesuffix("Fast").removesuffix("Pil").removesuffix("ImageProcessor").removesuffix("FeatureExtractor")
     if kind not in KINDS:
-        hint = did_you_mean(kind, KINDS)
-        raise BadInput(
-            f"preprocessor_config.json: {told[:80]} is not computed here; there are {', '.join(KINDS)}{hint}"
-        )
+        there = ", ".join(f"{name}ImageProcessor" for name in KINDS) + did_you_mean(kind, KINDS)
+        raise BadInput(f"preprocessor_config.json: {told[:80]} is not computed here; there are {there}")
     for name, value in config.items():
         if name not in READ | NOTHING and value not in (None, False):
             raise BadInput(f"preprocessor_config.json: {name} {str(value)[:80]} is not computed here")

@@ -206,9 +206,11 @@ def _require_sizes(config: Config, kind: str, architecture: Architecture, tensor
             raise BadInput(f"{field} {size}: the checkpoint has no axis as long, nor as many tensors")
     for field in architecture.series:
         found, first = config.get(field), config.get(architecture.series[0])
-        if not isinstance(found, list | tuple) or not all(type(n) is int and 1 <= n <= most for n in found):
-            raise BadInput(f"{field} {told(found)}: it must be a list of whole numbers, none above {most}")
-        if not 0 < len(found) == len(first) <= most:
+        if not isinstance(found, list | tuple) or not all(type(n) is int and n >= 1 for n in found):
+            raise BadInput(f"{field} {told(found)}: it must be a list of whole numbers, 1 or more")
+        if max(*found, len(found), 0) > most:
+            raise BadInput(f"{field} {told(found)}: the checkpoint has no axis as long, nor as many tensors")
+        if not 0 < len(found) == len(first):
             raise BadInput(f"{field} {told(found)}: it must have as many as {architecture.series[0]} {told(first)}")
     for width, heads in architecture.divide.items():
         if config[width] % config[heads]:
