@@ -8,7 +8,7 @@ from adl.core import BadInput
 from adl.data.split import Split
 
 
-def of_classes(split: Split, classes: Sequence[int], *, each: int | None = None, seed: int = 0) -> Split:
+def chosen_classes(split: Split, classes: Sequence[int], *, each: int | None = None, seed: int = 0) -> Split:
     """The examples of some classes, which are numbered 0 ... K - 1 in their order; in memory.
 
     Args:
@@ -24,7 +24,8 @@ def of_classes(split: Split, classes: Sequence[int], *, each: int | None = None,
     for one, rows in zip(classes, of, strict=True):
         if len(rows) < (each or 1):
             wanted = "none" if not len(rows) else f"{len(rows)}, fewer than {each}"
-            raise BadInput(f"class {split.class_names[one]} has {wanted} of the {len(split)} examples")
+            name = dict(enumerate(split.class_names)).get(one, one)
+            raise BadInput(f"class {name} has {wanted} of the {len(split)} examples")
     if each is not None:
         rng = np.random.Generator(np.random.Philox(key=seed))
         of = [rng.permutation(rows)[:each] for rows in of]

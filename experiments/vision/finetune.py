@@ -7,10 +7,10 @@ views, for as many steps. Yosinski et al. 2014, arXiv:1411.1792.
     python -m experiments.vision.finetune --num_seeds 3
     >>> probability = run.load("runs/vision/finetune").predict(pictures)
     python -m experiments.vision.finetune --labels 10
-    python -m experiments.vision.finetune --published ./resnet-50 --dataset ./photos --batch_size 16 --num_steps 300
+    python -m experiments.vision.finetune --published ./resnet-50 --dataset ./photos --tuned_rate 1e-4 --num_steps 300
 
-With a published network (a folder as transformers saves it) there is no first half: its features are those of its
-authors' classes, and `published` in the run's folder is the tuned network, for transformers again.
+A published network (a folder as transformers saves it) has learned its authors' classes instead; what becomes of it,
+tuned, is `published` in the run's folder, for transformers again.
 """
 
 import functools
@@ -25,7 +25,7 @@ from jax import Array
 
 from adl import data, run, show
 from adl.core import Algorithm, BadInput, Batches, optimizer
-from adl.data.classes import of_classes
+from adl.data.classes import chosen_classes
 from adl.nn import resnet
 from adl.supervised.classification import classifier, views
 from adl.vision import published, transfer
@@ -39,11 +39,11 @@ LOSSES = {label: f"{name}_loss" for label, name in WAYS.items()}
 class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claims, of one seed."""
 
-    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
+    dataset: str = "scenes/single"  # TFDS name, or path, with "image" and "label" of 4 classes or more
     published: str = ""  # folder of a published network that sees, as transformers saves it; empty: one of our own
     labels: run.Count = 50  # examples of each new class
-    num_steps: run.Count = 1000  # of all, of which `first_share` are on the first half of the classes
-    first_share: run.Share = 0.5  # of the steps; of a published network none are
+    num_steps: run.Count = 1200
+    first_share: run.Share = 0.6  # of the steps: on the first half of the classes; of a published network none are
     batch_size: run.Split = 64
     eval_every: run.Count = 100
     steps_per_call: run.Count = 10
@@ -51,14 +51,13 @@ class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, before a cosine to 0
     tuned_rate: run.Positive = 3e-3  # the same of what is tuned
     weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
-    width: run.Eights = 16  # channels of our network's first stage; each stage has twice the last's
-    num_stages: run.Count = 2  # of ours; each after the first at half the resolution
-    num_blocks: run.Count = 1  # residual blocks of a stage of ours
-    stem_stride: run.Count = 1  # of our network's first convolution; 2 is four times cheaper
+    shift: run.NonNegative = 2.0  # largest shift of a view along each axis, in pixels, either way
+    width: run.Eights = 16  # channels of our network's first stage; each of three has twice the last's
+    stem_stride: run.Count = 2  # of our network's first convolution
 
 
 CLAIMS = ()
-SMOKE = {"num_steps": 4, "batch_size": 16, "width": 8, "labels": 8}
+SMOKE = {"dataset": "digits", "num_steps": 4, "batch_size": 16, "width": 8, "labels": 8}
 
 
 class Loaded(NamedTuple):
@@ -73,13 +72,15 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """The plentiful classes, few examples of the others, and all of their test pictures."""
+    if not cfg.published and cfg.num_steps < 3:
+        raise BadInput(f"--num_steps {cfg.num_steps}: one on the first classes and two on the others are the least")
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=4, **cfg.source)
     half = train.num_classes // 2
     others = range(half, train.num_classes)
-    few, test = of_classes(train, others, each=cfg.labels), of_classes(test, others)
+    few, test = chosen_classes(train, others, each=cfg.labels), chosen_classes(test, others)
     names = [train.class_names[i] for i in others]
     if not cfg.published:
-        return Loaded(of_classes(train, range(half)), few, test, names, None)
+        return Loaded(chosen_classes(train, range(half)), few, test, names, None)
     network = published.load(cfg.published)
     if network.processor is None:
         raise BadInput(f"--published {cfg.published}: it has no {published.PREPROCESSOR}, which says what it sees")
@@ -90,8 +91,9 @@ def load(cfg: Config) -> Loaded:
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """The students, beside each other, and what each start gains."""
     network, test, num = loaded.network, loaded.test, len(loaded.names)
-    body = network.body if network else ours(cfg)
-    encode = network.processor.scaled if network else data.image.unit
+    ours = resnet.ResNet(None, (cfg.width, 2 * cfg.width, 4 * cfg.width), stem_stride=cfg.stem_stride)
+    body, encode = (network.body, network.processor.scaled) if network else (ours, data.image.unit)
+    body = body.clone(dtype=jnp.dtype(cfg.precision))
     prepare = views(encode, functools.partial(data.views.random_affine, **cfg.view))
     algorithm, batches = learning(cfg, loaded, body, functools.partial(classifier, prepare=prepare, axis=axis))
 
@@ -108,16 +110,17 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         variables = unflatten_dict(outcome.of("published"), sep="/")
         return network.retrained(variables, loaded.names).save(path)
 
-    takes = run.Images(test.example_shape)
+    look = {"title": TITLE.format(cfg.labels), "settled": 0.7}
+    takes, gives = run.Images(test.example_shape), run.Choice(loaded.names)
     return run.Experiment(
         algorithm,
         batches,
         probes={"test": transfer.gains(body, num, test, encode, students)},
         final={"published": tuned} if network else {},
-        offers={"model": body, "predict": run.Offer(predict, takes, run.Choice(loaded.names))},
+        offers={"model": body, "predict": run.Offer(predict, takes, gives)},
         figures=show.figures(
-            accuracy=show.curves(WAYS, y_label="accuracy", title=TITLE.format(cfg.labels), settled=0.6),
-            loss=show.curves(LOSSES, y_label="cross-entropy (nats)", title=TITLE.format(cfg.labels), y_scale="log"),
+            accuracy=show.curves(WAYS, y_label="accuracy", **look),
+            loss=show.curves(LOSSES, y_label="cross-entropy (nats)", y_scale="log", **look),
             confusion=show.of(show.confusion, "test/probability", label=test.arrays["label"], names=loaded.names),
         ),
         writes={"published": saved} if network else {},
@@ -133,20 +136,13 @@ def learning(cfg: Config, loaded: Loaded, body: nn.Module, learns: transfer.Lear
         shape = optimizer.cosine(num_steps, warmup=max(num_steps // 10, 1))
         return optimizer.adam(rate, shape, weight_decay=cfg.weight_decay, clip=1.0, mask=optimizer.matrices)
 
-    few, tx = data.shuffled(loaded.few, cfg.batch_size), adam(cfg.learning_rate)
-    of = {"learns": learns, "tuned": adam(cfg.tuned_rate)}
+    few, tx, of = data.shuffled(loaded.few, cfg.batch_size), adam(cfg.learning_rate), {"learns": learns}
+    of["tuned"] = adam(cfg.tuned_rate)
     if loaded.network:
         return transfer.students(body, tx, num_classes=num, start=loaded.network.body_variables, **of), few
     of |= {"first": adam(cfg.learning_rate, begun), "periods": (begun, rest)}
     algorithm = transfer.transfer(body, tx, num_classes=(loaded.first.num_classes, num), **of)
     return algorithm, data.alternating([data.shuffled(loaded.first, cfg.batch_size), few], (begun, rest))
-
-
-def ours(cfg: Config) -> nn.Module:
-    """`[B, H, W, C] -> [B, D]`, without a head."""
-    channels = tuple(cfg.width * 2**stage for stage in range(cfg.num_stages))
-    dtype = jnp.dtype(cfg.precision)
-    return resnet.ResNet(None, channels, num_blocks=cfg.num_blocks, stem_stride=cfg.stem_stride, dtype=dtype)
 
 
 if __name__ == "__main__":
