@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from flax import linen as nn
+from flax.traverse_util import unflatten_dict
 from jax import Array
 
 from adl.core import BadInput, PyTree, first_line, probe
@@ -85,13 +86,14 @@ class Backbone(NamedTuple):
         """The same with other variables, of the same shapes."""
         return self._replace(variables={name: variables[name] for name in self.variables})
 
-    def retrained(self, variables: PyTree, names: Sequence[str]) -> "Backbone":
+    def retrained(self, arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> "Backbone":
         """The same body, tuned, under a head for other classes: what became of `vision.transfer.Headed(body, K)`.
 
         Args:
-          variables: of that.
+          arrays: its variables by their paths: "params/head/bias".
           names: of the K classes.
         """
+        variables = unflatten_dict(arrays, sep="/")
         of = {name: {**tree["body"]} for name, tree in variables.items()}
         of["params"]["head"] = variables["params"]["head"]
         kind = self.config["model_type"]
@@ -115,14 +117,22 @@ class Backbone(NamedTuple):
         files = {} if self.processor is None else {PREPROCESSOR: _written(self.processor.config)}
         return write_weights(path, config, {**counted, **self.counts, **tensors}, files)
 
-    def _seen(self, model: nn.Module, variables: PyTree, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+    def shaped(self, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+        """`[B, H, W, C]` uint8, of the size that the network sees; `processor.scaled` is what is left to do.
+
+        Raises:
+          BadInput: as `predict`.
+        """
         if self.processor is None:
             raise BadInput(f"the folder has no {PREPROCESSOR}, which says how pictures become the network's input")
-        if isinstance(pictures, str | Path) or not len(pictures):
-            self.processor.shaped(pictures)  # refuses it
+        return self.processor.shaped(pictures)
+
+    def _seen(self, model: nn.Module, variables: PyTree, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+        if self.processor is None or isinstance(pictures, str | Path) or not len(pictures):
+            self.shaped(pictures)  # refuses it
         look, found = _looking(model), []
         for start in range(0, len(pictures), AT_ONCE):
-            part = self.processor.shaped(pictures[start : start + AT_ONCE])
+            part = self.shaped(pictures[start : start + AT_ONCE])
             short = min(AT_ONCE, len(pictures)) - len(part)
             whole = np.concatenate([part, np.repeat(part[:1], short, 0)])
             found.append(np.asarray(look(variables, self.processor.scaled(whole)))[: len(part)])

@@ -13,7 +13,7 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Probe, PyTree, alternate, beside, full_pass, tree
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Probe, PyTree, alternate, beside, full_pass, tree
 from adl.core.types import Batch
 from adl.data import Split, padded
 from adl.prob.labels import cross_entropy, is_correct
@@ -82,11 +82,18 @@ def transfer(
       tx: optax transformation, of each learner its own state.
       learns: `learns(network, tx)`, `supervised.classification.classifier` with its `prepare` and `axis`.
       num_classes: of the plentiful classes, and of the others.
-      periods: steps on the plentiful classes, >= 1, and on the others, >= 2, in turn.
+      periods: steps on the plentiful classes, >= 1, and on the others, >= 2, in turn; in the first of these the body is
+        handed over, and nothing is learned.
       first: the transformation of the one that learns the plentiful classes; None: `tx`.
       tuned: as of `students`.
+    Raises:
+      BadInput: for fewer steps.
     Source: Yosinski et al. 2014, arXiv:1411.1792, section 3 (frozen: BnA, tuned: BnA+).
     """
+    if periods[0] < 1 or periods[1] < 2:
+        raise BadInput(
+            f"{periods[0]} steps on the first classes, {periods[1]} on the others: at least 1 and 2 are needed"
+        )
     source = learns(Headed(model, num_classes[0]), first or tx)
     others = students(model, tx, learns=learns, num_classes=num_classes[1], tuned=tuned)
 
@@ -102,9 +109,8 @@ def transfer(
         new, metrics = others.step(key, state.students, batch)
         return state._replace(students=new), metrics
 
-    def hand_over(key: Key, state: Transferring, batch: Batch):
-        begun = _beginning(state.students, body_of(state.source))
-        return tune(key, state._replace(students=begun), batch)
+    def hand_over(key: Key, state: Transferring, batch: Batch):  # under `vmap` every phase runs at every step
+        return state._replace(students=_beginning(state.students, body_of(state.source))), {}
 
     return alternate(init, (learn, hand_over, tune), (periods[0], 1, periods[1] - 1))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from flax.traverse_util import flatten_dict
 from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
@@ -85,7 +86,7 @@ def test_what_was_tuned_is_loaded_there(home, tmp_path):
     x = network.processor([CHINA])
     variables = headed.init(jax.random.key(1), x)
     variables = {name: {**of, "body": network.body_variables[name]} for name, of in variables.items()}
-    new = network.retrained(variables, ["fog", "sun", "rain"])
+    new = network.retrained(flatten_dict(variables, sep="/"), ["fog", "sun", "rain"])
     folder = new.save(tmp_path / "weather")
     again, told = transformers.ResNetForImageClassification.from_pretrained(folder, output_loading_info=True)
     assert not any(told.values()) and again.config.id2label == {0: "fog", 1: "sun", 2: "rain"}
