@@ -32,6 +32,7 @@ from adl.core import BadInput, PyTree, first_line, probe
 from adl.data.processor import Processor, processor_of
 from adl.data.safetensors import enclosed, note_weights, tensors_of, weights, write_weights
 from adl.nn import pretrained
+from adl.nn.residual import OriginalResNet, UnbiasedBatchNorm
 from adl.nn.vision_architectures import VISION, class_names
 from adl.vision.torchvision import evaluated, in_other_names
 
@@ -57,10 +58,16 @@ class Backbone(NamedTuple):
         """What the K classes are called; none where there is no head."""
         return class_names(self.config) if "head" in self.variables["params"] else []
 
-    @property
-    def body(self) -> nn.Module:
-        """The model without its heads: `[B, H, W, C] -> [B, D]`."""
-        return self.model.clone(**{name: None for name in HEADS if hasattr(self.model, name)})
+    def body(self, axis: str | None = None) -> nn.Module:
+        """The model without its heads: `[B, H, W, C] -> [B, D]`.
+
+        Args:
+          axis: mapped axis (pmap) over which a ResNet that goes on learning normalises its batch; None: there is none.
+        """
+        without = {name: None for name in HEADS if hasattr(self.model, name)}
+        if axis is not None and isinstance(self.model, OriginalResNet):
+            without["norm"] = functools.partial(UnbiasedBatchNorm, axis=axis)
+        return self.model.clone(**without)
 
     @property
     def body_variables(self) -> PyTree:
@@ -80,7 +87,7 @@ class Backbone(NamedTuple):
 
     def embed(self, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
         """`[B, D]` features of pictures, what the head would see; arguments and errors as of `predict`."""
-        return self._seen(self.body, self.body_variables, pictures)
+        return self._seen(self.body(), self.body_variables, pictures)
 
     def tuned(self, variables: PyTree) -> "Backbone":
         """The same with other variables, of the same shapes."""
@@ -100,7 +107,7 @@ class Backbone(NamedTuple):
         told = {"id2label": {str(i): name for i, name in enumerate(names)}, "architectures": [CLASSIFIERS[kind]]}
         told |= {"label2id": {name: i for i, name in enumerate(names)}}
         config = {name: value for name, value in self.config.items() if name != "num_labels"}
-        model = self.body.clone(num_classes=len(names))
+        model = self.body().clone(num_classes=len(names))
         return self._replace(config={**config, **told}, model=model, variables=of)
 
     def save(self, path: str | Path) -> Path:

@@ -95,7 +95,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """The students, beside each other, and what each start gains."""
     network, test, num = loaded.network, loaded.test, len(loaded.names)
     ours = resnet.ResNet(None, tuple(cfg.width << i for i in range(cfg.num_stages)), stem_stride=cfg.stem_stride)
-    body, encode = (network.body, network.processor.scaled) if network else (ours, data.image.unit)
+    body, encode = (network.body(axis), network.processor.scaled) if network else (ours, data.image.unit)
     body = body.clone(dtype=jnp.dtype(cfg.precision))
     prepare = views(encode, functools.partial(data.views.random_affine, **cfg.view))
     algorithm, batches = learning(cfg, loaded, body, functools.partial(classifier, prepare=prepare, axis=axis))
