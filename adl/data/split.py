@@ -27,6 +27,8 @@ COLUMNS = {
     "token": Column((np.integer,), 2, "integers [N, T]"),
     "image": Column((np.uint8,), 4, "uint8 [N, H, W, C]"),
     "mask": Column((np.number, np.bool_)),
+    "segment": Column((np.integer, np.bool_), wanted="integers [N, H, W]", other="mask"),
+    "depth": Column((np.floating,), wanted="numbers [N, H, W]"),
 }
 
 

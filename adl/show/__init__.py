@@ -9,6 +9,7 @@ from adl.show.clustering import ascent, component_weights, likeliest, mixture_de
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
+from adl.show.depth import depth_maps, error_by_depth
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.functions import forecasts, process
@@ -29,12 +30,14 @@ from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
+from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
+    "SHOWN",
     "Draw",
     "Line",
     "agreement",
@@ -46,6 +49,7 @@ __all__ = [
     "beside_data",
     "by_class",
     "casino",
+    "class_overlap",
     "classes",
     "cloud",
     "clouds",
@@ -58,11 +62,13 @@ __all__ = [
     "curves",
     "denoising",
     "densities",
+    "depth_maps",
     "descent",
     "dots",
     "eigenpictures",
     "embedding",
     "energies",
+    "error_by_depth",
     "estimate",
     "features",
     "fidelity",
@@ -96,6 +102,7 @@ __all__ = [
     "most_correlated",
     "nearest",
     "next_token",
+    "object_overlap",
     "of",
     "page",
     "panel",
@@ -118,6 +125,7 @@ __all__ = [
     "returns",
     "right_by_length",
     "rotation",
+    "segmented",
     "subsets",
     "surprise",
     "symbols",
