@@ -73,6 +73,27 @@ def random_crop(key: Key, images: Array, *, pixels: int) -> Array:
     )
 
 
+def random_cutout(key: Key, images: Array, *, pixels: int) -> Array:
+    """Images `[B, H, W, C]` without a square each: zeros, with its middle anywhere in the image.
+
+    Args:
+      key: consumed.
+      images: `[B, H, W, C]` of any type.
+      pixels: >= 0, side of the square, of which parts may lie outside; 0 changes nothing.
+    Source: DeVries & Taylor 2017, arXiv:1708.04552, section 3.2.
+    """
+    chex.assert_rank(images, 4)
+    batch, height, width, _ = images.shape
+    middle = jax.random.randint(key, (batch, 2), 0, jnp.array([height, width]))
+
+    def is_cut(at, size):
+        start = at[:, None] - pixels // 2
+        return (jnp.arange(size)[None] >= start) & (jnp.arange(size)[None] < start + pixels)
+
+    rows, columns = is_cut(middle[:, 0], height), is_cut(middle[:, 1], width)
+    return jnp.where((rows[:, :, None] & columns[:, None])[..., None], 0, images).astype(images.dtype)
+
+
 def random_elastic(key: Key, images: Array, *, std: float, cells: int = 3) -> Array:
     """Images `[B, H, W, C]` whose pixels come from elsewhere: a smooth field of displacements, zeros from outside.
 

@@ -31,6 +31,7 @@ from adl.show.roc import threshold_curves
 from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
 from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
+from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
@@ -48,6 +49,7 @@ __all__ = [
     "bars",
     "beside_data",
     "by_class",
+    "by_strength",
     "casino",
     "class_overlap",
     "classes",
