@@ -84,7 +84,7 @@ def random_cutout(key: Key, images: Array, *, pixels: int) -> Array:
     """
     chex.assert_rank(images, 4)
     batch, height, width, _ = images.shape
-    middle = jax.random.randint(key, (batch, 2), 0, jnp.array([height, width]))
+    middle = jax.random.randint(key, (batch, 2), 0, jnp.tile(jnp.array([height, width]), (batch, 1)))
 
     def is_cut(at, size):
         start = at[:, None] - pixels // 2
