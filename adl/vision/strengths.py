@@ -41,3 +41,11 @@ def by_strength(logits: Callable[[Learner, Array], Array], pictures: Varied) -> 
 def strength_of(name: str, strength: float) -> str:
     """Name of the metric: "occlusion_100" at full strength."""
     return f"{name}_{round(100 * strength)}"
+
+
+def rows(probe: str) -> dict[str, list[str]]:
+    """Names of what a probe of that name says of each variation, in the order of `STRENGTHS`, for `show.by_strength`."""
+    return {
+        name.replace("_", " "): [f"{probe}/{strength_of(name, strength)}" for strength in STRENGTHS]
+        for name in Variation._fields
+    }

@@ -27,13 +27,15 @@ from adl.nn.resnet import ResNet
 from adl.supervised.classification import evaluation, surprise, views
 from adl.supervised.mixing import mixed_surprise, mixup
 from adl.supervised.regression import fit
-from adl.vision.strengths import by_strength, strength_of
+from adl.vision import strengths
 
 LOSS = {"train (views)": "train/loss", "test (averaged parameters)": "test/loss"}
 PROTOCOL = "scenes/single: 8,000 to train, all 2,000 test pictures; mean of 3 seeds"
-VARIED = "200 things that are drawn as those of scenes/single, each seen again; mean of 3 seeds"
 CATS = {"dataset": "cats_dogs_64", "num_steps": 6000, "batch_size": 64, "stem_stride": 2, "width": 32, "num_seeds": 3}
-STRENGTH = "strength: 0 none, 0.5 as learned, 1 the most"
+LOOK = {
+    **{"x_label": "strength: 0 none, 0.5 as learned, 1 the most", "y_label": "accuracy"},
+    **{"title": "What each variation costs"},
+}
 
 
 @dataclass(frozen=True)
@@ -115,17 +117,10 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     }
     final = {}
     if varied is not None:
-        rows = {
-            name.replace("_", " "): [f"varied/{strength_of(name, s)}" for s in scenes.STRENGTHS]
-            for name in scenes.Variation._fields
-        }
-        final["varied"] = by_strength(logits, varied)
-        figures["strengths"] = show.by_strength(
-            scenes.STRENGTHS, rows, x_label=STRENGTH, y_label="accuracy", title="What each variation costs"
-        )
-        figures["varied"] = lambda outcome: show.image_grid(
-            varied.image[:, :, 0] / 255, row_labels=list(rows), col_labels=scenes.STRENGTHS, x_label="strength"
-        )
+        final["varied"] = strengths.by_strength(logits, varied)
+        figures["strengths"] = show.by_strength(scenes.STRENGTHS, strengths.rows("varied"), **LOOK)
+        look = {"row_labels": list(strengths.rows("")), "col_labels": scenes.STRENGTHS, "x_label": "strength"}
+        figures["varied"] = lambda outcome: show.image_grid(varied.image[:, :, 0] / 255, **look)
     return run.Experiment(
         fit(model, tx, loss=loss, prepare=prepare, axis=axis),
         data.shuffled(train, cfg.batch_size),
