@@ -44,7 +44,7 @@ def strength_of(name: str, strength: float) -> str:
 
 
 def rows(probe: str) -> dict[str, list[str]]:
-    """Names of what a probe of that name says of each variation, in the order of `STRENGTHS`, for `show.by_strength`."""
+    """Names of what a probe of that name says of each variation, in the order of `STRENGTHS`."""
     return {
         name.replace("_", " "): [f"{probe}/{strength_of(name, strength)}" for strength in STRENGTHS]
         for name in Variation._fields
