@@ -10,7 +10,7 @@ from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl import data
-from adl.core import Key, Mean, Probe, PyTree, State, full_pass
+from adl.core import Key, Mean, Probe, PyTree, State, did_you_mean, full_pass
 from adl.measure.representation import linear_svm, softmax_regression, told_linearly
 from adl.nn.mlp import flat
 from adl.nn.pooling import adaptive_mean
@@ -31,7 +31,11 @@ def layer_outputs(model: nn.Module, variables: PyTree, x: Array, names: Sequence
     _, seen = model.apply(
         variables, x, mutable=["intermediates"], capture_intermediates=lambda module, _: module.path in wanted
     )
-    return [seen["intermediates"][name]["__call__"][0] for name in names]
+    found = seen.get("intermediates", {})
+    if missing := [name for name in names if name not in found]:
+        there = list(variables.get("params", {}))
+        raise KeyError(f"the model calls no layer {missing[0]}{did_you_mean(missing[0], there)}")
+    return [found[name]["__call__"][0] for name in names]
 
 
 def summary(maps: Array, num: int) -> Array:

@@ -38,7 +38,7 @@ ACCURACY = {"train (random views)": "train/accuracy", "test (averaged parameters
 class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claims, of one seed."""
 
-    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
+    dataset: str = "scenes/single"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 1000
     batch_size: run.Count = 64
     eval_every: run.Count = 250
@@ -57,14 +57,8 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
 
 CLAIMS = ()
 SMOKE = {
-    "num_steps": 2,
-    "batch_size": 16,
-    "width": 8,
-    "num_stages": 2,
-    "numbers": 16,
-    "cell": 4,
-    "train_split": "train[:64]",
-    "test_split": "test[:32]",
+    **{"num_steps": 2, "batch_size": 16, "width": 8, "num_stages": 2, "numbers": 16, "cell": 4, "dataset": "digits"},
+    **{"train_split": "train[:64]", "test_split": "test[:32]"},
 }
 
 
