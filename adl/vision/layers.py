@@ -82,7 +82,8 @@ def read_in_layers(
       l2: > 0, of the weights.
     Returns:
       `probe(key, state)`: accuracy on the test split by name: "pixels", that of each layer, "untrained NAME" of the
-      same before learning, and those by hand; and the `gain` of the last layer over the best of those by hand.
+      same before learning, and those by hand; what the last layer `learned`, its gain over itself before; and its
+      `gain` over the best of those by hand.
     Source: Alain & Bengio 2016, arXiv:1610.01644.
     """
     told = [*layers.values()]
@@ -111,13 +112,15 @@ def read_in_layers(
         both = rows["layers"].swapaxes(0, 1), asked["layers"].swapaxes(0, 1)
         right = lax.map(lambda one: told_linearly((one[0], label), (one[1], wanted), soft), both)
         found = {name: Mean.of(one) for name, one in zip(names, right, strict=True)}
+        last = found[told[-1]].value
+        found["learned"] = Mean.of(last - found[names[-1]].value)
         if not by_hand:
             return found
         (rows, _), (asked, _) = seen(columns, lambda _, state, batch: made(batch), key, state)
         hands = {name: told_linearly((rows[name], label), (asked[name], wanted), hard) for name in by_hand}
         best = jnp.stack([values.mean() for values in hands.values()]).max()
         found |= {name: Mean.of(values) for name, values in hands.items()}
-        return {**found, "gain": Mean.of(found[told[-1]].value - best)}
+        return {**found, "gain": Mean.of(last - best)}
 
     def made(batch: PyTree) -> dict[str, Array]:
         return {name: features(batch["image"]) for name, features in by_hand.items()}

@@ -7,12 +7,14 @@ import pytest
 from flax import linen as nn
 
 from adl import data
+from adl.core import BadInput
 from adl.measure.representation import linear_probe, linear_svm
 from adl.nn.convolution import Conv, convolve
 from adl.nn.mlp import flat
 from adl.nn.resnet import ResNet
 from adl.vision.filters import KERNELS, filtered, responses
 from adl.vision.layers import layer_outputs, read_in_layers, summary
+from experiments.vision import features
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -68,8 +70,9 @@ def test_what_is_read_is_what_a_probe_of_each_reads(are_hands):
     def second(variables):
         return lambda key, state, image: summary(layer_outputs(model, variables, image / 255, ["Conv_1"])[0], 64)
 
-    names = {"pixels", "first", "second", "untrained first", "untrained second"}
+    names = {"pixels", "first", "second", "untrained first", "untrained second", "learned"}
     assert set(found) == names | ({"squares", "gain"} if are_hands else set())
+    assert found["learned"] == pytest.approx(found["second"] - found["untrained second"], abs=1e-6)
     if are_hands:
         svm = alone(lambda key, state, image: flat(jnp.square(image / 255)), fit=linear_svm)
         assert found["squares"] == pytest.approx(svm, abs=0.02)
@@ -88,3 +91,8 @@ def test_responses_are_of_the_learned_kernels_and_of_those_made_by_hand():
     assert seen["learned"].shape == (4, 3, 3, 3) and seen["by_hand"].shape == (5, 3, 3, 1)
     grey = filtered(x.mean(-1, keepdims=True), KERNELS["edges"])[..., 0]
     np.testing.assert_allclose(seen["by_hand_maps"][:, list(KERNELS).index("edges")], grey, atol=1e-5)
+
+
+def test_cells_that_do_not_fit_into_a_picture_are_refused():
+    with pytest.raises(BadInput, match=r"^--cell 5: a block of HOG is two cells wide, and pictures are 8 x 8 pixels$"):
+        features.load(features.Config(dataset="digits", cell=5))
