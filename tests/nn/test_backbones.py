@@ -44,7 +44,16 @@ COUNTS = {  # torchvision 0.29's, or of the papers in their unit
         densenet.DenseNet(10, (12, 12, 12), 12, 16, bottleneck=None, compression=1.0), SMALL, 1.0, 1e6
     ),
 }  # fmt: skip
-DEEP = ("VGG-13", "VGG-16", "VGG-19, batch norm", "DenseNet-161", "DenseNet-169", "DenseNet-201", "ResNet-110")
+DEEP = (
+    "VGG-13",
+    "VGG-16",
+    "VGG-19, batch norm",
+    "DenseNet-161",
+    "DenseNet-169",
+    "DenseNet-201",
+    "DenseNet 40, 12",
+    "ResNet-110",
+)
 
 
 @pytest.mark.parametrize(
