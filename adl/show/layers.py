@@ -45,7 +45,7 @@ def by_layer(
             ax.text(0.99, value, text.format(value), fontsize=7, **beside)
         ax.set_xticks(place, names)
         ax.set(ylabel=y_label, title=title)
-        ax.legend(loc="upper left")
+        ax.legend()
         return figure
 
     return draw

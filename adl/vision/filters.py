@@ -15,8 +15,8 @@ KERNELS = {  # 3x3, of the field's textbooks; they are correlated with a picture
     "blur": np.full((3, 3), 1 / 9),
     "sharpen": np.array([[0.0, -1, 0], [-1, 5, -1], [0, -1, 0]]),
     "edges": np.array([[-1.0, -1, -1], [-1, 8, -1], [-1, -1, -1]]),  # a Laplacian
-    "Sobel, across": np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
-    "Sobel, down": np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]),
+    "Sobel x": np.array([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]]),
+    "Sobel y": np.array([[-1.0, -2, -1], [0, 0, 0], [1, 2, 1]]),
 }
 
 

@@ -24,7 +24,7 @@ from adl.core import BadInput, Learner, full_pass, optimizer
 from adl.data.image import unit
 from adl.nn.mlp import flat
 from adl.nn.receptive import Layer, receptive_field
-from adl.nn.resnet import ResNet
+from adl.nn.resnet import BatchNorm, ResNet
 from adl.supervised.classification import classifier, evaluation, views
 from adl.vision import filters
 from adl.vision.hog import oriented_gradients
@@ -45,20 +45,21 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     batch_size: run.Count = 64
     eval_every: run.Count = 250
     steps_per_call: run.Count = 10
-    learning_rate: run.Positive = 5e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which is probed
     degrees: run.NonNegative = 10.0  # largest rotation of a view, either way
-    width: run.Eights = 16  # channels of the first stage; each stage has twice the last's
+    width: run.Eights = 32  # channels of the first stage; each stage has twice the last's
+    stem_stride: run.Count = 2  # of the first convolution; 1 is four times dearer
     num_stages: run.Count = 3  # of one block, each after the first at half the resolution
-    numbers: run.Count = 256  # of each layer that are probed, at most: means over parts of its maps
+    numbers: run.Count = 512  # of each layer that are probed, at most: means over parts of its maps
     l2: run.Positive = 0.01  # of the probes' weights, in nats
     cell: run.Count = 8  # sides of HOG's cells, in pixels
     num_bins: run.Count = 9  # of HOG's directions
 
 
 PROTOCOL = (
-    "scenes/single, 8,000 pictures to train, all 2,000 to test; softmax regression (l2 0.01) on 256 numbers of a layer"
+    "scenes/single, 8,000 pictures to train, all 2,000 to test; softmax regression (l2 0.01) on 512 numbers of a layer"
 )
 CLAIMS = (
     run.Claim(
@@ -89,7 +90,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     """A classifier, and what is read in its layers, in pixels and in HOG."""
     train, test = loaded
     channels = tuple(cfg.width * 2**stage for stage in range(cfg.num_stages))
-    model = ResNet(train.num_classes, channels, dtype=jnp.dtype(cfg.precision))
+    norm, dtype = functools.partial(BatchNorm, axis=axis), jnp.dtype(cfg.precision)
+    model = ResNet(train.num_classes, channels, stem_stride=cfg.stem_stride, norm=norm, dtype=dtype)
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     algorithm = classifier(
         model,
@@ -118,7 +120,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         final={"layers": read, "filters": kernels},
         offers={"model": model, "predict": run.Offer.of_pictures(lambda key, *of: logits(*of), train)},
         figures=show.figures(
-            layers=by_layer(list(layers.values())),
+            layers=by_layer(list(layers.values()), cfg.stem_stride),
             learned=show.of(show.kernel_responses, *LEARNED, names=range(1, cfg.width + 1)),
             by_hand=show.of(show.kernel_responses, *BY_HAND, names=tuple(filters.KERNELS)),
             accuracy=show.curves(ACCURACY, y_label="accuracy", title="Learning"),
@@ -126,10 +128,10 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     )
 
 
-def by_layer(names: list[str]) -> show.Draw:
+def by_layer(names: list[str], stem_stride: int) -> show.Draw:
     """What is read in pixels and in layer after layer, before and after learning, beside HOG; and how far each sees."""
     blocks = ((Layer(3, 2 if stage else 1), Layer(3)) for stage in range(len(names) - 1))
-    stack = [Layer(3), *itertools.chain(*blocks)]
+    stack = [Layer(3, stem_stride), *itertools.chain(*blocks)]
     fields = [receptive_field(stack[: 1 + 2 * i]).size for i in range(len(names))]
     return show.by_layer(
         ["pixels", *(f"{name}\n{side} x {side}" for name, side in zip(names, fields, strict=True))],

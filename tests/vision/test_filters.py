@@ -31,8 +31,8 @@ def test_what_the_filters_do_is_what_they_are_called():
         np.testing.assert_allclose(filtered(grey, kernel), kept, atol=1e-6)
     inner = (slice(None), slice(1, -1), slice(1, -1))
     np.testing.assert_allclose(filtered(ramp, KERNELS["edges"])[inner], 0, atol=1e-4)  # no edge, but a slope
-    np.testing.assert_allclose(filtered(ramp, KERNELS["Sobel, across"])[inner], 8, atol=1e-4)
-    np.testing.assert_allclose(filtered(ramp, KERNELS["Sobel, down"])[inner], 64, atol=1e-4)
+    np.testing.assert_allclose(filtered(ramp, KERNELS["Sobel x"])[inner], 8, atol=1e-4)
+    np.testing.assert_allclose(filtered(ramp, KERNELS["Sobel y"])[inner], 64, atol=1e-4)
 
 
 def test_a_kernel_without_a_middle_is_refused():
