@@ -18,6 +18,7 @@ from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
 from adl.show.latents import prior, reconstructed, traversal
+from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
@@ -50,6 +51,7 @@ __all__ = [
     "beside_data",
     "by_class",
     "by_strength",
+    "by_layer",
     "casino",
     "class_overlap",
     "classes",
@@ -85,6 +87,7 @@ __all__ = [
     "image_grid",
     "in_rows",
     "interpolation",
+    "kernel_responses",
     "landscape",
     "learned_dice",
     "lengths",

@@ -299,8 +299,23 @@ EDGES = {
         slopes=(),
         rtol=1e-3,
     ),
+    "representation.told_linearly": Edge(
+        lambda x: representation.told_linearly(
+            *[(x, jnp.asarray(LABEL))] * 2,
+            lambda x, label: representation.LinearMap(jnp.array([[1.0, -1.0], [2.0, 0.5]], x.dtype), jnp.zeros(2)),
+        ),
+        {"plain": (X,), "at 1e3": (X + 1e3,), "constant column": (X * np.array([1, 0]),), "1e-15": (1e-15 * X,)},
+        slopes=(),
+    ),
     "representation.softmax_regression": Edge(
         lambda x: representation.softmax_regression(x, jnp.asarray(LABEL), num_classes=2, l2=0.1).kernel,
+        {"plain": (X,), "constant column": (X * np.array([1, 0]),), "duplicates": (X[:, :1] * np.ones(2),)},
+        slopes=(),
+        rtol=1e-3,
+        atol=1e-4,
+    ),
+    "representation.linear_svm": Edge(
+        lambda x: representation.linear_svm(x, jnp.asarray(LABEL), num_classes=2, l2=0.1).kernel,
         {"plain": (X,), "constant column": (X * np.array([1, 0]),), "duplicates": (X[:, :1] * np.ones(2),)},
         slopes=(),
         rtol=1e-3,
