@@ -10,7 +10,11 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
     image  [N, H, W, C]   uint8 in 0 ... 255
     mask   [N], [N, T]    numbers: 1 counts, 0 is padding
     segment [N, H, W]     integers 0 ... K - 1: a class at each pixel, 255 counts nowhere (also found as "mask")
-    depth  [N, H, W]      numbers: metres from adl.data.batches import filled, once, ordered, padded, portions, shuffled, streamed, whole
+    depth  [N, H, W]      numbers: metres from the camera, what is not > 0 is unknown
+"""
+
+from adl.data import curves, image, ragged, tables, text, tokens, toys, views
+from adl.data.batches import filled, once, ordered, padded, portions, shuffled, streamed, whole
 from adl.data.outside import Outside
 from adl.data.own import arrays, folder
 from adl.data.phases import alternating
