@@ -1,0 +1,5 @@
+"""Tasks of seeing."""
+
+from tests.vision import cases_transfer
+
+CASES = {**cases_transfer.CASES}
