@@ -39,9 +39,9 @@ from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
+    "SHOWN",
     "Draw",
     "Line",
-    "SHOWN",
     "agreement",
     "answers",
     "ascent",
