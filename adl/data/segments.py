@@ -13,11 +13,13 @@ import numpy as np
 
 from adl.core.errors import BadInput
 from adl.data import source
+from adl.data.scenes.shapes import CLASSES
 from adl.data.split import Split
 
 IGNORED = 255
 NAMES = {  # of the classes, by the first word of a data set's name
     "isbi2012": ("membrane", "inside"),
+    "scenes": ("background", *CLASSES),
 }
 
 
