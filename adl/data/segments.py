@@ -75,7 +75,7 @@ def segments(splits: Sequence[Split], dataset: str, parts: Sequence[str]) -> Seg
     """
     where = [f"data set {dataset}, split {part}" for part in parts]
     values = [_values(split, told) for split, told in zip(splits, where, strict=True)]
-    is_black_and_white = {*values[0]} <= {0, IGNORED} and {*np.concatenate(values)} >= {0, IGNORED}
+    is_black_and_white = {0, IGNORED} in ({*values[0]}, {*np.concatenate(values)})
     known = values[0] // IGNORED if is_black_and_white else values[0][values[0] != IGNORED]
     if not len(known):
         raise BadInput(f"{where[0]}: all pixels of its masks are {IGNORED}, which counts nowhere: nothing is known")
