@@ -13,11 +13,13 @@ import numpy as np
 
 from adl.core.errors import BadInput
 from adl.data import source
+from adl.data.scenes.shapes import CLASSES
 from adl.data.split import Split
 
 IGNORED = 255
 NAMES = {  # of the classes, by the first word of a data set's name
     "isbi2012": ("membrane", "inside"),
+    "scenes": ("background", *CLASSES),
 }
 
 
@@ -73,7 +75,7 @@ def segments(splits: Sequence[Split], dataset: str, parts: Sequence[str]) -> Seg
     """
     where = [f"data set {dataset}, split {part}" for part in parts]
     values = [_values(split, told) for split, told in zip(splits, where, strict=True)]
-    is_black_and_white = {*values[0]} <= {0, IGNORED} and {*np.concatenate(values)} >= {0, IGNORED}
+    is_black_and_white = {0, IGNORED} in ({*values[0]}, {*np.concatenate(values)})
     known = values[0] // IGNORED if is_black_and_white else values[0][values[0] != IGNORED]
     if not len(known):
         raise BadInput(f"{where[0]}: all pixels of its masks are {IGNORED}, which counts nowhere: nothing is known")

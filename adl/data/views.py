@@ -67,7 +67,8 @@ def random_crop(key: Key, images: Array, *, pixels: int) -> Array:
     chex.assert_rank(images, 4)
     batch, height, width, channels = images.shape
     chex.assert_scalar_in(pixels, 1, min(height, width))
-    corner = jax.random.randint(key, (batch, 2), 0, jnp.array([height, width]) - pixels + 1)
+    most = jnp.array([[height, width]]) - pixels
+    corner = jax.random.randint(key, (batch, 2), 0, most + 1)
     return jax.vmap(lambda at, image: jax.lax.dynamic_slice(image, (at[0], at[1], 0), (pixels, pixels, channels)))(
         corner, images
     )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import chex
+import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array, Mean
@@ -34,8 +35,8 @@ class PixelCounts(NamedTuple):
           num_classes: K.
         """
         chex.assert_equal_shape([told, true])
-        classes, counts = jnp.arange(num_classes), (true != IGNORED)[..., None]
-        is_told, is_true = ((x[..., None] == classes) & counts for x in (told, true))
+        counts = (true != IGNORED)[..., None]
+        is_told, is_true = (jax.nn.one_hot(x, num_classes, dtype=bool) & counts for x in (told, true))
         return cls(*(x.sum((-3, -2), dtype=jnp.float32) for x in (is_told & is_true, is_told, is_true)))
 
     def __add__(self, other: "PixelCounts") -> "PixelCounts":
@@ -97,7 +98,7 @@ class ObjectPixels(NamedTuple):
           num_slots: S.
         """
         chex.assert_equal_shape([told, true, instance])
-        own = instance[:, None] == 1 + jnp.arange(num_slots)[:, None, None]  # [B, S, H, W]
+        own = jax.nn.one_hot(instance - 1, num_slots, dtype=bool, axis=1)  # [B, S, H, W]
         label = jnp.where(own, true[:, None], -1).max((2, 3), keepdims=True)
         is_told = told[:, None] == label
         wrong = is_told & (true[:, None] != label) & _boxed(own)

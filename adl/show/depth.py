@@ -7,9 +7,9 @@ from adl.run.experiment import Outcome
 from adl.show.line import Line, lines
 from adl.show.names import evenly
 from adl.show.panels import page
+from adl.show.segmentation import SHOWN, viewed
 from adl.show.style import COLORS, Draw, panel, styled
 
-SHOWN = 8  # pictures, at most
 WORST = 0.5  # relative error from which on shades are the same
 
 
@@ -35,14 +35,14 @@ def depth_maps(told: str, *, image: np.ndarray, depth: np.ndarray) -> Draw:
         height, width = image.shape[1:3]
         figure, axes = panel(4, len(rows), size=(1.15, 1.15 * height / width))
         parts = [
-            ("picture", image[rows], {"cmap": "gray", "vmin": 0, "vmax": 255}, ""),
+            ("picture", [*map(viewed, image[rows])], {"cmap": "gray", "vmin": 0, "vmax": 255}, ""),
             ("depth", true, metres, "metres"),
             ("told", seen, metres, "metres"),
             ("error", error, {"cmap": "RdBu_r", "vmin": -WORST, "vmax": WORST}, "(told - true) / true"),
         ]
         for line, (title, pictures, shades, unit) in zip(axes, parts, strict=True):
             for ax, picture in zip(line, pictures, strict=True):
-                shown = ax.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, **shades)
+                shown = ax.imshow(picture, **shades)
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
             line[0].set_ylabel(title)

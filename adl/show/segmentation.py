@@ -50,7 +50,7 @@ def segmented(told: str, *, image: np.ndarray, segment: np.ndarray, names: Names
         }
         for line, (title, pictures) in zip(axes, parts.items(), strict=True):
             for ax, picture in zip(line, pictures, strict=True):
-                ax.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, vmin=0, vmax=255, cmap="gray")
+                ax.imshow(viewed(picture), vmin=0, vmax=255, cmap="gray")
                 ax.set(xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
             line[0].set_ylabel(title)
@@ -108,6 +108,11 @@ def object_overlap(probe: str, seen: np.ndarray) -> Draw:
         return page(panels, size=(3.3, 2.7), y_label=["IoU of an object"], title="Objects of the test split")(outcome)
 
     return draw
+
+
+def viewed(picture: np.ndarray) -> np.ndarray:
+    """`[H, W, 3]` of a picture in colour or of classes in theirs; of other numbers of channels their mean `[H, W]`."""
+    return picture if picture.shape[-1] == 3 else picture.mean(-1)
 
 
 def _binned(x: np.ndarray, y: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, Line]:

@@ -20,6 +20,7 @@ from adl.measure.segmentation import ObjectPixels, PixelCounts, scores
 from adl.prob.labels import cross_entropy, is_correct
 from adl.vision.dense import Prepare, View, at_once
 
+TINY = 1e-12
 Loss = Callable[[Array, Array], Metrics]  # (logits [B, H, W, K], segment [B, H, W]) -> metrics
 
 
@@ -52,7 +53,9 @@ def focal_loss(gamma: float = 2.0) -> Loss:
 
     def loss(logits, segment):
         surprise, weight = _surprise(logits, segment)
-        return {"loss": Mean.of(-(jnp.expm1(-surprise) ** gamma) * surprise if gamma else surprise, weight)}
+        missing = jnp.maximum(-jnp.expm1(-surprise), TINY)  # 1 - p, of which a root has a slope
+        losses = missing**gamma * surprise if gamma else surprise
+        return {"loss": Mean.of(losses, weight), "accuracy": _accuracy(logits, segment)}
 
     return loss
 
@@ -72,7 +75,7 @@ def dice_loss(smooth: float = 1.0) -> Loss:
     def loss(logits, segment):
         counts = (segment != IGNORED)[..., None]
         p = jax.nn.softmax(logits) * counts
-        y = (segment[..., None] == jnp.arange(logits.shape[-1])) & counts
+        y = jax.nn.one_hot(segment, logits.shape[-1], dtype=bool) & counts
         both, either = (p * y).sum((1, 2)), p.sum((1, 2)) + y.sum((1, 2))
         losses = (1 - (2 * both + smooth) / (either + smooth)).mean(-1)
         return {"loss": Mean.of(losses), "accuracy": _accuracy(logits, segment)}
@@ -102,7 +105,7 @@ def paired(segments: Segments, encode: Callable[[Array], Array], view: View | No
         if view is None:
             return x, segment
         channels = x.shape[-1]
-        classes = (segment[..., None] == jnp.arange(segments.num_classes)).astype(x.dtype)
+        classes = jax.nn.one_hot(segment, segments.num_classes, dtype=x.dtype)
         seen = view(key, jnp.concatenate([x, classes], -1))
         x, classes = seen[..., :channels], seen[..., channels:]
         return x, jnp.where(classes.sum(-1) > 0.5, classes.argmax(-1), IGNORED)

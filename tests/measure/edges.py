@@ -10,6 +10,7 @@ from adl.measure import (
     classification,
     clustering,
     consistency,
+    depth,
     plane,
     ranks,
     rate,
@@ -51,6 +52,24 @@ def of_scores(outputs, label, num_bins=15):
 
 def values(found):
     return {name: mean.value for name, mean in found.items()}
+
+
+DEPTHS = RNG.uniform(1, 8, (2, 3, 4))
+
+
+def of_depths(told, true):
+    known = (true > 0) & np.isfinite(true)
+    safe = np.where(known, true, 1)
+    d = [(np.log(a) - np.log(b))[k] for a, b, k in zip(told, safe, known, strict=True)]
+    all_d, told, true = np.concatenate(d), told[known], true[known]
+    found = {
+        "relative": (abs(told - true) / true).mean() if known.any() else NAN,
+        "rmse": np.sqrt(((told - true) ** 2).mean()) if known.any() else NAN,
+        "rmse_log": np.sqrt((all_d**2).mean()) if known.any() else NAN,
+        "scale_invariant": np.mean([x.var() for x in d if len(x)]) if known.any() else NAN,
+    }
+    within = {f"within_{k}": np.mean(abs(all_d) < k * np.log(1.25)) if known.any() else NAN for k in (1, 2, 3)}
+    return {**found, **within}
 
 
 def area(score, label):
@@ -401,6 +420,23 @@ EDGES = {
         within,
         slopes=(),
     ),
+    "depth.depth_errors": Edge(
+        lambda told, true: values(depth.finished(depth.depth_errors(told, true))),
+        {
+            "plain": (DEPTHS, DEPTHS[::-1]),
+            "near": (1e-6 * DEPTHS, 1e-6 * DEPTHS[::-1]),
+            "far": (1e6 * DEPTHS, 1e6 * DEPTHS[::-1]),
+            "a factor beside": (1e6 * DEPTHS, DEPTHS),
+            "all right": (DEPTHS, DEPTHS),
+            "some unknown": (DEPTHS, np.where(DEPTHS > 3, DEPTHS, 0)),
+            "nothing known": (DEPTHS, 0 * DEPTHS),
+            "infinite": (DEPTHS, INF * DEPTHS),
+        },
+        of_depths,
+        slopes=(),
+        blank=("nothing known", "infinite"),
+        atol=1e-6,
+    ),
     "samples.rounded": Edge(
         samples.rounded,
         {
@@ -426,6 +462,10 @@ NONE = {
         samples.two_sample_test""",
     "fixed places": "plane.places",
     "draws": "plane.truth",
+    "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
+        segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
+        segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
+    "what is a number, and a root: within depth.depth_errors": "depth.is_known depth.finished",
     "of tokens, which have no scale": "texts.beside_people texts.repeated",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         latents.from_prior""",

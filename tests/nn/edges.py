@@ -382,7 +382,8 @@ NONE = {
         encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty
         tcn.TCN.empty token.TokenModel.empty_cache transformer.Cache.slots transformer.GPT.empty_cache
-        transformer.gelu_mlp transformer.swiglu unet.widths""",
+        transformer.gelu_mlp transformer.swiglu unet.widths
+        unet.space_to_depth unet.depth_to_space""",
     "files and words: test_pretrained, test_fields": """
         architectures.of architectures.is_source architectures.is_copy fields.told fields.activation fields.epsilon
         fields.flag pretrained.load pretrained.checkpoint_of architectures.From.read""",

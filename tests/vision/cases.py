@@ -1,5 +1,8 @@
-"""Tasks of seeing."""
+"""Factories of computer vision, gathered."""
 
-from tests.vision import cases_transfer
+from tests.vision import cases_dense, cases_transfer
 
-CASES = {**cases_transfer.CASES}
+CASES = {
+    **cases_dense.CASES,
+    **cases_transfer.CASES,
+}
