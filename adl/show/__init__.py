@@ -24,6 +24,7 @@ from adl.show.names import bars, dots, marks
 from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
+from adl.show.pose import pose_scores, skeletons
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
@@ -102,6 +103,7 @@ __all__ = [
     "players",
     "pole_episodes",
     "pole_policy",
+    "pose_scores",
     "prior",
     "probability",
     "process",
@@ -118,6 +120,7 @@ __all__ = [
     "returns",
     "right_by_length",
     "rotation",
+    "skeletons",
     "subsets",
     "surprise",
     "symbols",
