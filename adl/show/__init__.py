@@ -5,6 +5,7 @@ from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
+from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
@@ -38,6 +39,7 @@ __all__ = [
     "COLORS",
     "Draw",
     "Line",
+    "accuracy_by_change",
     "agreement",
     "answers",
     "ascent",
@@ -48,6 +50,7 @@ __all__ = [
     "by_class",
     "casino",
     "classes",
+    "clip_confusion",
     "cloud",
     "clouds",
     "clusters",
@@ -69,6 +72,7 @@ __all__ = [
     "fidelity",
     "field",
     "figures",
+    "filmstrips",
     "first_coordinates",
     "first_two",
     "forecasts",

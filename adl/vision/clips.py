@@ -13,6 +13,8 @@ from jax import Array
 
 from adl import data
 from adl.core import BadInput, Key, Learner, Mean, Probe, border, full_pass
+from adl.data.files.found import About, ClassNames
+from adl.data.scenes.drawn import WAYS
 from adl.prob.labels import cross_entropy, is_correct
 
 OPPOSITE = {"left": "right", "nearer": "farther", "up": "down", "open": "close", "in": "out", "still": "still"}
@@ -34,6 +36,8 @@ def clips_of(name: str, *, of: Sequence[str], labels: str, **how) -> tuple[data.
     if labels == "frame" and "label=" not in how.get("columns", ""):
         how["columns"] = ",".join(filter(None, [how.get("columns", ""), "label=ways"]))
     found = data.splits(name, "clip", "label", of=of, num_classes=2, **how)
+    if labels == "frame" and name.startswith("scenes/"):
+        found = tuple(_named(split, ("still", *WAYS)) for split in found)
     for split, words in zip(found, of, strict=True):
         where, shape, label = f"data set {name}, split {words}", split.example_shape, split.column("label")
         if shape[0] < 2:
@@ -68,13 +72,16 @@ def changes(class_names: Sequence[str], labels: str) -> dict[str, Change]:
 
     "shuffled" frames and a "frozen" one leave the label, but not what tells it: right is what is seen without an order,
     or in one frame. "faster" has every second frame, "slower" each twice. "backwards" has opposite labels: there is
-    none where classes have no opposites.
+    none where classes have no opposites. Labels of frames must tell what has happened since the frame before, and the
+    first of them be "still": of others there is no change.
 
     Args:
       class_names: of the K classes.
       labels: "clip" or "frame"; of frames that are shuffled or frozen there is nothing right to say.
     """
     is_frame = labels == "frame"
+    if is_frame and class_names[0] != "still":
+        return {}
     found = {
         "faster": Change(lambda key, x: x[:, ::2], _every_second if is_frame else _same),
         "slower": Change(lambda key, x: x.repeat(2, 1), _each_twice if is_frame else _same),
@@ -93,30 +100,39 @@ def changes(class_names: Sequence[str], labels: str) -> dict[str, Change]:
     return found
 
 
-def judged_clips(models: Mapping[str, nn.Module], test: data.Split, change: Change = Change(lambda key, x: x)) -> Probe:
+def judged_clips(models: Mapping[str, nn.Module], test: data.Split, change: Change | None = None) -> Probe:
     """Probe of what models say of a whole split of clips, and perhaps of changed ones.
 
     Args:
       models: by name, as in the state `{name: Learner}`; the parameters are the averaged ones.
       test: "clip" and "label".
-      change: what is done to the clips.
+      change: what is done to the clips; None: nothing.
     Returns:
-      Of each model "name_accuracy", and "name_loss" in nats, of clips or of frames; "loss" is the first's; and
-      "name_probability", `[N, K]` or `[N, T, K]`.
+      Of each model "name_accuracy", of clips or of frames; of unchanged ones also "name_loss" in nats, "loss", which is
+      the first's, and "name_probability", `[N, K]` or `[N, T, K]`.
     """
 
     def measure(key: Key, state: Mapping[str, Learner], batch) -> dict[str, Mean | Array]:
-        x, label, found = change.clip(key, frames(batch["clip"])), change.label(batch["label"]), {}
+        x, label, found = frames(batch["clip"]), batch["label"], {}
+        if change is not None:
+            x, label = change.clip(key, x), change.label(label)
         mask = batch["mask"] if label.ndim == 1 else batch["mask"][:, None]
         for name, model in models.items():
             logits = model.apply(state[name].averaged, x)
-            loss = Mean.of(cross_entropy(logits, label), mask)
-            found |= {"loss": found.get("loss", loss), f"{name}_loss": loss}
             found[f"{name}_accuracy"] = Mean.of(is_correct(logits, label), mask)
-            found[f"{name}_probability"] = jax.nn.softmax(logits)
+            if change is None:
+                loss = Mean.of(cross_entropy(logits, label), mask)
+                found |= {"loss": found.get("loss", loss), f"{name}_loss": loss}
+                found[f"{name}_probability"] = jax.nn.softmax(logits)
         return found
 
     return full_pass(measure, data.padded(test, AT_ONCE), len(test))
+
+
+def _named(split: data.Split, names: Sequence[str]) -> data.Split:
+    """The same clips, whose labels have names."""
+    info = split.info
+    return data.Split(split.arrays, About(info.name, {"label": ClassNames(tuple(names))}, info.splits))
 
 
 def _same(label: Array) -> Array:

@@ -1,7 +1,7 @@
 """Heat maps: a place as a bump on a grid, and the place of a bump finer than the grid.
 
-A cell (row i, column j) of a map of stride s stands for s x s pixels, its middle is at (s (j + 1/2), s (i + 1/2)): pixels
-are squares, of which the first goes from 0 to 1. Maps are read by their logarithms: of a Gaussian these are a
+A cell (row i, column j) of a map of stride s stands for s x s pixels, its middle is at (s (j + 1/2), s (i + 1/2)):
+pixels are squares, of which the first goes from 0 to 1. Maps are read by their logarithms: of a Gaussian these are a
 parabola, whose top its neighbours give exactly; of a softmax over the cells they are its log-odds.
 """
 

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.nn import recurrent
+from adl.nn import embed, recurrent
 from adl.nn.attention import MultiHeadAttention
 from adl.nn.convolution import Conv
 from adl.nn.resnet import group_norm
@@ -137,7 +137,8 @@ class SpaceTime(nn.Module):
     """A transformer of patches of frames that look along time and along space in turn.
 
     h + attention(norm(h)) among the frames at one place; then among the places of one frame; then a perceptron. Places
-    and times have learned embeddings; the features of a frame are the mean over its places.
+    have learned embeddings and times sinusoids, so that clips of any length can be seen; the features of a frame are
+    the mean over its places.
 
     Source: Bertasius et al. 2021, arXiv:2102.05095, section 3 (divided attention); Arnab et al. 2021, arXiv:2103.15691,
     section 3.3 (model 3).
@@ -147,20 +148,18 @@ class SpaceTime(nn.Module):
     width: int = 64  # D
     num_layers: int = 3
     num_heads: int = 4
-    max_length: int = 64  # longest T
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """`[B, T, width]` of clips `x` `[B, T, H, W, C]`, T at most `max_length`."""
-        chex.assert_axis_dimension_lteq(x, 1, self.max_length)
+        """`[B, T, width]` of clips `x` `[B, T, H, W, C]`."""
         x = _folded(_padded(x, self.patch).astype(self.dtype), self.patch)
         size, time, rows, columns, _ = x.shape
         normal = nn.initializers.normal(0.02)
         h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(size, time, rows * columns, -1))
         places = self.param("places", normal, (rows * columns, self.width)).astype(self.dtype)
-        times = self.param("times", normal, (self.max_length, self.width))[:time].astype(self.dtype)
-        h = h + places[None, None] + times[None, :, None]
+        times = embed.sinusoidal(jnp.arange(time)[None], self.width).astype(self.dtype)
+        h = h + places[None, None] + times[:, :, None]
         init = nn.initializers.normal(0.02 / (3 * self.num_layers) ** 0.5)  # the stream's variance grows with every sum
         norm, attention = (functools.partial(of, dtype=self.dtype) for of in (layer_norm, MultiHeadAttention))
 
