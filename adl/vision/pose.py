@@ -108,7 +108,8 @@ def joint_surprise(posture: Posture, y: dict, *, stride: int, std: float) -> tup
     bump = jax.vmap(lambda joints: bumps(joints, size, stride=stride, std=std))(y["joints"])
     mass = bump.sum((1, 2))
     p = bump / jnp.where(mass > 0, mass, 1)[:, None, None]
-    heat = (p * (jnp.log(jnp.where(p > 0, p, 1)) - log_q)).sum((1, 2))
+    terms = p * (jnp.log(jnp.where(p > 0, p, 1)) - jnp.where(p > 0, log_q, 0))
+    heat = terms.sum((1, 2))
     seen = optax.sigmoid_binary_cross_entropy(posture.seen, y["visible"].astype(jnp.float32))
     return heat, seen, ((y["known"] > 0) & (mass > 0)).astype(jnp.float32)
 
@@ -157,17 +158,18 @@ def mirror(x: Array, y: dict, mirrored: Sequence[int]) -> tuple[Array, dict]:
       mirrored: as in `posed_views`.
     """
     order = jnp.array(mirrored)
-    joints = y["joints"][:, order] * jnp.array([-1.0, 1.0]) + jnp.array([float(x.shape[2]), 0.0])
-    return x[:, :, ::-1], {"joints": joints, **{name: y[name][:, order] for name in ("visible", "known")}}
+    turned = {name: y[name][:, order] for name in ("joints", "visible", "known")}
+    return x[:, :, ::-1], turned | {
+        "joints": jnp.asarray(turned["joints"]).at[..., 0].set(x.shape[2] - turned["joints"][..., 0])
+    }
 
 
 def _moved(y: dict, matrix: Array, shift: Array, size: tuple[int, int]) -> dict:
     """Joints under p -> A p + t of points (row, column) from the centre of a picture, as `affine` moves its pixels."""
-    height, width = size
-    centre = jnp.array([width / 2, height / 2])
-    points = (y["joints"] - centre)[..., ::-1]
-    joints = (jnp.einsum("bij,bkj->bki", matrix, points) + shift[:, None])[..., ::-1] + centre
-    is_within = ((joints >= 0) & (joints <= jnp.array([float(width), float(height)]))).all(-1)
+    side = jnp.array(size[::-1], jnp.float32)[None, None]  # (width, height)
+    points = (y["joints"] - side / 2)[..., ::-1]
+    joints = (jnp.einsum("bij,bkj->bki", matrix, points) + shift[:, None])[..., ::-1] + side / 2
+    is_within = ((joints >= 0) & (joints <= side)).all(-1)
     return {"joints": joints, "visible": y["visible"] * is_within, "known": y["known"] * is_within}
 
 
