@@ -63,6 +63,8 @@ class Convolutions(nn.Module):
     def __call__(self, x: Array) -> Array:
         """`[B, T, dim]` of clips `x` `[B, T, H, W, C]`."""
         h = _folded(_padded(x, 2).astype(self.dtype), 2)
+        if self.kernel == "2d":  # a clip of its own each, or the normalisation would be over all of them
+            h = h.reshape(-1, 1, *h.shape[2:])
         norm = functools.partial(group_norm, dtype=self.dtype)
         for width in self.channels:
             h = self._conv(width, 2)(h)
@@ -70,7 +72,7 @@ class Convolutions(nn.Module):
             h = h + self._conv(width)(nn.relu(norm()(inner)))
         h = nn.relu(norm()(h))
         # Where a thing is must not be lost in a mean over the picture.
-        return nn.relu(nn.Dense(self.dim, dtype=self.dtype)(h.reshape(*h.shape[:2], -1)))
+        return nn.relu(nn.Dense(self.dim, dtype=self.dtype)(h.reshape(*x.shape[:2], -1)))
 
     def _conv(self, width: int, stride: int = 1) -> Callable[[Array], Array]:
         conv = functools.partial(Conv, width, dtype=self.dtype)

@@ -1,0 +1,5 @@
+"""Factories of computer vision, gathered."""
+
+from tests.vision import cases_motion
+
+CASES = {**cases_motion.CASES}
