@@ -1,6 +1,7 @@
 """Pictures of a body with its joints: read together, brought to one size together, mirrored together.
 
-Joints are (x, y) in pixels, of which the first goes from 0 to 1, in the order of LSP (Johnson & Everingham 2010).
+Joints are (x, y) in pixels, of which the first goes from 0 to 1, in the order of LSP (Johnson & Everingham 2010), which
+is that of `scenes.JOINTS`.
 """
 
 from collections.abc import Sequence
@@ -9,19 +10,15 @@ from typing import Any
 import numpy as np
 
 from adl.core import BadInput
+from adl.data.files.found import About
 from adl.data.fitting import as_colour
+from adl.data.scenes import JOINTS
 from adl.data.source import load
 from adl.data.split import Split
 
-JOINTS = (
-    *("right ankle", "right knee", "right hip", "left hip", "left knee", "left ankle"),
-    *("right wrist", "right elbow", "right shoulder", "left shoulder", "left elbow", "left wrist"),
-    *("neck", "head top"),
-)
 _SIDES = {"right": "left", "left": "right"}
 MIRRORED = tuple(JOINTS.index(" ".join(_SIDES.get(word, word) for word in name.split())) for name in JOINTS)
 BEYOND = 0.1  # of a picture's side: so far outside it a joint that is called visible may lie
-BONES = ((0, 1), (1, 2), (3, 4), (4, 5), (6, 7), (7, 8), (9, 10), (10, 11), (2, 3), (8, 9), (2, 8), (3, 9), (12, 13))
 
 
 def with_joints(name: str, *, of: Sequence[str], side: int, is_exact: bool, **how: Any) -> tuple[Split, ...]:
@@ -91,9 +88,7 @@ def _checked(split: Split, side: int, is_exact: bool, where: str) -> Split:
         if array.shape[1:] != shape:
             wanted = ", ".join(map(str, shape))
             told = f"{name} is {array.dtype} {list(array.shape)}"
-            raise BadInput(
-                f"{where}: {told}; it must be [N, {wanted}], the joints of LSP ({JOINTS[0]} ... {JOINTS[-1]})"
-            )
+            raise BadInput(f"{where}: {told}; it must be [N, {wanted}], the joints of LSP, {JOINTS[0]} first")
     visible, is_number = visible > 0, np.isfinite(joints).all(-1)
     if lost := np.argwhere(visible & ~is_number).tolist():
         row, joint = lost[0]
@@ -107,7 +102,7 @@ def _checked(split: Split, side: int, is_exact: bool, where: str) -> Split:
         for image, place, here in zip(split.arrays["image"], joints, known, strict=True)
     ]
     columns = {"image": np.stack([image for image, _ in boxed]), "joints": np.stack([place for _, place in boxed])}
-    return Split({**columns, "visible": visible & known, "known": known}, split.info)
+    return Split({**columns, "visible": visible & known, "known": known}, About(where))
 
 
 def _require_pixels(joints: np.ndarray, visible: np.ndarray, sides: np.ndarray, where: str) -> None:

@@ -79,7 +79,7 @@ def pose_scores(names: Sequence[str], *, thresholds: np.ndarray, decoders: Seque
             if name in said
         ]
         frame = {"x_label": "threshold (parts of the torso)", "y_label": "share of joints", "y_lim": (0, 1.02)}
-        curve = lines(thresholds, *of, title="Right within", verticals={"PCK": 0.2}, legend="lower right", **frame)
+        curve = lines(thresholds, *of, title="Right within", verticals={"PCK": 0.2}, legend="center right", **frame)
         each = dots(names, {"PCK@0.2": said["joint_pck"]}, title="Visible joints", x_label="PCK@0.2")
         errors = dots(names, {"error": said["joint_error"]}, title="Mean error", x_label=pixels)
         ways = _by_way(outcome, "error", decoders)

@@ -14,7 +14,7 @@ from jax import Array
 from adl import data
 from adl.core import BadInput, Key, Learner, Mean, Probe, border, full_pass
 from adl.data.files.found import About, ClassNames
-from adl.data.scenes.drawn import WAYS
+from adl.data.scenes import WAYS
 from adl.prob.labels import cross_entropy, is_correct
 
 OPPOSITE = {"left": "right", "nearer": "farther", "up": "down", "open": "close", "in": "out", "still": "still"}

@@ -15,6 +15,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.core import Key, Mean, Metrics, border
+from adl.data.image import symmetric
 from adl.data.views import affine
 from adl.nn.convolution import Conv
 from adl.nn.resnet import ResidualBlock, group_norm
@@ -129,7 +130,7 @@ def posed_views(
 
     def prepare(key: Key, batch) -> tuple[Array, dict]:
         border.check(batch, image="[B, H, W, C]", joints="float [B, J, 2]", visible="[B, J]", known="[B, J]")
-        x = as_seen(batch["image"])
+        x = symmetric(batch["image"])
         y = {name: batch[name] for name in ("joints", "visible", "known")}
         flip_key, map_key = jax.random.split(key)
         if mirrored:
@@ -142,11 +143,6 @@ def posed_views(
         return x, y
 
     return prepare
-
-
-def as_seen(image: Array) -> Array:
-    """`[...]` float32 in [-1, 1] of uint8 pixels, as `PoseNet` sees them."""
-    return image.astype(jnp.float32) / 127.5 - 1
 
 
 def mirror(x: Array, y: dict, mirrored: Sequence[int]) -> tuple[Array, dict]:

@@ -18,11 +18,14 @@ from jax import Array
 
 from adl import data, run, show
 from adl.core import BadInput, Key, Learner, optimizer
-from adl.data.joints import BONES, JOINTS, MIRRORED, with_joints
+from adl.data.image import symmetric
+from adl.data.joints import MIRRORED, with_joints
+from adl.data.scenes import JOINTS
+from adl.data.scenes.figure import BONES
 from adl.data.views import random_maps
 from adl.supervised.regression import fit
 from adl.vision.heatmaps import DECODERS, places_of
-from adl.vision.pose import PoseNet, Posture, as_seen, heat_surprise, posed_views
+from adl.vision.pose import PoseNet, Posture, heat_surprise, posed_views
 from adl.vision.pose_evaluation import READ_BY, THRESHOLDS, judged_poses
 
 LOSS = {"train": "train/heat", "test (averaged parameters)": "test/loss"}
@@ -103,7 +106,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     )
 
     def postures(learner: Learner, image: Array) -> Posture:
-        return model.apply(learner.averaged, as_seen(image))
+        return model.apply(learner.averaged, symmetric(image))
 
     def places(key: Key, learner: Learner, image: Array) -> Array:
         found = places_of(postures(learner, image).log_heat, DECODERS[READ_BY], stride=STRIDE)

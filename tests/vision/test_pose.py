@@ -10,7 +10,8 @@ import pytest
 from adl import data
 from adl.core import BadInput
 from adl.core.optimizer import adam
-from adl.data.joints import JOINTS, MIRRORED, letterboxed, with_joints
+from adl.data.joints import MIRRORED, letterboxed, with_joints
+from adl.data.scenes import JOINTS
 from adl.data.views import random_maps
 from adl.supervised.regression import fit
 from adl.vision.heatmaps import bumps
