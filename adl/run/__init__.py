@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Cells, Choice, Clips, Images, Offer, Repeats, Text
+from adl.run.offer import Cells, Choice, Films, Images, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -34,12 +34,12 @@ __all__ = [
     "Cells",
     "Choice",
     "Claim",
-    "Clips",
     "Config",
     "Count",
     "Definition",
     "Eights",
     "Experiment",
+    "Films",
     "Fraction",
     "Images",
     "Logarithm",

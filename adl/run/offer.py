@@ -32,7 +32,7 @@ class Images(NamedTuple):
         return _pixels("pictures", value, self.shape)
 
 
-class Clips(NamedTuple):
+class Films(NamedTuple):
     """Clips of one shape, given as uint8 in 0 ... 255."""
 
     shape: Sequence[int]  # (T, H, W, C)
@@ -154,7 +154,7 @@ class Offer(NamedTuple):
     """A function of a trained state."""
 
     fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
-    takes: Images | Clips | Cells | Choice | Text | Repeats
+    takes: Images | Films | Cells | Choice | Text | Repeats
     gives: Images | Cells | Choice | Text
     together: bool = False  # whether rows are one sequence, in this order
 

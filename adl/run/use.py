@@ -25,7 +25,7 @@ from adl.run import folder as files
 from adl.run import screen
 from adl.run.config import Study
 from adl.run.inputs import ClipFolders, Fitting, Pictures, read_table
-from adl.run.offer import Cells, Choice, Clips, Images, Offer, Repeats, Text
+from adl.run.offer import Cells, Choice, Films, Images, Offer, Repeats, Text
 from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
@@ -137,7 +137,7 @@ def _words(takes: Any) -> str:
     """What an offer takes, in words."""
     if isinstance(takes, Images):
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
-    if isinstance(takes, Clips):
+    if isinstance(takes, Films):
         return f"folders of {takes.shape[0]} pictures of {takes.shape[1]} x {takes.shape[2]}, each a clip"
     if isinstance(takes, Cells):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
@@ -152,9 +152,9 @@ def _given(offer: Offer, asked: Using, config: Study) -> tuple[list[str], Any]:
     is_one = isinstance(takes, Cells | Text | Repeats)
     if not inputs or (is_one and len(inputs) > 1):
         raise BadInput(f"{' '.join(inputs) or 'nothing to answer'}: wanted is {_words(takes)}")
-    if asked.resize and not isinstance(takes, Images | Clips):
+    if asked.resize and not isinstance(takes, Images | Films):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
-    if isinstance(takes, Images | Clips):
+    if isinstance(takes, Images | Films):
         given = (Pictures if isinstance(takes, Images) else ClipFolders)(inputs, takes.shape, _fit(asked, config))
         return given.names, given
     if isinstance(takes, Cells):
@@ -204,7 +204,7 @@ def _in_parts(function: Callable[..., Any], given: Any, key: int) -> np.ndarray:
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
-    first = {Images: "picture", Clips: "clip", Choice: "class"}.get(type(offer.takes), "row")
+    first = {Images: "picture", Films: "clip", Choice: "class"}.get(type(offer.takes), "row")
     if isinstance(offer.gives, Choice):
         best = found.argmax(-1)
         cells = [

@@ -93,7 +93,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         probes={"test": judged_clips(models, test)},
         final={name: judged_clips(models, test, change) for name, change in changed.items()},
-        offers={**models, "predict": run.Offer(say, run.Clips(shape), gives)},
+        offers={**models, "predict": run.Offer(say, run.Films(shape), gives)},
         figures=show.figures(
             learning=show.curves(
                 {NAMES[kind]: f"test/{kind}_accuracy" for kind in models},
