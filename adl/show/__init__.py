@@ -5,6 +5,7 @@ from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
+from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
@@ -26,6 +27,7 @@ from adl.show.names import bars, dots, marks
 from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
+from adl.show.pose import pose_scores, skeletons
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
@@ -42,6 +44,7 @@ __all__ = [
     "SHOWN",
     "Draw",
     "Line",
+    "accuracy_by_change",
     "agreement",
     "answers",
     "ascent",
@@ -55,6 +58,7 @@ __all__ = [
     "casino",
     "class_overlap",
     "classes",
+    "clip_confusion",
     "cloud",
     "clouds",
     "clusters",
@@ -78,6 +82,7 @@ __all__ = [
     "fidelity",
     "field",
     "figures",
+    "filmstrips",
     "first_coordinates",
     "first_two",
     "forecasts",
@@ -114,6 +119,7 @@ __all__ = [
     "players",
     "pole_episodes",
     "pole_policy",
+    "pose_scores",
     "prior",
     "probability",
     "process",
@@ -131,6 +137,7 @@ __all__ = [
     "right_by_length",
     "rotation",
     "segmented",
+    "skeletons",
     "subsets",
     "surprise",
     "symbols",
