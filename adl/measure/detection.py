@@ -4,7 +4,8 @@ A detection is right if it overlaps an object of its class by enough, and no sur
 detections of a class from the surest on, precision and recall make a curve, whose area is its average precision.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
@@ -12,8 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.tree_util import Partial
 
-from adl.core.types import Array
+from adl.core.probe import full_pass
+from adl.core.types import Array, Key, Mean, Probe, State
+from adl.data.batches import padded
+from adl.data.split import Split
 from adl.measure.boxes import box_area, box_iou
 
 THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10))  # of the overlap from which on an object is found
@@ -86,8 +91,7 @@ def precision_recall(
     chex.assert_equal_shape([found.label, found.score, found.mask])
     chex.assert_equal_shape([objects.label, objects.present])
     chex.assert_equal_shape_prefix([found.box, objects.box], 1)
-    order = jnp.argsort(jnp.where(found.mask > 0, -found.score, jnp.inf), axis=1, stable=True)
-    found = jax.tree.map(lambda x: jnp.take_along_axis(x, order.reshape(*order.shape, *[1] * (x.ndim - 2)), 1), found)
+    found = _surest_first(found)
     overlap, is_outside, objects = _compared(found, objects, areas)
     least = jnp.asarray([_at_least(threshold) for threshold in thresholds], jnp.float32)
     ranked = jnp.argsort(jnp.where(found.mask > 0, -found.score, jnp.inf).ravel(), stable=True)
@@ -107,6 +111,12 @@ def precision_recall(
 
     precision, recall, number = lax.map(of_class, jnp.arange(num_classes))
     return PrecisionRecall(jnp.moveaxis(precision, (2, 3, 0, 1), (0, 1, 2, 3)), jnp.moveaxis(recall, 2, 0), number)
+
+
+def _surest_first(found: Detections) -> Detections:
+    """The detections of each picture by score; of equal ones in their order, and last what is none."""
+    order = jnp.argsort(jnp.where(found.mask > 0, -found.score, jnp.inf), axis=1, stable=True)
+    return jax.tree.map(lambda x: jnp.take_along_axis(x, order.reshape(*order.shape, *[1] * (x.ndim - 2)), 1), found)
 
 
 def _compared(found: Detections, objects: Objects, areas: Sequence[tuple[float, float]]):
@@ -160,3 +170,84 @@ def _at_least(threshold: float) -> np.float32:
     """The least float32 overlap that passes: a double that is a rounding above its decimals lets these not pass."""
     near = np.float32(round(threshold, 6))
     return np.nextafter(near, np.float32(2)) if threshold > round(threshold, 6) else near
+
+
+def taken(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Array:
+    """`[N, S]` bool: which objects are found, each by a detection of its own of its class, the surest choosing first.
+
+    Args:
+      found: of N pictures; those that do not count have a mask of 0.
+      objects: of the same, without crowds.
+      threshold: in (0, 1], of the overlap.
+    """
+    found = _surest_first(found)
+    may_be = (found.label[:, :, None] == objects.label[:, None]) * found.mask[..., None] * objects.present[:, None]
+    may_be = may_be * box_iou(found.box[:, :, None], objects.box[:, None])
+
+    def one(is_taken, overlap):
+        overlap = jnp.where(is_taken, 0, overlap)
+        return is_taken.at[jnp.argmax(overlap)].max(overlap.max() >= _at_least(threshold)), None
+
+    return jax.vmap(lambda overlap: lax.scan(one, jnp.zeros(overlap.shape[1], bool), overlap)[0])(may_be)
+
+
+def average_precisions(
+    detect: Callable[[Key, State, Array], Detections],
+    split: Split,
+    *,
+    batch_size: int = 100,
+    sure: float = 0.3,
+    seen: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+) -> Probe:
+    """Probe that finds the objects of a whole split.
+
+    Args:
+      detect: `(key, state, image [B, H, W, C] uint8) -> Detections` of B pictures.
+      split: N pictures with boxes (`data.boxes`), some with objects.
+      batch_size: pictures that are looked at together.
+      sure: the score from which on a detection counts where it is asked which objects are found.
+      seen: ends of the bins of how much of an object is seen.
+    Returns:
+      A probe of `map50` and `map75`, the mean over the classes that have objects of the average precision at overlaps
+      of 0.5 and 0.75, `map`, that over 0.5, 0.55, ..., 0.95, and `ap50_CLASS` of each class that has objects; all
+      detections, with the names of their fields; `precision` `[R, K]` at 0.5; `by_size` `[3]`, `map50` of the small,
+      the middle and the large third of the objects, with `sizes` `[3]`, the mean shares of their sides in the
+      picture's; `by_seen` `[bins]`, the share of objects that are found by how much of them is seen, nan of an empty
+      bin, and `error` `[bins]`, its standard error.
+    """
+    names, columns = split.class_names, {name: split.arrays[name] for name in ("box", "label", "present", "seen")}
+    is_there = columns["present"] > 0
+    area = (columns["box"][..., 2:] - columns["box"][..., :2]).prod(-1)[is_there]
+    ends = [0.0, *np.quantile(area, (1 / 3, 2 / 3)).tolist(), 1.0]
+    sizes = [np.sqrt(area[(area >= low) & (area <= high)]).mean() for low, high in itertools.pairwise(ends)]
+    there = np.unique(columns["label"][is_there])
+    bins = np.clip(np.digitize(columns["seen"], seen[1:-1]), 0, len(seen) - 2)
+    weights = np.eye(len(seen) - 1, dtype=np.float32)[bins] * is_there[..., None]
+    look = full_pass(
+        lambda key, state, batch: detect(key, state, batch["image"])._asdict(),
+        padded({"image": split.arrays["image"]}, batch_size),
+        len(split),
+    )
+
+    def probe(carried, key, state):
+        look, columns, weights = carried
+        found = Detections(**look(key, state))
+        objects = Objects(*(columns[name] for name in ("box", "label", "present")))
+        areas = (EVERYTHING, *itertools.pairwise(ends))
+        curves = precision_recall(found, objects, num_classes=len(names), areas=areas)
+        each, mean = curves.average_precision[:, :, 0], curves.mean_average_precision()
+        is_sure = found._replace(mask=found.mask * (found.score >= sure))
+        is_found = taken(is_sure, objects)[..., None]
+        share = (weights * is_found).sum((0, 1)) / weights.sum((0, 1))
+        return {
+            **{"map50": Mean.of(mean[0]), "map75": Mean.of(mean[5]), "map": Mean.of(mean.mean())},
+            **{f"ap50_{names[k]}": Mean.of(each[0, k]) for k in there},
+            **found._asdict(),
+            "precision": curves.precision[0, :, :, 0],
+            "by_size": jnp.stack([curves.mean_average_precision(area)[0] for area in (1, 2, 3)]),
+            "sizes": jnp.asarray(sizes),
+            "by_seen": share,
+            "error": jnp.sqrt(share * (1 - share) / weights.sum((0, 1))),
+        }
+
+    return Partial(probe, (look, columns, weights))

@@ -15,13 +15,14 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, PyTree, border, descend, forward
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, border, descend, forward
 from adl.measure.boxes import corners, generalised_box_iou
 from adl.measure.detection import Detections, Objects
 from adl.nn.convolution import Conv
-from adl.nn.resnet import ResidualBlock, group_norm
+from adl.nn.resnet import ResidualBlock
+from adl.vision.cells import ScaleShift, in_cells
+from adl.vision.objects import Prepare
 
-Prepare = Callable[[Key, PyTree], tuple[Array, Objects]]  # (key, batch) -> (what the model sees, what is there)
 RARE = -2.19  # log-odds of one in ten, with which the heat map begins
 
 
@@ -45,7 +46,7 @@ class CenterNet(nn.Module):
     channels: Sequence[int] = (64, 96, 128)  # of each stage; multiples of 8
     num_blocks: int = 1  # residual blocks of a stage, on the way down
     cell: int = 4  # pixels of a cell's side
-    norm: Callable[..., nn.Module] = group_norm  # `norm(dtype=...)`
+    norm: Callable[..., nn.Module] = ScaleShift  # `norm(dtype=...)`
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and maps are float32
 
     @nn.compact
@@ -60,22 +61,15 @@ class CenterNet(nn.Module):
                 h = ResidualBlock(width, stride, self.norm, self.dtype)(h)
             levels.append(h)
         for lateral in reversed(levels[:-1]):
-            h = Conv(lateral.shape[-1], (1, 1), use_bias=False, dtype=self.dtype)(nn.relu(self.norm(dtype=self.dtype)(h)))
+            h = Conv(lateral.shape[-1], (1, 1), use_bias=False, dtype=self.dtype)(
+                nn.relu(self.norm(dtype=self.dtype)(h))
+            )
             h = lateral + h.repeat(2, 1).repeat(2, 2)[:, : lateral.shape[1], : lateral.shape[2]]
             h = ResidualBlock(lateral.shape[-1], 1, self.norm, self.dtype)(h)
         h = nn.relu(self.norm(dtype=self.dtype)(h))
         h = nn.relu(Conv(self.channels[0], (3, 3), dtype=self.dtype)(h)).astype(jnp.float32)
         heat = nn.Dense(self.num_classes, bias_init=nn.initializers.constant(RARE), name="heat")(h)
         return CentreMaps(heat, nn.Dense(4, name="box")(h))
-
-
-def in_cells(x: Array, side: int) -> Array:
-    """`[B, ceil(H / side), ceil(W / side), side side C]` of pictures `[B, H, W, C]`, zeros beyond their ends."""
-    batch, height, width, channels = x.shape
-    x = jnp.pad(x, ((0, 0), (0, -height % side), (0, -width % side), (0, 0)))
-    rows, columns = x.shape[1] // side, x.shape[2] // side
-    x = x.reshape(batch, rows, side, columns, side, channels).swapaxes(2, 3)
-    return x.reshape(batch, rows, columns, -1)
 
 
 def centernet(
@@ -119,7 +113,9 @@ def centernet(
         x, objects = prepare(prepare_key, batch)
         maps, extras = forward(model, dropout_key, params, extras, x)
         size = jnp.array(x.shape[1:3], jnp.float32) / cell  # of the picture, in cells
-        return _misfit(maps, objects._replace(box=objects.box * jnp.tile(size, 2)), spread, box_weight), extras
+        return _misfit(
+            maps, objects._replace(box=objects.box * jnp.tile(size, 2)[None, None]), spread, box_weight
+        ), extras
 
     return Algorithm(init, descend(total, tx, axis))
 
@@ -155,7 +151,7 @@ def warmth_of(box: Array, present: Array, height: int, width: int, spread: float
 
     def along(start, end, number):
         middle = jnp.clip(jnp.floor((start + end) / 2), 0, number - 1)
-        steps = jnp.arange(number) - middle[:, None]
+        steps = jnp.arange(number)[None] - middle[:, None]
         return jnp.exp(-0.5 * jnp.square(steps / jnp.maximum(spread * (end - start), 1e-3)[:, None]))
 
     rows, columns = along(box[:, 0], box[:, 2], height), along(box[:, 1], box[:, 3], width)
@@ -179,10 +175,10 @@ def focal(logits: Array, target: Array) -> Array:
 
 
 def boxes_in_cells(box: Array) -> Array:
-    """`[..., h, w, 4]` boxes in cells, of what maps say of them, as in `CentreMaps`."""
-    height, width = box.shape[-3:-1]
+    """`[B, h, w, 4]` boxes in cells, of what maps say of them, as in `CentreMaps`."""
+    height, width = box.shape[1:3]
     middle = jnp.stack(jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij"), -1)
-    return corners(jnp.concatenate([middle + box[..., :2], jnp.exp(jnp.clip(box[..., 2:], -5.0, 8.0))], -1))
+    return corners(jnp.concatenate([middle[None] + box[..., :2], jnp.exp(jnp.clip(box[..., 2:], -5.0, 8.0))], -1))
 
 
 def detections(maps: CentreMaps, shape: Sequence[int], *, cell: int, most: int) -> Detections:
@@ -202,6 +198,6 @@ def detections(maps: CentreMaps, shape: Sequence[int], *, cell: int, most: int) 
     peaks = jnp.where(heat == around, heat, 0).reshape(batch, -1)
     score, place = lax.top_k(peaks, min(most, peaks.shape[1]))
     size = jnp.tile(jnp.array(shape[:2], jnp.float32) / cell, 2)
-    box = boxes_in_cells(maps.box).reshape(batch, -1, 4) / size
+    box = boxes_in_cells(maps.box).reshape(batch, -1, 4) / size[None, None]
     box = jnp.take_along_axis(box, place[..., None] // num_classes, 1)
     return Detections(jnp.clip(box, 0, 1), place % num_classes, score, (score > 0).astype(jnp.float32))

@@ -1,4 +1,4 @@
-"""Average precision is what `pycocotools` counts: over thresholds, classes, ranges of area, crowds and empty pictures."""
+"""Average precision is what `pycocotools` counts: of thresholds, classes, ranges of area, crowds, empty pictures."""
 
 import contextlib
 import io
@@ -111,8 +111,9 @@ def test_is_what_pycocotools_counts(kind):
 def test_order_of_pictures_and_slots_of_padding_do_not_matter():
     found, objects = scenes()
     wider = jax.tree.map(lambda x: np.concatenate([x, x[:, :1]], 1), (found, objects))
-    wider = wider[0]._replace(mask=np.pad(found.mask, [(0, 0), (0, 1)])), wider[1]._replace(
-        present=np.pad(objects.present, [(0, 0), (0, 1)])
+    wider = (
+        wider[0]._replace(mask=np.pad(found.mask, [(0, 0), (0, 1)])),
+        wider[1]._replace(present=np.pad(objects.present, [(0, 0), (0, 1)])),
     )
     a, b = counted(found, objects, 100), counted(*wider, 100)
     jax.tree.map(lambda x, y: np.testing.assert_array_equal(x, y), a, b)
