@@ -32,17 +32,17 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and boxes
-    num_steps: run.Count = 3000
-    batch_size: run.Split = 32
+    num_steps: run.Count = 4000
+    batch_size: run.Split = 16
     eval_every: run.Count = 1000
     best: str = "test/map50:max"
-    learning_rate: run.Positive = 2e-3  # of AdamW: the peak, after a twentieth of the run, before a cosine to 0
+    learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a twentieth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of kernels, times the learning rate
     ema: run.Rate = 0.998  # decay of the parameter average, which finds
-    channels: run.Widths = (32, 64, 128)  # of the network's stages, each at half the resolution of the one before
+    channels: run.Widths = (64, 96, 128)  # of the network's stages, each at half the resolution of the one before
     num_blocks: run.Count = 1  # residual blocks of a stage
     cell: run.Count = 4  # pixels of a side of the heat map's cells
-    norm: Literal["none", "group"] = "none"  # normalisation, where not a gain and an offset for each channel
+    norm: Literal["group", "none"] = "group"  # normalisation, or a gain and an offset for each channel instead
     spread: run.Positive = 0.12  # of the warmth around a middle, in sides of the box
     box_weight: run.NonNegative = 2.0  # of the boxes' misfit in the loss
     flip_down: run.Rate = 0.0  # how probably a training picture is upside down; half of them are mirrored
