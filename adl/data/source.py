@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, first_line, sources
+from adl.core import BadInput, did_you_mean, first_line, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked
 from adl.data.mapping import as_wanted, own_split, require_wanted
@@ -76,6 +76,9 @@ def _load(name: str, split: str, folder: Path, reading: Asked = AS_IS) -> Split:
             raise BadInput(f"no data set {name}: {known} is bundled, as {full} alone")
         folder, name = prepared(known, folder), full
         how = f"remove {folder / known}, and it is prepared anew"
+    elif any(key.startswith(f"{stem}/") for key in BUNDLED):
+        kinds = [key for key in BUNDLED if key.startswith(f"{stem}/")]
+        raise BadInput(f"no data set {name}: bundled are {', '.join(kinds)}{did_you_mean(plain, kinds)}")
     else:
         how = _how(name, folder)
     if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
