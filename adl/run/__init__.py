@@ -3,11 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-<<<<<<< HEAD
-from adl.run.offer import Cells, Choice, Images, Maps, Offer, Repeats, Text
-=======
-from adl.run.offer import Cells, Choice, Films, Images, Offer, Repeats, Text
->>>>>>> motion
+from adl.run.offer import Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,

@@ -1,9 +1,10 @@
 """Factories of computer vision, gathered."""
 
-from tests.vision import cases_dense, cases_motion, cases_transfer
+from tests.vision import cases_dense, cases_detection, cases_motion, cases_transfer
 
 CASES = {
     **cases_dense.CASES,
+    **cases_detection.CASES,
     **cases_motion.CASES,
     **cases_transfer.CASES,
 }
