@@ -1,0 +1,1 @@
+"""Seeing: what networks make of pictures, and what becomes of it when somebody means ill."""
