@@ -1,5 +1,6 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
@@ -41,6 +42,7 @@ __all__ = [
     "answers",
     "ascent",
     "at_modes",
+    "attacked",
     "attention",
     "bars",
     "beside_data",
@@ -127,6 +129,7 @@ __all__ = [
     "track",
     "track_errors",
     "traversal",
+    "under_attack",
     "views",
     "written",
 ]

@@ -7,7 +7,6 @@ Attacks are functions `attack(key, loss, x, label) -> x + d` of a loss of pictur
 ball of their norm and within [0, 1].
 """
 
-import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -175,8 +174,12 @@ def adversarial_classifier(
     def total(key: Key, params, extras, batch):
         prepare_key, attack_key, dropout_key = jax.random.split(key, 3)
         x, label = prepare(prepare_key, batch)
+
+        def surprise(x, label):
+            return cross_entropy(model.apply({"params": params, **extras}, x), label)
+
         with border.same_inputs():
-            worst = attack(attack_key, surprise_of(model, {"params": params, **extras}), x, label)
+            worst = attack(attack_key, surprise, x, label)
         logits, extras = forward(model, dropout_key, params, extras, lax.stop_gradient(worst))
         losses = cross_entropy(logits, label)
         return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(logits, label))}, extras
@@ -184,25 +187,15 @@ def adversarial_classifier(
     return Algorithm(init, descend(total, tx, axis))
 
 
-def surprise_of(model: nn.Module, variables: PyTree) -> Loss:
-    """The loss of an attack on a network: cross-entropy of its logits, in nats."""
-    return lambda x, label: cross_entropy(model.apply(variables, x), label)
+def margin(logits: Array, label: Array) -> Array:
+    """`[B]` the largest wrong one of `logits` `[B, K]` less that of `label` `[B]`: > 0 is an error.
 
-
-def margin_of(model: nn.Module, variables: PyTree) -> Loss:
-    """The loss of an attack on a network that may be too sure: its largest wrong logit less the right one.
-
-    Its gradient does not vanish in float32 where the cross-entropy's does; > 0 is an error.
+    An attack's loss where the network is too sure: its gradient does not vanish in float32, as the cross-entropy's.
 
     Source: Carlini & Wagner 2017, arXiv:1608.04644, section IV-A, f_6.
     """
-
-    def loss(x, label):
-        logits = model.apply(variables, x)
-        is_right = jax.nn.one_hot(label, logits.shape[-1], dtype=bool)
-        return jnp.where(is_right, -jnp.inf, logits).max(-1) - jnp.where(is_right, logits, 0).sum(-1)
-
-    return loss
+    is_right = jax.nn.one_hot(label, logits.shape[-1], dtype=bool)
+    return jnp.where(is_right, -jnp.inf, logits).max(-1) - jnp.where(is_right, logits, 0).sum(-1)
 
 
 def _within(at: Array, side: Array, size: int) -> Array:
@@ -262,12 +255,3 @@ LINF = Norm(
 )
 L2 = Norm(length=_each(_euclidean), drawn=_drawn_in_sphere, steepest=_unit, nearest=_nearest_in_sphere)
 NORMS = {"linf": LINF, "l2": L2}
-
-
-def attacks(norm: Norm, num_steps: int) -> dict[str, Callable[..., Attack]]:
-    """Attacks by gradient in a norm, of the radius each: `attacks(LINF, 20)["pgd"](0.1)`."""
-    climbing = functools.partial(projected_gradient, norm=norm, num_steps=num_steps)
-    return {
-        "fgsm": lambda epsilon: functools.partial(fast_gradient, epsilon=epsilon, norm=norm),
-        "pgd": lambda epsilon: functools.partial(climbing, epsilon=epsilon),
-    }
