@@ -39,7 +39,8 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
         column for each of four measurements, and `label`; these three all in `train`. And so is
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
         into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
-        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`.
+        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`. And so are
+        the rendered `scenes/standard`, `scenes/clips` and `scenes/single` (`data.scenes`), each with a small sample.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       wanted: columns that `columns` may name; none: any.
@@ -67,12 +68,14 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
 def _load(name: str, split: str, folder: Path, reading: Asked = AS_IS) -> Split:
     from adl.data.bundled import BUNDLED
 
-    stem, *more = re.split("(?=[/:])", name)
-    if stem in BUNDLED:
-        if more not in ([], [f":{BUNDLED[stem].VERSION}"]):
-            raise BadInput(f"no data set {name}: {stem} is bundled, as {stem}:{BUNDLED[stem].VERSION} alone")
-        folder, name = prepared(stem, folder), f"{stem}:{BUNDLED[stem].VERSION}"
-        how = f"remove {folder / stem}, and it is prepared anew"
+    stem, plain = re.split("[/:]", name)[0], name.split(":")[0]
+    known = plain if plain in BUNDLED else stem
+    if known in BUNDLED:
+        full = f"{known}:{BUNDLED[known].VERSION}"
+        if name not in (known, full):
+            raise BadInput(f"no data set {name}: {known} is bundled, as {full} alone")
+        folder, name = prepared(known, folder), full
+        how = f"remove {folder / known}, and it is prepared anew"
     else:
         how = _how(name, folder)
     if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):

@@ -252,6 +252,8 @@ def _unlike(column: Column, array: np.ndarray) -> str:
 
 
 def _column(values: list[Any]) -> np.ndarray:
+    if isinstance(values[0], list) and values[0] and isinstance(values[0][0], np.generic):  # a sequence of numbers
+        values = [np.array(value) for value in values]
     is_numeric = isinstance(values[0], np.ndarray | np.generic | int | float)
     if is_numeric and len({np.shape(value) for value in values}) == 1:
         array = np.stack(values) if np.ndim(values[0]) else np.array(values)
