@@ -28,6 +28,7 @@ from adl.show.points import classes, embedding
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
+from adl.show.saliency import heat_maps, pointing_bars, randomisation
 from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
 from adl.show.style import COLORS, Draw, figures, of, panel
@@ -75,6 +76,7 @@ __all__ = [
     "forecasts",
     "guidance",
     "heat_map",
+    "heat_maps",
     "histograms",
     "image_grid",
     "in_rows",
@@ -102,12 +104,14 @@ __all__ = [
     "page",
     "panel",
     "players",
+    "pointing_bars",
     "pole_episodes",
     "pole_policy",
     "prior",
     "probability",
     "process",
     "prototypes",
+    "randomisation",
     "reconstructed",
     "reconstructions",
     "regions",

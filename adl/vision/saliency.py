@@ -6,7 +6,7 @@ integrated gradients sum to what the score gains over a baseline; all else is a 
 `cascade` shows whether it is one of the network at all.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import chex
 import jax
@@ -18,6 +18,30 @@ from adl.core import Key, PyTree
 from adl.core.errors import BadInput, did_you_mean
 
 Score = Callable[[Array], Array]  # x [B, H, W, C] -> [B]
+
+
+def mean_slope(
+    key: Key, score: Score, x: Array, *, baseline: Array, num: Array | int, std: Array | float = 0.0
+) -> Array:
+    """`[B, H, W, C]` mean slope of the score on the way from a baseline to the picture, in noise: what follows in one.
+
+    mean over i < n of grad score(b + (i + 1/2) / n (x - b) + std e_i),   e_i ~ N(0, 1)
+
+    Args:
+      key: consumed, by the noise.
+      score: as the module says.
+      x: `[B, H, W, C]`.
+      baseline: b `[B, H, W, C]`; x itself: no way.
+      num: n >= 1, places; may be traced.
+      std: >= 0, of the noise, in units of the pixels; may be traced.
+    """
+    slope = jax.grad(lambda x: score(x).sum())
+
+    def more(i, total):
+        noise = std * jax.random.normal(jax.random.fold_in(key, i), x.shape)
+        return total + slope(baseline + (i + 0.5) / num * (x - baseline) + noise)
+
+    return lax.fori_loop(0, num, more, jnp.zeros_like(x)) / num
 
 
 def input_gradient(score: Score, x: Array) -> Array:
@@ -48,14 +72,8 @@ def integrated_gradients(score: Score, x: Array, *, baseline: Array, num_steps: 
       num_steps: >= 1, gradients on the straight line; a few for smooth scores, more where ReLUs bend it.
     Source: Sundararajan, Taly & Yan 2017, arXiv:1703.01365, eq. 1 and 3.
     """
-    apart = x - baseline
-    slope = jax.grad(lambda x: score(x).sum())
-
-    def more(total, t):
-        return total + slope(baseline + t * apart), None
-
-    total, _ = lax.scan(more, jnp.zeros_like(x), (jnp.arange(num_steps) + 0.5) / num_steps)
-    return apart * total / num_steps
+    baseline = jnp.broadcast_to(baseline, x.shape)
+    return (x - baseline) * mean_slope(jax.random.key(0), score, x, baseline=baseline, num=num_steps)
 
 
 def smooth_gradient(key: Key, score: Score, x: Array, *, std: float, num_samples: int = 32) -> Array:
@@ -71,12 +89,7 @@ def smooth_gradient(key: Key, score: Score, x: Array, *, std: float, num_samples
       num_samples: >= 1.
     Source: Smilkov et al. 2017, arXiv:1706.03825, section 3.
     """
-
-    def more(total, key):
-        return total + input_gradient(score, x + std * jax.random.normal(key, x.shape)), None
-
-    total, _ = lax.scan(more, jnp.zeros_like(x), jax.random.split(key, num_samples))
-    return total / num_samples
+    return mean_slope(key, score, x, baseline=x, num=num_samples, std=std)
 
 
 def occlusion(score: Score, x: Array, *, size: int, stride: int = 1, fill: Array | float = 0.5) -> Array:
