@@ -22,6 +22,7 @@ from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots, marks
+from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
@@ -80,6 +81,7 @@ __all__ = [
     "histograms",
     "image_grid",
     "in_rows",
+    "in_styles",
     "interpolation",
     "landscape",
     "learned_dice",

@@ -4,6 +4,7 @@ All networks have one architecture, and all attacks by gradient are one program,
 do: it compiles once. `networks(state)` gives the variables of M networks, stacked along a leading axis.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -18,10 +19,13 @@ from adl import data
 from adl.core import Key, Mean, Probe, PyTree, full_pass, tree
 from adl.data.image import unit
 from adl.prob.labels import cross_entropy, is_correct
-from adl.vision.adversarial import Norm, margin, projected_gradient, square_attack
+from adl.vision.adversarial import NORMS, Norm, margin, projected_gradient, square_attack
 
 Networks = Callable[[PyTree], PyTree]  # state -> variables [M, ...] of M networks of one architecture
 BATCH = 500  # pictures at once
+RADII = np.array([0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2])  # of attacks, of the one that is asked about
+AT = 4  # where that is
+STEPS, MORE = 20, 100  # of PGD, and of a PGD that should not be much stronger
 
 
 class Trial(NamedTuple):
@@ -142,17 +146,67 @@ def masked(usual: Array, others: Mapping[str, Array]) -> dict[str, Mean]:
       usual: `[N]` 1 where a picture is still named rightly.
       others: the same after others: more steps, another loss, values alone, a transfer.
     Returns:
-      The usual `accuracy`, and of each other `NAME_gain`, the accuracy under it less the usual, below 0 where it is the
+      Of each other `NAME_gain`, the accuracy under it less the usual, below 0 where it is the
       stronger, with `NAME_gain_error`, its standard error over the pictures; and the same of `worst`, of the pictures
       that all leave right.
     Source: Athalye, Carlini & Wagner 2018, arXiv:1802.00420, section 3.1.
     """
     all_of_them = {**others, "worst": jnp.stack([usual, *others.values()]).min(0)}
-    found = {"accuracy": Mean.of(usual)}
+    found = {}
     for name, right in all_of_them.items():
         error = (right - usual).std() / np.sqrt(len(usual))
         found |= {f"{name}_gain": Mean.of(right - usual), f"{name}_gain_error": Mean.of(error)}
     return found
+
+
+def attacked(
+    model: nn.Module, networks: Networks, epsilons: Mapping[str, float], num_queries: int, *, split: data.Split
+) -> Probe:
+    """Probe of what attacks leave of a plain network and of a robust one, whose twin from another seed lends its own.
+
+    Args:
+      model: as in `under_attack`.
+      networks: the plain, the robust and the twin.
+      epsilons: radius by norm: "linf", as in training, and "l2".
+      num_queries: of the square attack.
+      split: as in `under_attack`.
+    Returns:
+      `probe(key, state)`: accuracies under PGD of `STEPS` in l-infinity, `plain` and `robust`, and `doubled`, the
+      second less twice the first; what `masked` says of the robust one under `steps`, PGD of `MORE`, `margin`, the same
+      up the margin, `transfer`, what PGD of `MORE` makes for the twin, and `score`, squares up the margin;
+      `worst_doubled`, as `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times
+      the radius.
+    """
+    names = ("plain", "robust")
+    radii = {norm: epsilon * RADII for norm, epsilon in epsilons.items()}
+    more = functools.partial(Trial.pgd, 1, epsilons["linf"], MORE)
+    others = {"steps": more(), "margin": more(by_margin=True), "transfer": more(surrogate=2)}
+    looks = {
+        norm: under_attack(
+            model,
+            networks,
+            by_radius(names, radii[norm], STEPS) | (others if norm == "linf" else {}),
+            norm=NORMS[norm],
+            split=split,
+        )
+        for norm in radii
+    }
+    squares = {"network": 1, "epsilon": epsilons["linf"], "num_queries": num_queries}
+    looks["score"] = under_squares(model, networks, **squares, split=split)
+
+    def probe(looks, key: Key, state: PyTree) -> dict[str, Mean | Array]:
+        seen = {name: look(key, state) for name, look in looks.items()}
+        plain, robust = (seen["linf"][f"{name} pgd {AT}"] for name in names)
+        stronger = {name: seen["linf"][name] for name in others} | {"score": seen["score"]["right"]}
+        all_left = jnp.stack([robust, *stronger.values()]).min(0)
+        told = {"plain": plain, "robust": robust, "doubled": robust - 2 * plain, "worst_doubled": all_left - 2 * plain}
+        return {
+            **{name: Mean.of(values) for name, values in told.items()},
+            **masked(robust, stronger),
+            **{f"{n} {k}": v for n in radii for k, v in accuracies(seen[n], names, radii[n]).items()},
+        }
+
+    return Partial(probe, looks)
 
 
 def attacked_pictures(

@@ -13,21 +13,58 @@ Source: Gatys, Ecker & Bethge 2016, "Image Style Transfer Using Convolutional Ne
 variation: Mahendran & Vedaldi 2015, arXiv:1412.0035, section 3.2.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
+from flax import linen as nn
 from jax import Array, lax
+from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Mean, Metrics, PyTree, border
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, border
+from adl.data.image import unit
+from adl.nn.convolution import Conv
 
 Features = Callable[[Array], Sequence[Array]]  # x [B, H, W, C] in [0, 1] -> f_l [B, H_l, W_l, C_l], the first first
 
 
-class Targets(NamedTuple):
+class Textures(nn.Module):
+    """A classifier of small pictures whose features say what style is: convolutions, two by two, and mean pooling.
+
+    Source: Simonyan & Zisserman 2015, arXiv:1409.1556, with the mean pooling that Gatys et al. 2016 found better.
+    """
+
+    num_classes: int  # K
+    channels: Sequence[int] = (24, 48, 96)  # of each stage, each at half the last's resolution
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
+
+    def setup(self) -> None:
+        """The layers."""
+        conv = functools.partial(Conv, kernel_size=(3, 3), kernel_init=nn.initializers.he_normal(), dtype=self.dtype)
+        self.convolutions = [[conv(width), conv(width)] for width in self.channels]
+        self.head = nn.Dense(self.num_classes, dtype=jnp.float32)
+
+    def features(self, x: Array) -> list[Array]:
+        """`[B, H, W, C]` after each convolution, of pictures `x` `[B, H, W, 3]` in [0, 1]."""
+        h, found = 4 * (x - 0.5), []
+        for stage, pair in enumerate(self.convolutions):
+            h = nn.avg_pool(h, (2, 2), (2, 2)) if stage else h
+            for conv in pair:
+                h = nn.relu(conv(h))
+                found.append(h.astype(jnp.float32))
+        return found
+
+    def __call__(self, x: Array) -> Array:
+        """`[B, K]` logits."""
+        return self.head(self.features(x)[-1].mean((1, 2)))
+
+
+class Aims(NamedTuple):
     """What the pictures that are made should have of others."""
 
     grams: Sequence[Array]  # [B, C_l, C_l] of the styles
@@ -39,7 +76,7 @@ class Canvas(NamedTuple):
 
     x: Array  # [B, H, W, C] in [0, 1]
     opt_state: PyTree  # optax
-    targets: Targets
+    targets: Aims
 
 
 def gram(features: Array) -> Array:
@@ -66,6 +103,7 @@ def content_distance(features: Array, content: Array) -> Array:
     return _share(features - content, content - content.mean((1, 2), keepdims=True))
 
 
+@border.columns(content="float [B, H, W, C]", style="float [B, U, V, C]")
 def style_transfer(
     features: Features,
     tx: optax.GradientTransformation,
@@ -91,10 +129,10 @@ def style_transfer(
 
     def init(key: Key, batch) -> Canvas:
         content, style = (batch[name].astype(jnp.float32) for name in ("content", "style"))
-        targets = Targets([gram(f) for f in features(style)], features(content)[content_layer])
+        targets = Aims([gram(f) for f in features(style)], features(content)[content_layer])
         return Canvas(jnp.array(content), tx.init(content), targets)
 
-    def loss(x: Array, targets: Targets) -> tuple[Array, Metrics]:
+    def loss(x: Array, targets: Aims) -> tuple[Array, Metrics]:
         found = features(x)
         style = style_distance(found, targets.grams)
         content = content_distance(found[content_layer], targets.content)
@@ -111,8 +149,7 @@ def style_transfer(
         lambda leaf: 0 if leaf.shape[:1] == (7,) else None,
         jax.eval_shape(tx.init, jax.ShapeDtypeStruct((7, 2, 2, 3), jnp.float32)),
     )
-    algorithm = Algorithm(init, step, Canvas(0, of_pixels, 0))
-    return border.columns(content="float [B, H, W, C]", style="float [B, U, V, C]")(lambda: algorithm)()
+    return Algorithm(init, step, Canvas(0, of_pixels, 0))
 
 
 def painted(algorithm: Algorithm, key: Key, content: Array, style: Array, *, num_steps: int) -> tuple[Array, Metrics]:
@@ -154,6 +191,52 @@ def histogram_matched(x: Array, reference: Array) -> Array:
 
     flat, wanted = (image.reshape(len(image), -1, image.shape[-1]) for image in (x, reference))
     return jax.vmap(jax.vmap(one, 1, 1))(flat, wanted).reshape(x.shape)
+
+
+def seen_by(model: Textures, variables: PyTree) -> Features:
+    """The features of a network."""
+    return lambda x: model.apply(variables, x, method="features")
+
+
+def styles_compared(
+    model: Textures, paint: Callable[[Key, PyTree, Array, Array], Array], pair: np.ndarray, *, layer: int
+) -> Probe:
+    """Probe of two photographs, each in the other's style: with the other's colours, by untrained and learned features.
+
+    Args:
+      model: of the state, a `Learner`.
+      paint: `(key, variables, content [B, ...], style [B, ...]) -> [B, ...]`.
+      pair: `[2, H, W, 3]` uint8.
+      layer: of the features by which contents are known.
+    Returns:
+      `probe(key, learner)`: pictures `[2, H, W, 3]` "content", "style", "colours", "random" and "learned"; and of the
+      last two, by a network of another seed that learned nothing and painted neither, `..._style_share`, the style
+      distance over that of "colours", and `..._content_share`, the content distance over that of "style".
+    """
+
+    def probe(pair, key: Key, learner: Learner) -> dict[str, Mean | Array]:
+        content = unit(jnp.asarray(pair))
+        style = content[::-1]
+        judge, before = (model.init(jax.random.fold_in(key, k), content) for k in (0, 1))
+        found = {
+            "content": content,
+            "style": style,
+            "colours": histogram_matched(content, style),
+            "random": paint(key, before, content, style),
+            "learned": paint(key, learner.variables, content, style),
+        }
+        see = seen_by(model, judge)
+        grams, places = [gram(f) for f in see(style)], see(content)[layer]
+        told = {}
+        for name in ("random", "learned"):
+            for what, distance, beside in (
+                ("style", lambda seen: style_distance(seen, grams), "colours"),
+                ("content", lambda seen: content_distance(seen[layer], places), "style"),
+            ):
+                told[f"{name}_{what}_share"] = Mean(*(distance(see(found[way])).sum() for way in (name, beside)))
+        return {**told, **found}
+
+    return Partial(probe, pair)
 
 
 def _share(apart: Array, whole: Array) -> Array:

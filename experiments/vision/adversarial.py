@@ -10,6 +10,10 @@ arXiv:1802.00420).
     python -m experiments.vision.adversarial
     >>> probability = run.load("runs/vision/adversarial").predict(pictures)
     python -m experiments.vision.adversarial --dataset mnist --epsilon 0.3
+
+Expected under PGD-20 at 0.15: accuracy 0.76, of the plain network 0.18; before, 0.92 and 0.98. All five attacks
+together leave 0.70: squares find what the gradient of the cross-entropy does not, in pictures this small. One run takes
+about three minutes on 2 cores.
 """
 
 import functools
@@ -18,21 +22,17 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import Partial
 
 from adl import data, run, show
-from adl.core import Learner, Mean, Probe, PyTree, beside, ensemble, full_pass, optimizer, tree
+from adl.core import Learner, PyTree, beside, ensemble, full_pass, optimizer, tree
 from adl.data.image import PROTOCOLS, unit
 from adl.nn.resnet import ResNet
 from adl.supervised.classification import classifier, evaluation, views
-from adl.vision.adversarial import LINF, NORMS, adversarial_classifier, projected_gradient
-from adl.vision.robustness import Trial, accuracies, attacked_pictures, by_radius, masked, under_attack, under_squares
+from adl.vision.adversarial import LINF, adversarial_classifier, projected_gradient
+from adl.vision.robustness import STEPS, Trial, attacked, attacked_pictures
 
 NETWORKS = {"plain": "plain", "robust": "adversarial training"}
 LOSSES = {f"{text}, {part}": f"{part}/{name}_loss" for name, text in NETWORKS.items() for part in ("train", "test")}
-RADII = np.array([0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2])  # of what was trained for
-AT = 4  # where it is 1
-STEPS, MORE = 20, 100  # of PGD, and of a PGD that should not be much stronger
 NORM_TEXTS = {"linf": "l-infinity, as in training", "l2": "l2, never seen in training"}
 SHOWN = 8  # classes of which a picture is shown
 ROWS = {"before": "before,\nplain network", "plain": "PGD on\nplain network", "robust": "PGD on\nrobust network"}
@@ -63,14 +63,21 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
 
 
 UNDER = f"{PROTOCOLS['digits']}; l-infinity 0.15 of the pixels' range; mean of 3 seeds"
-CLAIMS = (
+BOUNDS = {  # of a metric, with what it is, and what one seed had
+    "doubled": ({"at_least": 0.0}, "accuracy under PGD-20, less twice the plain network's", "0.41, of 0.76 and 0.18"),
+    "worst_doubled": ({"at_least": 0.0}, "as before, but what any of five attacks misleads is lost", "0.34"),
+    "steps_gain": ({"at_most": 0.01}, "accuracy under PGD-100 less that under PGD-20", "-0.008, standard error 0.005"),
+    "score_gain": ({"at_most": 0.01}, "accuracy under 2,000 squares less that under PGD-20", "-0.053, error 0.012"),
+}
+CLAIMS = tuple(
     run.Claim(
-        metric="attacked/doubled",
-        at_least=0.0,
+        metric=f"attacked/{name}",
+        **bound,
         overrides={"num_seeds": 3},
-        protocol=f"{UNDER}; accuracy under PGD-20 after adversarial training, less twice the plain network's",
-        reference="at least doubled",
-    ),
+        protocol=f"{UNDER}; of the adversarially trained network: {text}",
+        reference=f"one seed: {seen}; at least doubled, and neither more steps nor a black box are weaker",
+    )
+    for name, (bound, text, seen) in BOUNDS.items()
 )
 SMOKE = {
     **{"num_steps": 2, "batch_size": 16, "width": 8, "attack_steps": 1, "num_queries": 3, "num_attacked": 16},
@@ -103,12 +110,20 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             found |= {f"{name}_{what}": value for what, value in tell(key, state, batch).items()}
         return found
 
-    title = f"{min(cfg.num_attacked, len(test))} test pictures; bars: two standard errors"
+    of, num = (model, networks), min(cfg.num_attacked, len(test))
+    worst = {"before": Trial.pgd(0, 0.0), "plain": Trial.pgd(0, cfg.epsilon), "robust": Trial.pgd(1, cfg.epsilon)}
+    some = test.take(np.array([np.flatnonzero(test.column("label") == k)[0] for k in test.some_classes(SHOWN)]))
+    title = f"{num} test pictures; bars: two standard errors"
     return run.Experiment(
         beside({"plain": classifier(model, tx, prepare=seen, axis=axis), "robust": ensemble(robust, 2)}),
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(look, data.padded(test, 500), len(test))},
-        final=attacks(cfg, model, test.first(cfg.num_attacked)),
+        final={
+            "attacked": attacked(
+                *of, {"linf": cfg.epsilon, "l2": cfg.l2_epsilon}, cfg.num_queries, split=test.first(num)
+            ),
+            "pictures": attacked_pictures(*of, worst, norm=LINF, pictures=some),
+        },
         offers={"model": model, "predict": run.Offer.of_pictures(predict, train)},
         figures=show.figures(
             loss=show.curves(LOSSES, y_label="cross-entropy (nats)", title="Loss; under attack in training"),
@@ -122,40 +137,6 @@ def networks(state: dict[str, Learner]) -> PyTree:
     """Variables `[3, ...]`: of the plain network, of the robust one, and of that one's twin from another seed."""
     plain, robust = (state[name].averaged for name in NETWORKS)
     return jax.tree.map(lambda one, two: jnp.concatenate([one[None], two]), plain, robust)
-
-
-def attacks(cfg: Config, model: ResNet, test: data.Split) -> dict[str, Probe]:
-    """Accuracy for each radius in each norm; what claims are about; whether gradients are masked; and pictures."""
-    of = {"model": model, "networks": networks}
-    radii = {"linf": cfg.epsilon * RADII, "l2": cfg.l2_epsilon * RADII}
-    trials = {norm: by_radius([*NETWORKS], radii[norm], STEPS) for norm in radii}
-    more = functools.partial(Trial.pgd, 1, cfg.epsilon, MORE)
-    others = {"steps": more(), "margin": more(by_margin=True), "transfer": more(surrogate=2)}
-    square = {"network": 1, "epsilon": cfg.epsilon, "num_queries": cfg.num_queries}
-    looks = (
-        under_attack(**of, trials=trials["linf"] | others, norm=NORMS["linf"], split=test),
-        under_attack(**of, trials=trials["l2"], norm=NORMS["l2"], split=test),
-        under_squares(**of, **square, split=test),
-    )
-
-    def attacked(looks, key, state):
-        linf, l2, score = (look(key, state) for look in looks)
-        plain, robust = (linf[f"{name} pgd {AT}"] for name in NETWORKS)
-        found = {"plain": plain, "robust": robust, "doubled": robust - 2 * plain}
-        by_norm = {"linf": linf, "l2": l2}
-        return {
-            **{name: Mean.of(values) for name, values in found.items()},
-            **masked(robust, {name: linf[name] for name in others} | {"score": score["right"]}),
-            **{f"{k} {n}": v for k in radii for n, v in accuracies(by_norm[k], [*NETWORKS], radii[k]).items()},
-        }
-
-    worst = {"before": Trial.pgd(0, 0.0), "plain": Trial.pgd(0, cfg.epsilon), "robust": Trial.pgd(1, cfg.epsilon)}
-    first = [np.flatnonzero(test.arrays["label"] == k)[0] for k in test.some_classes(SHOWN)]
-    pictures = test.take(np.array(first))
-    return {
-        "attacked": Partial(attacked, looks),
-        "pictures": attacked_pictures(**of, trials=worst, norm=NORMS["linf"], pictures=pictures),
-    }
 
 
 if __name__ == "__main__":
