@@ -105,7 +105,7 @@ def content_distance(features: Array, content: Array) -> Array:
 
 @border.columns(content="float [B, H, W, C]", style="float [B, U, V, C]")
 def style_transfer(
-    features: Features,
+    model: Features,
     tx: optax.GradientTransformation,
     *,
     content_layer: int,
@@ -119,7 +119,7 @@ def style_transfer(
     the `content` distance.
 
     Args:
-      features: of pictures.
+      model: features of pictures, by a network and its variables.
       tx: optax transformation of the pixels.
       content_layer: L, index of the features by which contents are known; styles are known by all.
       content_weight: >= 0, of the content distance; the style's is 1.
@@ -129,11 +129,11 @@ def style_transfer(
 
     def init(key: Key, batch) -> Canvas:
         content, style = (batch[name].astype(jnp.float32) for name in ("content", "style"))
-        targets = Aims([gram(f) for f in features(style)], features(content)[content_layer])
+        targets = Aims([gram(f) for f in model(style)], model(content)[content_layer])
         return Canvas(jnp.array(content), tx.init(content), targets)
 
     def loss(x: Array, targets: Aims) -> tuple[Array, Metrics]:
-        found = features(x)
+        found = model(x)
         style = style_distance(found, targets.grams)
         content = content_distance(found[content_layer], targets.content)
         total = style + content_weight * content + smooth_weight * total_variation(x)
