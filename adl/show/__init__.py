@@ -1,5 +1,6 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
@@ -24,6 +25,7 @@ from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots, marks
+from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
@@ -31,6 +33,7 @@ from adl.show.pose import pose_scores, skeletons
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
+from adl.show.saliency import heat_maps, pointing_bars, randomisation
 from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
 from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
@@ -49,6 +52,7 @@ __all__ = [
     "answers",
     "ascent",
     "at_modes",
+    "attacked",
     "attention",
     "bars",
     "beside_data",
@@ -88,9 +92,11 @@ __all__ = [
     "forecasts",
     "guidance",
     "heat_map",
+    "heat_maps",
     "histograms",
     "image_grid",
     "in_rows",
+    "in_styles",
     "interpolation",
     "kernel_responses",
     "landscape",
@@ -117,6 +123,7 @@ __all__ = [
     "page",
     "panel",
     "players",
+    "pointing_bars",
     "pole_episodes",
     "pole_policy",
     "pose_scores",
@@ -124,6 +131,7 @@ __all__ = [
     "probability",
     "process",
     "prototypes",
+    "randomisation",
     "reconstructed",
     "reconstructions",
     "regions",
@@ -147,6 +155,7 @@ __all__ = [
     "track",
     "track_errors",
     "traversal",
+    "under_attack",
     "views",
     "written",
 ]

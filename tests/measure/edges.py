@@ -12,6 +12,7 @@ from adl.measure import (
     consistency,
     depth,
     plane,
+    pointing,
     pose,
     ranks,
     rate,
@@ -197,6 +198,18 @@ TRACKS = {
     "1e-15": (1e-15 * TRACK, 0 * TRACK, 1e-30 * COVARIANCE),
     "1e15": (1e15 * TRACK, 0 * TRACK, 1e30 * COVARIANCE),
 }
+HEAT, MASK = RNG.uniform(size=(2, 3, 3)), (RNG.uniform(size=(2, 3, 3)) < 0.5).astype(np.float64)
+HEATS = {
+    "plain": (HEAT, MASK),
+    "blank": (0 * HEAT, MASK),
+    "the same everywhere": (0 * HEAT + 3, MASK),
+    "tiny": (1e-30 * HEAT, MASK),
+    "huge": (1e37 * HEAT, MASK),
+    "one place": (np.eye(9)[:2].reshape(2, 3, 3), MASK),
+    "nowhere": (HEAT, 0 * MASK),
+    "everywhere": (HEAT, 0 * MASK + 1),
+}
+
 EDGES = {
     "calibration.scores": Edge(
         lambda z, y: values(calibration.scores(z, y)), NORMALISED | BROKEN, of_scores, blank=("nan",), **PLAIN
@@ -277,6 +290,20 @@ EDGES = {
         TRACKS,
         lambda x, m, s: np.sqrt([((x - m)[..., 0] ** 2).mean(0), s[..., 0, 0].mean(0)]),
         slopes=(),
+    ),
+    "pointing.pointed": Edge(
+        pointing.pointed,
+        HEATS | {"nan": (HEAT * NAN, MASK)},
+        lambda h, m: np.array([m[i][h[i] == h[i].max()].mean() if h[i].max() == h[i].max() else NAN for i in (0, 1)]),
+        slopes=(),
+        blank=("nan",),
+    ),
+    "pointing.mass_within": Edge(
+        pointing.mass_within,
+        HEATS | {"nan": (HEAT * NAN, MASK)},
+        lambda h, m: np.array([(m[i] * h[i]).sum() / h[i].sum() if h[i].any() else m[i].mean() for i in (0, 1)]),
+        slopes=(),
+        blank=("nan",),
     ),
     "ranks.rank_correlation": Edge(
         ranks.rank_correlation,
