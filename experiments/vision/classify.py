@@ -5,7 +5,7 @@ Pre-activation ResNet (He et al. 2016, arXiv:1603.05027) on flipped and shifted 
 Accuracy is drawn against viewpoint, illumination, scale, deformation, occlusion, clutter and variation within a class,
 each from none to twice of what was learned from.
 
-    python -m experiments.vision.classify
+    python -m experiments.vision
     >>> probability = run.load("runs/vision/classify").predict(pictures)
     python -m experiments.vision.classify --dataset cats_dogs_64 --num_steps 6000 --stem_stride 2
     python -m experiments.vision.classify --augment none
@@ -32,10 +32,7 @@ from adl.vision import strengths
 LOSS = {"train (views)": "train/loss", "test (averaged parameters)": "test/loss"}
 PROTOCOL = "scenes/single: 8,000 to train, all 2,000 test pictures; mean of 3 seeds"
 CATS = {"dataset": "cats_dogs_64", "num_steps": 6000, "batch_size": 64, "stem_stride": 2, "width": 32, "num_seeds": 3}
-LOOK = {
-    **{"x_label": "strength: 0 none, 0.5 as learned, 1 the most", "y_label": "accuracy"},
-    **{"title": "What each variation costs"},
-}
+LOOK = {"x_label": "strength: 0 none, 0.5 as learned, 1 the most", "y_label": "accuracy", "title": "Variations"}
 
 
 @dataclass(frozen=True)
