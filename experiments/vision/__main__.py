@@ -1,5 +1,5 @@
-"""`python -m experiments.vision` is `python -m experiments.vision.finetune`."""
+"""`python -m experiments.vision` is `python -m experiments.vision.classify`."""
 
 from adl import run
 
-run.main("experiments.vision.finetune")
+run.main("experiments.vision.classify")

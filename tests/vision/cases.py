@@ -1,5 +1,11 @@
-"""Tasks of seeing."""
+"""Factories of computer vision, gathered."""
 
-from tests.vision import cases_transfer
+from tests.vision import cases_dense, cases_detection, cases_motion, cases_robust, cases_transfer
 
-CASES = {**cases_transfer.CASES}
+CASES = {
+    **cases_dense.CASES,
+    **cases_detection.CASES,
+    **cases_motion.CASES,
+    **cases_robust.CASES,
+    **cases_transfer.CASES,
+}
