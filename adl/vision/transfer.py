@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from flax.traverse_util import flatten_dict
 from jax import Array, lax
 
 from adl.core import Algorithm, BadInput, Key, Learner, Mean, Probe, PyTree, alternate, beside, full_pass, tree
+from adl.core.lift import Phases
 from adl.core.types import Batch
 from adl.data import Split, padded
 from adl.prob.labels import cross_entropy, is_correct
@@ -145,6 +147,16 @@ def students(
     return both._replace(init=lambda key, batch: _beginning(both.init(key, batch), start))
 
 
+def students_of(state: PyTree) -> Mapping[str, Learner]:
+    """Of the state of `transfer`, or of `students`."""
+    return state.state.students if isinstance(state, Phases) else state
+
+
+def tuned_arrays(key: Key, state: PyTree) -> dict[str, Array]:
+    """Probe: all that the tuned student has learned, by paths: "params/head/bias"."""
+    return flatten_dict(students_of(state)["tuned"].variables, sep="/")
+
+
 def told_by(model: nn.Module, num_classes: int, student: str, learner: Learner, x: Array) -> Array:
     """`[B, K]` of a student that has learned, for `x` `[B, ...]` as the body sees it.
 
@@ -159,13 +171,7 @@ def told_by(model: nn.Module, num_classes: int, student: str, learner: Learner, 
     return of(model, num_classes).apply(learner.variables, x)
 
 
-def gains(
-    model: nn.Module,
-    num_classes: int,
-    split: Split,
-    encode: Callable[[Array], Array],
-    of: Callable[[PyTree], Mapping[str, Learner]] = lambda state: state,
-) -> Probe:
+def gains(model: nn.Module, num_classes: int, split: Split, encode: Callable[[Array], Array]) -> Probe:
     """Probe: how often each student is right, and by how much each start gains on none.
 
     Args:
@@ -173,7 +179,6 @@ def gains(
       num_classes: K.
       split: "image" and "label".
       encode: from the batch's pictures to what the body sees.
-      of: from the state to the students'.
     Returns:
       A probe: "NAME" the accuracy and "NAME_loss" (nats) of each student, "gain_frozen" and "gain_tuned" their
       accuracy less that from scratch, and "probability" `[N, K]` of the tuned one.
@@ -182,7 +187,7 @@ def gains(
     def measure(key: Key, state: PyTree, batch) -> dict[str, Mean | Array]:
         x, label, mask = encode(batch["image"]), batch["label"], batch["mask"]
         found, right = {}, {}
-        for name, learner in of(state).items():
+        for name, learner in students_of(state).items():
             outputs = told_by(model, num_classes, name, learner, x)
             right[name] = is_correct(outputs, label).astype(jnp.float32)
             found |= {name: Mean.of(right[name], mask), f"{name}_loss": Mean.of(cross_entropy(outputs, label), mask)}

@@ -20,7 +20,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from flax.traverse_util import flatten_dict
 from jax import Array
 
 from adl import data, run, show
@@ -100,14 +99,8 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     prepare = views(encode, functools.partial(data.views.random_affine, **cfg.view))
     algorithm, batches = learning(cfg, loaded, body, functools.partial(classifier, prepare=prepare, axis=axis))
 
-    def students(state):
-        return state if network else state.state.students
-
     def predict(key, state, image: Array) -> Array:
-        return transfer.told_by(body, num, "tuned", students(state)["tuned"], encode(image))
-
-    def tuned(key, state):
-        return flatten_dict(students(state)["tuned"].variables, sep="/")
+        return transfer.told_by(body, num, "tuned", transfer.students_of(state)["tuned"], encode(image))
 
     def saved(outcome, path):
         return network.retrained(outcome.of("published"), loaded.names).save(path)
@@ -116,8 +109,8 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     return run.Experiment(
         algorithm,
         batches,
-        probes={"test": transfer.gains(body, num, test, encode, students)},
-        final={"published": tuned} if network else {},
+        probes={"test": transfer.gains(body, num, test, encode)},
+        final={"published": transfer.tuned_arrays} if network else {},
         offers={"model": body, "predict": run.Offer(predict, *of)},
         figures=show.figures(
             accuracy=show.curves(WAYS, y_label="accuracy", title=TITLE.format(cfg.labels), settled=0.7),
