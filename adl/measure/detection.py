@@ -191,6 +191,25 @@ def taken(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Arr
     return jax.vmap(lambda overlap: lax.scan(one, jnp.zeros(overlap.shape[1], bool), overlap)[0])(may_be)
 
 
+def judged_once(found: Detections, split: Split) -> Probe:
+    """Probe of `map50` and `map` of detections that are known already, of all pictures of a split."""
+    columns = [split.arrays[name] for name in ("box", "label", "present")]
+
+    def probe(carried, key, state):
+        curves = precision_recall(Detections(*carried[0]), Objects(*carried[1]), num_classes=split.num_classes)
+        mean = curves.mean_average_precision()
+        return {"map50": Mean.of(mean[0]), "map": Mean.of(mean.mean())}
+
+    return Partial(probe, (tuple(found), tuple(columns)))
+
+
+def listed(found: Detections) -> Array:
+    """`[N, D, 6]` of class, score and box of each detection, the surest first; of what is none the score is 0."""
+    found = _surest_first(found)
+    pair = jnp.stack([found.label.astype(jnp.float32), found.score * found.mask], -1)
+    return jnp.concatenate([pair, found.box], -1)
+
+
 def average_precisions(
     detect: Callable[[Key, State, Array], Detections],
     split: Split,

@@ -9,6 +9,7 @@ from adl.show.clustering import ascent, component_weights, likeliest, mixture_de
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
+from adl.show.detections import by_difficulty, detected, precision_by_class
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.functions import forecasts, process
@@ -45,6 +46,7 @@ __all__ = [
     "bars",
     "beside_data",
     "by_class",
+    "by_difficulty",
     "casino",
     "classes",
     "cloud",
@@ -59,6 +61,7 @@ __all__ = [
     "denoising",
     "densities",
     "descent",
+    "detected",
     "dots",
     "eigenpictures",
     "embedding",
@@ -102,6 +105,7 @@ __all__ = [
     "players",
     "pole_episodes",
     "pole_policy",
+    "precision_by_class",
     "prior",
     "probability",
     "process",
