@@ -172,7 +172,7 @@ def _at_least(threshold: float) -> np.float32:
     return np.nextafter(near, np.float32(2)) if threshold > round(threshold, 6) else near
 
 
-def taken(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Array:
+def objects_found(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Array:
     """`[N, S]` bool: which objects are found, each by a detection of its own of its class, the surest choosing first.
 
     Args:
@@ -256,7 +256,7 @@ def average_precisions(
         curves = precision_recall(found, objects, num_classes=len(names), areas=areas)
         each, mean = curves.average_precision[:, :, 0], curves.mean_average_precision()
         is_sure = found._replace(mask=found.mask * (found.score >= sure))
-        is_found = taken(is_sure, objects)[..., None]
+        is_found = objects_found(is_sure, objects)[..., None]
         share = (weights * is_found).sum((0, 1)) / weights.sum((0, 1))
         return {
             **{"map50": Mean.of(mean[0]), "map75": Mean.of(mean[5]), "map": Mean.of(mean.mean())},

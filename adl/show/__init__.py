@@ -12,7 +12,7 @@ from adl.show.components import component_numbers, components_plane, eigenpictur
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.depth import depth_maps, error_by_depth
-from adl.show.detections import by_difficulty, detected, precision_by_class
+from adl.show.detections import by_difficulty, detected, detection, precision_by_class
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.functions import forecasts, process
@@ -79,6 +79,7 @@ __all__ = [
     "depth_maps",
     "descent",
     "detected",
+    "detection",
     "dots",
     "eigenpictures",
     "embedding",

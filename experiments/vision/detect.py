@@ -11,7 +11,7 @@ Expected on scenes/standard: TBD
 """
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +21,11 @@ from adl.core import optimizer
 from adl.data.boxed_views import random_flips, random_zooms
 from adl.data.boxes import boxed
 from adl.measure.detection import Detections, average_precisions, judged_once, listed
-from adl.nn.resnet import group_norm
 from adl.vision.blobs import Blobs
-from adl.vision.cells import ScaleShift
 from adl.vision.centernet import CenterNet, centernet, detections
 from adl.vision.objects import boxed_pictures
 
 LOSS = {"train: heat": "train/heat", "train: boxes (1 - GIoU)": "train/box"}
-FOUND = {"mAP@.5": "test/map50", "mAP@[.5:.95]": "test/map"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,6 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     channels: run.Widths = (64, 96, 128)  # of the network's stages, each at half the resolution of the one before
     num_blocks: run.Count = 1  # residual blocks of a stage
     cell: run.Count = 4  # pixels of a side of the heat map's cells
-    norm: Literal["group", "none"] = "group"  # normalisation, or a gain and an offset for each channel instead
     spread: run.Positive = 0.12  # of the warmth around a middle, in sides of the box
     box_weight: run.NonNegative = 2.0  # of the boxes' misfit in the loss
     flip_down: run.Rate = 0.0  # how probably a training picture is upside down; half of them are mirrored
@@ -99,8 +95,7 @@ def load(cfg: Config) -> Loaded:
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A detector of the data set's objects, and how it does on the whole test split."""
     train, test, names = loaded.train, loaded.test, loaded.train.class_names
-    norm = {"group": group_norm, "none": ScaleShift}[cfg.norm]
-    model = CenterNet(train.num_classes, cfg.channels, cfg.num_blocks, cfg.cell, norm, jnp.dtype(cfg.precision))
+    model = CenterNet(train.num_classes, cfg.channels, cfg.num_blocks, cfg.cell, dtype=jnp.dtype(cfg.precision))
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 20, 1))
 
     def augment(key, pictures):
@@ -113,28 +108,18 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         maps = model.apply(learner.averaged, data.image.symmetric(image))
         return detections(maps, image.shape[1:3], cell=cfg.cell, most=cfg.num_boxes)
 
-    algorithm = centernet(
-        model,
-        optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
-        cell=cfg.cell,
-        spread=cfg.spread,
-        box_weight=cfg.box_weight,
-        prepare=boxed_pictures(data.image.symmetric, augment),
-        axis=axis,
-    )
+    tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
+    own = {"cell": cfg.cell, "spread": cfg.spread, "box_weight": cfg.box_weight}
     predict = run.Offer(lambda *of: listed(detect(*of)), run.Images(train.example_shape), run.Boxes(names))
     return run.Experiment(
-        algorithm,
+        centernet(model, tx, **own, prepare=boxed_pictures(data.image.symmetric, augment), axis=axis),
         data.shuffled(train, cfg.batch_size),
         probes={"test": average_precisions(detect, test)},
         final={"baseline": judged_once(loaded.baseline, test)},
         offers={"model": model, "predict": predict},
         figures=show.figures(
             loss=show.curves(LOSS, y_label="an object", title="Loss", y_scale="log"),
-            found=show.curves(FOUND, y_label="average precision", title="Test scenes", y_lim=(0, 1)),
-            pictures=show.detected(test.arrays, names),
-            precision=show.precision_by_class(names),
-            difficulty=show.by_difficulty(),
+            **show.detection(test.arrays, names),
         ),
     )
 

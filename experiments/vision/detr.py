@@ -20,11 +20,10 @@ from adl.core import optimizer
 from adl.data.boxed_views import random_flips
 from adl.data.boxes import boxed
 from adl.measure.detection import Detections, average_precisions, listed
-from adl.vision.detr import DETR, Weights, answered, detr
+from adl.vision.detr import DETR, SetWeights, answered, detr
 from adl.vision.objects import boxed_pictures
 
 LOSS = {"classes (nats)": "train/surprise", "boxes (1 - GIoU)": "train/box"}
-FOUND = {"mAP@.5": "test/map50", "mAP@[.5:.95]": "test/map"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     algorithm = detr(
         model,
         optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
-        weights=Weights(cfg.label_weight, cfg.l1_weight, cfg.overlap_weight, cfg.nothing_weight),
+        weights=SetWeights(cfg.label_weight, cfg.l1_weight, cfg.overlap_weight, cfg.nothing_weight),
         prepare=boxed_pictures(data.image.symmetric, random_flips),
         axis=axis,
     )
@@ -108,9 +107,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         offers={"model": model, "predict": predict},
         figures=show.figures(
             loss=show.curves(LOSS, y_label="of the last layer", title="Loss"),
-            found=show.curves(FOUND, y_label="average precision", title="Test scenes", y_lim=(0, 1)),
-            pictures=show.detected(test.arrays, names),
-            precision=show.precision_by_class(names),
+            **show.detection(test.arrays, names),
         ),
     )
 

@@ -10,11 +10,11 @@ from transformers.loss.loss_for_object_detection import HungarianMatcher, ImageL
 from adl.core import BadInput, jitted
 from adl.measure.boxes import centred
 from adl.measure.detection import Objects
-from adl.vision.detr import DETR, Answers, Weights, _set_misfit, answered, detr, matched, on_a_grid
+from adl.vision.detr import DETR, Answers, SetWeights, _set_misfit, answered, detr, matched_queries, on_a_grid
 from tests.vision.cases_detection import PREPARE, batch
 
 RNG = np.random.default_rng(0)
-QUERIES, SLOTS, CLASSES, WEIGHTS = 9, 5, 4, Weights()
+QUERIES, SLOTS, CLASSES, WEIGHTS = 9, 5, 4, SetWeights()
 
 
 def picture(present):
@@ -41,7 +41,7 @@ def test_matching_and_losses_are_hugging_faces():
         answers, objects = picture(RNG.random(SLOTS) < 0.7 if _ else np.ones(SLOTS))
         if not objects.present.any():
             continue
-        column = matched(jax.nn.log_softmax(answers.logits), answers.box, objects, WEIGHTS)
+        column = matched_queries(jax.nn.log_softmax(answers.logits), answers.box, objects, WEIGHTS)
         (query, slot), losses = theirs(answers, objects)
         assert (np.asarray(column)[objects.present == 0] == -1).all()
         np.testing.assert_array_equal(np.sort(column[objects.present > 0]), np.sort(query))
