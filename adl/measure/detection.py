@@ -203,7 +203,7 @@ def judged_once(found: Detections, split: Split) -> Probe:
     return Partial(probe, (tuple(found), tuple(columns)))
 
 
-def listed(found: Detections) -> Array:
+def surest_boxes(found: Detections) -> Array:
     """`[N, D, 6]` of class, score and box of each detection, the surest first; of what is none the score is 0."""
     found = _surest_first(found)
     pair = jnp.stack([found.label.astype(jnp.float32), found.score * found.mask], -1)

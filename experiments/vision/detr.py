@@ -19,7 +19,7 @@ from adl import data, run, show
 from adl.core import optimizer
 from adl.data.boxed_views import random_flips
 from adl.data.boxes import boxed
-from adl.measure.detection import Detections, average_precisions, listed
+from adl.measure.detection import Detections, average_precisions, surest_boxes
 from adl.vision.detr import DETR, SetWeights, answered, detr
 from adl.vision.objects import boxed_pictures
 
@@ -99,7 +99,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         prepare=boxed_pictures(data.image.symmetric, random_flips),
         axis=axis,
     )
-    predict = run.Offer(lambda *of: listed(detect(*of)), run.Images(train.example_shape), run.Boxes(names))
+    predict = run.Offer(lambda *of: surest_boxes(detect(*of)), run.Images(train.example_shape), run.Boxes(names))
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),

@@ -601,7 +601,7 @@ NONE = {
         samples.two_sample_test detection.average_precisions detection.judged_once""",
     "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
         detection.precision_recall detection.PrecisionRecall.average_precision
-        detection.PrecisionRecall.mean_average_precision detection.objects_found detection.listed""",
+        detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",
     "fixed places": "plane.places",
     "draws": "plane.truth",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
