@@ -41,23 +41,23 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     dataset: str = "scenes/single"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 1500
     batch_size: run.Count = 64
-    eval_every: run.Count = 250
+    eval_every: run.Count = 500
     steps_per_call: run.Count = 10
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which is probed
     degrees: run.NonNegative = 10.0  # largest rotation of a view, either way
-    width: run.Eights = 32  # channels of the first stage; each stage has twice the last's
+    width: run.Eights = 16  # channels of the first stage; each stage has twice the last's
     stem_stride: run.Count = 2  # of the first convolution; 1 is four times dearer
     num_stages: run.Count = 3  # of one block, each after the first at half the resolution
-    numbers: run.Count = 512  # of each layer that are probed, at most: means over parts of its maps
+    numbers: run.Count = 256  # of each layer that are probed, at most: means over parts of its maps
     l2: run.Positive = 0.01  # of the probes' weights, in nats
     cell: run.Count = 8  # sides of HOG's cells, in pixels
     num_bins: run.Count = 9  # of HOG's directions
 
 
 PROTOCOL = (
-    "scenes/single, 8,000 pictures to train, all 2,000 to test; softmax regression (l2 0.01) on 512 numbers of a layer"
+    "scenes/single, 8,000 pictures to train, all 2,000 to test; softmax regression (l2 0.01) on 256 numbers of a layer"
 )
 CLAIMS = (
     run.Claim(
