@@ -9,7 +9,8 @@ same of pixels and of the layers before learning, and a linear SVM on histograms
     >>> probability = run.load("runs/vision/features").predict(pictures)
     python -m experiments.vision.features --dataset digits --cell 4
 
-EXPECTED
+Expected on rendered pictures of one thing in clutter: HOG and a linear SVM 0.598, 243 means of pixels 0.414; with 450
+of the 1,500 steps the network itself named 0.69 of the first 500 test pictures. One or two minutes a seed on 2 cores.
 """
 
 import functools
@@ -62,9 +63,16 @@ PROTOCOL = (
 CLAIMS = (
     run.Claim(
         metric="layers/gain",
-        at_least=0.05,
+        at_least=0.1,
         overrides={"num_seeds": 3},
         protocol=f"{PROTOCOL}; accuracy of the last layer's, less that of a linear SVM on HOG; mean of 3 seeds",
+        reference="HOG 0.598; means of pixels 0.414",
+    ),
+    run.Claim(
+        metric="layers/learned",
+        at_least=0.2,
+        overrides={"num_seeds": 3},
+        protocol=f"{PROTOCOL}; accuracy of the last layer's, less that of the same layer before learning; mean of 3 seeds",
     ),
 )
 SMOKE = {
