@@ -12,6 +12,7 @@ from adl.show.components import component_numbers, components_plane, eigenpictur
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.depth import depth_maps, error_by_depth
+from adl.show.detections import by_difficulty, detected, detection, precision_by_class
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.functions import forecasts, process
@@ -57,6 +58,7 @@ __all__ = [
     "bars",
     "beside_data",
     "by_class",
+    "by_difficulty",
     "by_layer",
     "by_strength",
     "casino",
@@ -76,6 +78,8 @@ __all__ = [
     "densities",
     "depth_maps",
     "descent",
+    "detected",
+    "detection",
     "dots",
     "eigenpictures",
     "embedding",
@@ -127,6 +131,7 @@ __all__ = [
     "pole_episodes",
     "pole_policy",
     "pose_scores",
+    "precision_by_class",
     "prior",
     "probability",
     "process",
