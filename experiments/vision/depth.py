@@ -13,6 +13,7 @@ Own data: arrays "image" uint8 [N, H, W, C] and "depth" [N, H, W] in metres, 0 w
 from dataclasses import dataclass
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from adl import data, run, show
@@ -60,19 +61,19 @@ CLAIMS = (
 SMOKE = {"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "channels": (8, 8), "patch": 4}
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split]:
-    """Pictures with depths, to learn from and to test."""
+def load(cfg: Config) -> tuple[data.Split, data.Split, float, np.ndarray]:
+    """Pictures with depths, to learn from and to test; and of the former the geometric mean, and the mean by pixel."""
     found = data.splits(cfg.dataset, "image", "depth", of=cfg.parts, **cfg.source)
     names = [f"data set {cfg.dataset}, split {part}" for part in cfg.parts]
-    return tuple(depths.require_depths(split, name) for split, name in zip(found, names, strict=True))
+    train, test = (depths.require_depths(split, name) for split, name in zip(found, names, strict=True))
+    known = train.column("depth")
+    return train, test, depths.geometric_mean(known), depths.mean_by_pixel(known)
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """Depths of the pixels of the data set's pictures, and how they are on the whole test split."""
-    train, test = loaded
+    train, test, unit, by_pixel = loaded
     model = UNet(cfg.channels, cfg.num_blocks, features=1, patch=cfg.patch, dtype=jnp.dtype(cfg.precision))
-    unit = depths.geometric_mean(train.column("depth"))
-    by_pixel = depths.mean_by_pixel(train.column("depth"))
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     algorithm = fit(
         model,
