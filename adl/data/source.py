@@ -118,9 +118,10 @@ def splits(
     """
     found = tuple(load(name, split, data_dir, wanted=wanted, **how).require(*wanted) for split in of)
     for split, words in zip(found, of, strict=True):
-        if "image" in wanted and split.example_shape != found[0].example_shape:
+        if {"image", "clip"} & {*wanted} and split.example_shape != found[0].example_shape:
             shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
-            raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
+            told = f"{'pictures' if 'image' in wanted else 'clips'} of {shapes}"
+            raise BadInput(f"data set {name}: {of[0]} and {words} have {told}: they must be of one size")
         for column in {"x", "y"} & {*wanted}:
             _require_finite(split, column, f"data set {name}, split {words}")
         if "label" in wanted:

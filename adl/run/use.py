@@ -25,8 +25,8 @@ from adl.core import BadInput, did_you_mean, fold_in, local_path
 from adl.run import depicted, screen
 from adl.run import folder as files
 from adl.run.config import Study
-from adl.run.inputs import Fitting, Pictures, read_table
-from adl.run.offer import Cells, Choice, Images, Maps, Offer, Repeats, Text
+from adl.run.inputs import ClipFolders, Fitting, Pictures, read_table
+from adl.run.offer import Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
 from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
@@ -141,6 +141,8 @@ def _words(takes: Any) -> str:
     """What an offer takes, in words."""
     if isinstance(takes, Images):
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
+    if isinstance(takes, Films):
+        return f"folders of {takes.shape[0]} pictures of {takes.shape[1]} x {takes.shape[2]}, each a clip"
     if isinstance(takes, Cells):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
     if isinstance(takes, Choice):
@@ -154,10 +156,10 @@ def _given(offer: Offer, asked: Using, config: Study) -> tuple[list[str], Any]:
     is_one = isinstance(takes, Cells | Text | Repeats)
     if not inputs or (is_one and len(inputs) > 1):
         raise BadInput(f"{' '.join(inputs) or 'nothing to answer'}: wanted is {_words(takes)}")
-    if asked.resize and not isinstance(takes, Images):
+    if asked.resize and not isinstance(takes, Images | Films):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
-    if isinstance(takes, Images):
-        given = Pictures(inputs, takes.shape, _fit(asked, config))
+    if isinstance(takes, Images | Films):
+        given = (Pictures if isinstance(takes, Images) else ClipFolders)(inputs, takes.shape, _fit(asked, config))
         return given.names, given
     if isinstance(takes, Cells):
         table = read_table(inputs[0], takes.columns)
@@ -206,7 +208,7 @@ def _in_parts(function: Callable[..., Any], given: Any, key: int) -> np.ndarray:
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
-    first = "picture" if isinstance(offer.takes, Images) else "class" if isinstance(offer.takes, Choice) else "row"
+    first = {Images: "picture", Films: "clip", Choice: "class"}.get(type(offer.takes), "row")
     if isinstance(offer.gives, Choice):
         best = found.argmax(-1)
         cells = [

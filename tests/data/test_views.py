@@ -144,6 +144,18 @@ def test_composed_views_see_each_other_in_order_with_keys_of_their_own():
     assert abs(np.corrcoef(np.ravel(noise(first, IMAGES) - IMAGES), np.ravel(noise(last, IMAGES) - IMAGES))[0, 1]) < 0.2
 
 
+def test_cutout_takes_one_square_of_each():
+    images = np.ones((40, 12, 9, 2), np.float32)
+    cut = np.asarray(views.random_cutout(jax.random.key(0), images, pixels=4))
+    assert (cut[..., 0] == cut[..., 1]).all()
+    for image in cut[..., 0]:
+        rows, columns = (image == 0).any(1), (image == 0).any(0)
+        np.testing.assert_array_equal(image == 0, rows[:, None] & columns)
+        assert 2 <= rows.sum() <= 4 and 2 <= columns.sum() <= 4  # part of it may lie outside
+    assert len({image.tobytes() for image in cut}) > 20
+    np.testing.assert_array_equal(views.random_cutout(jax.random.key(0), images, pixels=0), images)
+
+
 def test_flips_are_mirrors_of_whole_pictures():
     images = np.tile(IMAGES[:1], (200, 1, 1, 1))
     kinds = [images[0], images[0][:, ::-1], images[0][::-1], images[0][::-1, ::-1]]
