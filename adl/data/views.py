@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from adl.core.errors import BadInput
 from adl.core.types import Array, Key
 
 
@@ -62,11 +63,12 @@ def random_crop(key: Key, images: Array, *, pixels: int) -> Array:
     """A square `[B, pixels, pixels, C]` of each image `[B, H, W, C]`, anywhere within it.
 
     Raises:
-      AssertionError: at trace time, if images are smaller.
+      BadInput: at trace time, if images are smaller.
     """
     chex.assert_rank(images, 4)
     batch, height, width, channels = images.shape
-    chex.assert_scalar_in(pixels, 1, min(height, width))
+    if pixels > min(height, width):
+        raise BadInput(f"crops of {pixels} x {pixels} pixels of pictures of {height} x {width}: they must be within")
     most = jnp.array([[height, width]]) - pixels
     corner = jax.random.randint(key, (batch, 2), 0, most + 1)
     return jax.vmap(lambda at, image: jax.lax.dynamic_slice(image, (at[0], at[1], 0), (pixels, pixels, channels)))(
