@@ -12,6 +12,8 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
     joints [N, J, 2]      numbers: (x, y) in pixels
     visible [N, J]        whether a joint is seen
     mask   [N], [N, T]    numbers: 1 counts, 0 is padding
+    segment [N, H, W]     integers 0 ... K - 1: a class at each pixel, 255 counts nowhere (also found as "mask")
+    depth  [N, H, W]      numbers: metres from the camera, what is not > 0 is unknown
 """
 
 from adl.data import curves, image, ragged, tables, text, tokens, toys, views

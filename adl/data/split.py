@@ -30,6 +30,8 @@ COLUMNS = {
     "joints": Column((np.number,), 3, "numbers [N, J, 2]"),
     "visible": Column((np.number, np.bool_), 2, "booleans [N, J]"),
     "mask": Column((np.number, np.bool_)),
+    "segment": Column((np.integer, np.bool_), wanted="integers [N, H, W]", other="mask"),
+    "depth": Column((np.floating,), wanted="numbers [N, H, W]"),
 }
 
 

@@ -110,6 +110,15 @@ class Choice(NamedTuple):
         raise BadInput(f"no class {one!r}: there are {shown}{did_you_mean(str(one), names)}")
 
 
+class Maps(NamedTuple):
+    """An answer at each pixel of a picture: log-odds of classes `[B, H, W, K]`, of which a person gets probabilities;
+    or, where there are no classes, numbers `[B, H, W]`.
+    """
+
+    names: Sequence[str] = ()  # [K], of the classes
+    unit: str = ""  # of the numbers: "m"
+
+
 class Text(NamedTuple):
     """Text in tokens: given as a prompt, made as what follows it."""
 
@@ -155,7 +164,7 @@ class Offer(NamedTuple):
 
     fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
     takes: Images | Films | Cells | Choice | Text | Repeats
-    gives: Images | Cells | Choice | Text
+    gives: Images | Cells | Choice | Text | Maps
     together: bool = False  # whether rows are one sequence, in this order
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Seeing: where things are in pictures, what they are, and what networks look at."""
+"""Seeing: the tasks of computer vision, each as a factory, its mathematics, and what networks look at."""
 
 from adl import submodules
 

@@ -1,1 +1,1 @@
-"""Seeing: where things are in pictures, what they are, and how they move."""
+"""Seeing: what is in pictures and clips, where it is and how far, and what networks look at."""

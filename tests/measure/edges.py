@@ -10,7 +10,9 @@ from adl.measure import (
     classification,
     clustering,
     consistency,
+    depth,
     plane,
+    pointing,
     pose,
     ranks,
     rate,
@@ -52,6 +54,24 @@ def of_scores(outputs, label, num_bins=15):
 
 def values(found):
     return {name: mean.value for name, mean in found.items()}
+
+
+DEPTHS = RNG.uniform(1, 8, (2, 3, 4))
+
+
+def of_depths(told, true):
+    known = (true > 0) & np.isfinite(true)
+    safe = np.where(known, true, 1)
+    d = [(np.log(a) - np.log(b))[k] for a, b, k in zip(told, safe, known, strict=True)]
+    all_d, told, true = np.concatenate(d), told[known], true[known]
+    found = {
+        "relative": (abs(told - true) / true).mean() if known.any() else NAN,
+        "rmse": np.sqrt(((told - true) ** 2).mean()) if known.any() else NAN,
+        "rmse_log": np.sqrt((all_d**2).mean()) if known.any() else NAN,
+        "scale_invariant": np.mean([x.var() for x in d if len(x)]) if known.any() else NAN,
+    }
+    within = {f"within_{k}": np.mean(abs(all_d) < k * np.log(1.25)) if known.any() else NAN for k in (1, 2, 3)}
+    return {**found, **within}
 
 
 def area(score, label):
@@ -178,6 +198,18 @@ TRACKS = {
     "1e-15": (1e-15 * TRACK, 0 * TRACK, 1e-30 * COVARIANCE),
     "1e15": (1e15 * TRACK, 0 * TRACK, 1e30 * COVARIANCE),
 }
+HEAT, MASK = RNG.uniform(size=(2, 3, 3)), (RNG.uniform(size=(2, 3, 3)) < 0.5).astype(np.float64)
+HEATS = {
+    "plain": (HEAT, MASK),
+    "blank": (0 * HEAT, MASK),
+    "the same everywhere": (0 * HEAT + 3, MASK),
+    "tiny": (1e-30 * HEAT, MASK),
+    "huge": (1e37 * HEAT, MASK),
+    "one place": (np.eye(9)[:2].reshape(2, 3, 3), MASK),
+    "nowhere": (HEAT, 0 * MASK),
+    "everywhere": (HEAT, 0 * MASK + 1),
+}
+
 EDGES = {
     "calibration.scores": Edge(
         lambda z, y: values(calibration.scores(z, y)), NORMALISED | BROKEN, of_scores, blank=("nan",), **PLAIN
@@ -259,6 +291,20 @@ EDGES = {
         lambda x, m, s: np.sqrt([((x - m)[..., 0] ** 2).mean(0), s[..., 0, 0].mean(0)]),
         slopes=(),
     ),
+    "pointing.pointed": Edge(
+        pointing.pointed,
+        HEATS | {"nan": (HEAT * NAN, MASK)},
+        lambda h, m: np.array([m[i][h[i] == h[i].max()].mean() if h[i].max() == h[i].max() else NAN for i in (0, 1)]),
+        slopes=(),
+        blank=("nan",),
+    ),
+    "pointing.mass_within": Edge(
+        pointing.mass_within,
+        HEATS | {"nan": (HEAT * NAN, MASK)},
+        lambda h, m: np.array([(m[i] * h[i]).sum() / h[i].sum() if h[i].any() else m[i].mean() for i in (0, 1)]),
+        slopes=(),
+        blank=("nan",),
+    ),
     "ranks.rank_correlation": Edge(
         ranks.rank_correlation,
         FLOATS | {"constant": (0 * LINE + 3, LINE), "nan": (LINE, LINE * NAN)},
@@ -300,8 +346,23 @@ EDGES = {
         slopes=(),
         rtol=1e-3,
     ),
+    "representation.told_linearly": Edge(
+        lambda x: representation.told_linearly(
+            *[(x, jnp.asarray(LABEL))] * 2,
+            lambda x, label: representation.LinearMap(jnp.array([[1.0, -1.0], [2.0, 0.5]], x.dtype), jnp.zeros(2)),
+        ),
+        {"plain": (X,), "at 1e3": (X + 1e3,), "constant column": (X * np.array([1, 0]),), "1e-15": (1e-15 * X,)},
+        slopes=(),
+    ),
     "representation.softmax_regression": Edge(
         lambda x: representation.softmax_regression(x, jnp.asarray(LABEL), num_classes=2, l2=0.1).kernel,
+        {"plain": (X,), "constant column": (X * np.array([1, 0]),), "duplicates": (X[:, :1] * np.ones(2),)},
+        slopes=(),
+        rtol=1e-3,
+        atol=1e-4,
+    ),
+    "representation.linear_svm": Edge(
+        lambda x: representation.linear_svm(x, jnp.asarray(LABEL), num_classes=2, l2=0.1).kernel,
         {"plain": (X,), "constant column": (X * np.array([1, 0]),), "duplicates": (X[:, :1] * np.ones(2),)},
         slopes=(),
         rtol=1e-3,
@@ -386,6 +447,23 @@ EDGES = {
         {"plain": (X, Y), "at 1e4": PAIR["at 1e4"], "copies": (X, X), "far": (X, Y + 1e15)},
         within,
         slopes=(),
+    ),
+    "depth.depth_errors": Edge(
+        lambda told, true: values(depth.finished(depth.depth_errors(told, true))),
+        {
+            "plain": (DEPTHS, DEPTHS[::-1]),
+            "near": (1e-6 * DEPTHS, 1e-6 * DEPTHS[::-1]),
+            "far": (1e6 * DEPTHS, 1e6 * DEPTHS[::-1]),
+            "a factor beside": (1e6 * DEPTHS, DEPTHS),
+            "all right": (DEPTHS, DEPTHS),
+            "some unknown": (DEPTHS, np.where(DEPTHS > 3, DEPTHS, 0)),
+            "nothing known": (DEPTHS, 0 * DEPTHS),
+            "infinite": (DEPTHS, INF * DEPTHS),
+        },
+        of_depths,
+        slopes=(),
+        blank=("nothing known", "infinite"),
+        atol=1e-6,
     ),
     "samples.rounded": Edge(
         samples.rounded,
@@ -473,6 +551,10 @@ NONE = {
         samples.two_sample_test""",
     "fixed places": "plane.places",
     "draws": "plane.truth",
+    "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
+        segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
+        segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
+    "what is a number, and a root: within depth.depth_errors": "depth.is_known depth.finished",
     "of tokens, which have no scale": "texts.beside_people texts.repeated",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         latents.from_prior""",
