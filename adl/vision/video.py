@@ -18,6 +18,7 @@ from adl.nn.attention import MultiHeadAttention
 from adl.nn.convolution import Conv
 from adl.nn.resnet import group_norm
 from adl.nn.transformer import gelu_mlp, layer_norm
+from adl.nn.unet import space_to_depth
 
 Kind = Literal["conv3d", "r2plus1d", "lstm", "attention", "frame"]
 NAMES = {
@@ -74,7 +75,7 @@ class Convolutions(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, T, D]` of clips `x` `[B, T, H, W, C]`."""
-        h = _folded(_padded(x, 2).astype(self.dtype), 2)
+        h = _squares(x.astype(self.dtype), 2)
         if self.kernel == "2d":  # a clip of its own each, or the normalisation would be over all of them
             h = h.reshape(-1, 1, *h.shape[2:])
         norm = functools.partial(group_norm, dtype=self.dtype)
@@ -169,7 +170,7 @@ class SpaceTime(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, T, width]` of clips `x` `[B, T, H, W, C]`."""
-        x = _folded(_padded(x, self.patch).astype(self.dtype), self.patch)
+        x = _squares(x.astype(self.dtype), self.patch)
         size, time, rows, columns, _ = x.shape
         normal = nn.initializers.normal(0.02)
         h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(size, time, rows * columns, -1))
@@ -221,14 +222,8 @@ def clip_net(
     return ClipNet(features, num_classes, labels, "frames" if kind == "frame" else "changes")
 
 
-def _padded(x: Array, multiple: int) -> Array:
-    """`[B, T, H, W, C]` with zeros below and at the right, until both sides are multiples."""
-    below, right = (-side % multiple for side in x.shape[2:4])
-    return jnp.pad(x, ((0, 0), (0, 0), (0, below), (0, right), (0, 0)))
-
-
-def _folded(x: Array, side: int) -> Array:
-    """`[B, T, H / side, W / side, side^2 C]`: the pixels of each square as its channels."""
-    size, time, height, width, channels = x.shape
-    x = x.reshape(size, time, height // side, side, width // side, side, channels).swapaxes(3, 4)
-    return x.reshape(size, time, height // side, width // side, -1)
+def _squares(x: Array, side: int) -> Array:
+    """`[B, T, H / side, W / side, side^2 C]`: each square of pixels as channels; zeros where it is not whole."""
+    below, right = (-pixels % side for pixels in x.shape[2:4])
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, below), (0, right), (0, 0)))
+    return _each_frame(lambda h: space_to_depth(h, side), x)
