@@ -117,13 +117,16 @@ def joint_surprise(posture: Posture, y: dict, *, stride: int, std: float) -> tup
 
 
 def posed_views(
-    mirrored: Sequence[int] = (), maps: Callable[[Key, int], tuple[Array, Array]] | None = None
+    mirrored: Sequence[int] = (),
+    maps: Callable[[Key, int], tuple[Array, Array]] | None = None,
+    colours: Callable[[Key, Array], Array] | None = None,
 ) -> Callable[[Key, dict], tuple[Array, dict]]:
-    """Pictures and their joints seen in another way: half of them in a mirror, and turned, scaled and moved.
+    """Pictures and their joints seen in another way: half of them in a mirror; turned, scaled and moved; of other hues.
 
     Args:
       mirrored: J joints that each joint becomes in a mirror; empty: there is no mirror.
       maps: `(key, B) -> (A [B, 2, 2], t [B, 2])` of points, as `data.views.random_maps`; None: nothing is moved.
+      colours: `(key, [B, H, W, C]) -> [B, H, W, C]` that moves no pixel, as `data.views.random_channels`; None: none.
     Returns:
       `prepare(key, batch)` of "image" `[B, H, W, C]` uint8, "joints" `[B, J, 2]`, "visible" and "known" `[B, J]`:
       pictures in [-1, 1], and the other columns; joints that have left the picture are neither known nor visible.
@@ -133,7 +136,8 @@ def posed_views(
         border.check(batch, image="[B, H, W, C]", joints="float [B, J, 2]", visible="[B, J]", known="[B, J]")
         x = symmetric(batch["image"])
         y = {name: batch[name] for name in ("joints", "visible", "known")}
-        flip_key, map_key = jax.random.split(key)
+        flip_key, map_key, colour_key = jax.random.split(key, 3)
+        x = x if colours is None else colours(colour_key, x)
         if mirrored:
             own, other = (x, y), mirror(x, y, mirrored)
             is_turned = jax.random.bernoulli(flip_key, shape=(len(x),))
