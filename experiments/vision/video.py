@@ -9,6 +9,8 @@ clips that are faster, slower, played backwards, shuffled or frozen.
     >>> probability = run.load("runs/vision/video").predict(clips)
     python -m experiments.vision.video --models conv3d r2plus1d lstm attention frame --num_seeds 3
     python -m experiments.vision.video --labels frame
+
+Expected of (2+1)-D convolutions after 500 of the 1,000 steps: 0.974 of the test clips; of one frame alone: chance.
 """
 
 from dataclasses import dataclass
