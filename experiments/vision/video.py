@@ -10,7 +10,8 @@ clips that are faster, slower, played backwards, shuffled or frozen.
     python -m experiments.vision.video --models conv3d r2plus1d lstm attention frame --num_seeds 3
     python -m experiments.vision.video --labels frame
 
-Expected of (2+1)-D convolutions after 500 of the 1,000 steps: 0.974 of the test clips; of one frame alone: chance.
+Expected of (2+1)-D convolutions, one seed: 0.984 of the test clips, 0.98 of these backwards, 0.91 twice as fast, 0.82
+half as fast, 0.43 with shuffled frames; of one frame alone 0.246, chance; 3 minutes on 2 cores that others used too.
 """
 
 from dataclasses import dataclass
