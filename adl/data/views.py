@@ -117,6 +117,18 @@ def random_elastic(key: Key, images: Array, *, std: float, cells: int = 3) -> Ar
     return jax.vmap(lambda image, by: _interpolated(image, y + by[..., 0], x + by[..., 1]))(images, moved)
 
 
+def random_channels(key: Key, images: Array) -> Array:
+    """Images `[B, H, W, C]` with their channels in an order by luck: other hues, the same light and dark.
+
+    Args:
+      key: consumed.
+      images: of any type, which is kept.
+    """
+    chex.assert_rank(images, 4)
+    order = jax.vmap(lambda key: jax.random.permutation(key, images.shape[-1]))(jax.random.split(key, len(images)))
+    return jnp.take_along_axis(images, order[:, None, None], -1)
+
+
 def random_affine(
     key: Key, images: Array, *, degrees: float = 0.0, scale: float = 0.0, shift: float = 0.0, shear: float = 0.0
 ) -> Array:
