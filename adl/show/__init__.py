@@ -12,6 +12,7 @@ from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
+from adl.show.extrapolation import extrapolated, strangers
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.heat import densities, field
@@ -68,6 +69,7 @@ __all__ = [
     "embedding",
     "energies",
     "estimate",
+    "extrapolated",
     "features",
     "fidelity",
     "field",
@@ -126,6 +128,7 @@ __all__ = [
     "returns",
     "right_by_length",
     "rotation",
+    "strangers",
     "subsets",
     "surprise",
     "symbols",
