@@ -29,7 +29,7 @@ def extrapolated(probe: str, ways: Mapping[str, tuple[str, np.ndarray]], *, name
     @styled
     def draw(outcome: Outcome) -> Figure:
         seen = outcome.of(probe)
-        figure, axes = panel(2, len(ways), size=(4.6, 2.2))
+        figure, axes = panel(2, len(ways), size=(5.0, 2.0))
         for k, (name, (text, amount)) in enumerate(ways.items()):
             top, bottom = axes[:, k]
             for color, (what, line) in zip(COLORS, LINES.items(), strict=False):
@@ -40,6 +40,7 @@ def extrapolated(probe: str, ways: Mapping[str, tuple[str, np.ndarray]], *, name
             for ax in (top, bottom):
                 ax.set(xlim=(amount[0] - edge, amount[-1] + edge))
             top.set(ylim=(0, 1.02))
+        axes[0, 0].get_gridspec().set_height_ratios([1, 0.8])
         axes[0, 0].set_ylabel("mean over pictures")
         axes[0, -1].legend(loc="best")
         figure.suptitle(title)

@@ -146,7 +146,7 @@ def pointing(explain: Explain, variables_of: Callable[[PyTree], PyTree], grids: 
         thing, cell = jnp.asarray(grids.thing), jnp.asarray(grids.cell)
         maps = in_parts(explain, key, variables_of(state), x, label)
         found = {"picture": x[:shown], "asked": label[:shown]}
-        for name, heat in {**maps, "edges": edges(x), "uniform": jnp.ones(x.shape[:3])}.items():
+        for name, heat in {**maps, "edges": edges(x), "uniform": 0 * x[..., 0] + 1}.items():
             found |= {
                 f"{name}_pointing": Mean.of(pointed(heat, thing)),
                 f"{name}_cell": Mean.of(mass_within(heat, cell)),

@@ -41,9 +41,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is one of the runs that the claims are about."""
 
     dataset: str = "scenes/single"  # TFDS name, or path, with "image", "label" and "segment", 0 where nothing is
-    num_steps: run.Count = 600
+    num_steps: run.Count = 1500
     batch_size: run.Count = 128
-    eval_every: run.Count = 200
+    eval_every: run.Count = 500
     learning_rate: run.Positive = 5e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.98  # decay of the parameter average, which is explained
