@@ -4,6 +4,7 @@ the end what each file and law took."""
 import gc
 import itertools
 import os
+import threading
 from collections import defaultdict
 from pathlib import Path
 
@@ -18,6 +19,7 @@ os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 os.environ.setdefault("TFDS_DATA_DIR", str(_CACHE / "tfds"))
 
 import jax  # noqa: E402 - it reads these when it starts
+from jax._src.interpreters import mlir  # noqa: E402
 
 from adl.run.machine import POOL, VIRTUAL_FLAGS, known  # noqa: E402
 
@@ -43,6 +45,18 @@ gc.set_threshold(
     100_000, 20, 100
 )  # tracing makes objects by the million, few of which are garbage: a fifth of its time
 
+
+if not hasattr(mlir, "_thread_local_context"):
+    # JAX 0.10 makes a context for each program that it lowers, which takes 3 ms; from 0.12 on ten share one, as here.
+    _context, _programs = mlir.make_ir_context, threading.local()
+
+    def _shared_context():
+        if getattr(_programs, "left", 0) == 0:
+            _programs.context, _programs.left = _context(), 10
+        _programs.left -= 1
+        return _programs.context
+
+    mlir.make_ir_context = _shared_context
 
 _tests = itertools.count(1)
 

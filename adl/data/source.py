@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, first_line, sources
+from adl.core import BadInput, did_you_mean, first_line, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked
 from adl.data.mapping import as_wanted, own_split, require_wanted
@@ -76,6 +76,9 @@ def _load(name: str, split: str, folder: Path, reading: Asked = AS_IS) -> Split:
             raise BadInput(f"no data set {name}: {known} is bundled, as {full} alone")
         folder, name = prepared(known, folder), full
         how = f"remove {folder / known}, and it is prepared anew"
+    elif any(key.startswith(f"{stem}/") for key in BUNDLED):
+        kinds = [key for key in BUNDLED if key.startswith(f"{stem}/")]
+        raise BadInput(f"no data set {name}: bundled are {', '.join(kinds)}{did_you_mean(plain, kinds)}")
     else:
         how = _how(name, folder)
     if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
@@ -115,9 +118,10 @@ def splits(
     """
     found = tuple(load(name, split, data_dir, wanted=wanted, **how).require(*wanted) for split in of)
     for split, words in zip(found, of, strict=True):
-        if "image" in wanted and split.example_shape != found[0].example_shape:
+        if {"image", "clip"} & {*wanted} and split.example_shape != found[0].example_shape:
             shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
-            raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
+            told = f"{'pictures' if 'image' in wanted else 'clips'} of {shapes}"
+            raise BadInput(f"data set {name}: {of[0]} and {words} have {told}: they must be of one size")
         for column in {"x", "y"} & {*wanted}:
             _require_finite(split, column, f"data set {name}, split {words}")
         if "label" in wanted:

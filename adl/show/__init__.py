@@ -6,10 +6,12 @@ from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
+from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
+from adl.show.depth import depth_maps, error_by_depth
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
@@ -19,6 +21,7 @@ from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
 from adl.show.latents import prior, reconstructed, traversal
+from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
@@ -27,20 +30,25 @@ from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
+from adl.show.pose import pose_scores, skeletons
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.saliency import heat_maps, pointing_bars, randomisation
 from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
+from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
+from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
+    "SHOWN",
     "Draw",
     "Line",
+    "accuracy_by_change",
     "agreement",
     "answers",
     "ascent",
@@ -50,8 +58,12 @@ __all__ = [
     "bars",
     "beside_data",
     "by_class",
+    "by_layer",
+    "by_strength",
     "casino",
+    "class_overlap",
     "classes",
+    "clip_confusion",
     "cloud",
     "clouds",
     "clusters",
@@ -63,17 +75,20 @@ __all__ = [
     "curves",
     "denoising",
     "densities",
+    "depth_maps",
     "descent",
     "dots",
     "eigenpictures",
     "embedding",
     "energies",
+    "error_by_depth",
     "estimate",
     "extrapolated",
     "features",
     "fidelity",
     "field",
     "figures",
+    "filmstrips",
     "first_coordinates",
     "first_two",
     "forecasts",
@@ -85,6 +100,7 @@ __all__ = [
     "in_rows",
     "in_styles",
     "interpolation",
+    "kernel_responses",
     "landscape",
     "learned_dice",
     "lengths",
@@ -104,6 +120,7 @@ __all__ = [
     "most_correlated",
     "nearest",
     "next_token",
+    "object_overlap",
     "of",
     "page",
     "panel",
@@ -111,6 +128,7 @@ __all__ = [
     "pointing_bars",
     "pole_episodes",
     "pole_policy",
+    "pose_scores",
     "prior",
     "probability",
     "process",
@@ -129,6 +147,8 @@ __all__ = [
     "right_by_length",
     "rotation",
     "strangers",
+    "segmented",
+    "skeletons",
     "subsets",
     "surprise",
     "symbols",

@@ -1,4 +1,4 @@
-"""Seeing: the tasks of computer vision, each as a factory, its mathematics and what it is judged by."""
+"""Seeing: the tasks of computer vision, each as a factory, its mathematics, and what networks look at."""
 
 from adl import submodules
 

@@ -1,1 +1,1 @@
-"""Seeing: what networks make of pictures, and what becomes of it when somebody means ill."""
+"""Seeing: what is in pictures and clips, where it is and how far, and what networks look at."""

@@ -14,5 +14,19 @@ from adl.data.scenes.drawn import WAYS, clip, rendered, scene, single
 from adl.data.scenes.figure import JOINTS
 from adl.data.scenes.layout import STANDARD, Variation
 from adl.data.scenes.shapes import CLASSES
+from adl.data.scenes.varied import STRENGTHS, Varied, every_strength
 
-__all__ = ["CLASSES", "JOINTS", "STANDARD", "WAYS", "Variation", "clip", "rendered", "scene", "single"]
+__all__ = [
+    "CLASSES",
+    "JOINTS",
+    "STANDARD",
+    "STRENGTHS",
+    "WAYS",
+    "Variation",
+    "Varied",
+    "clip",
+    "every_strength",
+    "rendered",
+    "scene",
+    "single",
+]

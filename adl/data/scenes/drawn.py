@@ -15,7 +15,7 @@ from adl.core import BadInput, fold_in
 from adl.core.place import on_host
 from adl.core.types import Array, Key, PyTree
 from adl.data.scenes.layout import FOCAL, MILD, PERSON, STANDARD, Bank, Room, Things, Variation, room, things
-from adl.data.scenes.render import Scene, accepted, alone, render
+from adl.data.scenes.render import Scene, alone, placed, render
 from adl.data.scenes.shapes import LEAF, Seen
 
 CANDIDATES = 14  # things that are tried to be placed in a scene
@@ -54,11 +54,11 @@ def scene(
       noise: standard deviation of each value, of 1.
     """
     key_noise, key = jax.random.split(key)
-    made = arranged(key, bank, size=size, slots=slots, fewest=fewest, variation=variation)
+    made = arrangement(key, bank, size=size, slots=slots, fewest=fewest, variation=variation)
     return render(key_noise, *made, slots=slots, noise=noise)
 
 
-def arranged(key: Key, bank: Bank, *, size: int, slots: int, fewest: int, variation: Variation) -> Arrangement:
+def arrangement(key: Key, bank: Bank, *, size: int, slots: int, fewest: int, variation: Variation) -> Arrangement:
     """What `scene` renders, with its arguments; the key is consumed."""
     key_room, key_kind, key_things, key_count = jax.random.split(key, 4)
     around = room(key_room, variation)
@@ -66,7 +66,7 @@ def arranged(key: Key, bank: Bank, *, size: int, slots: int, fewest: int, variat
     drawn = things(key_things, jnp.append(others, PERSON), variation, bank)
     wanted = jax.random.randint(key_count, (), fewest, slots + 1)
     at = alone(drawn, around, bank, size)
-    return Arrangement(around, drawn, at, accepted(at.is_on, drawn, wanted, 1 - 0.8 * variation.occlusion))
+    return Arrangement(around, drawn, at, placed(at.is_on, drawn, wanted, 1 - 0.8 * variation.occlusion))
 
 
 def single(key: Key, bank: Bank, *, size: int = 32, variation: Variation = MILD, noise: float = 0.02) -> Scene:
@@ -122,6 +122,7 @@ def clip(
     variation: Variation = STANDARD,
     noise: float = 0.02,
     speed: float = 1.0,
+    way: Array | None = None,
 ) -> tuple[Array, Array, Array]:
     """A scene in which the nearest thing moves for a while: `clip` `[T, H, W, 3]` uint8, `label` `[]`, `ways` `[T]`.
 
@@ -137,6 +138,7 @@ def clip(
       slots: most things.
       variation: as in `scene`.
       noise: as in `scene`; of each frame its own.
+      way: `[]` of `WAYS`; drawn by default.
       speed: 1 moves it by 0.05 heights, or 6 % of its distance, in a frame.
     """
     key_room, key_kind, key_things, key_count, key_way, key_time, key_noise = jax.random.split(key, 7)
@@ -149,8 +151,8 @@ def clip(
     drawn = drawn._replace(z=distance, x=drawn.x * distance / drawn.z * jnp.where(is_first, 0.6, 1.0))
     wanted = jax.random.randint(key_count, (), 3, slots + 1)
     is_on = alone(drawn, around, bank, size).is_on
-    is_there = accepted(is_on, drawn, wanted, 1 - 0.8 * variation.occlusion)
-    way = jax.random.randint(key_way, (), 0, len(WAYS))
+    is_there = placed(is_on, drawn, wanted, 1 - 0.8 * variation.occlusion)
+    way = jax.random.randint(key_way, (), 0, len(WAYS)) if way is None else way
     first, last = jnp.sort(jax.random.randint(key_time, (2,), 1, length))
     first = jnp.minimum(first, length - 3)
     last = jnp.maximum(last, first + 2)

@@ -50,7 +50,7 @@ def person(u: Array, v: Array, limbs: Array, form: Array) -> tuple[Array, Array]
     place = joints(limbs, form)
 
     def limb(a, b, radius):
-        return distance(u, v, place[a], place[b]) < radius
+        return from_line(u, v, place[a], place[b]) < radius
 
     right = limb(0, 1, 0.1) | limb(1, 2, 0.11) | limb(6, 7, 0.085) | limb(7, 8, 0.09)
     left = limb(4, 5, 0.1) | limb(3, 4, 0.11) | limb(10, 11, 0.085) | limb(9, 10, 0.09)
@@ -62,7 +62,7 @@ def person(u: Array, v: Array, limbs: Array, form: Array) -> tuple[Array, Array]
     return right | left | trunk | head, part.astype(jnp.int32)
 
 
-def distance(u: Array, v: Array, a: Array, b: Array) -> Array:
+def from_line(u: Array, v: Array, a: Array, b: Array) -> Array:
     """Distance of points `[...]` from the line between a and b, each (u, v)."""
     along_u, along_v = b[0] - a[0], b[1] - a[1]
     length = along_u * along_u + along_v * along_v

@@ -63,7 +63,7 @@ class Room(NamedTuple):
     slope: Array  # [2] relative change of brightness from side to side and from top to bottom
     tint: Array  # [3]
     haze: Array  # per metre
-    sky: Array  # [3] colour of the haze
+    sky: Array  # brightness of the haze, which is grey
 
 
 class Things(NamedTuple):

@@ -32,31 +32,24 @@ class Scene(NamedTuple):
     digit: Array  # [S] int32, of the bank of strokes
 
 
-class Places(NamedTuple):
-    """Points of the picture in the coordinates of a thing, in its half heights."""
-
-    u: Array  # [..., H, W] to the right
-    v: Array  # [..., H, W] up
-
-
-def pixels(size: int) -> tuple[Array, Array]:
+def centres(size: int) -> tuple[Array, Array]:
     """(x, y) `[H, W]` of the centres of the pixels, in heights: x from the middle, y from the top."""
     line = (jnp.arange(size) + 0.5) / size
     y, x = jnp.meshgrid(line, line - 0.5, indexing="ij")
     return x, y
 
 
-def places(thing: Things, around: Room, x: Array, y: Array) -> Places:
-    """Where points of the picture lie on one thing, or on the plane that it stands in."""
+def on_thing(thing: Things, around: Room, x: Array, y: Array) -> tuple[Array, Array]:
+    """(u, v) of points of the picture on the plane of a thing: to the right and up, in its half heights."""
     scale = FOCAL * thing.size / thing.z
     v = (around.horizon + FOCAL * (around.eye - thing.lift - thing.size) / thing.z - y) / scale
     u = (x - FOCAL * thing.x / thing.z) / scale
     u, v = jnp.cos(thing.turn) * u + jnp.sin(thing.turn) * v, jnp.cos(thing.turn) * v - jnp.sin(thing.turn) * u
-    return Places(_bent(thing, v) + u / (jnp.cos(thing.yaw) * jnp.exp(thing.stretch)), v)
+    return _bent(thing, v) + u / (jnp.cos(thing.yaw) * jnp.exp(thing.stretch)), v
 
 
 def in_picture(thing: Things, around: Room, u: Array, v: Array) -> Array:
-    """(x, y) `[..., 2]` in heights, x from the middle: the inverse of `places`."""
+    """(x, y) `[..., 2]` in heights, x from the middle: the inverse of `on_thing`."""
     u = (u - _bent(thing, v)) * jnp.cos(thing.yaw) * jnp.exp(thing.stretch)
     u, v = jnp.cos(thing.turn) * u - jnp.sin(thing.turn) * v, jnp.cos(thing.turn) * v + jnp.sin(thing.turn) * u
     scale = FOCAL * thing.size / thing.z
@@ -77,15 +70,15 @@ def alone(things: Things, around: Room, bank: Bank, size: int) -> Seen:
       bank: strokes of digits.
       size: H = W.
     """
-    x, y = pixels(size)
+    x, y = centres(size)
 
     def one(thing):
-        return seen(thing.kind, *places(thing, around, x, y), thing.form, bank.strokes[thing.digit], thing.limbs)
+        return seen(thing.kind, *on_thing(thing, around, x, y), thing.form, bank.strokes[thing.digit], thing.limbs)
 
     return jax.vmap(one)(things)
 
 
-def accepted(is_on: Array, things: Things, wanted: Array, least: Array) -> Array:
+def placed(is_on: Array, things: Things, wanted: Array, least: Array) -> Array:
     """`[K]` bool: which things are placed so that each stays to be seen, from the nearest to the farthest.
 
     A thing is left out where nearer ones hide more than a share `1 - least` of it or all but a few pixels, or where it
@@ -129,7 +122,7 @@ def render(key: Key, around: Room, things: Things, at: Seen, is_there: Array, *,
       noise: standard deviation of each value, of 1.
     """
     size = at.is_on.shape[-1]
-    x, y = pixels(size)
+    x, y = centres(size)
     nearest = jnp.argsort(jnp.where(is_there, things.z, jnp.inf))[:slots]
     ours, at = jax.tree.map(lambda leaf: leaf[nearest], (things, at))
     is_there = jnp.arange(slots) < is_there.sum()
@@ -137,7 +130,7 @@ def render(key: Key, around: Room, things: Things, at: Seen, is_there: Array, *,
     is_hit = is_on.any(0)
     front = jnp.argmax(is_on, 0)  # the first is the nearest
     instance = jnp.where(is_hit, 1 + front, 0)
-    is_mine = instance == 1 + jnp.arange(slots)[:, None, None]
+    is_mine = instance[None] == 1 + jnp.arange(slots)[:, None, None]
     depth_of_room, background = _background(around, ours, is_there, x, y)
     depth = jnp.where(is_hit, ours.z[front], depth_of_room)
     surface = jax.vmap(lambda thing, part: _surface(thing, around, part, x, y))(ours, at.part)
@@ -182,7 +175,7 @@ def _background(around: Room, things: Things, is_there: Array, x: Array, y: Arra
 
 def _surface(thing: Things, around: Room, part: Array, x: Array, y: Array) -> Array:
     """Colour `[H, W, 3]` of a thing where it is."""
-    u, v = places(thing, around, x, y)
+    u, v = on_thing(thing, around, x, y)
     contrast, frequency, angle, phase = thing.stripes
     wave = jnp.sin(2 * jnp.pi * frequency * (jnp.cos(angle) * u + jnp.sin(angle) * v) + phase)
     stripe = 1 + contrast * jnp.where(part < 2, jnp.sign(wave), 0.0)
@@ -193,7 +186,7 @@ def _surface(thing: Things, around: Room, part: Array, x: Array, y: Array) -> Ar
 def _exposed(key: Key, colour: Array, depth: Array, around: Room, x: Array, y: Array, noise: float) -> Array:
     """uint8 `[H, W, 3]` of what the camera makes of colours: lit, seen through haze, with noise."""
     light = around.gain * (1 + around.slope[0] * x + around.slope[1] * (y - 0.5))
-    lit = colour * jnp.maximum(light, 0.1)[..., None] * around.tint
+    lit = colour * jnp.maximum(light, 0.1)[..., None] * around.tint[None, None]
     clear = jnp.exp(-around.haze * depth)[..., None]
     value = lit * clear + around.sky * jnp.minimum(around.gain, 1.0) * (1 - clear)
     value = value / (1 + 0.3 * value) * 1.3  # bright parts are compressed, not lost
@@ -218,7 +211,7 @@ def _joints(things: Things, is_there: Array, around: Room, instance: Array, size
     row = jnp.argmax(is_person)
     thing = jax.tree.map(lambda leaf: leaf[row], things)
     place = figure.joints(thing.limbs, thing.form)
-    at = in_picture(thing, around, place[:, 0], place[:, 1]) + jnp.array([0.5, 0.0])
+    at = in_picture(thing, around, place[:, 0], place[:, 1]) + jnp.array([[0.5, 0.0]])
     pixel = jnp.floor(at * size).astype(jnp.int32)
     is_inside = ((pixel >= 0) & (pixel < size)).all(-1)
     column, line = jnp.clip(pixel, 0, size - 1).T

@@ -76,7 +76,7 @@ def cat(u: Array, v: Array, form: Array) -> Seen:
     is_head = jnp.hypot(u, v - 0.35) < head
     is_ear = (v > 0.5) & (v < ear) & (jnp.abs(across - 0.27) < 0.2 * (ear - v) / (ear - 0.5))
     is_body = jnp.square(u / fat) + jnp.square((v + 0.42) / 0.56) < 1
-    is_tail = figure.distance(side * u, v, (0.3, -0.85), (0.85, -0.35)) < 0.11
+    is_tail = figure.from_line(side * u, v, (0.3, -0.85), (0.85, -0.35)) < 0.11
     is_eye = jnp.hypot(across - 0.16, v - 0.42) < 0.075
     is_belly = jnp.square(u / 0.24) + jnp.square((v + 0.45) / 0.3) < 1
     is_nose = (v < 0.3) & (v > 0.2) & (across < v - 0.2)
@@ -105,5 +105,6 @@ def seen(kind: Array, u: Array, v: Array, form: Array, strokes: Array, limbs: Ar
     a_cat, person = cat(u, v, form), figure.person(u, v, limbs, form)
     plain = [make(u, v, form) for make in (disc, square, triangle, star, cross)]
     is_on = jnp.stack([*plain, digit(u, v, strokes), a_cat.is_on, person[0], leaf(u, v, form)])
-    part = jnp.select([kind == CLASSES.index("cat"), kind == CLASSES.index("person")], [a_cat.part, person[1]], BODY)
+    parts = jnp.where(kind == CLASSES.index("cat"), a_cat.part, person[1])
+    part = jnp.where(kind >= CLASSES.index("cat"), jnp.where(kind == LEAF, BODY, parts), BODY)
     return Seen(is_on[kind], part)
