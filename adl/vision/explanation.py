@@ -25,6 +25,16 @@ AT_ONCE = 16  # pictures that are explained at once
 
 Explain = Callable[[Key, PyTree, Array, Array], dict[str, Array]]  # (key, variables, x, label) -> [B, H, W] >= 0 each
 
+METHODS = {
+    "gradient": "gradient",
+    "gradient_input": "gradient\nx input",
+    "integrated": "integrated",
+    "smooth": "SmoothGrad",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion",
+}
+WITH_EDGES = METHODS | {"edges": "edges\n(no network)"}
+
 
 class Grids(NamedTuple):
     """Four pictures each, side by side, and which is asked for."""

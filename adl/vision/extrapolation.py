@@ -24,7 +24,7 @@ Logits = Callable[[PyTree, Array], Array]  # (state, x [B, H, W, C] in [0, 1]) -
 TOLD = ("right", "confident", "entropy", "image", "said")
 
 
-class Change(NamedTuple):
+class Alteration(NamedTuple):
     """What becomes of a picture; or `[A]` changes."""
 
     degrees: Array = 0.0  # turned counterclockwise about its middle, zeros coming in from outside
@@ -39,7 +39,16 @@ class Change(NamedTuple):
         return 0.5 + self.contrast * (moved - 0.5)
 
 
-def changed(tell: Logits, changes: Mapping[str, Change], pictures: data.Split, shown: int) -> Probe:
+AMOUNTS = {"turned": np.arange(0, 181, 15.0), "scaled": np.linspace(0.4, 2.2, 10), "inverted": np.linspace(1, -1, 11)}
+TEXTS = {"turned": "degrees", "scaled": "enlarged by", "inverted": "contrast, inverted below 0"}
+CHANGES = {
+    "turned": Alteration(degrees=AMOUNTS["turned"]),
+    "scaled": Alteration(factor=AMOUNTS["scaled"]),
+    "inverted": Alteration(contrast=AMOUNTS["inverted"]),
+}
+
+
+def changed(tell: Logits, changes: Mapping[str, Alteration], pictures: data.Split, shown: int) -> Probe:
     """Probe of answers to pictures that change more and more, in several ways.
 
     Args:
@@ -54,7 +63,7 @@ def changed(tell: Logits, changes: Mapping[str, Change], pictures: data.Split, s
     """
     lengths = {name: max(map(np.size, change)) for name, change in changes.items()}
     table = [
-        Change(*(jnp.broadcast_to(jnp.asarray(leaf, jnp.float32), (lengths[name],)) for leaf in change))
+        Alteration(*(jnp.broadcast_to(jnp.asarray(leaf, jnp.float32), (lengths[name],)) for leaf in change))
         for name, change in changes.items()
     ]
     every = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *table)

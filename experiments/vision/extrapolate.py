@@ -7,6 +7,9 @@ know (Hendrycks & Gimpel 2017, arXiv:1610.02136). Turned digits under ensembles:
     python -m experiments.vision.extrapolate
     >>> probability = run.load("runs/vision/extrapolate").predict(pictures)
     python -m experiments.vision.extrapolate --foreign ./photos
+
+Expected: 98 % of digits are named rightly with confidence 0.96; of negatives 8 % with 0.67, turned by 90 degrees 10 %
+with 0.76. Confidence tells digits from rendered things by an AUROC of 0.95, and yet 14 % of these have 0.9 or more.
 """
 
 import functools
@@ -22,19 +25,8 @@ from adl.core import BadInput, Key, Learner, full_pass, optimizer
 from adl.data.image import PROTOCOLS, unit
 from adl.nn.resnet import ResNet
 from adl.supervised.classification import classifier, evaluation, views
-from adl.vision.extrapolation import Change, changed, foreign, without_sense
+from adl.vision.extrapolation import AMOUNTS, CHANGES, TEXTS, changed, foreign, without_sense
 
-AMOUNTS = {
-    "turned": np.arange(0, 181, 15.0),
-    "scaled": np.linspace(0.4, 2.2, 10),
-    "inverted": np.linspace(1, -1, 11),
-}
-CHANGES = {
-    "turned": Change(degrees=AMOUNTS["turned"]),
-    "scaled": Change(factor=AMOUNTS["scaled"]),
-    "inverted": Change(contrast=AMOUNTS["inverted"]),
-}
-TEXTS = {"turned": "degrees", "scaled": "enlarged by", "inverted": "contrast, inverted below 0"}
 KINDS = {"scenes": "other pictures", "noise": "noise", "shuffled": "shuffled digits"}
 SHOWN = 2  # pictures while they change
 
@@ -59,20 +51,17 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     num_asked: run.Count = 1000  # pictures of each kind that are asked about, at most: all 360 of digits
 
 
-PROTOCOL = f"{PROTOCOLS['digits']}; mean of 3 seeds"
-CLAIMS = (
-    run.Claim(
-        metric="changed/inverted_confidence",
-        at_least=0.5,
-        overrides={"num_seeds": 3},
-        protocol=f"{PROTOCOL}; mean confidence in answers to negatives of the test pictures",
-        reference="",
-    ),
-)
-SMOKE = {
-    **{"num_steps": 2, "batch_size": 16, "width": 8, "num_asked": 16},
-    **{"foreign": "scenes/single_sample"},
+BOUNDS = {  # of a metric, with what it is, and what one seed of 300 steps had
+    "changed/inverted_confidence": ({"at_least": 0.5}, "mean confidence in negatives", "0.67, where 8 % are right"),
+    "foreign/scenes_area": ({"at_least": 0.85}, "AUROC of confidence, digits before scenes/single at 8 x 8", "0.95"),
+    "foreign/noise_area": ({"at_least": 0.85}, "AUROC of confidence, digits before noise", "0.96"),
+    "foreign/scenes_sure": ({"at_least": 0.02}, "share of scenes/single with 0.9 or more", "0.145; best were 0"),
 }
+CLAIMS = tuple(
+    run.Claim(name, f"{PROTOCOLS['digits']}; mean of 3 seeds: {text}", {"num_seeds": 3}, **bound, reference=seen)
+    for name, (bound, text, seen) in BOUNDS.items()
+)
+SMOKE = {"num_steps": 2, "batch_size": 16, "width": 8, "num_asked": 16, "foreign": "scenes/single_sample"}
 
 
 class Pictures(NamedTuple):
@@ -118,7 +107,7 @@ def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
         probes={"test": full_pass(evaluation(functools.partial(predict, None)), data.padded(test, 500), len(test))},
         final={
             "changed": changed(tell, CHANGES, asked, SHOWN),
-            "foreign": foreign(tell, asked.arrays["image"], others, 8),
+            "foreign": foreign(tell, asked.column("image"), others, 8),
         },
         offers={"model": model, "predict": run.Offer.of_pictures(predict, train)},
         figures=show.figures(

@@ -22,17 +22,8 @@ from adl.core import Learner, full_pass, optimizer
 from adl.data.image import unit
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.supervised.classification import classifier, evaluation, views
-from adl.vision.explanation import Grids, completeness, explanations, pointing, randomised
+from adl.vision.explanation import METHODS, WITH_EDGES, Grids, completeness, explanations, pointing, randomised
 
-METHODS = {
-    "gradient": "gradient",
-    "gradient_input": "gradient\nx input",
-    "integrated": "integrated",
-    "smooth": "SmoothGrad",
-    "grad_cam": "Grad-CAM",
-    "occlusion": "occlusion",
-}
-WITH_EDGES = METHODS | {"edges": "edges\n(no network)"}
 SHOWN = 6  # grids
 
 

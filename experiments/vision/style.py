@@ -26,14 +26,6 @@ from adl.supervised.classification import classifier, evaluation, views
 from adl.vision.style import Textures, painted, seen_by, style_transfer, styles_compared
 
 SIDE, ROWS, COLUMNS = 32, 3, 4  # of patches, and the regions of a photograph
-WAYS = {
-    "content": "content",
-    "style": "style",
-    "colours": "its colours",
-    "random": "features\nbefore learning",
-    "learned": "learned features",
-}
-
 ACCURACY = {"train": "train/accuracy", "test": "test/accuracy"}
 
 
@@ -59,21 +51,13 @@ class Config(run.Optimised, run.Config):
 
 
 PAIR = "china.jpg and flower.jpg at 128 x 192, each in the other's style, by a network that did not paint; 3 seeds"
-CLAIMS = (
-    run.Claim(
-        metric="painted/learned_style_share",
-        at_most=0.2,
-        overrides={"num_seeds": 3},
-        protocol=f"{PAIR}: style distance over that of the content with the style's colours",
-        reference="1: matched histograms",
-    ),
-    run.Claim(
-        metric="painted/learned_content_share",
-        at_most=0.7,
-        overrides={"num_seeds": 3},
-        protocol=f"{PAIR}: content distance over that of the style's photograph",
-        reference="1: a picture with other places; 0: the content itself",
-    ),
+BOUNDS = {
+    "style": (0.2, "style distance, over that of the content with the style's colours", "1: matched histograms"),
+    "content": (0.7, "content distance, over that of the style's photograph", "1: other places; 0: the content itself"),
+}
+CLAIMS = tuple(
+    run.Claim(f"painted/learned_{name}_share", f"{PAIR}: {text}", {"num_seeds": 3}, at_most=most, reference=reference)
+    for name, (most, text, reference) in BOUNDS.items()
 )
 SMOKE = {"num_steps": 2, "batch_size": 16, "height": 32, "width": 48, "channels": (4, 8), "paint_steps": 3}
 
@@ -125,7 +109,7 @@ def build(cfg: Config, loaded: Photographs, axis: str | None) -> run.Experiment:
         final={"painted": styles_compared(model, paint, loaded.pair, layer=layer)},
         offers={"model": model, "predict": run.Offer(predict, picture, picture)},
         figures=show.figures(
-            painted=show.in_styles("painted", WAYS),
+            painted=show.in_styles("painted"),
             accuracy=show.curves(
                 {"train": "train/accuracy", "test": "test/accuracy"},
                 y_label="accuracy",

@@ -13,7 +13,7 @@ from adl import data
 from adl.nn.mlp import MLP, flat
 from adl.vision import extrapolation, robustness
 from adl.vision.adversarial import LINF, fast_gradient, margin, projected_gradient, square_attack
-from adl.vision.extrapolation import Change
+from adl.vision.extrapolation import Alteration
 from adl.vision.robustness import Trial
 from tests.case import IMAGES
 
@@ -104,13 +104,13 @@ def test_the_doubled_accuracy_is_what_attacks_leave():
 
 
 def test_changes_are_turns_and_negatives():
-    np.testing.assert_allclose(Change().of(X), X, atol=1e-6)
-    np.testing.assert_allclose(Change(degrees=90.0).of(X), np.rot90(X, 1, (1, 2)), atol=1e-5)
-    np.testing.assert_allclose(Change(degrees=180.0).of(X), X[:, ::-1, ::-1], atol=1e-5)
-    np.testing.assert_allclose(Change(contrast=-1.0).of(X), 1 - X, atol=1e-6)
+    np.testing.assert_allclose(Alteration().of(X), X, atol=1e-6)
+    np.testing.assert_allclose(Alteration(degrees=90.0).of(X), np.rot90(X, 1, (1, 2)), atol=1e-5)
+    np.testing.assert_allclose(Alteration(degrees=180.0).of(X), X[:, ::-1, ::-1], atol=1e-5)
+    np.testing.assert_allclose(Alteration(contrast=-1.0).of(X), 1 - X, atol=1e-6)
     dot = np.zeros((1, 9, 9, 1), "f")
     dot[0, 4, 4] = 1
-    large = np.asarray(Change(factor=3.0).of(dot))[0, ..., 0]
+    large = np.asarray(Alteration(factor=3.0).of(dot))[0, ..., 0]
     assert (
         large[4, 4] == pytest.approx(1)
         and large[4, 5] == pytest.approx(2 / 3)
@@ -119,7 +119,7 @@ def test_changes_are_turns_and_negatives():
 
 
 def test_answers_to_changed_pictures_are_those_to_each():
-    changes = {"turned": Change(degrees=np.array([0.0, 90.0])), "inverted": Change(contrast=np.array([-1.0]))}
+    changes = {"turned": Alteration(degrees=np.array([0.0, 90.0])), "inverted": Alteration(contrast=np.array([-1.0]))}
     probe = extrapolation.changed(lambda state, x: tell(0, x), changes, SPLIT, 2)
     seen = probe(KEY, ())
     for name, k, x in (("turned", 0, X), ("turned", 1, np.rot90(X, 1, (1, 2))), ("inverted", 0, 1 - X)):
