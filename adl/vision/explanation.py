@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax import Array, lax
 from jax.tree_util import Partial
 
-from adl.core import Key, Mean, Probe, PyTree
+from adl.core import BadInput, Key, Mean, Probe, PyTree
 from adl.data.image import unit
 from adl.measure.pointing import mass_within, pointed
 from adl.measure.ranks import rank_correlation
@@ -49,9 +49,16 @@ class Grids(NamedTuple):
         """So many, drawn from pictures `[M, H, W, C]` of at least four classes, with masks `[M, H, W]` of their things.
 
         Each class is asked for as often as the others; the cells are shuffled.
+
+        Raises:
+          BadInput: if there are fewer classes, or the masks are of another size than the pictures.
         """
+        if thing.shape != image.shape[:3]:
+            raise BadInput(f"masks {list(thing.shape)} of pictures {list(image.shape)}: each pixel has one, [N, H, W]")
         rng = np.random.default_rng(seed)
         there = np.unique(label)
+        if len(there) < 4:
+            raise BadInput(f"a grid is of four classes, and there are pictures of {len(there)}")
         rows = np.empty((num, 4), int)
         for i in range(num):
             asked = there[i % len(there)]

@@ -19,7 +19,7 @@ import numpy as np
 from jax import Array
 
 from adl import data, run, show
-from adl.core import Key, Learner, PyTree, full_pass, optimizer
+from adl.core import BadInput, Key, Learner, PyTree, full_pass, optimizer
 from adl.data.image import unit
 from adl.data.photographs import patches, photograph
 from adl.supervised.classification import classifier, evaluation, views
@@ -35,8 +35,8 @@ class Config(run.Optimised, run.Config):
 
     content: str = "china"  # whose places are kept: china or flower, of scikit-learn, or the path of a picture
     style: str = "flower"  # whose textures are taken: the same
-    height: Annotated[run.Count, run.multiple_of(4)] = 128  # of what is painted, in pixels
-    width: Annotated[run.Count, run.multiple_of(4)] = 192  # of it; of photographs the middle of these proportions
+    height: Annotated[run.Count, run.multiple_of(16)] = 128  # of what is painted, in pixels
+    width: Annotated[run.Count, run.multiple_of(16)] = 192  # of it; of photographs the middle of these proportions
     num_steps: run.Count = 250  # of learning the features
     batch_size: run.Split = 32
     log_every: run.Count = 50
@@ -72,6 +72,13 @@ class Photographs(NamedTuple):
 
 def load(cfg: Config) -> Photographs:
     """Both photographs at the size that is painted; patches are of twice that size."""
+    num_layers = 2 * len(cfg.channels)
+    if min(SIDE, cfg.height, cfg.width) < 2 ** (len(cfg.channels) - 1):
+        raise BadInput(f"--channels of {len(cfg.channels)} stages: nothing is left of {SIDE} pixels, halved so often")
+    if cfg.content_layer >= num_layers:
+        raise BadInput(
+            f"--content_layer {cfg.content_layer}: it must be at most {num_layers - 1}, of --channels two each"
+        )
     words = {"--content": cfg.content, "--style": cfg.style}
     large, small = (
         np.stack([photograph(word, (k * cfg.height, k * cfg.width), flag=flag) for flag, word in words.items()])
@@ -85,11 +92,10 @@ def build(cfg: Config, loaded: Photographs, axis: str | None) -> run.Experiment:
     """A classifier of patches, and what is painted by its features."""
     model = Textures(2 * ROWS * COLUMNS, cfg.channels, dtype=jnp.dtype(cfg.precision))
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
-    layer = min(cfg.content_layer, 2 * len(cfg.channels) - 1)
     pixels = optimizer.adam(cfg.paint_rate, optimizer.cosine(cfg.paint_steps))
 
     weights = {"content_weight": cfg.content_weight, "smooth_weight": cfg.smooth_weight}
-    transfer = functools.partial(style_transfer, tx=pixels, content_layer=layer, **weights)
+    transfer = functools.partial(style_transfer, tx=pixels, content_layer=cfg.content_layer, **weights)
 
     def paint(key: Key, variables: PyTree, content: Array, style: Array) -> Array:
         return painted(transfer(seen_by(model, variables)), key, content, style, num_steps=cfg.paint_steps)[0]
@@ -106,7 +112,7 @@ def build(cfg: Config, loaded: Photographs, axis: str | None) -> run.Experiment:
         classifier(model, optimizer.adam(**cfg.adam, shape=rate, clip=1.0), prepare=views(unit), axis=axis),
         data.shuffled(loaded.train, cfg.batch_size),
         probes={"test": full_pass(evaluation(logits), data.padded(loaded.test, 100), len(loaded.test))},
-        final={"painted": styles_compared(model, paint, loaded.pair, layer=layer)},
+        final={"painted": styles_compared(model, paint, loaded.pair, layer=cfg.content_layer)},
         offers={"model": model, "predict": run.Offer(predict, picture, picture)},
         figures=show.figures(
             painted=show.in_styles("painted"),
