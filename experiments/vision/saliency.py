@@ -60,8 +60,8 @@ CLAIMS = (
     ),
 )
 SMOKE = {
-    **{"dataset": "scenes/single_sample", "num_steps": 2, "batch_size": 16, "width": 4, "num_stages": 2},
-    **{"path": 2, "fine_path": 4, "samples": 2, "square": 16, "num_grids": 8, "num_explained": 4},
+    **{"dataset": "scenes/single_sample", "num_steps": 2, "batch_size": 16, "width": 4, "num_stages": 1},
+    **{"path": 2, "fine_path": 4, "samples": 2, "square": 32, "num_grids": 4, "num_explained": 2},
 }
 
 

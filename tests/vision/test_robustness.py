@@ -94,7 +94,7 @@ def test_masking_counts_what_others_find():
 
 
 def test_the_doubled_accuracy_is_what_attacks_leave():
-    probe = robustness.attacked(MODEL, lambda s: s, {"linf": 0.1, "l2": 0.5}, 5, split=SPLIT)
+    probe = robustness.attacked(MODEL, lambda s: s, {"linf": 0.1, "l2": 0.5}, 3, 5, split=SPLIT)
     seen = probe(KEY, STATE)
     value = {name: float(mean.value) for name, mean in seen.items() if isinstance(mean, tuple)}
     assert value["doubled"] == pytest.approx(value["robust"] - 2 * value["plain"])
