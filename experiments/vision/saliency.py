@@ -7,6 +7,9 @@ change when layers are drawn anew (Adebayo et al. 2018, arXiv:1810.03292).
 
     python -m experiments.vision.saliency
     >>> probability = run.load("runs/vision/saliency").predict(pictures)
+
+Expected: 76 % of the test pictures named rightly. The largest value lies on the thing in 56 % of the grids by occlusion,
+29 % by integrated gradients and SmoothGrad, 16 % by the gradient, 2 % by edges; chance has 4 %. Sums miss by 0.0003.
 """
 
 import functools
@@ -32,9 +35,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is one of the runs that the claims are about."""
 
     dataset: str = "scenes/single"  # TFDS name, or path, with "image", "label" and "segment", 0 where nothing is
-    num_steps: run.Count = 1500
+    num_steps: run.Count = 600
     batch_size: run.Count = 128
-    eval_every: run.Count = 500
+    eval_every: run.Count = 200
     learning_rate: run.Positive = 5e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.98  # decay of the parameter average, which is explained
@@ -50,14 +53,15 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_explained: run.Count = 32  # pictures whose sums are checked, and whose maps while layers are drawn anew
 
 
-CLAIMS = (
-    run.Claim(
-        metric="completeness/gap",
-        at_most=1e-3,
-        overrides={"num_seeds": 3},
-        protocol="scenes/single, 32 test pictures: |sum of the map - gain of the logit| over |gain|; mean of 3 seeds",
-        reference="0, by the fundamental theorem of calculus",
-    ),
+BOUNDS = {  # of a metric, with what it is, and what one seed had
+    "completeness/gap": ({"at_most": 1e-3}, "|sum of the map - gain of the logit| over |gain|", "0.0003; exactly 0"),
+    "grids/occlusion_pointing": ({"at_least": 0.3}, "largest value on the thing, 96 grids", "0.56; chance 0.04"),
+    "grids/grad_cam_cell": ({"at_least": 0.4}, "sum of the map in the cell, 96 grids", "0.54; chance and edges 0.25"),
+    "randomised/smooth_rank": ({"at_most": 0.6}, "rank correlation, all layers drawn anew", "0.31; of edges 1"),
+}
+CLAIMS = tuple(
+    run.Claim(name, f"scenes/single, test pictures; mean of 3 seeds: {text}", {"num_seeds": 3}, **bound, reference=seen)
+    for name, (bound, text, seen) in BOUNDS.items()
 )
 SMOKE = {
     **{"dataset": "scenes/single_sample", "num_steps": 2, "batch_size": 16, "width": 4, "num_stages": 1},

@@ -1,9 +1,9 @@
 """A pagoda in the colours and petals of a flower, and a flower like a pagoda: style transfer by descent on pixels.
 
-Gatys, Ecker & Bethge 2016 ("Image Style Transfer Using Convolutional Neural Networks", CVPR). The features are those of
-a small network of our own, which learned to tell from which region of the two photographs a patch comes, and the colours
-themselves. Beside it the same network as it was before, and the style's colours alone, by matching histograms. Styles
-are judged by the features that painted, and by a third network, which nobody looked at while painting.
+Gatys, Ecker & Bethge 2016 ("Image Style Transfer Using Convolutional Neural Networks", CVPR). Features are the colours
+and those of a small network of our own, which learned to tell from which region of the two photographs a patch comes.
+Beside it the same network as it was before, and the style's colours alone, by matching histograms. Styles are judged by
+the features that painted, and by a third network, which nobody looked at while painting.
 
     python -m experiments.vision.style
     >>> painted = run.load("runs/vision/style").predict(pictures)
