@@ -133,7 +133,7 @@ def test_a_component_without_points_survives_and_is_found_again(covariance):
 def test_a_component_of_one_point_keeps_a_variance(name):
     """Where two sums cancel whole, rounding must not make the variance negative."""
     x = np.concatenate([X, X[:1] + 3000])
-    alg = jitted(gaussian_mixture(2, covariance=name, start=lambda key, batch: x[np.array([0, -1])]))
+    alg = jitted(gaussian_mixture(2, covariance=name, start=lambda key, batch: jnp.asarray(x[[0, -1]])))
     state = alg.init(KEY, {"x": x})
     state = state._replace(means=state.means.at[1].add(1000.0))  # the sums are taken about a far mean
     for _ in range(3):
