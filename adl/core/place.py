@@ -49,6 +49,19 @@ class Compiled:
         return getattr(self._fn, name)
 
 
+def on_host(fn: Callable) -> Callable:
+    """`fn` of arrays, compiled for the processor of this machine, whatever its accelerators: data that are made alike
+    everywhere.
+    """
+    compiled = jax.jit(fn)
+
+    def call(*arguments):
+        with jax.default_device(jax.local_devices(backend="cpu")[0]):
+            return compiled(*arguments)
+
+    return call
+
+
 def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | None = None) -> Algorithm:
     """Each device steps on its share of the batch (pmap); `alg` must have been built with this `axis`.
 

@@ -8,7 +8,12 @@ Columns have one glossary, which `Split.require` checks; N examples, B of a batc
     label  [N, ...]       integers 0 ... K - 1: classes
     token  [N, T]         integers 0 ... V - 1: texts, ragged ones too (`ragged`)
     image  [N, H, W, C]   uint8 in 0 ... 255
+    clip   [N, T, H, W, C]  the same, frame after frame
+    joints [N, J, 2]      numbers: (x, y) in pixels
+    visible [N, J]        whether a joint is seen
     mask   [N], [N, T]    numbers: 1 counts, 0 is padding
+    segment [N, H, W]     integers 0 ... K - 1: a class at each pixel, 255 counts nowhere (also found as "mask")
+    depth  [N, H, W]      numbers: metres from the camera, what is not > 0 is unknown
 """
 
 from adl.data import curves, image, ragged, tables, text, tokens, toys, views

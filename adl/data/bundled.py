@@ -1,7 +1,6 @@
 """Real data that the dependencies carry, as TFDS builders."""
 
 import hashlib
-import io
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -10,20 +9,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
+
+from adl.data.builder import Bundled, png
+from adl.data.scenes.sets import SETS
 
 
-class _Bundled(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """What all of them have."""
-
-    VERSION = tfds.core.Version("1.0.0")
-
-    @classmethod
-    def _get_pkg_dir_path(cls) -> epath.Path:  # where TFDS looks for citations and checksums, of which there are none
-        return epath.Path(Path(__file__).parent)
-
-
-class Digits(_Bundled):
+class Digits(Bundled):
     """Handwritten digits, 8x8, by 43 people; the last 360 by other writers than the first 1,437.
 
     Source: Alpaydin and Kaynak 1998, UCI Machine Learning Repository, as scikit-learn's `load_digits`.
@@ -43,17 +34,14 @@ class Digits(_Bundled):
         return {"train": self._generate_examples(slice(0, 1437)), "test": self._generate_examples(slice(1437, 1797))}
 
     def _generate_examples(self, rows: slice) -> Iterator[tuple[int, dict[str, Any]]]:
-        import cv2
         from sklearn.datasets import load_digits
 
         digits = load_digits()
         for index, (pixels, label) in enumerate(zip(digits.images[rows], digits.target[rows], strict=True)):
-            # TFDS takes files as they are, but would encode an array with TensorFlow.
-            png = cv2.imencode(".png", np.round(pixels * 255 / 16).astype(np.uint8))[1].tobytes()
-            yield index, {"image": io.BytesIO(png), "label": int(label)}
+            yield index, {"image": png(np.round(pixels * 255 / 16).astype(np.uint8)), "label": int(label)}
 
 
-class _Table(_Bundled, skip_registration=True):
+class _Table(Bundled, skip_registration=True):
     """Rows "features" `[D]` float32, and one more column, in scikit-learn's order and units."""
 
     description: str
@@ -160,7 +148,7 @@ class Wine(_Table):
         return [name.replace("_", " ") for name in load_wine().feature_names]
 
 
-class Iris(_Bundled, skip_registration=True):
+class Iris(Bundled, skip_registration=True):
     """Three species of 150 irises, and four measurements of their flowers in cm, a column each.
 
     Source: Anderson 1936, Annals of the Missouri Botanical Garden 23(3), and Fisher 1936, Annals of Eugenics 7(2), as
@@ -189,7 +177,7 @@ class Iris(_Bundled, skip_registration=True):
             yield index, {**dict(zip(self.COLUMNS, row.astype(np.float32), strict=True)), "label": int(label)}
 
 
-class PythonLibrary(_Bundled):
+class PythonLibrary(Bundled):
     """Source text of the running Python's standard library: the modules that lie at its top, a file an example.
 
     They come in the order of the SHA-256 digests of their names, up to 2 MiB; a digest that is 0 modulo 20 sends its
@@ -221,7 +209,7 @@ class PythonLibrary(_Bundled):
                 yield index, {"name": path.name, "text": text}
 
 
-class PythonReference(_Bundled):
+class PythonReference(Bundled):
     """What the running Python's reference says of its topics, as its `help()` shows them: prose with code between it.
 
     They come in the order of the SHA-256 digests of their names; a digest that is 0 modulo 8 sends its topic to the
@@ -263,4 +251,4 @@ def _digest(name: str) -> int:
 
 BUNDLED = {
     builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
-}
+} | {f"scenes/{name}": builder for name, builder in SETS.items()}

@@ -36,9 +36,10 @@ class Adapter(NamedTuple):
         for wanted, names in self.names.items():
             parts = [columns[name] for name in names]
             result[wanted] = parts[0] if len(parts) == 1 else np.stack([as_number(part) for part in parts], 1)
+        for name, axes in (("image", 3), ("clip", 4)):
+            if self.is_own and _is_grey(result.get(name), axes):
+                result[name] = result[name][..., None]
         image = result.get("image")
-        if self.is_own and _is_grey(image):
-            result["image"] = image[..., None]
         if image is not None and (self.size or self.colour != "kept"):
             result["image"] = self._pictures(result["image"])
         if self.known is not None:
@@ -137,8 +138,8 @@ def as_wanted(split: Split, reading: Asked, *, is_own: bool, values: Any = None)
     if is_own and values is not None:
         known = np.unique(np.asarray(values).reshape(-1))
         features["label"] = ClassNames(tuple(map(str, known.tolist())))
-    is_grey = is_own and "image" in {*split.names, *names}
-    if not (names or fits or is_grey or known is not None):
+    may_be_grey = is_own and {"image", "clip"} & {*split.names, *names}
+    if not (names or fits or may_be_grey or known is not None):
         return split
     if fits:
         features.pop("image", None)
@@ -206,9 +207,9 @@ def _features(split: Split, names: Mapping[str, Sequence[str]]) -> dict[str, Any
     return {name: feature for name, feature in kept.items() if feature is not None}
 
 
-def _is_grey(image: Any) -> bool:
-    """Whether pictures lack the axis of their one channel."""
-    return isinstance(image, np.ndarray) and image.dtype == np.uint8 and image.ndim == 3
+def _is_grey(column: Any, axes: int) -> bool:
+    """Whether pictures or clips lack the axis of their one channel."""
+    return isinstance(column, np.ndarray) and column.dtype == np.uint8 and column.ndim == axes
 
 
 def as_number(column: Any) -> np.ndarray:

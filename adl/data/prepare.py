@@ -90,5 +90,5 @@ def move_in(aside: Path, place: Path, part: Path) -> None:
     Raises:
       OSError: if something is there.
     """
-    (place / part).parent.mkdir(exist_ok=True)
+    (place / part).parent.mkdir(parents=True, exist_ok=True)
     os.rename(aside / part, place / part)

@@ -21,7 +21,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
-from adl.core import BadInput, first_line, local_path
+from adl.core import BadInput, first_line, local_path, sources
+from adl.data.files.listing import File, Files, digests
 
 LONGEST_HEADER = 100_000_000  # bytes; the format's own bound
 TYPES = {
@@ -68,6 +69,15 @@ def weights(path: str | Path) -> Weights:
     return Weights(config, _tensors(_below(folder, "model.safetensors")))
 
 
+def tensors_of(path: str | Path) -> dict[str, np.ndarray]:
+    """The tensors of one file by name, without a configuration.
+
+    Raises:
+      BadInput: if there is no such file, or it is damaged or of another format; one line that says what.
+    """
+    return _tensors(local_path(str(path), "weights"))
+
+
 def write_weights(
     path: str | Path, config: Mapping[str, Any], tensors: Mapping[str, np.ndarray], files: Mapping[str, bytes] = {}
 ) -> Path:
@@ -100,6 +110,22 @@ def write_weights(
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def note_weights(path: str | Path, *names: str) -> None:
+    """Says which files a model is of, so that a run goes on with these alone.
+
+    Args:
+      path: as in `weights`.
+      names: of the files that were read beside `config.json` and the weights.
+    """
+    home = local_path(str(path), "weights").absolute()
+    known, ends = {"config.json", *names}, (".safetensors", ".safetensors.index.json")
+    if not home.is_dir():
+        known, ends, home = {*known, home.name}, (), home.parent
+    found = [file for file in sorted(home.iterdir()) if file.name in known or file.name.endswith(ends)]
+    listed = tuple(File(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found if file.is_file())
+    sources.note(sources.Noted(str(path), digests(Files(home, str(path), listed))))
 
 
 def require_new(folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from adl.core import BadInput, first_line, sources
+from adl.core import BadInput, did_you_mean, first_line, sources
 from adl.data import files
 from adl.data.files.found import TEST_SHARE, Asked
 from adl.data.mapping import as_wanted, own_split, require_wanted
@@ -39,7 +39,8 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
         column for each of four measurements, and `label`; these three all in `train`. And so is
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
         into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
-        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`.
+        of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`. And so are
+        the rendered `scenes/standard`, `scenes/clips` and `scenes/single` (`data.scenes`), each with a small sample.
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       wanted: columns that `columns` may name; none: any.
@@ -67,12 +68,17 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
 def _load(name: str, split: str, folder: Path, reading: Asked = AS_IS) -> Split:
     from adl.data.bundled import BUNDLED
 
-    stem, *more = re.split("(?=[/:])", name)
-    if stem in BUNDLED:
-        if more not in ([], [f":{BUNDLED[stem].VERSION}"]):
-            raise BadInput(f"no data set {name}: {stem} is bundled, as {stem}:{BUNDLED[stem].VERSION} alone")
-        folder, name = prepared(stem, folder), f"{stem}:{BUNDLED[stem].VERSION}"
-        how = f"remove {folder / stem}, and it is prepared anew"
+    stem, plain = re.split("[/:]", name)[0], name.split(":")[0]
+    known = plain if plain in BUNDLED else stem
+    if known in BUNDLED:
+        full = f"{known}:{BUNDLED[known].VERSION}"
+        if name not in (known, full):
+            raise BadInput(f"no data set {name}: {known} is bundled, as {full} alone")
+        folder, name = prepared(known, folder), full
+        how = f"remove {folder / known}, and it is prepared anew"
+    elif any(key.startswith(f"{stem}/") for key in BUNDLED):
+        kinds = [key for key in BUNDLED if key.startswith(f"{stem}/")]
+        raise BadInput(f"no data set {name}: bundled are {', '.join(kinds)}{did_you_mean(plain, kinds)}")
     else:
         how = _how(name, folder)
     if not re.fullmatch(r"\w+(/\w[\w.-]*)?(:[\w.*]+)?", name):
@@ -112,9 +118,10 @@ def splits(
     """
     found = tuple(load(name, split, data_dir, wanted=wanted, **how).require(*wanted) for split in of)
     for split, words in zip(found, of, strict=True):
-        if "image" in wanted and split.example_shape != found[0].example_shape:
+        if {"image", "clip"} & {*wanted} and split.example_shape != found[0].example_shape:
             shapes = " and ".join(str(list(one.example_shape)) for one in (found[0], split))
-            raise BadInput(f"data set {name}: {of[0]} and {words} have pictures of {shapes}: they must be of one size")
+            told = f"{'pictures' if 'image' in wanted else 'clips'} of {shapes}"
+            raise BadInput(f"data set {name}: {of[0]} and {words} have {told}: they must be of one size")
         for column in {"x", "y"} & {*wanted}:
             _require_finite(split, column, f"data set {name}, split {words}")
         if "label" in wanted:

@@ -26,7 +26,12 @@ COLUMNS = {
     "label": Column((np.integer,), wanted="integers"),
     "token": Column((np.integer,), 2, "integers [N, T]"),
     "image": Column((np.uint8,), 4, "uint8 [N, H, W, C]"),
+    "clip": Column((np.uint8,), 5, "uint8 [N, T, H, W, C]"),
+    "joints": Column((np.number,), 3, "numbers [N, J, 2]"),
+    "visible": Column((np.number, np.bool_), 2, "booleans [N, J]"),
     "mask": Column((np.number, np.bool_)),
+    "segment": Column((np.integer, np.bool_), wanted="integers [N, H, W]", other="mask"),
+    "depth": Column((np.floating,), wanted="numbers [N, H, W]"),
 }
 
 
@@ -154,8 +159,9 @@ class Split:
 
     @property
     def example_shape(self) -> tuple[int, ...]:
-        """Shape of one entry of the column "image"."""
-        return self.require("image").take(np.zeros(1, int))["image"].shape[1:]
+        """Shape of one entry of the column "image", or where there is none of "clip"."""
+        name = "clip" if "clip" in self.names and "image" not in self.names else "image"
+        return self.require(name).take(np.zeros(1, int))[name].shape[1:]
 
 
 class StoredSplit(Split):
@@ -231,9 +237,9 @@ def _wanted(name: str) -> str:
 
 
 def _may_be(column: Column, array: np.ndarray) -> bool:
-    """Whether an array could be such a column; pictures also without an axis for their grey."""
-    if column.rank == 4:
-        return array.dtype == np.uint8 and array.ndim in (3, 4)
+    """Whether an array could be such a column; pictures and clips also without an axis for their grey."""
+    if column.rank >= 4:
+        return array.dtype == np.uint8 and array.ndim in (column.rank - 1, column.rank)
     if array.dtype == object:
         return column is COLUMNS["label"] and len(array) > 0 and isinstance(array[0], str)
     return not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)
@@ -252,6 +258,8 @@ def _unlike(column: Column, array: np.ndarray) -> str:
 
 
 def _column(values: list[Any]) -> np.ndarray:
+    if isinstance(values[0], list) and values[0] and isinstance(values[0][0], np.generic):  # a sequence of numbers
+        values = [np.array(value) for value in values]
     is_numeric = isinstance(values[0], np.ndarray | np.generic | int | float)
     if is_numeric and len({np.shape(value) for value in values}) == 1:
         array = np.stack(values) if np.ndim(values[0]) else np.array(values)

@@ -50,6 +50,71 @@ def random_shift(key: Key, images: Array, *, pixels: int) -> Array:
     return jax.vmap(one)(offsets, images)
 
 
+def random_flip(key: Key, images: Array, *, upside_down: bool = False) -> Array:
+    """Images `[B, H, W, C]` of any type, each mirrored left and right with probability 1/2, or also up and down."""
+    chex.assert_rank(images, 4)
+    across, down = jax.random.bernoulli(key, shape=(2, len(images), 1, 1, 1))
+    images = jnp.where(across, images[:, :, ::-1], images)
+    return jnp.where(down, images[:, ::-1], images) if upside_down else images
+
+
+def random_crop(key: Key, images: Array, *, pixels: int) -> Array:
+    """A square `[B, pixels, pixels, C]` of each image `[B, H, W, C]`, anywhere within it.
+
+    Raises:
+      AssertionError: at trace time, if images are smaller.
+    """
+    chex.assert_rank(images, 4)
+    batch, height, width, channels = images.shape
+    chex.assert_scalar_in(pixels, 1, min(height, width))
+    most = jnp.array([[height, width]]) - pixels
+    corner = jax.random.randint(key, (batch, 2), 0, most + 1)
+    return jax.vmap(lambda at, image: jax.lax.dynamic_slice(image, (at[0], at[1], 0), (pixels, pixels, channels)))(
+        corner, images
+    )
+
+
+def random_cutout(key: Key, images: Array, *, pixels: int) -> Array:
+    """Images `[B, H, W, C]` without a square each: zeros, with its middle anywhere in the image.
+
+    Args:
+      key: consumed.
+      images: `[B, H, W, C]` of any type.
+      pixels: >= 0, side of the square, of which parts may lie outside; 0 changes nothing.
+    Source: DeVries & Taylor 2017, arXiv:1708.04552, section 3.2.
+    """
+    chex.assert_rank(images, 4)
+    batch, height, width, _ = images.shape
+    middle = jax.random.randint(key, (batch, 2), 0, jnp.tile(jnp.array([height, width]), (batch, 1)))
+
+    def is_cut(at, size):
+        start = at[:, None] - pixels // 2
+        return (jnp.arange(size)[None] >= start) & (jnp.arange(size)[None] < start + pixels)
+
+    rows, columns = is_cut(middle[:, 0], height), is_cut(middle[:, 1], width)
+    return jnp.where((rows[:, :, None] & columns[:, None])[..., None], 0, images).astype(images.dtype)
+
+
+def random_elastic(key: Key, images: Array, *, std: float, cells: int = 3) -> Array:
+    """Images `[B, H, W, C]` whose pixels come from elsewhere: a smooth field of displacements, zeros from outside.
+
+    Displacements are normal at the corners of a coarse grid, and between them cubic.
+
+    Args:
+      key: consumed.
+      images: `[B, H, W, C]` floats.
+      std: >= 0, of the displacements along each axis, in pixels.
+      cells: >= 1, of the grid, along each side.
+    Source: Ronneberger et al. 2015, arXiv:1505.04597, section 3.1: 10 pixels of 512, on a grid of 3 x 3.
+    """
+    chex.assert_rank(images, 4)
+    batch, height, width, _ = images.shape
+    coarse = std * jax.random.normal(key, (batch, cells + 1, cells + 1, 2))
+    moved = jax.image.resize(coarse, (batch, height, width, 2), "cubic")
+    y, x = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
+    return jax.vmap(lambda image, by: _interpolated(image, y + by[..., 0], x + by[..., 1]))(images, moved)
+
+
 def random_affine(
     key: Key, images: Array, *, degrees: float = 0.0, scale: float = 0.0, shift: float = 0.0, shear: float = 0.0
 ) -> Array:
@@ -66,17 +131,33 @@ def random_affine(
       shift: >= 0, in pixels along each axis, in [-shift, shift].
       shear: >= 0; columns that a row moves for each row from the centre, in [-shear, shear].
     """
+    return affine(images, *random_maps(key, len(images), degrees=degrees, scale=scale, shift=shift, shear=shear))
+
+
+def random_maps(
+    key: Key, num: int, *, degrees: float = 0.0, scale: float = 0.0, shift: float = 0.0, shear: float = 0.0
+) -> tuple[Array, Array]:
+    """A `[num, 2, 2]` and t `[num, 2]` of `random_affine`, for what is moved along with pictures.
+
+    Args:
+      key: consumed.
+      num: >= 1.
+      degrees: as all that follow, as in `random_affine`.
+      scale: its bound.
+      shift: its bound.
+      shear: its bound.
+    """
     bounds = jnp.array([degrees * jnp.pi / 180, scale, scale, shear], jnp.float32)
     key_matrix, key_shift = jax.random.split(key)
-    draws = jax.random.uniform(key_matrix, (images.shape[0], 4), minval=-1.0, maxval=1.0)
-    shifts = jax.random.uniform(key_shift, (images.shape[0], 2), minval=-shift, maxval=shift)
+    draws = jax.random.uniform(key_matrix, (num, 4), minval=-1.0, maxval=1.0)
+    shifts = jax.random.uniform(key_shift, (num, 2), minval=-shift, maxval=shift)
 
     def matrix(draw):
         angle, log_height, log_width, slope = draw * bounds
         rotation = jnp.array([[jnp.cos(angle), -jnp.sin(angle)], [jnp.sin(angle), jnp.cos(angle)]])
         return rotation * jnp.exp(jnp.stack([log_height, log_width]))[None] @ jnp.array([[1.0, 0.0], [slope, 1.0]])
 
-    return affine(images, jax.vmap(matrix)(draws), shifts)
+    return jax.vmap(matrix)(draws), shifts
 
 
 def affine(images: Array, matrix: Array, shift: Array) -> Array:

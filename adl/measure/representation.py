@@ -8,6 +8,7 @@ The objective is convex, so that the fit has one answer: no seed, no learning ra
 Source: Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.4.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ DIGITS = {
     "accuracy": "with labels on the same split: SVC with an RBF kernel 0.958, this repository's ResNet 0.989",
     "margin": "pixels 0.897, untrained networks 0.924",
 }
+Fit = Callable[..., "LinearMap"]  # (x [N, D], label [N], *, num_classes, l2) -> weights
 Represent = Callable[[Key, State, Array], Array]  # (key, state, images [B, ...]) -> features [B, D]
 NUM_STEPS = 1000  # at most; some dozens to some hundreds suffice
 TOLERANCE = 1e-6  # Euclidean norm of the gradient, in nats, at which a fit has converged
@@ -48,8 +50,9 @@ def linear_probe(
     num_classes: int,
     l2: float | None = None,
     references: Mapping[str, Represent] = {},
+    fit: Fit | None = None,
 ) -> Probe:
-    """Probe: softmax regression on the features of one split, tested on those of another.
+    """Probe: a linear classifier of the features of one split, tested on those of another.
 
     Features are standardised by their means and deviations on the training split; the fit is convex, and has no luck.
 
@@ -60,12 +63,14 @@ def linear_probe(
       num_classes: K >= 2.
       l2: > 0, as in `softmax_regression`; None: 1 / N, which is C = 1 in scikit-learn.
       references: other features, to compare with.
+      fit: the classifier; None: `softmax_regression`.
     Returns:
       `probe(key, state)`: `accuracy` on the test split; that of each reference, by its name, and the `margin` over the
       best of them where there are any; and the test split's `features` `[M, D]`, as they came.
     Source: Alain & Bengio 2016, arXiv:1610.01644.
     """
     l2 = 1 / len(train) if l2 is None else l2
+    fit = fit or softmax_regression
 
     def features(represent, key, state, batches, num_examples):
         def measure(_, state, batch):  # of one key throughout: a reference may be a random network, but it is one
@@ -79,11 +84,8 @@ def linear_probe(
             features(represent, key, state, seen, len(train)),
             features(represent, key, state, held_out, len(test)),
         )
-        x, shown_from = x - x[:1], x[:1]  # a constant feature is then 0 to the last digit
-        mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
-        x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, shown - shown_from))
-        weights = softmax_regression(x, label, num_classes=num_classes, l2=l2)
-        return is_correct(log_odds(weights, y), wanted), shown
+        learn = functools.partial(fit, num_classes=num_classes, l2=l2)
+        return told_linearly((x, label), (shown, wanted), learn), shown
 
     def probe(columns, key, state):
         correct, shown = accuracy(represent, key, state, columns)
@@ -96,6 +98,23 @@ def linear_probe(
 
     columns = [(data.padded(split.require("image"), 500), split.arrays["label"]) for split in (train, test)]
     return Partial(probe, columns)
+
+
+def told_linearly(learned: tuple[Array, Array], asked: tuple[Array, Array], fit: Fit) -> Array:
+    """`[M]`, 1 where a linear classifier of some features names the class of others, and 0 where not.
+
+    Features are standardised by the means and deviations of those that are learned from.
+
+    Args:
+      learned: features `[N, D]`, and classes `[N]` integers; a feature that is constant counts nothing.
+      asked: features `[M, D]`, and classes `[M]`.
+      fit: `(x, label) -> LinearMap`.
+    """
+    (x, label), (y, wanted) = learned, asked
+    x, y = x - x[:1], y - x[:1]  # a constant feature is then 0 to the last digit
+    mean, std = x.mean(0, keepdims=True), x.std(0, keepdims=True)
+    x, y = ((z - mean) / jnp.where(std > 0, std, 1) for z in (x, y))
+    return is_correct(log_odds(fit(x, label), y), wanted)
 
 
 def two_views(view: Callable[[Key, Array], Array], image: Array) -> Probe:
@@ -135,6 +154,37 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
         losses = cross_entropy(log_odds(weights, x), label)
         return losses.mean() + l2 / 2 * jnp.square(weights.kernel).sum()
 
+    return _least(loss, x.shape[1], num_classes)
+
+
+def linear_svm(x: Array, label: Array, *, num_classes: int, l2: float) -> LinearMap:
+    """Linear support vector machines of each class against the rest, of the squared hinge loss.
+
+    minimise   mean_n sum_k max(0, 1 - t_nk (W^T x_n + b)_k)^2 + l2 / 2 |W|^2,   t_nk = +1 for n's own class, else -1
+
+    The answer and how it is found are as of `softmax_regression`; with `l2 = 1 / (C N)` it is scikit-learn's
+    `LinearSVC(C=C)`, but for its penalty on the bias.
+
+    Args:
+      x: `[N, D]` features, best standardised.
+      label: `[N]` integers in 0 ... K - 1.
+      num_classes: K >= 2.
+      l2: > 0.
+    Source: Fan et al. 2008, JMLR 9, LIBLINEAR, section 2.
+    """
+    chex.assert_rank([x, label], [2, 1])
+    chex.assert_equal_shape_prefix([x, label], 1)
+    sign = 2 * jax.nn.one_hot(label, num_classes) - 1
+
+    def loss(weights):
+        lacking = jnp.maximum(0, 1 - sign * log_odds(weights, x))
+        return jnp.square(lacking).sum(1).mean() + l2 / 2 * jnp.square(weights.kernel).sum()
+
+    return _least(loss, x.shape[1], num_classes)
+
+
+def _least(loss: Callable[[LinearMap], Array], num_features: int, num_classes: int) -> LinearMap:
+    """The weights of the least loss, as `softmax_regression` has it."""
     solver = optax.lbfgs()
     value_and_grad = optax.value_and_grad_from_state(loss)
 
@@ -148,7 +198,7 @@ def softmax_regression(x: Array, label: Array, *, num_classes: int, l2: float) -
         updates, state = solver.update(grad, state, weights, value=value, grad=grad, value_fn=loss)
         return step + 1, optax.apply_updates(weights, updates), state, tree.norm(optax.tree.get(state, "grad"))
 
-    zero = LinearMap(jnp.zeros((x.shape[1], num_classes)), jnp.zeros(num_classes))
+    zero = LinearMap(jnp.zeros((num_features, num_classes)), jnp.zeros(num_classes))
     return lax.while_loop(unfinished, move, (0, zero, solver.init(zero), jnp.inf))[1]
 
 

@@ -1,15 +1,11 @@
-"""Architectures of published checkpoints: the module that each is, and the tensor that each parameter is read from.
+"""Published language models: the module that each is, and the tensor that each parameter is read from.
 
-`ARCHITECTURES` has them by the `model_type` of config.json; `adl.nn.pretrained` reads checkpoints by them. A field of
-the configuration that changes what Hugging Face's own network computes is read here, or refused.
+`ARCHITECTURES` has them by the `model_type` of config.json; `adl.nn.pretrained` reads checkpoints by them.
 """
 
 import functools
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
-import jax
-import numpy as np
 from flax import linen as nn
 
 from adl.core import BadInput, PyTree
@@ -17,71 +13,13 @@ from adl.nn.attention import MultiHeadAttention
 from adl.nn.encoder import BERT
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.fields import Config, activation, epsilon, flag, told
+from adl.nn.tensors import A_TOKEN, Architecture, From, Tensors, is_copy, of_linear, of_matrix, of_norm
 from adl.nn.transformer import GPT, gelu_mlp, layer_norm, swiglu
-
-Tensors = Mapping[str, np.ndarray]  # of a checkpoint, by name
-
-
-class From(NamedTuple):
-    """Where a parameter comes from, and goes back to."""
-
-    tensor: str  # its name in the checkpoint
-    change: Callable[[np.ndarray], np.ndarray] = np.asarray  # what makes the parameter of it, and it of the parameter
-    part: int = 0  # which of `parts` equal parts of its last axis, where several parameters are one tensor
-    parts: int = 1
-
-    def read(self, tensor: np.ndarray) -> np.ndarray:
-        """The parameter."""
-        return self.change(tensor if self.parts == 1 else np.array_split(tensor, self.parts, -1)[self.part])
-
-
-class Architecture(NamedTuple):
-    """How checkpoints of one `model_type` are read."""
-
-    model: Callable[[Config, Tensors], nn.Module]
-    sources: Callable[[Config], PyTree]  # the model's parameters, `From` in place of arrays
-    sizes: tuple[str, ...]  # fields that must be there, whole numbers
-    other_sizes: tuple[str, ...] = ()  # that may be
-    divide: Mapping[str, str] = {}  # of a width into heads
-    only: Mapping[str, Any] = {}  # fields of variants that are not computed here, and what they must say
-    aliases: Mapping[str, str] = {}  # other names of fields, that must say the same
-    prefix: str = ""  # that some checkpoints put before every name
-    optional: tuple[str, ...] = ()  # parameters of heads that a checkpoint may lack, or have as copies
-    copies: Mapping[str, str] = {}  # tensors that may be another's again; those that no source reads must be
-    plain: str = "\0"  # beginning of the names that never have the prefix
-
-
-def of(sources: PyTree) -> list[From]:
-    """The leaves of a tree of sources."""
-    return jax.tree.leaves(sources, is_leaf=is_source)
-
-
-def is_source(leaf: Any) -> bool:
-    """Whether a node is a leaf of such a tree."""
-    return isinstance(leaf, From)
-
-
-def is_copy(tensors: Tensors, name: str, other: str) -> bool:
-    """Whether both are there and hold the same numbers."""
-    return name in tensors and other in tensors and np.array_equal(tensors[name], tensors[other])
-
-
-def _dense(name: str) -> PyTree:
-    """Parameters of `nn.Dense` from PyTorch's `Linear`, whose weight is `[out, in]`."""
-    return {**_matrix(name), "bias": From(f"{name}.bias")}
-
-
-def _matrix(name: str) -> PyTree:
-    return {"kernel": From(f"{name}.weight", np.transpose)}
 
 
 def _conv1d(name: str) -> PyTree:
     """Parameters of `nn.Dense` from GPT-2's `Conv1D`, whose weight is `[in, out]`."""
     return {"kernel": From(f"{name}.weight"), "bias": From(f"{name}.bias")}
-
-
-def _norm(name: str) -> PyTree:
-    return {"scale": From(f"{name}.weight"), "bias": From(f"{name}.bias")}
 
 
 def _gpt2(config: Config, tensors: Tensors) -> GPT:
@@ -100,14 +38,18 @@ def _gpt2_sources(config: Config) -> PyTree:
 
         parts = {name: third(part) for part, name in enumerate(("query", "key", "value"))}
         return {
-            "LayerNorm_0": _norm(f"h.{i}.ln_1"),
+            "LayerNorm_0": of_norm(f"h.{i}.ln_1"),
             "MultiHeadAttention_0": {**parts, "out": _conv1d(f"h.{i}.attn.c_proj")},
-            "LayerNorm_1": _norm(f"h.{i}.ln_2"),
+            "LayerNorm_1": of_norm(f"h.{i}.ln_2"),
             "MLP_0": {"Dense_0": _conv1d(f"h.{i}.mlp.c_fc"), "Dense_1": _conv1d(f"h.{i}.mlp.c_proj")},
         }
 
     blocks = {f"Block_{i}": block(i) for i in range(config["n_layer"])}
-    outer = {"tokens": {"embedding": From("wte.weight")}, "positions": From("wpe.weight"), "LayerNorm_0": _norm("ln_f")}
+    outer = {
+        "tokens": {"embedding": From("wte.weight")},
+        "positions": From("wpe.weight"),
+        "LayerNorm_0": of_norm("ln_f"),
+    }
     return {**blocks, **outer}
 
 
@@ -123,12 +65,12 @@ def _bert(config: Config, tensors: Tensors) -> BERT:
 def _bert_sources(config: Config) -> PyTree:
     def block(i: int) -> PyTree:
         name = f"encoder.layer.{i}"
-        attention = {part: _dense(f"{name}.attention.self.{part}") for part in ("query", "key", "value")}
+        attention = {part: of_linear(f"{name}.attention.self.{part}") for part in ("query", "key", "value")}
         return {
-            "MultiHeadAttention_0": {**attention, "out": _dense(f"{name}.attention.output.dense")},
-            "LayerNorm_0": _norm(f"{name}.attention.output.LayerNorm"),
-            "MLP_0": {"Dense_0": _dense(f"{name}.intermediate.dense"), "Dense_1": _dense(f"{name}.output.dense")},
-            "LayerNorm_1": _norm(f"{name}.output.LayerNorm"),
+            "MultiHeadAttention_0": {**attention, "out": of_linear(f"{name}.attention.output.dense")},
+            "LayerNorm_0": of_norm(f"{name}.attention.output.LayerNorm"),
+            "MLP_0": {"Dense_0": of_linear(f"{name}.intermediate.dense"), "Dense_1": of_linear(f"{name}.output.dense")},
+            "LayerNorm_1": of_norm(f"{name}.output.LayerNorm"),
         }
 
     return {
@@ -136,11 +78,11 @@ def _bert_sources(config: Config) -> PyTree:
         "tokens": {"embedding": From("embeddings.word_embeddings.weight")},
         "segments": {"embedding": From("embeddings.token_type_embeddings.weight")},
         "positions": From("embeddings.position_embeddings.weight"),
-        "embedding_norm": _norm("embeddings.LayerNorm"),
-        "pooler": _dense("pooler.dense"),
+        "embedding_norm": of_norm("embeddings.LayerNorm"),
+        "pooler": of_linear("pooler.dense"),
         "head": {
-            "Dense_0": _dense("cls.predictions.transform.dense"),
-            "LayerNorm_0": _norm("cls.predictions.transform.LayerNorm"),
+            "Dense_0": of_linear("cls.predictions.transform.dense"),
+            "LayerNorm_0": of_norm("cls.predictions.transform.LayerNorm"),
             "bias": From("cls.predictions.bias"),
         },
     }
@@ -195,13 +137,13 @@ def _t5_sources(config: Config) -> PyTree:
 
     def attention(name: str) -> PyTree:
         parts = {"query": "q", "key": "k", "value": "v", "out": "o"}
-        return {ours: _matrix(f"{name}.{theirs}") for ours, theirs in parts.items()}
+        return {ours: of_matrix(f"{name}.{theirs}") for ours, theirs in parts.items()}
 
     def perceptron_of(name: str) -> PyTree:
         if is_gated:
             parts = {"gate": "wi_0", "up": "wi_1", "down": "wo"}
-            return {"GatedMLP_0": {ours: _matrix(f"{name}.{theirs}") for ours, theirs in parts.items()}}
-        return {"MLP_0": {"Dense_0": _matrix(f"{name}.wi"), "Dense_1": _matrix(f"{name}.wo")}}
+            return {"GatedMLP_0": {ours: of_matrix(f"{name}.{theirs}") for ours, theirs in parts.items()}}
+        return {"MLP_0": {"Dense_0": of_matrix(f"{name}.wi"), "Dense_1": of_matrix(f"{name}.wo")}}
 
     def block(stack: str, i: int, attentions: tuple[str, ...]) -> PyTree:
         name = f"{stack}.block.{i}.layer"
@@ -224,11 +166,10 @@ def _t5_sources(config: Config) -> PyTree:
         **stack(
             "decoder", config.get("num_decoder_layers") or config["num_layers"], ("SelfAttention", "EncDecAttention")
         ),
-        "last": _matrix("lm_head"),
+        "last": of_matrix("lm_head"),
     }
 
 
-ONLY = {"quantization_config": None, "per_layer_config": None, "pruned_heads": {}}  # of every architecture
 ARCHITECTURES = {
     "gpt2": Architecture(
         _gpt2,
@@ -281,6 +222,7 @@ ARCHITECTURES = {
             "head_dim": "d_kv",
         },
         optional=("last",),
+        inputs=lambda config: (A_TOKEN, A_TOKEN),
         copies={
             **{f"{stack}.embed_tokens.weight": "shared.weight" for stack in ("encoder", "decoder")},
             "lm_head.weight": "shared.weight",

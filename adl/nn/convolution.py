@@ -95,14 +95,21 @@ def convolve(
     chex.assert_type(kernel, x.dtype)
     chex.assert_axis_dimension(x, -1, groups * kernel.shape[-2])
     chex.assert_is_divisible(kernel.shape[-1], groups)
-    size, window = x.shape[1:-1], kernel.shape[:-2]
-    strides, dilation = _each(strides, len(window)), _each(dilation, len(window))
-    if isinstance(padding, str):
-        reach = [(taps - 1) * apart + 1 for taps, apart in zip(window, dilation, strict=True)]
-        padding = lax.padtype_to_pads(size, reach, strides, padding)
-    padding = tuple((int(before), int(after)) for before, after in padding)
-    geometry = Geometry(size, window, strides, padding, dilation, groups)
+    geometry = Geometry.of(x.shape[1:-1], kernel.shape[:-2], strides, padding, dilation, groups)
     return _output_p.bind(x[None], kernel[None], geometry=geometry)[0]
+
+
+def adjoint(y: Array, kernel: Array, geometry: "Geometry") -> Array:
+    """`[B, ..., C]`, the cotangent of the input of a convolution with `kernel` `[..., C / groups, D]`.
+
+    <y, x * k> = <adjoint(y, k), x>
+
+    Args:
+      y: `[B, ..., D]`, of its output.
+      kernel: of y's type.
+      geometry: of the convolution.
+    """
+    return _input_p.bind(y[None], kernel[None], geometry=geometry)[0]
 
 
 class Geometry(NamedTuple):
@@ -116,6 +123,24 @@ class Geometry(NamedTuple):
     padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
     groups: int
+
+    @classmethod
+    def of(
+        cls,
+        size: Sequence[int],
+        window: Sequence[int],
+        strides: int | Sequence[int],
+        padding: Padding,
+        dilation: int | Sequence[int],
+        groups: int,
+    ) -> "Geometry":
+        """That of `convolve` with such words."""
+        strides, dilation = each(strides, len(window)), each(dilation, len(window))
+        if isinstance(padding, str):
+            reach = [(taps - 1) * apart + 1 for taps, apart in zip(window, dilation, strict=True)]
+            padding = lax.padtype_to_pads(size, reach, strides, padding)
+        padding = tuple((int(before), int(after)) for before, after in padding)
+        return cls(tuple(size), tuple(window), strides, padding, dilation, groups)
 
     def output(self, x: Array, kernel: Array) -> tuple[int, ...]:
         """`[B, ..., D]`, of y."""
@@ -247,7 +272,8 @@ def _batched(primitive: Primitive, roles: str, arrays: Sequence[Array], dims: Se
     return out.reshape(*out.shape[:axis], n, -1, *out.shape[axis + 1 :]), axis
 
 
-def _each(value: int | Sequence[int], num_axes: int) -> tuple[int, ...]:
+def each(value: int | Sequence[int], num_axes: int) -> tuple[int, ...]:
+    """One number for each axis, of one for all of them or of each its own."""
     return (value,) * num_axes if isinstance(value, int) else tuple(value)
 
 

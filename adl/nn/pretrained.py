@@ -1,10 +1,11 @@
-"""Models from checkpoints of Hugging Face's names: GPT-2, BERT and T5, as published or trained elsewhere.
+"""Models from checkpoints of Hugging Face's names, as published or trained elsewhere: GPT-2, BERT and T5 by default.
 
     from adl.data.safetensors import weights
     model, params, unused = pretrained.load(*weights("folder/of/gpt2"))
     logits = model.apply({"params": params}, token)
 
-What architectures there are, and which tensor each parameter is read from, is in `adl.nn.architectures`.
+What architectures there are, and which tensor each parameter is read from, is in `adl.nn.architectures`; those of
+pictures are in `adl.nn.vision_architectures`, and `adl.vision.published` reads them.
 """
 
 import re
@@ -17,9 +18,11 @@ import numpy as np
 from flax import linen as nn
 
 from adl.core import BadInput, PyTree, tree
-from adl.nn.architectures import ARCHITECTURES, ONLY, Architecture, From, Tensors, is_copy, is_source, of
-from adl.nn.encoder_decoder import EncoderDecoder
+from adl.nn.architectures import ARCHITECTURES
 from adl.nn.fields import Config, told
+from adl.nn.tensors import ONLY, Architecture, From, Tensors, is_copy, is_source, of
+
+Architectures = Mapping[str, Architecture]  # by their `model_type`
 
 
 class Pretrained(NamedTuple):
@@ -28,6 +31,14 @@ class Pretrained(NamedTuple):
     model: nn.Module
     params: PyTree  # float32; without the heads that the checkpoint does not have
     unused: tuple[str, ...]  # tensors of the checkpoint that the model has no place for
+
+
+class WithExtras(NamedTuple):
+    """The same of a model that has more collections than its parameters."""
+
+    model: nn.Module
+    variables: PyTree  # {"params": ...}, and others, such as "batch_stats"; float32
+    unused: tuple[str, ...]
 
 
 def load(config: Config, tensors: Tensors) -> Pretrained:
@@ -45,7 +56,21 @@ def load(config: Config, tensors: Tensors) -> Pretrained:
         type or shape than the configuration says, or one that should be a copy of another and is not; one line that
         names it.
     """
-    kind, architecture = _architecture(config)
+    model, variables, unused = load_variables(config, tensors)
+    return Pretrained(model, variables["params"], unused)
+
+
+def load_variables(config: Config, tensors: Tensors, among: Architectures = ARCHITECTURES) -> WithExtras:
+    """As `load`, of any architectures, with all that the model's `apply` takes.
+
+    Args:
+      config: as of `load`.
+      tensors: as of `load`.
+      among: the architectures that are understood.
+    Raises:
+      BadInput: as `load`.
+    """
+    kind, architecture = _architecture(config, among)
     tensors = _plainly_named(tensors, architecture.prefix)
     _require_known(config, kind, architecture)
     _require_sizes(config, kind, architecture, tensors)
@@ -59,11 +84,12 @@ def load(config: Config, tensors: Tensors) -> Pretrained:
     for name in architecture.optional:
         if not {source.tensor for source in of(sources[name])} & (tensors.keys() - copies):
             del sources[name]
-    used = {source.tensor for source in of(sources)}
+    everything = {"params": sources, **architecture.extras(config)}
+    used = {source.tensor for source in of(everything)}
     if missing := sorted(used - tensors.keys()):
         raise BadInput(f"the checkpoint has no tensor {missing[0]}, which {kind} wants")
     model = architecture.model(config, tensors)
-    wanted = _shapes(model)
+    wanted = _shapes(model, architecture.inputs(config))
 
     def read(path, source: From, shape: jax.ShapeDtypeStruct) -> jax.Array:
         found = np.asarray(tensors[source.tensor])
@@ -71,18 +97,20 @@ def load(config: Config, tensors: Tensors) -> Pretrained:
             raise BadInput(f"tensor {source.tensor} is {found.dtype}, where a float of 16, 32 or 64 bits is read")
         value = source.read(found) if found.ndim == len(shape.shape) else found
         if value.shape != shape.shape:
-            where = tree.name(path)
+            where = _name(path)
             sizes = f"{found.shape} makes {value.shape}, where config.json says {shape.shape}"
             raise BadInput(f"tensor {source.tensor} does not fit {where}: {sizes}")
         return jnp.array(value, jnp.float32)
 
-    wanted = {name: wanted[name] for name in sources}
-    params = jax.tree.map_with_path(read, sources, wanted, is_leaf=is_source)
+    wanted = {**wanted, "params": {name: wanted["params"][name] for name in sources}}
+    variables = jax.tree.map_with_path(read, everything, wanted, is_leaf=is_source)
     used |= copies | {name for name in tensors if _says_nothing(name, tensors[name])}
-    return Pretrained(model, params, tuple(sorted(set(tensors) - used)))
+    return WithExtras(model, variables, tuple(sorted(set(tensors) - used)))
 
 
-def checkpoint_of(config: Config, params: PyTree) -> dict[str, np.ndarray]:
+def checkpoint_of(
+    config: Config, params: PyTree, extras: Mapping[str, PyTree] = {}, among: Architectures = ARCHITECTURES
+) -> dict[str, np.ndarray]:
     """`{name: tensor}` of a checkpoint that Hugging Face's own network loads: what `load` read, back again.
 
     Tensors that the configuration says to be another's again are left out; where it says that nothing is tied
@@ -91,54 +119,63 @@ def checkpoint_of(config: Config, params: PyTree) -> dict[str, np.ndarray]:
     Args:
       config: as of `load`.
       params: as `load` gave them, trained on or not, of any floating type.
+      extras: the other collections that `load_variables` gave.
+      among: as of `load_variables`.
     Returns:
       Tensors of the parameters' types.
     Raises:
       BadInput: if the parameters are not those of such a model; one line that names the first.
     """
-    kind, architecture = _architecture(config)
+    kind, architecture = _architecture(config, among)
     sources = {
         name: source
         for name, source in architecture.sources(config).items()
         if name in params or name not in architecture.optional
     }
-    wanted = {tree.name(path): source for path, source in jax.tree.leaves_with_path(sources, is_leaf=is_source)}
-    given = {tree.name(path): np.asarray(leaf) for path, leaf in jax.tree.leaves_with_path(params)}
+    everything = {**architecture.extras(config), "params": sources}
+    wanted = {_name(path): source for path, source in jax.tree.leaves_with_path(everything, is_leaf=is_source)}
+    given = jax.tree.leaves_with_path({**extras, "params": params})
+    given = {_name(path): np.asarray(leaf) for path, leaf in given}
     if odd := sorted(wanted.keys() ^ given.keys()):
         has = "do not have" if odd[0] in wanted else "have"
         raise BadInput(f"these parameters {has} {odd[0]}: they are not those of a {kind} of this configuration")
     parts: dict[str, dict[int, np.ndarray]] = {}
     for name, source in wanted.items():
-        parts.setdefault(source.tensor, {})[source.part] = source.change(given[name])
+        parts.setdefault(source.tensor, {})[source.part] = source.written(given[name])
     found = {name: np.concatenate([of[i] for i in sorted(of)], -1) for name, of in parts.items()}
     if config.get("tie_word_embeddings") is False:
         copies = {name: found[other] for name, other in architecture.copies.items() if other in found}
         found = {**copies, **found}
     _require_known(config, kind, architecture)
     _require_sizes(config, kind, architecture, found)
-    shapes = _shapes(architecture.model(config, found))
-    for path, shape in jax.tree.leaves_with_path({name: shapes[name] for name in sources}):
-        if given[tree.name(path)].shape != shape.shape:
-            sizes = f"{given[tree.name(path)].shape}, where the configuration says {shape.shape}"
-            raise BadInput(f"parameter {tree.name(path)} is of shape {sizes}")
+    shapes = _shapes(architecture.model(config, found), architecture.inputs(config))
+    shapes = {**shapes, "params": {name: shapes["params"][name] for name in sources}}
+    for path, shape in jax.tree.leaves_with_path(shapes):
+        if given[_name(path)].shape != shape.shape:
+            sizes = f"{given[_name(path)].shape}, where the configuration says {shape.shape}"
+            raise BadInput(f"parameter {_name(path)} is of shape {sizes}")
     return {name if name.startswith(architecture.plain) else architecture.prefix + name: x for name, x in found.items()}
 
 
-def _architecture(config: Config) -> tuple[str, Architecture]:
+def _name(path: tuple) -> str:
+    """A leaf of a model's variables in words: of its parameters without their collection's name."""
+    return tree.name(path).removeprefix("params/")
+
+
+def _architecture(config: Config, among: Architectures) -> tuple[str, Architecture]:
     """The `model_type` and what it is."""
     if not isinstance(config, Mapping):
         raise BadInput(f"a configuration holds names and values: this is a {type(config).__name__}")
     kind = config.get("model_type")
-    if not isinstance(kind, str) or kind not in ARCHITECTURES:
-        raise BadInput(f"model_type {str(kind)[:80]}: no such architecture here; there are {', '.join(ARCHITECTURES)}")
-    return kind, ARCHITECTURES[kind]
+    if not isinstance(kind, str) or kind not in among:
+        raise BadInput(f"model_type {str(kind)[:80]}: no such architecture here; there are {', '.join(among)}")
+    return kind, among[kind]
 
 
-def _shapes(model: nn.Module) -> PyTree:
-    """Of its parameters."""
-    token = jnp.zeros((1, 1), jnp.int32)
-    inputs = (token, token) if isinstance(model, EncoderDecoder) else (token,)
-    return jax.eval_shape(model.init, jax.random.key(0), *inputs)["params"]
+def _shapes(model: nn.Module, inputs: tuple) -> PyTree:
+    """Of its variables, without what it would sow."""
+    found = jax.eval_shape(model.init, jax.random.key(0), *inputs)
+    return {name: of for name, of in found.items() if name != "intermediates"}
 
 
 def _require_known(config: Config, kind: str, architecture: Architecture) -> None:
@@ -167,6 +204,14 @@ def _require_sizes(config: Config, kind: str, architecture: Architecture, tensor
             raise BadInput(f"{field} {told(size)}: it must be a whole number, 1 or more")
         if size > most:
             raise BadInput(f"{field} {size}: the checkpoint has no axis as long, nor as many tensors")
+    for field in architecture.series:
+        found, first = config.get(field), config.get(architecture.series[0])
+        if not isinstance(found, list | tuple) or not all(type(n) is int and n >= 1 for n in found):
+            raise BadInput(f"{field} {told(found)}: it must be a list of whole numbers, 1 or more")
+        if max(*found, len(found), 0) > most:
+            raise BadInput(f"{field} {told(found)}: the checkpoint has no axis as long, nor as many tensors")
+        if not 0 < len(found) == len(first):
+            raise BadInput(f"{field} {told(found)}: it must have as many as {architecture.series[0]} {told(first)}")
     for width, heads in architecture.divide.items():
         if config[width] % config[heads]:
             raise BadInput(f"{heads} {config[heads]} does not divide {width} {config[width]}")
@@ -180,6 +225,8 @@ def _says_nothing(name: str, tensor: np.ndarray) -> bool:
         return tensor.size == side**2 and np.array_equal(tensor.reshape(side, side), np.tril(np.ones((side, side))))
     if name.endswith(".attn.masked_bias"):
         return tensor.size == 1 and tensor.max() <= -1e4
+    if name.endswith(".num_batches_tracked"):  # no more than counted
+        return tensor.size == 1 and np.issubdtype(tensor.dtype, np.integer)
     return name.endswith("position_ids") and np.array_equal(tensor.reshape(-1), np.arange(tensor.size))
 
 

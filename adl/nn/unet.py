@@ -37,6 +37,7 @@ class UNet(nn.Module):
     dropout: float = 0.0  # in [0, 1), within residual blocks
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
     features: int | None = None  # channels of the output, the classes of a segmentation; None: those of the input
+    patch: int = 1  # pixels a side that are folded into the channels of one: full resolution is where convolutions cost
 
     @nn.compact
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
@@ -49,6 +50,9 @@ class UNet(nn.Module):
         chex.assert_rank(x, 4)
         if condition is not None:
             chex.assert_shape(condition, (len(x), None))
+        tall, wide = x.shape[1:3]
+        features = self.features or x.shape[-1]
+        x = space_to_depth(_whole_patches(x, self.patch), self.patch)
         numbers = itertools.count()
 
         def block(h, level):
@@ -77,7 +81,35 @@ class UNet(nn.Module):
                 h = Conv(self.channels[level - 1], (3, 3), dtype=self.dtype)(h)
 
         h = nn.silu(group_norm(num_groups=self.num_groups, dtype=self.dtype)(h))
-        return Conv(self.features or x.shape[-1], (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
+        features *= self.patch**2
+        h = Conv(features, (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
+        return depth_to_space(h, self.patch)[:, :tall, :wide]
+
+
+def space_to_depth(x: Array, size: int) -> Array:
+    """`[B, H / size, W / size, size^2 C]` of `[B, H, W, C]`: each square of `size x size` pixels as one of all of them.
+
+    Source: Shi et al. 2016, arXiv:1609.05158, section 2.2, the inverse of its eq. 4.
+    """
+    chex.assert_is_divisible(x.shape[1], size)
+    chex.assert_is_divisible(x.shape[2], size)
+    batch, height, width, channels = x.shape
+    x = x.reshape(batch, height // size, size, width // size, size, channels).swapaxes(2, 3)
+    return x.reshape(batch, height // size, width // size, -1)
+
+
+def depth_to_space(x: Array, size: int) -> Array:
+    """`[B, size H, size W, C]` of `[B, H, W, size^2 C]`: the inverse of `space_to_depth`."""
+    chex.assert_is_divisible(x.shape[-1], size**2)
+    batch, height, width, _ = x.shape
+    x = x.reshape(batch, height, width, size, size, -1).swapaxes(2, 3)
+    return x.reshape(batch, size * height, size * width, -1)
+
+
+def _whole_patches(x: Array, size: int) -> Array:
+    """Pictures whose last row and column are repeated, below and at the right, until all are in a whole patch."""
+    below, right = -x.shape[1] % size, -x.shape[2] % size
+    return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge") if below or right else x
 
 
 class ConditionalBlock(nn.Module):

@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
+from adl.run.offer import Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -39,9 +39,11 @@ __all__ = [
     "Definition",
     "Eights",
     "Experiment",
+    "Films",
     "Fraction",
     "Images",
     "Logarithm",
+    "Maps",
     "Natural",
     "NonNegative",
     "Number",

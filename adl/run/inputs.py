@@ -1,5 +1,6 @@
 """Files of a person's that a trained model is asked about, read as those that are learned from: `adl.data.files`."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -43,6 +44,35 @@ class Pictures:
     def names(self) -> list[str]:
         """Of the files."""
         return [str(listing.path(file)) for listing, file in self.files]
+
+
+class ClipFolders:
+    """Clips `[B, T, H, W, C]` uint8 of folders, whose pictures are the frames in the order of their names."""
+
+    def __init__(self, words: Sequence[str], shape: Sequence[int], fit: Fitting):
+        """Of folders, each a clip; frame 2 comes before frame 10.
+
+        Raises:
+          BadInput: as `Pictures`, or for a file, or a folder of fewer or more pictures than a clip has.
+        """
+        self.names, self.clips = list(words), []
+        for word in words:
+            clip = Pictures([word], shape[1:], fit)
+            if not local_path(word, "a clip").is_dir() or len(clip) != shape[0]:
+                raise BadInput(f"{word}: it has {len(clip)} pictures; a clip is a folder of {shape[0]}, its frames")
+            clip.files.sort(key=lambda pair: _counted(pair[1].name))
+            self.clips.append(clip)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return np.stack([clip[:] for clip in self.clips[rows]])
+
+
+def _counted(name: str) -> list[tuple[int, str]]:
+    """A name by which files are in the order of the numbers in them."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _picture_files(word: str) -> list[tuple[Files, File]]:

@@ -29,12 +29,30 @@ class Images(NamedTuple):
         Raises:
           BadInput: for others, and for numbers that are scaled already.
         """
-        pixels = np.asarray(value)
-        pixels = pixels[None] if pixels.shape == tuple(self.shape) else pixels
-        wanted = f"uint8 [B, {', '.join(map(str, self.shape))}]"
-        if pixels.dtype != np.uint8 or pixels.shape[1:] != tuple(self.shape):
-            raise BadInput(f"pictures must be {wanted}, not {pixels.dtype} {list(pixels.shape)}")
-        return pixels
+        return _pixels("pictures", value, self.shape)
+
+
+class Films(NamedTuple):
+    """Clips of one shape, given as uint8 in 0 ... 255."""
+
+    shape: Sequence[int]  # (T, H, W, C)
+
+    def read(self, value: Any) -> np.ndarray:
+        """`[B, T, H, W, C]` uint8 of such clips, or of a single one.
+
+        Raises:
+          BadInput: for others, and for numbers that are scaled already.
+        """
+        return _pixels("clips", value, self.shape)
+
+
+def _pixels(noun: str, value: Any, shape: Sequence[int]) -> np.ndarray:
+    pixels = np.asarray(value)
+    pixels = pixels[None] if pixels.shape == tuple(shape) else pixels
+    wanted = f"uint8 [B, {', '.join(map(str, shape))}]"
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != tuple(shape):
+        raise BadInput(f"{noun} must be {wanted}, not {pixels.dtype} {list(pixels.shape)}")
+    return pixels
 
 
 class Cells(NamedTuple):
@@ -92,6 +110,15 @@ class Choice(NamedTuple):
         raise BadInput(f"no class {one!r}: there are {shown}{did_you_mean(str(one), names)}")
 
 
+class Maps(NamedTuple):
+    """An answer at each pixel of a picture: log-odds of classes `[B, H, W, K]`, of which a person gets probabilities;
+    or, where there are no classes, numbers `[B, H, W]`.
+    """
+
+    names: Sequence[str] = ()  # [K], of the classes
+    unit: str = ""  # of the numbers: "m"
+
+
 class Text(NamedTuple):
     """Text in tokens: given as a prompt, made as what follows it."""
 
@@ -136,8 +163,8 @@ class Offer(NamedTuple):
     """A function of a trained state."""
 
     fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
-    takes: Images | Cells | Choice | Text | Repeats
-    gives: Images | Cells | Choice | Text
+    takes: Images | Films | Cells | Choice | Text | Repeats
+    gives: Images | Cells | Choice | Text | Maps
     together: bool = False  # whether rows are one sequence, in this order
 
     @classmethod

@@ -35,7 +35,7 @@ from adl.core import (
 from adl.run import processes
 from adl.run.config import Study, mesh_axes
 from adl.run.experiment import Definition, Experiment
-from adl.run.offer import Choice
+from adl.run.offer import Choice, Maps
 from adl.run.sweep import swept_values
 
 LAYOUTS = {"replicated": replicated, "fsdp": fsdp}
@@ -166,7 +166,8 @@ class Program:
 
                 def one(key, state):
                     found = offer.fn(key, state, *inputs, **more)
-                    return jax.nn.softmax(found) if isinstance(offer.gives, Choice) else found
+                    is_class = isinstance(offer.gives, Choice) or (isinstance(offer.gives, Maps) and offer.gives.names)
+                    return jax.nn.softmax(found) if is_class else found
 
                 return jax.vmap(one, (None, 0)) if self.config.num_seeds > 1 else one
 

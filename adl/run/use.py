@@ -1,11 +1,12 @@
 """Asks a trained run about files of a person's: pictures in, labels out; a prompt in, text out; a class in, pictures.
 
 What goes in and comes out is what the run's offer says (`adl.run.offer`). A table goes to the screen, or to `--to` as
-CSV; pictures are written as PNG into the folder `--to`. Nothing is overwritten unasked.
+CSV; pictures are written as files into the folder `--to` (`adl.run.depicted`). Nothing is overwritten unasked.
 """
 
 import collections
 import csv
+import functools
 import io
 import os
 import re
@@ -21,11 +22,11 @@ import numpy as np
 import tyro
 
 from adl.core import BadInput, did_you_mean, fold_in, local_path
+from adl.run import depicted, screen
 from adl.run import folder as files
-from adl.run import screen
 from adl.run.config import Study
-from adl.run.inputs import Fitting, Pictures, read_table
-from adl.run.offer import Cells, Choice, Images, Offer, Repeats, Text
+from adl.run.inputs import ClipFolders, Fitting, Pictures, read_table
+from adl.run.offer import Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
 from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
@@ -94,15 +95,16 @@ def use(asked: Using) -> None:
     if trained.program.num_axes:
         raise BadInput(f"{trained.folder}: it has several runs; --seed N, and of a sweep --setting, say which answers")
     function = getattr(trained, name)
-    if isinstance(offer.gives, Images) and not asked.to:
+    are_pictures = isinstance(offer.gives, Images | Maps)
+    if are_pictures and not asked.to:
         raise BadInput("--to FOLDER: pictures are written there; name one")
     titles, given = _given(offer, asked, trained.config)
     more = {"num_tokens": asked.num} if asked.num and isinstance(offer.takes, Text) else {}
     if asked.num and not isinstance(offer.takes, Choice | Text):
         raise BadInput(f"--num {asked.num}: it is of classes and texts; {name} takes {_words(offer.takes)}")
     target = local_path(asked.to, "--to") if asked.to else None
-    if isinstance(offer.gives, Images):
-        paths = _places(target, titles, asked.overwrite)
+    if are_pictures:
+        paths = _places(target, titles, asked.overwrite, depicted.ending(offer.gives))
     elif target:
         _require_free(target, asked.overwrite)
     if isinstance(offer.gives, Text):
@@ -111,8 +113,10 @@ def use(asked: Using) -> None:
     found = np.asarray(function(given, key=asked.key) if offer.together else _in_parts(function, given, asked.key))
     if not np.isfinite(found).all():
         raise BadInput(f"{trained.folder}: at step {trained.step} {name} gives numbers that are not finite")
-    if isinstance(offer.gives, Images):
-        _pictures(target, paths, found)
+    if are_pictures:
+        for path, one in zip(paths, found, strict=True):
+            _write(path, functools.partial(_put, content=depicted.content(offer.gives, one)))
+        screen.say(f"written: {len(paths)} pictures in {target}")
     else:
         _table(target, *_columns(offer, titles, found))
 
@@ -137,6 +141,8 @@ def _words(takes: Any) -> str:
     """What an offer takes, in words."""
     if isinstance(takes, Images):
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
+    if isinstance(takes, Films):
+        return f"folders of {takes.shape[0]} pictures of {takes.shape[1]} x {takes.shape[2]}, each a clip"
     if isinstance(takes, Cells):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
     if isinstance(takes, Choice):
@@ -150,10 +156,10 @@ def _given(offer: Offer, asked: Using, config: Study) -> tuple[list[str], Any]:
     is_one = isinstance(takes, Cells | Text | Repeats)
     if not inputs or (is_one and len(inputs) > 1):
         raise BadInput(f"{' '.join(inputs) or 'nothing to answer'}: wanted is {_words(takes)}")
-    if asked.resize and not isinstance(takes, Images):
+    if asked.resize and not isinstance(takes, Images | Films):
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
-    if isinstance(takes, Images):
-        given = Pictures(inputs, takes.shape, _fit(asked, config))
+    if isinstance(takes, Images | Films):
+        given = (Pictures if isinstance(takes, Images) else ClipFolders)(inputs, takes.shape, _fit(asked, config))
         return given.names, given
     if isinstance(takes, Cells):
         table = read_table(inputs[0], takes.columns)
@@ -202,7 +208,7 @@ def _in_parts(function: Callable[..., Any], given: Any, key: int) -> np.ndarray:
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
-    first = "picture" if isinstance(offer.takes, Images) else "class" if isinstance(offer.takes, Choice) else "row"
+    first = {Images: "picture", Films: "clip", Choice: "class"}.get(type(offer.takes), "row")
     if isinstance(offer.gives, Choice):
         best = found.argmax(-1)
         cells = [
@@ -234,6 +240,10 @@ def _write(path: Path, content: str | Callable[[Any], Any]) -> None:
         raise BadInput(f"--to {path}: {error.strerror or error}; choose a place that can be written") from None
 
 
+def _put(file: Any, content: bytes) -> None:
+    file.write(content)
+
+
 def _text(text: str, target: Path | None) -> None:
     if target:
         _write(target, text)
@@ -254,7 +264,7 @@ def _table(target: Path | None, header: Sequence[str], rows: Sequence[Sequence[s
             sys.stdout.write(written.getvalue())
 
 
-def _places(target: Path, titles: Sequence[str], overwrite: bool) -> list[Path]:
+def _places(target: Path, titles: Sequence[str], overwrite: bool, ending: str) -> list[Path]:
     """A file for each picture, numbered by its title.
 
     Raises:
@@ -265,19 +275,8 @@ def _places(target: Path, titles: Sequence[str], overwrite: bool) -> list[Path]:
     stems = [re.sub(r"[^\w.-]", "_", title) for title in titles]
     numbers, paths = collections.Counter(), []
     for stem in stems:
-        paths.append(target / f"{stem}-{numbers[stem]}.png")
+        paths.append(target / f"{stem}-{numbers[stem]}{ending}")
         numbers[stem] += 1
     if (there := [path for path in paths if path.exists()]) and not overwrite:
         raise BadInput(f"--to {target}: it has {there[0].name} already; choose another, or add --overwrite")
     return paths
-
-
-def _pictures(target: Path, paths: Sequence[Path], found: np.ndarray) -> None:
-    """Writes pictures `[B, H, W, C]` in [0, 1] as PNG."""
-    import cv2
-
-    for path, picture in zip(paths, found, strict=True):
-        pixels = np.round(255 * np.clip(picture, 0, 1)).astype(np.uint8)[..., ::-1]
-        content = cv2.imencode(".png", np.ascontiguousarray(pixels))[1].tobytes()
-        _write(path, lambda file, content=content: file.write(content))
-    screen.say(f"written: {len(paths)} pictures in {target}")

@@ -36,9 +36,8 @@ from flax.traverse_util import unflatten_dict
 from jax import Array
 
 from adl import data
-from adl.core import BadInput, Key, PyTree, did_you_mean, local_path, probe, sources
-from adl.data.files.listing import File, Files, digests
-from adl.data.safetensors import weights, write_weights
+from adl.core import BadInput, Key, PyTree, did_you_mean, probe
+from adl.data.safetensors import note_weights, weights, write_weights
 from adl.data.tokenizer import FILES, Tokenizer, read_tokenizer
 from adl.nn import pretrained
 from adl.nn.architectures import ARCHITECTURES
@@ -185,21 +184,11 @@ def from_folder(path: str | Path) -> Published:
       BadInput: as `safetensors.weights`, `pretrained.load` and `read_tokenizer` do: one line that says what is wrong.
     """
     config, tensors = weights(path)
-    _note(path)
+    note_weights(path, *FILES)
     model, params, unused = pretrained.load(config, tensors)
     prefix = ARCHITECTURES[config["model_type"]].prefix
     others = {name: tensors[name] for name in tensors if name.removeprefix(prefix) in unused}
     return Published(config, model, params, others, read_tokenizer(path, config))
-
-
-def _note(path: str | Path) -> None:
-    """Says which files a model is of, so that a run goes on with these alone."""
-    home = local_path(str(path), "weights").absolute()
-    home = home if home.is_dir() else home.parent
-    known, ends = {"config.json", *FILES}, (".safetensors", ".safetensors.index.json")
-    found = [file for file in sorted(home.iterdir()) if file.name in known or file.name.endswith(ends)]
-    listed = tuple(File(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in found if file.is_file())
-    sources.note(sources.Noted(str(path), digests(Files(home, str(path), listed))))
 
 
 def new_gpt2(tokenizer: Tokenizer, *, length: int, num_layers: int, num_heads: int, width: int) -> Published:

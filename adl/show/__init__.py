@@ -1,14 +1,17 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
+from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
+from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
+from adl.show.depth import depth_maps, error_by_depth
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.functions import forecasts, process
@@ -17,36 +20,49 @@ from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
 from adl.show.latents import prior, reconstructed, traversal
+from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots, marks
+from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
+from adl.show.pose import pose_scores, skeletons
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
+from adl.show.saliency import heat_maps, pointing_bars, randomisation
 from adl.show.samplers import clouds, first_coordinates, moments
 from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
+from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
+from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
+    "SHOWN",
     "Draw",
     "Line",
+    "accuracy_by_change",
     "agreement",
     "answers",
     "ascent",
     "at_modes",
+    "attacked",
     "attention",
     "bars",
     "beside_data",
     "by_class",
+    "by_layer",
+    "by_strength",
     "casino",
+    "class_overlap",
     "classes",
+    "clip_confusion",
     "cloud",
     "clouds",
     "clusters",
@@ -58,25 +74,31 @@ __all__ = [
     "curves",
     "denoising",
     "densities",
+    "depth_maps",
     "descent",
     "dots",
     "eigenpictures",
     "embedding",
     "energies",
+    "error_by_depth",
     "estimate",
     "features",
     "fidelity",
     "field",
     "figures",
+    "filmstrips",
     "first_coordinates",
     "first_two",
     "forecasts",
     "guidance",
     "heat_map",
+    "heat_maps",
     "histograms",
     "image_grid",
     "in_rows",
+    "in_styles",
     "interpolation",
+    "kernel_responses",
     "landscape",
     "learned_dice",
     "lengths",
@@ -96,16 +118,20 @@ __all__ = [
     "most_correlated",
     "nearest",
     "next_token",
+    "object_overlap",
     "of",
     "page",
     "panel",
     "players",
+    "pointing_bars",
     "pole_episodes",
     "pole_policy",
+    "pose_scores",
     "prior",
     "probability",
     "process",
     "prototypes",
+    "randomisation",
     "reconstructed",
     "reconstructions",
     "regions",
@@ -118,6 +144,8 @@ __all__ = [
     "returns",
     "right_by_length",
     "rotation",
+    "segmented",
+    "skeletons",
     "subsets",
     "surprise",
     "symbols",
@@ -127,6 +155,7 @@ __all__ = [
     "track",
     "track_errors",
     "traversal",
+    "under_attack",
     "views",
     "written",
 ]

@@ -11,7 +11,7 @@ COUNTED = 20  # classes up to which each count is written
 
 
 @styled
-def confusion(probability: np.ndarray, *, label: np.ndarray, names: Names = ()) -> Figure:
+def confusion(probability: np.ndarray, *, label: np.ndarray, names: Names = (), noun: str = "pictures") -> Figure:
     """How often each class was taken for which: what is right in blue, mistakes redder the more there are.
 
     Up to `COUNTED` classes the counts are written; more are squares of one size of figure.
@@ -20,6 +20,7 @@ def confusion(probability: np.ndarray, *, label: np.ndarray, names: Names = ()) 
       probability: `[N, K]` of the classes.
       label: `[N]` integers in 0 ... K - 1.
       names: of the classes.
+      noun: what is of these classes.
     """
     num_classes = probability.shape[-1]
     counts = np.zeros((num_classes, num_classes), int)
@@ -42,7 +43,7 @@ def confusion(probability: np.ndarray, *, label: np.ndarray, names: Names = ()) 
     ax.set_yticks(shown, called(shown, names))
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
-    title = f"{mistakes.sum()} mistakes on {len(label):,} pictures"
+    title = f"{mistakes.sum()} mistakes on {len(label):,} {noun}"
     ax.set(xlabel="predicted class", ylabel="class", title=title)
     return figure
 

@@ -142,3 +142,45 @@ def test_composed_views_see_each_other_in_order_with_keys_of_their_own():
     first, _, last = jax.random.split(KEY, 3)
     np.testing.assert_allclose(got, noise(last, 10 * noise(first, IMAGES)), rtol=1e-5)
     assert abs(np.corrcoef(np.ravel(noise(first, IMAGES) - IMAGES), np.ravel(noise(last, IMAGES) - IMAGES))[0, 1]) < 0.2
+
+
+def test_cutout_takes_one_square_of_each():
+    images = np.ones((40, 12, 9, 2), np.float32)
+    cut = np.asarray(views.random_cutout(jax.random.key(0), images, pixels=4))
+    assert (cut[..., 0] == cut[..., 1]).all()
+    for image in cut[..., 0]:
+        rows, columns = (image == 0).any(1), (image == 0).any(0)
+        np.testing.assert_array_equal(image == 0, rows[:, None] & columns)
+        assert 2 <= rows.sum() <= 4 and 2 <= columns.sum() <= 4  # part of it may lie outside
+    assert len({image.tobytes() for image in cut}) > 20
+    np.testing.assert_array_equal(views.random_cutout(jax.random.key(0), images, pixels=0), images)
+
+
+def test_flips_are_mirrors_of_whole_pictures():
+    images = np.tile(IMAGES[:1], (200, 1, 1, 1))
+    kinds = [images[0], images[0][:, ::-1], images[0][::-1], images[0][::-1, ::-1]]
+    for view, among in ((jitted(views.random_flip), 2), (jitted(views.random_flip, upside_down=True), 4)):
+        which = [[np.array_equal(image, kind) for kind in kinds].index(True) for image in view(KEY, images)]
+        counts = np.bincount(which, minlength=4)
+        assert not counts[among:].any() and counts[:among].min() > 200 / among - 35
+
+
+def test_crops_are_squares_of_the_picture_anywhere_in_it():
+    pixels = np.arange(63, dtype=np.float32).reshape(1, 9, 7, 1)
+    crops = jitted(views.random_crop, pixels=5)(KEY, np.tile(pixels, (300, 1, 1, 1)))
+    corners = crops[:, 0, 0, 0].astype(int)
+    for crop, corner in zip(crops[:20], corners, strict=False):
+        row, column = divmod(corner, 7)
+        np.testing.assert_array_equal(crop, pixels[0, row : row + 5, column : column + 5])
+    assert {*corners.tolist()} == {7 * row + column for row in range(5) for column in range(3)}
+    np.testing.assert_array_equal(jitted(views.random_crop, pixels=7)(KEY, pixels[:, :7]), pixels[:, :7])
+
+
+def test_elastic_views_are_smooth_and_of_their_size():
+    """Of a picture that says where its pixels are from."""
+    where = np.stack(np.meshgrid(np.arange(60.0), np.arange(60.0), indexing="ij"), -1)[None].astype("f")
+    seen = jitted(views.random_elastic, std=2.0)(KEY, np.tile(where, (40, 1, 1, 1)))
+    moved = (seen - where)[:, 15:45, 15:45]  # away from the edge, beyond which there are zeros
+    assert 1.0 < moved.std() < 2.2 and abs(moved.mean()) < 0.3
+    assert np.abs(np.diff(moved, axis=1)).max() < 1.2 and np.abs(np.diff(moved, axis=2)).max() < 1.2
+    np.testing.assert_array_equal(jitted(views.random_elastic, std=0.0)(KEY, IMAGES), IMAGES)

@@ -10,9 +10,10 @@ from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.svm import LinearSVC
 
 from adl import data
-from adl.measure.representation import linear_probe, log_odds, softmax_regression, two_views
+from adl.measure.representation import linear_probe, linear_svm, log_odds, softmax_regression, two_views
 
 KEY = jax.random.key(0)
 TRAIN, TEST = (data.load("digits", split).arrays for split in ("train", "test"))
@@ -48,6 +49,19 @@ def test_log_odds_of_any_leading_axes():
     weights = softmax_regression(x, (x[:, 0] > 0).astype(int), num_classes=2, l2=0.1)
     np.testing.assert_allclose(log_odds(weights, x.reshape(3, 20, 3)).reshape(60, 2), log_odds(weights, x), rtol=1e-5)
     np.testing.assert_allclose(weights.kernel.sum(1), np.zeros(3), atol=1e-5)  # of least norm among its equals
+
+
+@pytest.mark.parametrize("c", [0.01, 1.0])
+def test_support_vector_machine_is_scikit_learns(c):
+    scaler = StandardScaler().fit(pixels(TRAIN))
+    x, y = (scaler.transform(pixels(arrays)) for arrays in (TRAIN, TEST))
+    fit = jax.jit(functools.partial(linear_svm, num_classes=10, l2=1 / (c * len(x))))
+    weights = fit(jnp.asarray(x), jnp.asarray(TRAIN["label"]))
+    # Its penalty on the bias is as good as none at this scale.
+    theirs = LinearSVC(C=c, dual=False, intercept_scaling=100, tol=1e-8, max_iter=10000).fit(x, TRAIN["label"])
+    np.testing.assert_allclose(weights.kernel.T, theirs.coef_, atol=5e-3)
+    np.testing.assert_allclose(weights.bias, theirs.intercept_, atol=5e-3)
+    assert (log_odds(weights, y).argmax(1) != theirs.predict(y)).sum() <= 1
 
 
 def represent(key, state, image):

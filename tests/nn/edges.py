@@ -14,13 +14,17 @@ from adl.nn import (
     embed,
     encoder_decoder,
     experts,
+    factored,
+    lenet,
     mlp,
+    pooling,
     recurrence,
     recurrent,
     resnet,
     spectral,
     tcn,
     transformer,
+    transposed,
     unet,
 )
 from tests.edge import Edge
@@ -28,6 +32,7 @@ from tests.edge import Edge
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(4, 8))
 PICTURE = RNG.normal(size=(2, 3, 3, 8))
+GEOMETRY = convolution.Geometry.of((3, 3), (3, 3), 1, "SAME", 1, 1)
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
 MOVED = {"atol": 5e-3, "slope_rtol": 1e-2}  # a mean at 1e4 is rounded by up to 5e-4
 
@@ -242,6 +247,45 @@ EDGES = {
     "convolution.Conv": Edge(
         of(lambda dtype: convolution.Conv(3, (3, 3), dtype=dtype)), scales(PICTURE[..., :2]), **NEAR
     ),
+    "convolution.adjoint": Edge(
+        lambda y, kernel: convolution.adjoint(y, kernel, GEOMETRY),
+        {
+            f"{a:g} by {b:g}": (a * PICTURE[..., :4], b * PICTURE[0].reshape(3, 3, 2, 4))
+            for a, b in ((1, 1), (1e-15, 1e15), (0, 1), (1e15, 1))
+        },
+        slopes=(0, 1),
+        **NEAR,
+    ),
+    "transposed.convolve_transposed": Edge(
+        lambda y, kernel: transposed.convolve_transposed(y, kernel, strides=2),
+        {
+            f"{a:g} by {b:g}": (a * PICTURE[..., :4], b * PICTURE[0].reshape(3, 3, 2, 4))
+            for a, b in ((1, 1), (1e-15, 1e15), (0, 1), (1e15, 1))
+        },
+        slopes=(0, 1),
+        **NEAR,
+    ),
+    "transposed.ConvTranspose": Edge(
+        of(lambda dtype: transposed.ConvTranspose(3, (3, 3), 2, dtype=dtype)), scales(PICTURE[..., :2]), **NEAR
+    ),
+    "factored.SeparableConv": Edge(
+        of(lambda dtype: factored.SeparableConv(3, (3, 3), dtype=dtype)), scales(PICTURE[..., :2]), **NEAR
+    ),
+    "factored.SpaceTimeConv": Edge(
+        lambda x: of(lambda dtype: factored.SpaceTimeConv(3, dtype=dtype))(x[None])[0],
+        without(scales(PICTURE[..., :2]), "1e15"),
+        **NEAR,
+    ),
+    "lenet.scaled_tanh": Edge(lenet.scaled_tanh, scales(NOISE, 1e3), **NEAR),
+    "lenet.Subsampling": Edge(
+        of(lambda dtype: lenet.Subsampling(dtype=dtype)), scales(PICTURE.reshape(1, 6, 4, 6)), **NEAR
+    ),
+    "lenet.PartialConv": Edge(
+        of(lambda dtype: lenet.PartialConv(((0,), (0, 1)), 2, dtype)), scales(PICTURE[..., :2]), **NEAR
+    ),
+    "pooling.max_pool": Edge(lambda x: pooling.max_pool(x, 2, 1, padding=1), scales(PICTURE, 1e3), **NEAR),
+    "pooling.mean_pool": Edge(lambda x: pooling.mean_pool(x, 2), scales(PICTURE, 1e3), **NEAR),
+    "pooling.adaptive_mean": Edge(lambda x: pooling.adaptive_mean(x, (2, 4)), scales(PICTURE, 1e3), **NEAR),
     "mlp.MLP": Edge(of(lambda dtype: mlp.MLP((5, 3), nn.gelu, dtype=dtype)), scales(NOISE, 1e3), **NEAR),
     "mlp.MLP, normalised": Edge(
         of(lambda dtype: mlp.MLP((5, 3), norm=resnet.BatchNorm, dtype=dtype)), scales(NOISE, 1e3), **NEAR | MOVED
@@ -331,18 +375,22 @@ EDGES = {
 NONE = {
     "no numbers are computed: objects, shapes and places are made": """
         attention.KeyValue.empty attention.causal attention.visible attention.together attention.Places.of
-        attention.KeyValue.write convolution.Geometry.output convolution.Geometry.input convolution.Geometry.kernel
+        attention.KeyValue.write convolution.Geometry.of convolution.Geometry.output convolution.Geometry.input
+        convolution.Geometry.kernel convolution.each densenet.DenseNet.imagenet densenet.DenseNet.cifar
+        factored.middle_channels receptive.receptive_field resnet.ResNet.wide resnet.CifarResNet.of_depth
         encoder_decoder.DecoderCache.slots encoder_decoder.EncoderDecoder.empty_cache
         encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty
         tcn.TCN.empty token.TokenModel.empty_cache transformer.Cache.slots transformer.GPT.empty_cache
-        transformer.gelu_mlp transformer.swiglu unet.widths""",
+        transformer.gelu_mlp transformer.swiglu unet.widths
+        unet.space_to_depth unet.depth_to_space""",
     "files and words: test_pretrained, test_fields": """
         architectures.of architectures.is_source architectures.is_copy fields.told fields.activation fields.epsilon
         fields.flag pretrained.load pretrained.checkpoint_of architectures.From.read""",
     "nan by intent, beyond a cache's slots: test_transformer": "attention.Places.known",
     "drawn at random: test_dropout": "dropout.Dropout",
     "made of the blocks above, and held to Hugging Face's, PyTorch's or others in tests of their own": """
+        alexnet.AlexNet densenet.DenseNet lenet.LeNet5 resnet.CifarResNet vgg.VGG
         encoder.BERT encoder.BERT.encode encoder.BERT.fill encoder.BERT.pool encoder.WordHead
         encoder_decoder.EncoderDecoder encoder_decoder.EncoderDecoder.encode encoder_decoder.EncoderDecoder.decode
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet

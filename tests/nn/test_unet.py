@@ -8,9 +8,10 @@ import pytest
 from adl.diffusion.denoising import Conditioned
 from adl.nn import embed
 from adl.nn.embed import Conditioner
-from adl.nn.unet import UNet
+from adl.nn.unet import UNet, depth_to_space, space_to_depth
 
 KEY = jax.random.key(0)
+RNG = np.random.default_rng(0)
 
 
 def net(**changes):
@@ -87,3 +88,27 @@ def test_sinusoids_are_the_definition():
     got = embed.sinusoidal(x, 6, slowest=0.01, fastest=1.0)
     angles = np.asarray(x)[..., None] * np.array([1.0, 0.1, 0.01])
     np.testing.assert_allclose(got, np.concatenate([np.cos(angles), np.sin(angles)], -1), atol=1e-5)
+
+
+def test_patches_are_folded_into_channels_and_back():
+    x = RNG.normal(size=(2, 6, 4, 3)).astype("f")
+    folded = np.asarray(space_to_depth(x, 2))
+    for row, column in np.ndindex(3, 2):
+        square = x[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+        np.testing.assert_array_equal(folded[:, row, column], square.reshape(2, -1))
+    np.testing.assert_array_equal(depth_to_space(folded, 2), x)
+    with pytest.raises(AssertionError):
+        space_to_depth(x, 4)
+
+
+def test_a_network_of_patches_is_one_of_folded_pictures_and_takes_any_size():
+    x = jnp.asarray(RNG.normal(size=(2, 8, 4, 3)), jnp.float32)
+    whole = UNet((8, 8), 1, features=5, patch=2)
+    variables = wake(whole.init(KEY, x))
+    inner = UNet((8, 8), 1, features=20)
+    got = inner.apply(variables, space_to_depth(x, 2))
+    np.testing.assert_allclose(whole.apply(variables, x), depth_to_space(got, 2), atol=1e-5)
+    uneven = whole.apply(variables, x[:, :7, :3])
+    padded = whole.apply(variables, jnp.pad(x[:, :7, :3], ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge"))
+    assert uneven.shape == (2, 7, 3, 5)
+    np.testing.assert_array_equal(uneven, padded[:, :7, :3])

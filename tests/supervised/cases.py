@@ -9,6 +9,7 @@ from adl import data
 from adl.core import Algorithm
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.supervised.classification import classifier, views
+from adl.supervised.mixing import mixed_surprise, mixup
 from adl.supervised.regression import fit, squared_error
 from tests.case import Case, images
 
@@ -40,7 +41,13 @@ def regress(axis: str | None) -> Algorithm:
     return fit(Flat(1), optax.adam(0.01), loss=squared_error, prepare=brightness, axis=axis)
 
 
+def mix(axis: str | None) -> Algorithm:
+    prepare = mixup(views(data.image.unit), concentration=0.4)
+    return fit(Flat(2), optax.adam(0.01), loss=mixed_surprise(), prepare=prepare, axis=axis)
+
+
 CASES = {
+    "fit, mixup": Case(mix, images, "loss", is_deterministic=False),
     "fit": Case(regress, images, "loss"),
     "classifier": Case(lambda axis: classify(axis, nn.Sequential([Flat(8), nn.relu, nn.Dense(2)])), images, "loss"),
     "classifier, batch norm": Case(lambda axis: classify(axis, resnet(axis)), images, "loss"),

@@ -1,0 +1,44 @@
+"""Dense answers: one for each pixel of a picture, of which whole splits are looked at a few pictures at a time."""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+
+from jax import Array
+from jax.tree_util import Partial
+
+from adl import data
+from adl.core import Key, Learner, Probe, PyTree
+
+PIXELS = 2**19  # of the pictures that are looked at together
+Prepare = Callable[[Key, PyTree], tuple[Array, Array]]  # (key, batch) -> (what the model sees, what it should tell)
+View = Callable[[Key, Array], Array]  # (key, [B, H, W, C] floats) -> the same pictures, seen in another way
+
+
+def moved(augment: str, crop: int, affine: Mapping[str, float], elastic: float) -> View | None:
+    """Random views of pictures, and of whatever lies in them, alike; None where nothing moves.
+
+    Args:
+      augment: "none"; "flip", left and right; "affine", that and an affine map; "elastic", these, up and down too, and
+        an elastic map.
+      crop: pixels a side of squares, which come first; 0: whole pictures.
+      affine: options of `data.views.random_affine`.
+      elastic: `std` of `data.views.random_elastic`.
+    """
+    parts = [
+        functools.partial(data.views.random_flip, upside_down=augment == "elastic"),
+        functools.partial(data.views.random_affine, **affine),
+        functools.partial(data.views.random_elastic, std=elastic),
+    ][: ("none", "flip", "affine", "elastic").index(augment)]
+    cropped = [functools.partial(data.views.random_crop, pixels=crop)] if crop else []
+    return data.views.composed(*cropped, *parts) if cropped or parts else None
+
+
+def at_once(split: data.Split) -> int:
+    """How many pictures of a split are looked at together."""
+    return max(1, min(PIXELS // math.prod(split.example_shape[:2]), len(split)))
+
+
+def told_of(answer: Callable[[Learner, Array], Array], split: data.Split) -> Probe:
+    """Probe: `told` `[N, H, W]`, the answer for each picture of a few."""
+    return Partial(lambda image, key, learner: {"told": answer(learner, image)}, split.column("image"))

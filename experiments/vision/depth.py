@@ -1,0 +1,111 @@
+"""Depth from a single picture: how far away every pixel of a rendered scene is, in metres, by a U-Net.
+
+The scale-invariant error of logarithms (Eigen, Puhrsch & Fergus 2014, arXiv:1406.2283), of a residual U-Net that folds
+squares of pixels into channels; beside it the mean depth, of all pixels and of each.
+
+    python -m experiments.vision.depth
+    >>> metres = run.load("runs/vision/depth").predict(pictures)
+    python -m experiments.vision.depth --sweep balance=0,0.5,1 --num_seeds 3
+
+Own data: arrays "image" uint8 [N, H, W, C] and "depth" [N, H, W] in metres, 0 where it is not known.
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from adl import data, run, show
+from adl.core import Learner, optimizer
+from adl.nn.unet import UNet
+from adl.supervised.regression import fit
+from adl.vision import depth as depths
+from adl.vision.dense import told_of
+
+PROTOCOL = "scenes/standard: 8,000 to train, all pixels of all 1,000 test scenes"
+LOSS = {"train": "train/relative", "test (averaged parameters)": "test/relative"}
+BASELINES = {"mean of each pixel": "by_pixel", "mean depth": "constant"}
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Parts, run.Config):
+    """The default is the run that the claims are about."""
+
+    dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "depth"
+    num_steps: run.Count = 1500
+    batch_size: run.Split = 16
+    eval_every: run.Count = 500
+    balance: run.Fraction = 0.5  # of the loss: 0 errors of logarithms, 1 only what no factor of a picture explains
+    channels: run.Widths = (16, 32, 64, 128)  # of the U-Net's levels; multiples of 8
+    num_blocks: run.Count = 1  # residual blocks of a level on the way down; one more on the way up
+    patch: run.Count = 2  # pixels a side that are folded into channels
+    learning_rate: run.Positive = 3e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    weight_decay: run.NonNegative = 1e-2  # of kernels, times the learning rate
+    ema: run.Rate = 0.99  # decay of the parameter average, which predicts
+
+
+CLAIMS = (
+    run.Claim(
+        metric="test/relative",
+        at_most=0.10,
+        protocol=f"{PROTOCOL}; mean |told - true| / true",
+        reference="mean depth of each pixel, in the same run (by_pixel/relative)",
+    ),
+    run.Claim(
+        metric="constant/relative",
+        at_least=0.25,
+        protocol=f"{PROTOCOL}; the mean training depth everywhere: the scenes are hard enough",
+    ),
+)
+SMOKE = {"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "channels": (8, 8), "patch": 4}
+
+
+def load(cfg: Config) -> tuple[data.Split, data.Split]:
+    """Pictures with depths, to learn from and to test."""
+    found = data.splits(cfg.dataset, "image", "depth", of=cfg.parts, **cfg.source)
+    names = [f"data set {cfg.dataset}, split {part}" for part in cfg.parts]
+    return tuple(depths.require_depths(split, name) for split, name in zip(found, names, strict=True))
+
+
+def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
+    """Depths of the pixels of the data set's pictures, and how they are on the whole test split."""
+    train, test = loaded
+    model = UNet(cfg.channels, cfg.num_blocks, features=1, patch=cfg.patch, dtype=jnp.dtype(cfg.precision))
+    unit = depths.geometric_mean(train.column("depth"))
+    by_pixel = depths.mean_by_pixel(train.column("depth"))
+    rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
+    algorithm = fit(
+        model,
+        optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
+        loss=depths.scale_invariant_error(cfg.balance),
+        prepare=depths.depth_views(unit, data.image.symmetric, data.views.random_flip),
+        axis=axis,
+    )
+
+    def metres(learner: Learner, image: Array) -> Array:
+        return unit * jnp.exp(model.apply(learner.averaged, data.image.symmetric(image))[..., 0])
+
+    shown = test.first(show.SHOWN)
+    return run.Experiment(
+        algorithm,
+        data.shuffled(train, cfg.batch_size),
+        probes={"test": depths.judged_depth(metres, test)},
+        final={
+            "by_pixel": depths.judged_depth(depths.always(by_pixel), test),
+            "constant": depths.judged_depth(depths.always(by_pixel.mean()), test),
+            "shown": told_of(metres, shown),
+        },
+        offers={
+            "model": model,
+            "predict": run.Offer(lambda key, *of: metres(*of), run.Images(train.example_shape), run.Maps(unit="m")),
+        },
+        figures=show.figures(
+            error=show.curves(LOSS, y_label="mean |told - true| / true", title="Relative error", y_scale="log"),
+            maps=show.depth_maps("shown/told", image=shown.column("image"), depth=shown.column("depth")),
+            by_depth=show.error_by_depth("test", BASELINES),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)

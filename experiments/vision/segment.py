@@ -1,0 +1,140 @@
+"""Segmentation: a class for every pixel of a rendered scene, by a U-Net; or the membranes of a fly's nerve cells.
+
+A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, on the
+surprise of each pixel; beside it thresholds of colour with connected components, or of grey after a blur.
+
+    python -m experiments.vision.segment
+    >>> probability = run.load("runs/vision/segment").predict(pictures)
+    python -m experiments.vision.segment --loss dice --num_seeds 3
+    python -m experiments.vision.segment --dataset ./mine.npz
+
+Own data: arrays "image" uint8 [N, H, W, C] and "segment" [N, H, W] of classes 0 ... K - 1, 255 where a pixel counts
+nowhere.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from adl import data, run, show
+from adl.core import Learner, optimizer
+from adl.data.segments import Segments, masked
+from adl.nn.unet import UNet
+from adl.supervised.regression import fit
+from adl.vision import segmentation
+from adl.vision.dense import moved, told_of
+from adl.vision.threshold import thresholded
+
+LOSS = {"train (random views)": "train/loss", "test (averaged parameters)": "test/loss"}
+SLOTS = ("instance", "seen")  # of objects, where a data set knows them
+FITTED = 500  # training pictures by which the baseline's thresholds are found
+PROTOCOL = "scenes/standard: 8,000 to train, all pixels of all 1,000 test scenes"
+ISBI = {
+    **{"dataset": "isbi2012", "test_split": "validation", "crop": 128, "augment": "elastic", "batch_size": 8},
+    **{"num_steps": 4000, "patch": 1},
+}
+SLICES = "isbi2012: slices 0 to 23 to train, in crops of 128; slices 24 to 29 whole, 512 x 512; one seed"
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Views, run.Parts, run.Config):
+    """The default is the run that the claims on scenes are about."""
+
+    dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "segment" (or "mask")
+    num_steps: run.Count = 1500
+    batch_size: run.Split = 16
+    eval_every: run.Count = 500
+    loss: Literal["surprise", "dice", "focal"] = "surprise"  # of pixels: what telling one wrong costs
+    channels: run.Widths = (16, 32, 64, 128)  # of the U-Net's levels; multiples of 8
+    num_blocks: run.Count = 1  # residual blocks of a level on the way down; one more on the way up
+    patch: run.Count = 2  # pixels a side that are folded into channels
+    crop: run.Natural = 0  # pixels a side of squares that are learned from; 0: whole pictures
+    augment: Literal["none", "flip", "affine", "elastic"] = "flip"  # views; each has those before, elastic upside down
+    degrees: run.NonNegative = 15.0  # largest rotation of a view, either way
+    elastic: run.NonNegative = 5.0  # standard deviation of an elastic view's displacements, in pixels
+    learning_rate: run.Positive = 3e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    weight_decay: run.NonNegative = 1e-2  # of kernels, times the learning rate
+    ema: run.Rate = 0.99  # decay of the parameter average, which predicts
+
+
+CLAIMS = (
+    run.Claim(
+        metric="test/miou",
+        at_least=0.90,
+        protocol=f"{PROTOCOL}; mean over background and 8 classes",
+        reference="colour threshold with connected components, in the same run (baseline/miou)",
+    ),
+    run.Claim(
+        metric="baseline/miou",
+        at_most=0.5,
+        protocol=f"{PROTOCOL}; colour threshold with connected components: the scenes are hard enough",
+    ),
+    *(
+        run.Claim(f"test/{name}", SLICES, ISBI, bound, reference=told, long=True, needs=("data isbi2012",))
+        for name, bound, told in (
+            ("dice_membrane", 0.75, "blur and threshold, in the same run (baseline/dice_membrane): 0.63"),
+            ("accuracy", 0.91, "blur and threshold, in the same run (baseline/accuracy): 0.81"),
+        )
+    ),
+)
+SMOKE = {
+    **{"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "channels": (8, 8), "patch": 4},
+    **{"augment": "elastic", "crop": 32},
+}
+
+
+def load(cfg: Config) -> tuple[data.Split, data.Split, Segments, np.ndarray]:
+    """Pictures with masks, to learn from and to test, and their classes; and what thresholds tell of the latter."""
+    train, test, found = masked(cfg.dataset, of=cfg.parts, also=SLOTS, **cfg.source)
+    few = train.first(FITTED).arrays
+    told = thresholded(few["image"], found.encode(few["segment"]), found.num_classes, test.column("image"))
+    return train, test, found, told
+
+
+def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
+    """A class for each pixel of the data set's pictures, and how it does on the whole test split."""
+    train, test, segments, threshold = loaded
+    dtype, rate = jnp.dtype(cfg.precision), optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
+    model = UNet(cfg.channels, cfg.num_blocks, features=segments.num_classes, patch=cfg.patch, dtype=dtype)
+    seen = moved(cfg.augment, cfg.crop, cfg.view, cfg.elastic)
+    algorithm = fit(
+        model,
+        optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
+        loss=segmentation.LOSSES[cfg.loss](),
+        prepare=segmentation.paired(segments, data.image.symmetric, seen),
+        axis=axis,
+    )
+
+    def logits(learner: Learner, image: Array) -> Array:
+        return model.apply(learner.averaged, data.image.symmetric(image))
+
+    shown, num_slots = test.first(show.SHOWN), test.column("seen").shape[1] if "seen" in test.names else 0
+    masks = {"image": shown.column("image"), "segment": segments.encode(shown.column("segment"))}
+    return run.Experiment(
+        algorithm,
+        data.shuffled(train.require("image", "segment"), cfg.batch_size),
+        probes={"test": segmentation.judged(logits, test, segments, num_slots=num_slots)},
+        final={
+            "baseline": segmentation.compared(threshold, test, segments),
+            "shown": told_of(lambda *of: logits(*of).argmax(-1), shown),
+        },
+        offers={
+            "model": model,
+            "predict": run.Offer(
+                lambda key, *of: logits(*of), run.Images(train.example_shape), run.Maps(segments.names)
+            ),
+        },
+        figures=show.figures(
+            loss=show.curves(LOSS, y_label="surprise of a pixel (nats)", title="Loss", y_scale="log"),
+            masks=show.segmented("shown/told", **masks, names=segments.names),
+            classes=show.class_overlap(segments.names, {"U-Net": "test", "threshold": "baseline"}),
+            **({"objects": show.object_overlap("test", test.column("seen"))} if num_slots else {}),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)

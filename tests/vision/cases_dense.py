@@ -1,0 +1,52 @@
+"""Networks that tell a class, or a depth, of each pixel."""
+
+import functools
+
+import numpy as np
+import optax
+
+from adl import data
+from adl.core import Algorithm
+from adl.data.segments import Segments
+from adl.nn.unet import UNet
+from adl.supervised.regression import fit
+from adl.vision.dense import moved
+from adl.vision.depth import depth_views, scale_invariant_error
+from adl.vision.segmentation import dice_loss, focal_loss, paired, pixel_surprise
+from tests.case import IMAGES, Case
+
+SEGMENT = (IMAGES[..., 0] // 128 + (IMAGES[..., 0] > 240)).astype(np.int32)  # of three classes
+SEGMENT[:, 0, :2] = 255
+DEPTH = np.where(SEGMENT == 255, 0, 1 + IMAGES[..., 0] / 64).astype("f")
+SEGMENTS = Segments(("dark", "bright", "brightest"))
+
+
+def masks(step: int) -> dict[str, np.ndarray]:
+    return {"image": IMAGES[step % 4], "segment": SEGMENT[step % 4]}
+
+
+def depths(step: int) -> dict[str, np.ndarray]:
+    return {"image": IMAGES[step % 4], "depth": DEPTH[step % 4]}
+
+
+def segment(axis: str | None, loss, view=None) -> Algorithm:
+    model, prepare = UNet((8,), 1, features=3, patch=2), paired(SEGMENTS, data.image.symmetric, view)
+    return fit(model, optax.adam(0.01), loss=loss, prepare=prepare, axis=axis)
+
+
+def measure(axis: str | None) -> Algorithm:
+    model, prepare = UNet((8,), 1, features=1, patch=2), depth_views(2.0, data.image.symmetric)
+    return fit(model, optax.adam(0.01), loss=scale_invariant_error(), prepare=prepare, axis=axis)
+
+
+def case(loss, view=None, **more) -> Case:
+    return Case(functools.partial(segment, loss=loss, view=view), masks, "loss", **more)
+
+
+ELASTIC = moved("elastic", 6, {"degrees": 10.0, "shift": 1.0}, 1.0)
+CASES = {
+    "fit, pixels by weighted surprise": case(pixel_surprise(np.array([1.0, 2.0, 4.0]))),
+    "fit, pixels by dice": case(dice_loss()),
+    "fit, pixels by focal loss, moved": case(focal_loss(), ELASTIC, is_deterministic=False),
+    "fit, depth": Case(measure, depths, "loss"),
+}
