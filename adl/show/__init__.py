@@ -15,6 +15,7 @@ from adl.show.depth import depth_maps, error_by_depth
 from adl.show.detections import by_difficulty, detected, detection, precision_by_class
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
+from adl.show.extrapolation import extrapolated, strangers
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.heat import densities, field
@@ -86,6 +87,7 @@ __all__ = [
     "energies",
     "error_by_depth",
     "estimate",
+    "extrapolated",
     "features",
     "fidelity",
     "field",
@@ -151,6 +153,7 @@ __all__ = [
     "rotation",
     "segmented",
     "skeletons",
+    "strangers",
     "subsets",
     "surprise",
     "symbols",

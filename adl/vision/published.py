@@ -25,12 +25,14 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from flax import linen as nn
+from flax.traverse_util import unflatten_dict
 from jax import Array
 
 from adl.core import BadInput, PyTree, first_line, probe
 from adl.data.processor import Processor, processor_of
 from adl.data.safetensors import enclosed, note_weights, tensors_of, weights, write_weights
 from adl.nn import pretrained
+from adl.nn.residual import OriginalResNet, UnbiasedBatchNorm
 from adl.nn.vision_architectures import VISION, class_names
 from adl.vision.torchvision import evaluated, in_other_names
 
@@ -56,10 +58,16 @@ class Backbone(NamedTuple):
         """What the K classes are called; none where there is no head."""
         return class_names(self.config) if "head" in self.variables["params"] else []
 
-    @property
-    def body(self) -> nn.Module:
-        """The model without its heads: `[B, H, W, C] -> [B, D]`."""
-        return self.model.clone(**{name: None for name in HEADS if hasattr(self.model, name)})
+    def body(self, axis: str | None = None) -> nn.Module:
+        """The model without its heads: `[B, H, W, C] -> [B, D]`.
+
+        Args:
+          axis: mapped axis (pmap) over which a ResNet that goes on learning normalises its batch; None: there is none.
+        """
+        without = {name: None for name in HEADS if hasattr(self.model, name)}
+        if axis is not None and isinstance(self.model, OriginalResNet):
+            without["norm"] = functools.partial(UnbiasedBatchNorm, axis=axis)
+        return self.model.clone(**without)
 
     @property
     def body_variables(self) -> PyTree:
@@ -79,26 +87,27 @@ class Backbone(NamedTuple):
 
     def embed(self, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
         """`[B, D]` features of pictures, what the head would see; arguments and errors as of `predict`."""
-        return self._seen(self.body, self.body_variables, pictures)
+        return self._seen(self.body(), self.body_variables, pictures)
 
     def tuned(self, variables: PyTree) -> "Backbone":
         """The same with other variables, of the same shapes."""
         return self._replace(variables={name: variables[name] for name in self.variables})
 
-    def retrained(self, variables: PyTree, names: Sequence[str]) -> "Backbone":
+    def retrained(self, arrays: Mapping[str, np.ndarray], names: Sequence[str]) -> "Backbone":
         """The same body, tuned, under a head for other classes: what became of `vision.transfer.Headed(body, K)`.
 
         Args:
-          variables: of that.
+          arrays: its variables by their paths: "params/head/bias".
           names: of the K classes.
         """
+        variables = unflatten_dict(arrays, sep="/")
         of = {name: {**tree["body"]} for name, tree in variables.items()}
         of["params"]["head"] = variables["params"]["head"]
         kind = self.config["model_type"]
         told = {"id2label": {str(i): name for i, name in enumerate(names)}, "architectures": [CLASSIFIERS[kind]]}
         told |= {"label2id": {name: i for i, name in enumerate(names)}}
         config = {name: value for name, value in self.config.items() if name != "num_labels"}
-        model = self.body.clone(num_classes=len(names))
+        model = self.body().clone(num_classes=len(names))
         return self._replace(config={**config, **told}, model=model, variables=of)
 
     def save(self, path: str | Path) -> Path:
@@ -115,14 +124,22 @@ class Backbone(NamedTuple):
         files = {} if self.processor is None else {PREPROCESSOR: _written(self.processor.config)}
         return write_weights(path, config, {**counted, **self.counts, **tensors}, files)
 
-    def _seen(self, model: nn.Module, variables: PyTree, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+    def shaped(self, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+        """`[B, H, W, C]` uint8, of the size that the network sees; `processor.scaled` is what is left to do.
+
+        Raises:
+          BadInput: as `predict`.
+        """
         if self.processor is None:
             raise BadInput(f"the folder has no {PREPROCESSOR}, which says how pictures become the network's input")
-        if isinstance(pictures, str | Path) or not len(pictures):
-            self.processor.shaped(pictures)  # refuses it
+        return self.processor.shaped(pictures)
+
+    def _seen(self, model: nn.Module, variables: PyTree, pictures: Sequence[np.ndarray | str | Path]) -> np.ndarray:
+        if self.processor is None or isinstance(pictures, str | Path) or not len(pictures):
+            self.shaped(pictures)  # refuses it
         look, found = _looking(model), []
         for start in range(0, len(pictures), AT_ONCE):
-            part = self.processor.shaped(pictures[start : start + AT_ONCE])
+            part = self.shaped(pictures[start : start + AT_ONCE])
             short = min(AT_ONCE, len(pictures)) - len(part)
             whole = np.concatenate([part, np.repeat(part[:1], short, 0)])
             found.append(np.asarray(look(variables, self.processor.scaled(whole)))[: len(part)])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
@@ -141,20 +142,6 @@ def evaluation(logits: Callable[[Learner, Array], Array], segments: Segments, *,
     return measure
 
 
-def _accuracy(logits: Array, segment: Array) -> Mean:
-    counts = segment != IGNORED
-    return Mean.of(is_correct(logits, jnp.where(counts, segment, 0)), counts)
-
-
-def _surprise(logits: Array, segment: Array) -> tuple[Array, Array]:
-    """`[B, H, W]` surprise at the class of each pixel in nats, and the pixel's weight, 0 or 1."""
-    chex.assert_shape(logits, (*segment.shape, None))
-    chex.assert_rank(segment, 3)
-    counts = segment != IGNORED
-    surprise = cross_entropy(logits, jnp.where(counts, segment, 0))
-    return surprise, counts.astype(surprise.dtype)
-
-
 def judged(
     logits: Callable[[Learner, Array], Array], test: data.Split, segments: Segments, *, num_slots: int = 0
 ) -> Probe:
@@ -181,7 +168,7 @@ def judged(
     return Partial(probe, seen)
 
 
-def compared(told: Array, test: data.Split, segments: Segments) -> Probe:
+def compared(told: np.ndarray, test: data.Split, segments: Segments) -> Probe:
     """Probe: the same `scores` of what something else told of a split, once and for all.
 
     Args:
@@ -189,5 +176,24 @@ def compared(told: Array, test: data.Split, segments: Segments) -> Probe:
       test: "segment".
       segments: how masks are understood.
     """
-    counts = PixelCounts.of(told, segments.encode(test.column("segment")), segments.num_classes)
-    return Partial(lambda counts, key, state: scores(counts, segments.names), counts.total)
+    columns = data.Split({"told": told.astype(np.uint8), "segment": test.column("segment")})
+
+    def measure(key, state, batch):
+        return PixelCounts.of(batch["told"], segments.encode(batch["segment"]), segments.num_classes)._asdict()
+
+    seen = full_pass(measure, data.padded(columns, at_once(test)), len(test))
+    return Partial(lambda seen, key, state: scores(PixelCounts(**seen(key, state)), segments.names), seen)
+
+
+def _accuracy(logits: Array, segment: Array) -> Mean:
+    counts = segment != IGNORED
+    return Mean.of(is_correct(logits, jnp.where(counts, segment, 0)), counts)
+
+
+def _surprise(logits: Array, segment: Array) -> tuple[Array, Array]:
+    """`[B, H, W]` surprise at the class of each pixel in nats, and the pixel's weight, 0 or 1."""
+    chex.assert_shape(logits, (*segment.shape, None))
+    chex.assert_rank(segment, 3)
+    counts = segment != IGNORED
+    surprise = cross_entropy(logits, jnp.where(counts, segment, 0))
+    return surprise, counts.astype(surprise.dtype)

@@ -11,9 +11,11 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
+from flax.traverse_util import flatten_dict
 from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Probe, PyTree, alternate, beside, full_pass, tree
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Probe, PyTree, alternate, beside, full_pass, tree
+from adl.core.lift import Phases
 from adl.core.types import Batch
 from adl.data import Split, padded
 from adl.prob.labels import cross_entropy, is_correct
@@ -82,11 +84,18 @@ def transfer(
       tx: optax transformation, of each learner its own state.
       learns: `learns(network, tx)`, `supervised.classification.classifier` with its `prepare` and `axis`.
       num_classes: of the plentiful classes, and of the others.
-      periods: steps on the plentiful classes, >= 1, and on the others, >= 2, in turn.
+      periods: steps on the plentiful classes, >= 1, and on the others, >= 2, in turn; in the first of these the body is
+        handed over, and nothing is learned.
       first: the transformation of the one that learns the plentiful classes; None: `tx`.
       tuned: as of `students`.
+    Raises:
+      BadInput: for fewer steps.
     Source: Yosinski et al. 2014, arXiv:1411.1792, section 3 (frozen: BnA, tuned: BnA+).
     """
+    if periods[0] < 1 or periods[1] < 2:
+        raise BadInput(
+            f"{periods[0]} steps on the first classes, {periods[1]} on the others: at least 1 and 2 are needed"
+        )
     source = learns(Headed(model, num_classes[0]), first or tx)
     others = students(model, tx, learns=learns, num_classes=num_classes[1], tuned=tuned)
 
@@ -102,9 +111,8 @@ def transfer(
         new, metrics = others.step(key, state.students, batch)
         return state._replace(students=new), metrics
 
-    def hand_over(key: Key, state: Transferring, batch: Batch):
-        begun = _beginning(state.students, body_of(state.source))
-        return tune(key, state._replace(students=begun), batch)
+    def hand_over(key: Key, state: Transferring, batch: Batch):  # under `vmap` every phase runs at every step
+        return state._replace(students=_beginning(state.students, body_of(state.source))), {}
 
     return alternate(init, (learn, hand_over, tune), (periods[0], 1, periods[1] - 1))
 
@@ -139,6 +147,16 @@ def students(
     return both._replace(init=lambda key, batch: _beginning(both.init(key, batch), start))
 
 
+def students_of(state: PyTree) -> Mapping[str, Learner]:
+    """Of the state of `transfer`, or of `students`."""
+    return state.state.students if isinstance(state, Phases) else state
+
+
+def tuned_arrays(key: Key, state: PyTree) -> dict[str, Array]:
+    """Probe: all that the tuned student has learned, by paths: "params/head/bias"."""
+    return flatten_dict(students_of(state)["tuned"].variables, sep="/")
+
+
 def told_by(model: nn.Module, num_classes: int, student: str, learner: Learner, x: Array) -> Array:
     """`[B, K]` of a student that has learned, for `x` `[B, ...]` as the body sees it.
 
@@ -153,13 +171,7 @@ def told_by(model: nn.Module, num_classes: int, student: str, learner: Learner, 
     return of(model, num_classes).apply(learner.variables, x)
 
 
-def gains(
-    model: nn.Module,
-    num_classes: int,
-    split: Split,
-    encode: Callable[[Array], Array],
-    of: Callable[[PyTree], Mapping[str, Learner]] = lambda state: state,
-) -> Probe:
+def gains(model: nn.Module, num_classes: int, split: Split, encode: Callable[[Array], Array]) -> Probe:
     """Probe: how often each student is right, and by how much each start gains on none.
 
     Args:
@@ -167,7 +179,6 @@ def gains(
       num_classes: K.
       split: "image" and "label".
       encode: from the batch's pictures to what the body sees.
-      of: from the state to the students'.
     Returns:
       A probe: "NAME" the accuracy and "NAME_loss" (nats) of each student, "gain_frozen" and "gain_tuned" their
       accuracy less that from scratch, and "probability" `[N, K]` of the tuned one.
@@ -176,7 +187,7 @@ def gains(
     def measure(key: Key, state: PyTree, batch) -> dict[str, Mean | Array]:
         x, label, mask = encode(batch["image"]), batch["label"], batch["mask"]
         found, right = {}, {}
-        for name, learner in of(state).items():
+        for name, learner in students_of(state).items():
             outputs = told_by(model, num_classes, name, learner, x)
             right[name] = is_correct(outputs, label).astype(jnp.float32)
             found |= {name: Mean.of(right[name], mask), f"{name}_loss": Mean.of(cross_entropy(outputs, label), mask)}

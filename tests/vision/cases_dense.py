@@ -31,12 +31,12 @@ def depths(step: int) -> dict[str, np.ndarray]:
 
 def segment(axis: str | None, loss, view=None) -> Algorithm:
     model, prepare = UNet((8,), 1, features=3, patch=2), paired(SEGMENTS, data.image.symmetric, view)
-    return fit(model, optax.adam(0.01), loss=loss, prepare=prepare, axis=axis)
+    return fit(model, optax.sgd(0.3, 0.9), loss=loss, prepare=prepare, axis=axis)
 
 
 def measure(axis: str | None) -> Algorithm:
     model, prepare = UNet((8,), 1, features=1, patch=2), depth_views(2.0, data.image.symmetric)
-    return fit(model, optax.adam(0.01), loss=scale_invariant_error(), prepare=prepare, axis=axis)
+    return fit(model, optax.sgd(0.1, 0.9), loss=scale_invariant_error(), prepare=prepare, axis=axis)
 
 
 def case(loss, view=None, **more) -> Case:

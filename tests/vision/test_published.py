@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from flax.traverse_util import flatten_dict
 from PIL import Image
 from safetensors.torch import save_file
 from sklearn.datasets import load_sample_image
 from transformers.models.convnext.image_processing_pil_convnext import ConvNextImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
+from adl import data, run
 from adl.core import BadInput
 from adl.core.sources import noting
 from adl.nn import pretrained
@@ -81,11 +83,11 @@ def test_a_photograph_is_seen_as_there(name, home):
 def test_what_was_tuned_is_loaded_there(home, tmp_path):
     """Under a head for other classes, with the same preprocessing."""
     network = published.load(home / "resnet, basic")
-    headed = Headed(network.body, 3)
+    headed = Headed(network.body(), 3)
     x = network.processor([CHINA])
     variables = headed.init(jax.random.key(1), x)
     variables = {name: {**of, "body": network.body_variables[name]} for name, of in variables.items()}
-    new = network.retrained(variables, ["fog", "sun", "rain"])
+    new = network.retrained(flatten_dict(variables, sep="/"), ["fog", "sun", "rain"])
     folder = new.save(tmp_path / "weather")
     again, told = transformers.ResNetForImageClassification.from_pretrained(folder, output_loading_info=True)
     assert not any(told.values()) and again.config.id2label == {0: "fog", 1: "sun", 2: "rain"}
@@ -97,6 +99,29 @@ def test_what_was_tuned_is_loaded_there(home, tmp_path):
     np.testing.assert_allclose(published.load(folder).predict([CHINA]), new.predict([CHINA]), rtol=1e-6)
     with pytest.raises(BadInput, match="there is something already"):
         new.save(folder)
+
+
+@pytest.mark.parametrize("name", ["resnet, basic", pytest.param("vit", marks=pytest.mark.full)])
+def test_the_experiment_begins_with_a_folder_and_leaves_one(name, home, tmp_path):
+    """Digits of three channels, resized as the folder says; what `predict` says is what is said there."""
+    options = {"dataset": "digits", "published": home / name, "num_steps": 2, "batch_size": 8, "labels": 2}
+    folder = tmp_path / "run"
+    flags = [f"--{field}={value}" for field, value in options.items()]
+    run.main("experiments.vision.finetune", [*flags, "--test_split=test[:20]", "--workdir", str(folder)])
+    tuned = published.load(folder / "published")
+    assert tuned.names == ["5", "6", "7", "8", "9"]
+    before, after = (jax.tree.leaves(of.body_variables) for of in (published.load(home / name), tuned))
+    assert any(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
+    kind = type(peer_of(name))
+    peer, told = kind.from_pretrained(folder / "published", output_loading_info=True)
+    assert not any(told.values())
+    pictures = data.load("digits", "test").arrays["image"][:3]
+    x = PROCESSORS[name](list(pictures.repeat(3, -1)), return_tensors="pt")["pixel_values"]
+    with torch.no_grad():
+        want = torch.softmax(peer.eval()(x).logits, -1)
+    np.testing.assert_allclose(tuned.predict(pictures), want, **NEAR)
+    shaped = tuned.shaped(pictures)
+    np.testing.assert_allclose(run.load(folder).predict(shaped), want, **NEAR)
 
 
 def test_a_run_knows_which_files_it_read(home):
