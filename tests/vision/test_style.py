@@ -14,10 +14,10 @@ from adl.vision.style import (
     gram,
     histogram_matched,
     painted,
+    roughness,
     seen_by,
     style_distance,
     style_transfer,
-    roughness,
 )
 
 KEY = jax.random.key(0)
