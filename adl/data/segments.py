@@ -35,12 +35,18 @@ class Segments(NamedTuple):
         return len(self.names)
 
     def encode(self, segment: Any) -> Any:
-        """`[B, H, W]` int32 in 0 ... K - 1 or `IGNORED`, of masks `[B, H, W]` or `[B, H, W, 1]`; NumPy's or JAX's."""
+        """`[B, H, W]` int32 in 0 ... K - 1 or `IGNORED`, of masks `[B, H, W]` or `[B, H, W, 1]`; NumPy's or JAX's.
+
+        Raises:
+          BadInput: for masks that are no integers.
+        """
+        if segment.dtype.kind not in "iub":
+            raise BadInput(f"segment is {segment.dtype} {list(segment.shape)}: classes are integers")
         segment = segment[..., 0] if segment.ndim == 4 else segment
         return (segment == 255).astype(np.int32) if self.is_black_and_white else segment.astype(np.int32)
 
 
-def masked(
+def masked_splits(
     name: str, *, of: Sequence[str] = ("train", "test"), also: Sequence[str] = (), **how: Any
 ) -> tuple[Split, Split, Segments]:
     """Splits of pictures with masks, to learn from and to test, and the classes of the masks.

@@ -239,7 +239,8 @@ def _wanted(name: str) -> str:
 def _may_be(column: Column, array: np.ndarray) -> bool:
     """Whether an array could be such a column; pictures and clips also without an axis for their grey."""
     if column.rank >= 4:
-        return array.dtype == np.uint8 and array.ndim in (column.rank - 1, column.rank)
+        is_grey = array.ndim == column.rank - 1 and (column.rank == 4 or array.shape[-1] > 4)  # no axis of colours
+        return array.dtype == np.uint8 and (is_grey or array.ndim == column.rank)
     if array.dtype == object:
         return column is COLUMNS["label"] and len(array) > 0 and isinstance(array[0], str)
     return not _unlike(column, array) and (column.rank > 0 or array.ndim <= 2)

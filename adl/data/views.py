@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from adl.core.errors import BadInput
 from adl.core.types import Array, Key
 
 
@@ -62,11 +63,12 @@ def random_crop(key: Key, images: Array, *, pixels: int) -> Array:
     """A square `[B, pixels, pixels, C]` of each image `[B, H, W, C]`, anywhere within it.
 
     Raises:
-      AssertionError: at trace time, if images are smaller.
+      BadInput: at trace time, if images are smaller.
     """
     chex.assert_rank(images, 4)
     batch, height, width, channels = images.shape
-    chex.assert_scalar_in(pixels, 1, min(height, width))
+    if pixels > min(height, width):
+        raise BadInput(f"crops of {pixels} x {pixels} pixels of pictures of {height} x {width}: they must be within")
     most = jnp.array([[height, width]]) - pixels
     corner = jax.random.randint(key, (batch, 2), 0, most + 1)
     return jax.vmap(lambda at, image: jax.lax.dynamic_slice(image, (at[0], at[1], 0), (pixels, pixels, channels)))(
@@ -113,6 +115,18 @@ def random_elastic(key: Key, images: Array, *, std: float, cells: int = 3) -> Ar
     moved = jax.image.resize(coarse, (batch, height, width, 2), "cubic")
     y, x = jnp.meshgrid(jnp.arange(height), jnp.arange(width), indexing="ij")
     return jax.vmap(lambda image, by: _interpolated(image, y + by[..., 0], x + by[..., 1]))(images, moved)
+
+
+def random_channels(key: Key, images: Array) -> Array:
+    """Images `[B, H, W, C]` with their channels in an order by luck: other hues, the same light and dark.
+
+    Args:
+      key: consumed.
+      images: of any type, which is kept.
+    """
+    chex.assert_rank(images, 4)
+    order = jax.vmap(lambda key: jax.random.permutation(key, images.shape[-1]))(jax.random.split(key, len(images)))
+    return jnp.take_along_axis(images, order[:, None, None], -1)
 
 
 def random_affine(

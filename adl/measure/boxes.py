@@ -75,5 +75,5 @@ def _shared_and_union(a: Array, b: Array) -> tuple[Array, Array]:
 
 def _over(part: Array, whole: Array) -> Array:
     """Their quotient; 0 of nothing, without a gradient."""
-    is_some = whole > 0
-    return jnp.where(is_some, part / jnp.where(is_some, whole, 1), 0)
+    is_none = whole <= 0  # nan is not
+    return jnp.where(is_none, 0, part / jnp.where(is_none, 1, whole))

@@ -15,8 +15,8 @@ THRESHOLDS = (1.25, 1.25**2, 1.25**3)
 
 
 def is_known(true: Array) -> Array:
-    """`[...]` bool: where a depth is a number > 0."""
-    return (true > 0) & jnp.isfinite(true)
+    """`[...]` bool: where a depth is a number > 0; NumPy's or JAX's."""
+    return (true > 0) & (true < float("inf"))
 
 
 def depth_errors(told: Array, true: Array, weight: Array | None = None) -> dict[str, Mean]:

@@ -172,7 +172,7 @@ def _at_least(threshold: float) -> np.float32:
     return np.nextafter(near, np.float32(2)) if threshold > round(threshold, 6) else near
 
 
-def taken(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Array:
+def objects_found(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Array:
     """`[N, S]` bool: which objects are found, each by a detection of its own of its class, the surest choosing first.
 
     Args:
@@ -191,13 +191,32 @@ def taken(found: Detections, objects: Objects, *, threshold: float = 0.5) -> Arr
     return jax.vmap(lambda overlap: lax.scan(one, jnp.zeros(overlap.shape[1], bool), overlap)[0])(may_be)
 
 
+def judged_once(found: Detections, split: Split) -> Probe:
+    """Probe of `map50` and `map` of detections that are known already, of all pictures of a split."""
+    columns = [split.arrays[name] for name in ("box", "label", "present")]
+
+    def probe(carried, key, state):
+        curves = precision_recall(Detections(*carried[0]), Objects(*carried[1]), num_classes=split.num_classes)
+        mean = curves.mean_average_precision()
+        return {"map50": Mean.of(mean[0]), "map": Mean.of(mean.mean())}
+
+    return Partial(probe, (tuple(found), tuple(columns)))
+
+
+def surest_boxes(found: Detections) -> Array:
+    """`[N, D, 6]` of class, score and box of each detection, the surest first; of what is none the score is 0."""
+    found = _surest_first(found)
+    pair = jnp.stack([found.label.astype(jnp.float32), found.score * found.mask], -1)
+    return jnp.concatenate([pair, found.box], -1)
+
+
 def average_precisions(
     detect: Callable[[Key, State, Array], Detections],
     split: Split,
     *,
     batch_size: int = 100,
     sure: float = 0.3,
-    seen: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+    seen: Sequence[float] = tuple(np.linspace(0, 1, 11)),
 ) -> Probe:
     """Probe that finds the objects of a whole split.
 
@@ -206,7 +225,7 @@ def average_precisions(
       split: N pictures with boxes (`data.boxes`), some with objects.
       batch_size: pictures that are looked at together.
       sure: the score from which on a detection counts where it is asked which objects are found.
-      seen: ends of the bins of how much of an object is seen.
+      seen: ends of the bins, of one width, of how much of an object is seen.
     Returns:
       A probe of `map50` and `map75`, the mean over the classes that have objects of the average precision at overlaps
       of 0.5 and 0.75, `map`, that over 0.5, 0.55, ..., 0.95, and `ap50_CLASS` of each class that has objects; all
@@ -237,7 +256,7 @@ def average_precisions(
         curves = precision_recall(found, objects, num_classes=len(names), areas=areas)
         each, mean = curves.average_precision[:, :, 0], curves.mean_average_precision()
         is_sure = found._replace(mask=found.mask * (found.score >= sure))
-        is_found = taken(is_sure, objects)[..., None]
+        is_found = objects_found(is_sure, objects)[..., None]
         share = (weights * is_found).sum((0, 1)) / weights.sum((0, 1))
         return {
             **{"map50": Mean.of(mean[0]), "map75": Mean.of(mean[5]), "map": Mean.of(mean.mean())},

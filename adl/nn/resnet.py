@@ -12,6 +12,7 @@ from jax import Array
 from adl.core import BadInput
 from adl.nn.convolution import Conv
 from adl.nn.dropout import Dropout
+from adl.nn.receptive import Field, Layer, receptive_field
 
 group_norm = functools.partial(nn.GroupNorm, num_groups=8, use_fast_variance=False)  # of a multiple of 8 channels
 
@@ -82,6 +83,23 @@ class ResNet(nn.Module):
         h = nn.relu(self.norm(dtype=self.dtype)(h)).mean((1, 2))
         h = Dropout(self.dropout)(h)
         return h.astype(jnp.float32) if self.num_classes is None else nn.Dense(self.num_classes, dtype=jnp.float32)(h)
+
+
+def receptive_fields(model: ResNet) -> dict[str, Field]:
+    """The pixels that units of each layer see along an axis, by its name in the model's parameters, in their order.
+
+    As far as convolutions carry them: a normalisation over the picture sees all of it.
+
+    Args:
+      model: of any number of blocks.
+    """
+    stack = [Layer(3, model.stem_stride)]
+    fields = {"Conv_0": receptive_field(stack)}
+    for i in range(len(model.channels) * model.num_blocks):
+        is_halved = i >= model.num_blocks and i % model.num_blocks == 0
+        stack += [Layer(3, 2 if is_halved else 1), Layer(3)]
+        fields[f"ResidualBlock_{i}"] = receptive_field(stack)
+    return fields
 
 
 class ResidualBlock(nn.Module):

@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
+from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
 from adl.run.ranges import (
     Count,
     Eights,
@@ -31,6 +31,7 @@ from adl.run.trained import trained_run as load
 
 __all__ = [
     "Averaged",
+    "Boxes",
     "Cells",
     "Choice",
     "Claim",

@@ -110,6 +110,26 @@ class Choice(NamedTuple):
         raise BadInput(f"no class {one!r}: there are {shown}{did_you_mean(str(one), names)}")
 
 
+class Boxes(NamedTuple):
+    """What is where in a picture: made as rows `[B, D, 6]` of class, score, ymin, xmin, ymax and xmax, relative to it,
+    the surest first; a person gets those of `sure` or more.
+    """
+
+    names: Sequence[str] = ()  # [K]; of those that are made none: they are numbered
+    sure: float = 0.3  # in [0, 1]
+
+    def rows(self, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
+        """Header and rows of a table: as many of each of B pictures as it has boxes, of none one that says so."""
+        table = []
+        for title, boxes in zip(titles, found, strict=True):
+            kept = [box for box in boxes if box[1] >= self.sure]
+            table += [[title, "none", *[""] * 5]] if not kept else []
+            for label, *numbers in kept:
+                name = self.names[int(label)] if len(self.names) else str(int(label))
+                table.append([title, str(name), *(f"{number:.4f}" for number in numbers)])
+        return ["picture", "class", "score", "ymin", "xmin", "ymax", "xmax"], table
+
+
 class Maps(NamedTuple):
     """An answer at each pixel of a picture: log-odds of classes `[B, H, W, K]`, of which a person gets probabilities;
     or, where there are no classes, numbers `[B, H, W]`.
@@ -164,7 +184,7 @@ class Offer(NamedTuple):
 
     fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
     takes: Images | Films | Cells | Choice | Text | Repeats
-    gives: Images | Cells | Choice | Text | Maps
+    gives: Images | Cells | Choice | Text | Maps | Boxes
     together: bool = False  # whether rows are one sequence, in this order
 
     @classmethod

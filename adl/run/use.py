@@ -26,7 +26,7 @@ from adl.run import depicted, screen
 from adl.run import folder as files
 from adl.run.config import Study
 from adl.run.inputs import ClipFolders, Fitting, Pictures, read_table
-from adl.run.offer import Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
+from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
 from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
@@ -208,6 +208,8 @@ def _in_parts(function: Callable[..., Any], given: Any, key: int) -> np.ndarray:
 
 def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[list[str], list[list[str]]]:
     """Header and rows of a table of answers."""
+    if isinstance(offer.gives, Boxes):
+        return offer.gives.rows(titles, found)
     first = {Images: "picture", Films: "clip", Choice: "class"}.get(type(offer.takes), "row")
     if isinstance(offer.gives, Choice):
         best = found.argmax(-1)

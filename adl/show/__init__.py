@@ -12,8 +12,10 @@ from adl.show.components import component_numbers, components_plane, eigenpictur
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.depth import depth_maps, error_by_depth
+from adl.show.detections import by_difficulty, detected, detection, precision_by_class
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
+from adl.show.extrapolation import extrapolated, strangers
 from adl.show.functions import forecasts, process
 from adl.show.game import players
 from adl.show.heat import densities, field
@@ -57,6 +59,7 @@ __all__ = [
     "bars",
     "beside_data",
     "by_class",
+    "by_difficulty",
     "by_layer",
     "by_strength",
     "casino",
@@ -76,12 +79,15 @@ __all__ = [
     "densities",
     "depth_maps",
     "descent",
+    "detected",
+    "detection",
     "dots",
     "eigenpictures",
     "embedding",
     "energies",
     "error_by_depth",
     "estimate",
+    "extrapolated",
     "features",
     "fidelity",
     "field",
@@ -127,6 +133,7 @@ __all__ = [
     "pole_episodes",
     "pole_policy",
     "pose_scores",
+    "precision_by_class",
     "prior",
     "probability",
     "process",
@@ -146,6 +153,7 @@ __all__ = [
     "rotation",
     "segmented",
     "skeletons",
+    "strangers",
     "subsets",
     "surprise",
     "symbols",

@@ -9,10 +9,28 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from adl.run.experiment import Outcome
+from adl.show.curve import curves
 from adl.show.line import Line, lines
 from adl.show.names import Names, called
 from adl.show.panels import page
 from adl.show.style import Draw, panel, shades
+
+
+def detection(objects: Mapping[str, np.ndarray], names: Names = (), *, probe: str = "test") -> dict[str, Draw]:
+    """All figures of `measure.detection.average_precisions`, by name.
+
+    Args:
+      objects: as in `detected`.
+      names: of the classes.
+      probe: as in `detected`.
+    """
+    found = {"mAP@.5": f"{probe}/map50", "mAP@[.5:.95]": f"{probe}/map"}
+    return {
+        "found": curves(found, y_label="average precision", title="Mean over the classes", y_lim=(0, 1)),
+        "pictures": detected(objects, names, probe=probe),
+        "precision": precision_by_class(names, probe=probe),
+        "difficulty": by_difficulty(probe=probe),
+    }
 
 
 def detected(

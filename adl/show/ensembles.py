@@ -82,7 +82,7 @@ def rotation(angles: np.ndarray, images: np.ndarray, *, title: str, names: Names
         parts = {"aleatoric:\nmembers are unsure": "aleatoric", "epistemic:\nmembers disagree": "epistemic"}
         middle.stackplot(angles, *(seen[name] for name in parts.values()), labels=parts, colors=(COLORS[5], COLORS[4]))
         middle.set(ylabel="entropy (nats)", ylim=(0, None))
-        _strip(bottom, angles, images, seen["said"], names)
+        strip(bottom, angles, images, seen["said"], names)
         bottom.set(xlabel="rotation (degrees), and the ensemble's answer with its confidence")
         for ax in axes[:, 0]:
             ax.set(xlim=(angles[0] - 5, angles[-1] + 5), xticks=angles[::3])
@@ -107,7 +107,7 @@ def _reliability(ax: Axes, count: np.ndarray, confidence: np.ndarray, correct: n
     ax.set(xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
 
 
-def _strip(ax: Axes, angles: np.ndarray, images: np.ndarray, said: np.ndarray, names: Names) -> None:
+def strip(ax: Axes, angles: np.ndarray, images: np.ndarray, said: np.ndarray, names: Names) -> None:
     """Pictures `[A, R, H, W, C]` in rows, at each angle below its place on the axis, with the answers `[A, R, K]`."""
     width = 0.9 * (angles[1] - angles[0])
     for angle, views, answers in zip(angles, np.clip(images, 0, 1), said, strict=True):

@@ -9,42 +9,37 @@ from adl.run.experiment import Outcome
 from adl.show.images import image_grid
 from adl.show.style import COLORS, Draw, panel, styled
 
-MARKS = ("o-", "s--", "^:")
+MARKS = ("o-", "s--")
 
 
-def by_layer(
-    names: Sequence[str],
-    metrics: Mapping[str, Sequence[str]],
-    *,
-    references: Mapping[str, str] = {},
-    y_label: str,
-    title: str,
-) -> Draw:
-    """Metrics of layer after layer: means over the runs, with two standard errors where there are several.
+def by_layer(sides: Mapping[str, int], *, by_hand: Sequence[str] = ()) -> Draw:
+    """What `vision.layers.read_in_layers`, as the probe "layers", read in layer after layer, before and after learning.
+
+    Means over the runs, with two standard errors where there are several. The first place is that of pixels.
 
     Args:
-      names: of the layers, from the first.
-      metrics: of what, and its metric for each layer; the values of their last rows.
-      references: format strings of metrics to compare with, "pixels {:.1%}": a dotted line each.
-      y_label: quantity and unit.
-      title: of the figure.
+      sides: of the pixels that a layer sees, by its name, from the first.
+      by_hand: names of features that were made by hand, a dotted line each.
     """
+    rows = {"after learning": "layers/", "before": "layers/untrained "}
 
     @styled
     def draw(outcome: Outcome) -> Figure:
         figure, axes = panel(size=(4.6, 3.3))
-        ax, place = axes[0, 0], np.arange(len(names))
-        for (what, of), color, mark in zip(metrics.items(), COLORS, MARKS, strict=False):
-            values = np.array([_last(outcome, name) for name in of])  # [layers, runs]
+        ax, place = axes[0, 0], np.arange(1 + len(sides))
+        for (what, prefix), color, mark in zip(rows.items(), COLORS, MARKS, strict=False):
+            values = np.array([_last(outcome, name) for name in ["layers/pixels", *(prefix + name for name in sides)]])
             error = 2 * values.std(1, ddof=1) / values.shape[1] ** 0.5 if values.shape[1] > 1 else None
             ax.errorbar(place, values.mean(1), error, fmt=mark, color=color, label=what, markersize=4, capsize=2)
-        for text, name in references.items():
-            value = _last(outcome, name).mean()
+        for name in by_hand:
+            value = _last(outcome, f"layers/{name}").mean()
             ax.axhline(value, color="0.6", linewidth=0.8, linestyle=":")
             beside = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "bottom", "color": "0.4"}
-            ax.text(0.99, value, text.format(value), fontsize=7, **beside)
-        ax.set_xticks(place, names)
-        ax.set(ylabel=y_label, title=title)
+            ax.text(0.99, value, f"{name}, linear SVM {value:.1%}", fontsize=7, **beside)
+        ax.set_xticks(place, ["pixels", *(f"{name}\n{side} x {side}" for name, side in sides.items())])
+        ax.set(
+            ylabel="accuracy of a linear classifier", title="What is read in each layer, and the pixels that it sees"
+        )
         ax.legend()
         return figure
 

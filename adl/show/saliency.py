@@ -1,6 +1,6 @@
 """Saliency: maps over what they explain, what they point at, and what is left of them when layers are drawn anew."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
@@ -8,9 +8,7 @@ from matplotlib.figure import Figure
 
 from adl.run.experiment import Outcome
 from adl.show.adversarial import framed_picture
-from adl.show.line import Line, lines
 from adl.show.names import Names, called
-from adl.show.panels import page
 from adl.show.style import COLORS, Draw, panel, styled
 
 SHARP = 99.5  # percentile of a map that is the brightest shade: one wild pixel must not darken all others
@@ -77,7 +75,7 @@ def pointing_bars(probe: str, methods: Mapping[str, str], *, title: str = "") ->
     return draw
 
 
-def randomisation(probe: str, methods: Mapping[str, str], layers: list[str]) -> Draw:
+def randomisation(probe: str, methods: Mapping[str, str], layers: Sequence[str]) -> Draw:
     """How alike maps are to those of the learned network, as layers are drawn anew, from the last down.
 
     Args:
@@ -85,10 +83,19 @@ def randomisation(probe: str, methods: Mapping[str, str], layers: list[str]) -> 
       methods: texts by their names.
       layers: in the order in which they are drawn anew.
     """
-    drawn = [Line(f"{probe}/rank {name}", text, "o-") for name, text in methods.items()]
-    frame = {"x_label": "layers drawn anew, from the last down: " + ", ".join(layers), "y_lim": (-0.2, 1.02)}
-    return page(
-        [lines(np.arange(1, len(layers) + 1), *drawn, **frame, x_ticks=np.arange(1, len(layers) + 1))],
-        **{"size": (5.6, 3.2), "y_label": "rank correlation with the learned network's map", "legend": "right"},
-        title="Maps of a network that forgets",
-    )
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        figure, axes = panel(size=(5.6, 3.2))
+        ax, place = axes[0, 0], np.arange(len(layers) + 1)
+        for name, text in methods.items():
+            ranks = outcome.arrays[f"{probe}/rank {name}"]
+            ax.plot(place, [1, *ranks], marker="o", markersize=3.5, label=text.replace("\n", " "))
+        ax.axhline(0, color="0.6", linewidth=0.7)
+        ax.set_xticks(place, ["none", *layers], rotation=25, ha="right")
+        title = "What is left of maps as layers are drawn anew, from the last down"
+        ax.set(ylabel="rank correlation of maps", ylim=(min(-0.2, ax.get_ylim()[0]), 1.04), title=title)
+        ax.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+        return figure
+
+    return draw

@@ -19,8 +19,8 @@ from adl.core import Algorithm, Key, Learner, Mean, Metrics, border, descend, fo
 from adl.measure.boxes import corners, generalised_box_iou
 from adl.measure.detection import Detections, Objects
 from adl.nn.convolution import Conv
-from adl.nn.resnet import ResidualBlock
-from adl.vision.cells import ScaleShift, in_cells
+from adl.nn.resnet import ResidualBlock, group_norm
+from adl.vision.cells import in_cells
 from adl.vision.objects import Prepare
 
 RARE = -2.19  # log-odds of one in ten, with which the heat map begins
@@ -46,7 +46,7 @@ class CenterNet(nn.Module):
     channels: Sequence[int] = (64, 96, 128)  # of each stage; multiples of 8
     num_blocks: int = 1  # residual blocks of a stage, on the way down
     cell: int = 4  # pixels of a cell's side
-    norm: Callable[..., nn.Module] = ScaleShift  # `norm(dtype=...)`
+    norm: Callable[..., nn.Module] = group_norm  # `norm(dtype=...)`
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and maps are float32
 
     @nn.compact

@@ -28,13 +28,14 @@ def clips_of(name: str, *, of: Sequence[str], labels: str, **how) -> tuple[data.
     Args:
       name: as in `data.load`.
       of: the splits, in TFDS's words.
-      labels: "clip" or "frame"; labels of frames are found as "ways", if `--columns` names no other.
+      labels: "clip" or "frame"; labels of frames are in "ways", if there is one and `--columns` names no other.
       **how: as in `data.load`.
     Raises:
       BadInput: as `data.splits`; or if labels are of another shape, or a clip is a single frame.
     """
-    if labels == "frame" and "label=" not in how.get("columns", ""):
-        how["columns"] = ",".join(filter(None, [how.get("columns", ""), "label=ways"]))
+    given = how.get("columns", "")
+    if labels == "frame" and "label=" not in given and "ways" in data.load(name, of[0], **how).names:
+        how["columns"] = ",".join(filter(None, [given, "label=ways"]))
     found = data.splits(name, "clip", "label", of=of, num_classes=2, **how)
     if labels == "frame" and name.startswith("scenes/"):
         found = tuple(_named(split, ("still", *WAYS)) for split in found)
@@ -45,7 +46,7 @@ def clips_of(name: str, *, of: Sequence[str], labels: str, **how) -> tuple[data.
         if label.shape[1:] != ((shape[0],) if labels == "frame" else ()):
             wanted = f"[N, {shape[0]}], one of each frame" if labels == "frame" else "[N], one of each clip"
             told = f"--labels {labels}: label is {label.dtype} [{', '.join(['N', *map(str, label.shape[1:])])}]"
-            raise BadInput(f"{where}: {told}; it must be {wanted}")
+            raise BadInput(f"{where}: {told}; it must be {wanted}; --columns label=NAME names another column")
     return found
 
 

@@ -76,7 +76,7 @@ def judged_depth(depth: Callable[[Learner, Array], Array], test: data.Split, *, 
       of the bins, and the relative error there.
     """
     true = test.column("depth")
-    ends = np.unique(np.quantile(true[np.asarray(is_known(true))], np.linspace(0, 1, num_bins + 1)))[1:-1]
+    ends = np.unique(np.quantile(true[is_known(true)], np.linspace(0, 1, num_bins + 1)))[1:-1]
 
     def measure(key: Key, learner: Learner, batch) -> dict[str, Mean]:
         told, depth_m = depth(learner, batch["image"]), _plane(batch["depth"])
@@ -118,20 +118,20 @@ def require_depths(split: data.Split, where: str) -> data.Split:
         raise BadInput(f"{where}: its depths are {found} and its pictures {list(split.example_shape)}; they must fit")
     if (below := np.flatnonzero((depth < 0).reshape(len(depth), -1).any(1))).size:
         raise BadInput(f"{where}: depths of example {below[0]} are negative; they are metres, and 0 where unknown")
-    if not np.asarray(is_known(depth)).any():
+    if not is_known(depth).any():
         raise BadInput(f"{where}: no depth is a number > 0: nothing is known")
     return split
 
 
 def geometric_mean(depth: np.ndarray) -> float:
     """The geometric mean of the depths that are known: from it the logarithms are least far away."""
-    return float(np.exp(np.log(depth[np.asarray(is_known(depth))]).mean()))
+    return float(np.exp(np.log(depth[is_known(depth)]).mean()))
 
 
 def mean_by_pixel(depth: np.ndarray) -> np.ndarray:
     """`[H, W]` the mean depth of each pixel of `[N, H, W]`, over what is known; where nothing is, the mean of all."""
     depth = np.asarray(_plane(depth), np.float32)
-    known = np.asarray(is_known(depth))
+    known = is_known(depth)
     number = known.sum(0)
     mean = np.where(known, depth, 0).sum(0) / np.maximum(number, 1)
     return np.where(number > 0, mean, depth[known].mean()).astype(np.float32)

@@ -95,7 +95,7 @@ def on_a_grid(number: int) -> Array:
     return lax.convert_element_type(jnp.log(place / (1 - place)), jnp.float32)
 
 
-class Weights(NamedTuple):
+class SetWeights(NamedTuple):
     """Of the parts of a set's loss, which are also those of the matching's costs."""
 
     label: float = 1.0
@@ -108,7 +108,7 @@ def detr(
     model: nn.Module,
     tx: optax.GradientTransformation,
     *,
-    weights: Weights = Weights(),  # noqa: B008 - of numbers
+    weights: SetWeights = SetWeights(),  # noqa: B008 - of numbers
     prepare: Prepare,
     axis: str | None = None,
 ) -> Algorithm:
@@ -150,10 +150,10 @@ def detr(
     return Algorithm(init, descend(total, tx, axis))
 
 
-def _set_misfit(answers: Answers, objects: Objects, weights: Weights) -> tuple[Array, Array, Array]:
+def _set_misfit(answers: Answers, objects: Objects, weights: SetWeights) -> tuple[Array, Array, Array]:
     """Loss, surprise and misfit of boxes, of one picture after one layer."""
     log_prob = jax.nn.log_softmax(answers.logits)
-    column = matched(log_prob, answers.box, objects, weights)
+    column = matched_queries(log_prob, answers.box, objects, weights)
     is_there = objects.present > 0
     none = answers.logits.shape[-1] - 1
     target = (
@@ -170,7 +170,7 @@ def _set_misfit(answers: Answers, objects: Objects, weights: Weights) -> tuple[A
     return weights.label * surprise + weights.l1 * distance + weights.overlap * misfit, surprise, misfit
 
 
-def matched(log_prob: Array, box: Array, objects: Objects, weights: Weights) -> Array:
+def matched_queries(log_prob: Array, box: Array, objects: Objects, weights: SetWeights) -> Array:
     """`[S]` the query of each slot, -1 of an empty one, of the least sum of costs.
 
     -label p(class) + l1 |b - b'|_1 - overlap GIoU(b, b')

@@ -15,7 +15,7 @@ from flax import linen as nn
 from jax import Array, lax
 from jax.tree_util import Partial
 
-from adl.core import Key, Mean, Probe, PyTree
+from adl.core import BadInput, Key, Mean, Probe, PyTree
 from adl.data.image import unit
 from adl.measure.pointing import mass_within, pointed
 from adl.measure.ranks import rank_correlation
@@ -24,6 +24,16 @@ from adl.vision import saliency
 AT_ONCE = 16  # pictures that are explained at once
 
 Explain = Callable[[Key, PyTree, Array, Array], dict[str, Array]]  # (key, variables, x, label) -> [B, H, W] >= 0 each
+
+METHODS = {
+    "gradient": "gradient",
+    "gradient_input": "gradient\nx input",
+    "integrated": "integrated",
+    "smooth": "SmoothGrad",
+    "grad_cam": "Grad-CAM",
+    "occlusion": "occlusion",
+}
+WITH_EDGES = METHODS | {"edges": "edges\n(no network)"}
 
 
 class Grids(NamedTuple):
@@ -39,9 +49,16 @@ class Grids(NamedTuple):
         """So many, drawn from pictures `[M, H, W, C]` of at least four classes, with masks `[M, H, W]` of their things.
 
         Each class is asked for as often as the others; the cells are shuffled.
+
+        Raises:
+          BadInput: if there are fewer classes, or the masks are of another size than the pictures.
         """
+        if thing.shape != image.shape[:3]:
+            raise BadInput(f"masks {list(thing.shape)} of pictures {list(image.shape)}: each pixel has one, [N, H, W]")
         rng = np.random.default_rng(seed)
         there = np.unique(label)
+        if len(there) < 4:
+            raise BadInput(f"a grid is of four classes, and there are pictures of {len(there)}")
         rows = np.empty((num, 4), int)
         for i in range(num):
             asked = there[i % len(there)]
@@ -146,7 +163,7 @@ def pointing(explain: Explain, variables_of: Callable[[PyTree], PyTree], grids: 
         thing, cell = jnp.asarray(grids.thing), jnp.asarray(grids.cell)
         maps = in_parts(explain, key, variables_of(state), x, label)
         found = {"picture": x[:shown], "asked": label[:shown]}
-        for name, heat in {**maps, "edges": edges(x), "uniform": jnp.ones(x.shape[:3])}.items():
+        for name, heat in {**maps, "edges": edges(x), "uniform": 0 * x[..., 0] + 1}.items():
             found |= {
                 f"{name}_pointing": Mean.of(pointed(heat, thing)),
                 f"{name}_cell": Mean.of(mass_within(heat, cell)),

@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 
 import chex
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
@@ -127,3 +128,28 @@ def read_in_layers(
 
     columns = [(data.padded(split.require("image"), 500), split.arrays["label"]) for split in (train, test)]
     return Partial(probe, columns)
+
+
+def read_by_hand(train: data.Split, test: data.Split, features: Callable[[Array], Array], *, l2: float = 0.01) -> Probe:
+    """Probe: `accuracy` on the test split of a linear support vector machine on features that nobody learned.
+
+    Args:
+      train: "image" and "label", all of which are fitted.
+      test: "image" and "label", all of which are tested.
+      features: `[B, H, W, C] -> [B, D]`.
+      l2: > 0, of the weights.
+    """
+
+    def of(split: data.Split, batches: PyTree) -> Array:
+        seen = full_pass(lambda key, _, batch: {"features": features(batch["image"])}, batches, len(split))
+        return seen(jax.random.key(0), None)["features"]
+
+    def probe(columns, key: Key, state: State) -> dict[str, Mean]:
+        (learned, label), (asked, wanted) = (
+            (of(split, rows), own) for split, (rows, own) in zip(both, columns, strict=True)
+        )
+        fit = functools.partial(linear_svm, num_classes=train.num_classes, l2=l2)
+        return {"accuracy": Mean.of(told_linearly((learned, label), (asked, wanted), fit))}
+
+    both = train, test
+    return Partial(probe, [(data.padded(split, 250), split.column("label")) for split in both])

@@ -19,6 +19,7 @@ from adl.data.image import symmetric
 from adl.data.views import affine
 from adl.nn.convolution import Conv
 from adl.nn.resnet import ResidualBlock, group_norm
+from adl.nn.unet import depth_to_space, space_to_depth
 from adl.vision.heatmaps import bumps
 
 
@@ -57,7 +58,7 @@ class PoseNet(nn.Module):
                 h = ResidualBlock(width, stride if block == 0 else 1, group_norm, self.dtype)(h)
             return h
 
-        h = Conv(self.channels[0], (3, 3), 2, dtype=self.dtype)(_folded(x.astype(self.dtype)))
+        h = Conv(self.channels[0], (3, 3), 2, dtype=self.dtype)(space_to_depth(x.astype(self.dtype), 2))
         skips = []
         for stage, width in enumerate(self.channels):
             h = blocks(h, width, 1 if stage == 0 else 2)
@@ -71,7 +72,7 @@ class PoseNet(nn.Module):
         there = jnp.einsum("bsj,bsc->bjc", share, h.reshape(len(x), -1, h.shape[-1]).astype(jnp.float32))
         weight = self.param("seen_kernel", nn.initializers.lecun_normal(), (self.num_joints, h.shape[-1]))
         seen = (there * weight[None]).sum(-1) + self.param("seen_bias", nn.initializers.zeros, (self.num_joints,))[None]
-        return Posture(_unfolded(heat), seen)
+        return Posture(depth_to_space(heat, 2), seen)
 
 
 def heat_surprise(*, stride: int = 2, std: float = 1.0, seen_weight: float = 0.1) -> Callable[..., Metrics]:
@@ -116,13 +117,16 @@ def joint_surprise(posture: Posture, y: dict, *, stride: int, std: float) -> tup
 
 
 def posed_views(
-    mirrored: Sequence[int] = (), maps: Callable[[Key, int], tuple[Array, Array]] | None = None
+    mirrored: Sequence[int] = (),
+    maps: Callable[[Key, int], tuple[Array, Array]] | None = None,
+    colours: Callable[[Key, Array], Array] | None = None,
 ) -> Callable[[Key, dict], tuple[Array, dict]]:
-    """Pictures and their joints seen in another way: half of them in a mirror, and turned, scaled and moved.
+    """Pictures and their joints seen in another way: half of them in a mirror; turned, scaled and moved; of other hues.
 
     Args:
       mirrored: J joints that each joint becomes in a mirror; empty: there is no mirror.
       maps: `(key, B) -> (A [B, 2, 2], t [B, 2])` of points, as `data.views.random_maps`; None: nothing is moved.
+      colours: `(key, [B, H, W, C]) -> [B, H, W, C]` that moves no pixel, as `data.views.random_channels`; None: none.
     Returns:
       `prepare(key, batch)` of "image" `[B, H, W, C]` uint8, "joints" `[B, J, 2]`, "visible" and "known" `[B, J]`:
       pictures in [-1, 1], and the other columns; joints that have left the picture are neither known nor visible.
@@ -132,7 +136,8 @@ def posed_views(
         border.check(batch, image="[B, H, W, C]", joints="float [B, J, 2]", visible="[B, J]", known="[B, J]")
         x = symmetric(batch["image"])
         y = {name: batch[name] for name in ("joints", "visible", "known")}
-        flip_key, map_key = jax.random.split(key)
+        flip_key, map_key, colour_key = jax.random.split(key, 3)
+        x = x if colours is None else colours(colour_key, x)
         if mirrored:
             own, other = (x, y), mirror(x, y, mirrored)
             is_turned = jax.random.bernoulli(flip_key, shape=(len(x),))
@@ -167,17 +172,3 @@ def _moved(y: dict, matrix: Array, shift: Array, size: tuple[int, int]) -> dict:
     joints = (jnp.einsum("bij,bkj->bki", matrix, points) + shift[:, None])[..., ::-1] + side / 2
     is_within = ((joints >= 0) & (joints <= side)).all(-1)
     return {"joints": joints, "visible": y["visible"] * is_within, "known": y["known"] * is_within}
-
-
-def _folded(x: Array) -> Array:
-    """`[B, H / 2, W / 2, 4 C]`: the pixels of each block as its channels."""
-    size, height, width, channels = x.shape
-    x = x.reshape(size, height // 2, 2, width // 2, 2, channels).swapaxes(2, 3)
-    return x.reshape(size, height // 2, width // 2, 4 * channels)
-
-
-def _unfolded(x: Array) -> Array:
-    """`[B, 2 H, 2 W, C / 4]`, the other way."""
-    size, height, width, channels = x.shape
-    x = x.reshape(size, height, width, 2, 2, channels // 4).swapaxes(2, 3)
-    return x.reshape(size, 2 * height, 2 * width, channels // 4)

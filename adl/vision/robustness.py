@@ -25,7 +25,7 @@ Networks = Callable[[PyTree], PyTree]  # state -> variables [M, ...] of M networ
 BATCH = 500  # pictures at once
 RADII = np.array([0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2])  # of attacks, of the one that is asked about
 AT = 4  # where that is
-STEPS, MORE = 20, 100  # of PGD, and of a PGD that should not be much stronger
+MORE = 5  # times as many steps, which should not be much stronger
 
 
 class Trial(NamedTuple):
@@ -139,7 +139,7 @@ def accuracies(right: Mapping[str, Array], names: Sequence[str], epsilons: Seque
     return found
 
 
-def masked(usual: Array, others: Mapping[str, Array]) -> dict[str, Mean]:
+def compared_with(usual: Array, others: Mapping[str, Array]) -> dict[str, Mean]:
     """Whether other attacks find more than the usual one did, of which robustness is told, on the same pictures.
 
     Args:
@@ -160,7 +160,13 @@ def masked(usual: Array, others: Mapping[str, Array]) -> dict[str, Mean]:
 
 
 def attacked(
-    model: nn.Module, networks: Networks, epsilons: Mapping[str, float], num_queries: int, *, split: data.Split
+    model: nn.Module,
+    networks: Networks,
+    epsilons: Mapping[str, float],
+    num_steps: int,
+    num_queries: int,
+    *,
+    split: data.Split,
 ) -> Probe:
     """Probe of what attacks leave of a plain network and of a robust one, whose twin from another seed lends its own.
 
@@ -168,24 +174,24 @@ def attacked(
       model: as in `under_attack`.
       networks: the plain, the robust and the twin.
       epsilons: radius by norm: "linf", as in training, and "l2".
+      num_steps: of PGD.
       num_queries: of the square attack.
       split: as in `under_attack`.
     Returns:
-      `probe(key, state)`: accuracies under PGD of `STEPS` in l-infinity, `plain` and `robust`, and `doubled`, the
-      second less twice the first; what `masked` says of the robust one under `steps`, PGD of `MORE`, `margin`, the same
-      up the margin, `transfer`, what PGD of `MORE` makes for the twin, and `score`, squares up the margin;
-      `worst_doubled`, as `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times
-      the radius.
+      `probe(key, state)`: accuracies under PGD in l-infinity, `plain` and `robust`, and `doubled`, the second less
+      twice the first; what `compared_with` says of the robust one under `steps`, `MORE` times as many, `margin`, the
+      same up the margin, `transfer`, what these make for the twin, and `score`, squares up the margin; `worst_doubled`, as
+      `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times the radius.
     """
     names = ("plain", "robust")
     radii = {norm: epsilon * RADII for norm, epsilon in epsilons.items()}
-    more = functools.partial(Trial.pgd, 1, epsilons["linf"], MORE)
+    more = functools.partial(Trial.pgd, 1, epsilons["linf"], MORE * num_steps)
     others = {"steps": more(), "margin": more(by_margin=True), "transfer": more(surrogate=2)}
     looks = {
         norm: under_attack(
             model,
             networks,
-            by_radius(names, radii[norm], STEPS) | (others if norm == "linf" else {}),
+            by_radius(names, radii[norm], num_steps) | (others if norm == "linf" else {}),
             norm=NORMS[norm],
             split=split,
         )
@@ -202,7 +208,7 @@ def attacked(
         told = {"plain": plain, "robust": robust, "doubled": robust - 2 * plain, "worst_doubled": all_left - 2 * plain}
         return {
             **{name: Mean.of(values) for name, values in told.items()},
-            **masked(robust, stronger),
+            **compared_with(robust, stronger),
             **{f"{n} {k}": v for n in radii for k, v in accuracies(seen[n], names, radii[n]).items()},
         }
 

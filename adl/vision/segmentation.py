@@ -10,6 +10,7 @@ from collections.abc import Callable
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
@@ -113,7 +114,7 @@ def paired(segments: Segments, encode: Callable[[Array], Array], view: View | No
     return prepare
 
 
-def evaluation(logits: Callable[[Learner, Array], Array], segments: Segments, *, num_slots: int = 0) -> Callable:
+def pixel_evaluation(logits: Callable[[Learner, Array], Array], segments: Segments, *, num_slots: int = 0) -> Callable:
     """Measure for `core.full_pass` over a split with masks.
 
     Args:
@@ -141,6 +142,49 @@ def evaluation(logits: Callable[[Learner, Array], Array], segments: Segments, *,
     return measure
 
 
+def judged(
+    logits: Callable[[Learner, Array], Array], test: data.Split, segments: Segments, *, num_slots: int = 0
+) -> Probe:
+    """Probe: what is usually said of segmentation, `measure.segmentation.scores`, over a whole split.
+
+    Args:
+      logits: as in `pixel_evaluation`.
+      test: "image", "segment", and where there are slots "instance" and "seen" `[N, S]`.
+      segments: how masks are understood.
+      num_slots: S of objects; 0: nothing is known of them.
+    Returns:
+      A probe, that also returns `loss`, and the arrays of `pixel_evaluation`.
+    """
+    columns = data.Split({name: test.column(name) for name in ("image", "segment") + ("instance",) * (num_slots > 0)})
+    seen = full_pass(
+        pixel_evaluation(logits, segments, num_slots=num_slots), data.padded(columns, at_once(columns)), len(test)
+    )
+
+    def probe(seen, key, state):
+        found = seen(key, state)
+        counts = PixelCounts(*(found.pop(name) for name in PixelCounts._fields))
+        return {**found, **scores(counts, segments.names), "counts": jnp.stack(counts.total)}
+
+    return Partial(probe, seen)
+
+
+def compared(told: np.ndarray, test: data.Split, segments: Segments) -> Probe:
+    """Probe: the same `scores` of what something else told of a split, once and for all.
+
+    Args:
+      told: `[N, H, W]` integers, the classes.
+      test: "segment".
+      segments: how masks are understood.
+    """
+    columns = data.Split({"told": told.astype(np.uint8), "segment": test.column("segment")})
+
+    def measure(key, state, batch):
+        return PixelCounts.of(batch["told"], segments.encode(batch["segment"]), segments.num_classes)._asdict()
+
+    seen = full_pass(measure, data.padded(columns, at_once(test)), len(test))
+    return Partial(lambda seen, key, state: scores(PixelCounts(**seen(key, state)), segments.names), seen)
+
+
 def _accuracy(logits: Array, segment: Array) -> Mean:
     counts = segment != IGNORED
     return Mean.of(is_correct(logits, jnp.where(counts, segment, 0)), counts)
@@ -153,41 +197,3 @@ def _surprise(logits: Array, segment: Array) -> tuple[Array, Array]:
     counts = segment != IGNORED
     surprise = cross_entropy(logits, jnp.where(counts, segment, 0))
     return surprise, counts.astype(surprise.dtype)
-
-
-def judged(
-    logits: Callable[[Learner, Array], Array], test: data.Split, segments: Segments, *, num_slots: int = 0
-) -> Probe:
-    """Probe: what is usually said of segmentation, `measure.segmentation.scores`, over a whole split.
-
-    Args:
-      logits: as in `evaluation`.
-      test: "image", "segment", and where there are slots "instance" and "seen" `[N, S]`.
-      segments: how masks are understood.
-      num_slots: S of objects; 0: nothing is known of them.
-    Returns:
-      A probe, that also returns `loss`, and the arrays of `evaluation`.
-    """
-    columns = data.Split({name: test.column(name) for name in ("image", "segment") + ("instance",) * (num_slots > 0)})
-    seen = full_pass(
-        evaluation(logits, segments, num_slots=num_slots), data.padded(columns, at_once(columns)), len(test)
-    )
-
-    def probe(seen, key, state):
-        found = seen(key, state)
-        counts = PixelCounts(*(found.pop(name) for name in PixelCounts._fields))
-        return {**found, **scores(counts, segments.names), "counts": jnp.stack(counts.total)}
-
-    return Partial(probe, seen)
-
-
-def compared(told: Array, test: data.Split, segments: Segments) -> Probe:
-    """Probe: the same `scores` of what something else told of a split, once and for all.
-
-    Args:
-      told: `[N, H, W]` integers, the classes.
-      test: "segment".
-      segments: how masks are understood.
-    """
-    counts = PixelCounts.of(told, segments.encode(test.column("segment")), segments.num_classes)
-    return Partial(lambda counts, key, state: scores(counts, segments.names), counts.total)

@@ -50,8 +50,11 @@ class Textures(nn.Module):
         self.head = nn.Dense(self.num_classes, dtype=jnp.float32)
 
     def features(self, x: Array) -> list[Array]:
-        """`[B, H, W, C]` after each convolution, of pictures `x` `[B, H, W, 3]` in [0, 1]."""
-        h, found = 4 * (x - 0.5), []
+        """`[B, H, W, C]` after each convolution, of pictures `x` `[B, H, W, 3]` in [0, 1]; and first these with ones.
+
+        The Gram matrix of the first knows means and covariances of the colours, which no filter needs to keep.
+        """
+        h, found = 4 * (x - 0.5), [jnp.concatenate([x, jnp.ones_like(x[..., :1])], -1)]
         for stage, pair in enumerate(self.convolutions):
             h = nn.avg_pool(h, (2, 2), (2, 2)) if stage else h
             for conv in pair:
@@ -86,7 +89,7 @@ def gram(features: Array) -> Array:
     return jnp.einsum("bnc,bnd->bcd", places, places) / places.shape[1]
 
 
-def total_variation(x: Array) -> Array:
+def roughness(x: Array) -> Array:
     """`[B]` mean squared difference of neighbouring pixels of `x` `[B, H, W, C]`, down and across, their sum."""
     chex.assert_rank(x, 4)
     return sum(jnp.square(jnp.diff(x, axis=axis)).mean((1, 2, 3)) for axis in (1, 2))
@@ -136,7 +139,7 @@ def style_transfer(
         found = model(x)
         style = style_distance(found, targets.grams)
         content = content_distance(found[content_layer], targets.content)
-        total = style + content_weight * content + smooth_weight * total_variation(x)
+        total = style + content_weight * content + smooth_weight * roughness(x)
         return total.sum(), {"loss": Mean.of(total), "style": Mean.of(style), "content": Mean.of(content)}
 
     def step(key: Key, canvas: Canvas, batch) -> tuple[Canvas, Metrics]:
@@ -210,8 +213,9 @@ def styles_compared(
       layer: of the features by which contents are known.
     Returns:
       `probe(key, learner)`: pictures `[2, H, W, 3]` "content", "style", "colours", "random" and "learned"; and of the
-      last two, by a network of another seed that learned nothing and painted neither, `..._style_share`, the style
-      distance over that of "colours", and `..._content_share`, the content distance over that of "style".
+      last three `..._own_share`, the style distance by the learned features over that of the contents, and the same by
+      a network of another seed that learned nothing and painted nothing, `..._style_share`; and by that network
+      `..._content_share`, the content distance over that of the style's photograph.
     """
 
     def probe(pair, key: Key, learner: Learner) -> dict[str, Mean | Array]:
@@ -225,15 +229,21 @@ def styles_compared(
             "random": paint(key, before, content, style),
             "learned": paint(key, learner.variables, content, style),
         }
-        see = seen_by(model, judge)
-        grams, places = [gram(f) for f in see(style)], see(content)[layer]
+        see, own = seen_by(model, judge), seen_by(model, learner.variables)
+        places = see(content)[layer]
+
+        def style_of(see, x):
+            return style_distance(see(x), [gram(f) for f in see(style)]).sum()
+
+        def content_of(x):
+            return content_distance(see(x)[layer], places).sum()
+
         told = {}
-        for name in ("random", "learned"):
-            for what, distance, beside in (
-                ("style", lambda seen: style_distance(seen, grams), "colours"),
-                ("content", lambda seen: content_distance(seen[layer], places), "style"),
-            ):
-                told[f"{name}_{what}_share"] = Mean(*(distance(see(found[way])).sum() for way in (name, beside)))
+        for name in ("colours", "random", "learned"):
+            x = found[name]
+            told[f"{name}_own_share"] = Mean(style_of(own, x), style_of(own, content))
+            told[f"{name}_style_share"] = Mean(style_of(see, x), style_of(see, content))
+            told[f"{name}_content_share"] = Mean(content_of(x), content_of(style))
         return {**told, **found}
 
     return Partial(probe, pair)

@@ -11,7 +11,7 @@ from adl.data.segments import IGNORED
 
 FITTED = 6  # pictures that a threshold of grey is found on
 FEWEST = 4  # pixels of a component; less is noise
-DISTANCES = (20, 30, 40, 50, 60, 80, 100)  # of colours, in grey levels
+DISTANCES = (20, 30, 40, 50, 60, 80, 100, 120, 150)  # of colours, in grey levels
 BLURS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)  # standard deviations in pixels
 SHARES = np.linspace(0.05, 0.6, 23)  # of the pixels, of which the grey level is a threshold
 

@@ -18,6 +18,7 @@ from adl.nn.attention import MultiHeadAttention
 from adl.nn.convolution import Conv
 from adl.nn.resnet import group_norm
 from adl.nn.transformer import gelu_mlp, layer_norm
+from adl.nn.unet import space_to_depth
 
 Kind = Literal["conv3d", "r2plus1d", "lstm", "attention", "frame"]
 NAMES = {
@@ -35,13 +36,25 @@ class ClipNet(nn.Module):
     features: nn.Module  # [B, T, H, W, C] -> [B, T, D]
     num_classes: int  # K
     labels: Literal["clip", "frame"] = "clip"  # what has a class: the clip, by its frames' mean, or each frame
+    given: Literal["frames", "changes"] = "frames"  # or frames, and beside each what has changed since the last one
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, K]` or `[B, T, K]` of clips `x` `[B, T, H, W, C]`, floats of about unit variance."""
         chex.assert_rank(x, 5)
-        h = self.features(x).astype(jnp.float32)
+        h = self.features(x if self.given == "frames" else _with_changes(x)).astype(jnp.float32)
         return nn.Dense(self.num_classes)(h.mean(1) if self.labels == "clip" else h)
+
+
+def _with_changes(x: Array) -> Array:
+    """`[B, T, H, W, 2 C]`: each frame, and 4 times its difference from the last; of the first none.
+
+    Without them 600 steps on rendered clips taught (2+1)-D convolutions nothing.
+
+    Source: Wang et al. 2016, arXiv:1608.00859, section 3.2 (RGB differences).
+    """
+    change = jnp.pad(x[:, 1:] - x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0), (0, 0)))
+    return jnp.concatenate([x, 4 * change], -1)
 
 
 class Convolutions(nn.Module):
@@ -56,13 +69,13 @@ class Convolutions(nn.Module):
 
     kernel: Literal["3d", "2+1d", "2d"]
     channels: Sequence[int] = (32, 64)  # of each stage, multiples of 8
-    dim: int = 128  # D
+    dim: int = 128  # D of "2d"; of the others it is the last of the channels
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        """`[B, T, dim]` of clips `x` `[B, T, H, W, C]`."""
-        h = _folded(_padded(x, 2).astype(self.dtype), 2)
+        """`[B, T, D]` of clips `x` `[B, T, H, W, C]`."""
+        h = _squares(x.astype(self.dtype), 2)
         if self.kernel == "2d":  # a clip of its own each, or the normalisation would be over all of them
             h = h.reshape(-1, 1, *h.shape[2:])
         norm = functools.partial(group_norm, dtype=self.dtype)
@@ -71,7 +84,9 @@ class Convolutions(nn.Module):
             inner = self._conv(width)(nn.relu(norm()(h)))
             h = h + self._conv(width)(nn.relu(norm()(inner)))
         h = nn.relu(norm()(h))
-        # Where a thing is must not be lost in a mean over the picture.
+        if self.kernel != "2d":  # how things move is the same wherever they are
+            return h.mean((2, 3))
+        # Without time there is nothing but where they are, which a mean would lose.
         return nn.relu(nn.Dense(self.dim, dtype=self.dtype)(h.reshape(*x.shape[:2], -1)))
 
     def _conv(self, width: int, stride: int = 1) -> Callable[[Array], Array]:
@@ -155,7 +170,7 @@ class SpaceTime(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, T, width]` of clips `x` `[B, T, H, W, C]`."""
-        x = _folded(_padded(x, self.patch).astype(self.dtype), self.patch)
+        x = _squares(x.astype(self.dtype), self.patch)
         size, time, rows, columns, _ = x.shape
         normal = nn.initializers.normal(0.02)
         h = nn.Dense(self.width, dtype=self.dtype)(x.reshape(size, time, rows * columns, -1))
@@ -204,17 +219,11 @@ def clip_net(
         features = SpaceTime(width=width, dtype=dtype)
     else:
         features = OneFrame(convolutions("2d"), labels)
-    return ClipNet(features, num_classes, labels)
+    return ClipNet(features, num_classes, labels, "frames" if kind == "frame" else "changes")
 
 
-def _padded(x: Array, multiple: int) -> Array:
-    """`[B, T, H, W, C]` with zeros below and at the right, until both sides are multiples."""
-    below, right = (-side % multiple for side in x.shape[2:4])
-    return jnp.pad(x, ((0, 0), (0, 0), (0, below), (0, right), (0, 0)))
-
-
-def _folded(x: Array, side: int) -> Array:
-    """`[B, T, H / side, W / side, side^2 C]`: the pixels of each square as its channels."""
-    size, time, height, width, channels = x.shape
-    x = x.reshape(size, time, height // side, side, width // side, side, channels).swapaxes(3, 4)
-    return x.reshape(size, time, height // side, width // side, -1)
+def _squares(x: Array, side: int) -> Array:
+    """`[B, T, H / side, W / side, side^2 C]`: each square of pixels as channels; zeros where it is not whole."""
+    below, right = (-pixels % side for pixels in x.shape[2:4])
+    x = jnp.pad(x, ((0, 0), (0, 0), (0, below), (0, right), (0, 0)))
+    return _each_frame(lambda h: space_to_depth(h, side), x)

@@ -2,18 +2,19 @@
 
 A small residual network (He et al. 2016, arXiv:1603.05027) learns to name pictures. Then a softmax regression is
 fitted to what each of its layers says, as many numbers of each (Alain & Bengio 2016, arXiv:1610.01644); beside it the
-same layers before learning, and linear support vector machines on pixels and on histograms of oriented gradients
-(Dalal & Triggs 2005).
+same of pixels and of the layers before learning, and a linear SVM on histograms of oriented gradients (Dalal & Triggs
+2005).
 
     python -m experiments.vision.features --num_seeds 3
     >>> probability = run.load("runs/vision/features").predict(pictures)
     python -m experiments.vision.features --dataset digits --cell 4
 
-EXPECTED
+Expected on rendered pictures of one thing in clutter, one seed: 0.37 of the test pictures in the first convolution,
+0.65, 0.74 and 0.88 in the three blocks (before learning 0.32, 0.35, 0.25 and 0.28), 0.41 in means of pixels, and 0.60
+by HOG. A minute or two a seed on 2 cores.
 """
 
 import functools
-import itertools
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -23,8 +24,7 @@ from adl import data, run, show
 from adl.core import BadInput, Learner, full_pass, optimizer
 from adl.data.image import unit
 from adl.nn.mlp import flat
-from adl.nn.receptive import Layer, receptive_field
-from adl.nn.resnet import BatchNorm, ResNet
+from adl.nn.resnet import BatchNorm, ResNet, receptive_fields
 from adl.supervised.classification import classifier, evaluation, views
 from adl.vision import filters
 from adl.vision.hog import oriented_gradients
@@ -41,33 +41,35 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is a run of the claims, of one seed."""
 
     dataset: str = "scenes/single"  # TFDS name, or path, with "image" and "label"
-    num_steps: run.Count = 1000
+    num_steps: run.Count = 1500
     batch_size: run.Count = 64
-    eval_every: run.Count = 250
+    eval_every: run.Count = 500
     steps_per_call: run.Count = 10
     learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which is probed
     degrees: run.NonNegative = 10.0  # largest rotation of a view, either way
-    width: run.Eights = 32  # channels of the first stage; each stage has twice the last's
+    width: run.Eights = 16  # channels of the first stage; each stage has twice the last's
     stem_stride: run.Count = 2  # of the first convolution; 1 is four times dearer
     num_stages: run.Count = 3  # of one block, each after the first at half the resolution
-    numbers: run.Count = 512  # of each layer that are probed, at most: means over parts of its maps
+    numbers: run.Count = 256  # of each layer that are probed, at most: means over parts of its maps
     l2: run.Positive = 0.01  # of the probes' weights, in nats
     cell: run.Count = 8  # sides of HOG's cells, in pixels
     num_bins: run.Count = 9  # of HOG's directions
 
 
 PROTOCOL = (
-    "scenes/single, 8,000 pictures to train, all 2,000 to test; softmax regression (l2 0.01) on 512 numbers of a layer"
+    "scenes/single, 8,000 to train, all 2,000 to test; softmax regression (l2 0.01) on 256 numbers of the last layer"
 )
-CLAIMS = (
+BOUNDS = {  # of a metric, with what its accuracy is compared with, and what is known of that
+    "gain": (0.25, "a linear SVM's on HOG (cells of 8 pixels)", "one seed 0.285, of 0.882 and 0.598"),
+    "learned": (0.55, "its own before learning", "one seed 0.603, of 0.882 and 0.279"),
+}
+CLAIMS = tuple(
     run.Claim(
-        metric="layers/gain",
-        at_least=0.05,
-        overrides={"num_seeds": 3},
-        protocol=f"{PROTOCOL}; accuracy of the last layer's, less that of a linear SVM on HOG; mean of 3 seeds",
-    ),
+        f"layers/{name}", f"{PROTOCOL}: accuracy less {text}; mean of 3 seeds", {"num_seeds": 3}, bound, reference=of
+    )
+    for name, (bound, text, of) in BOUNDS.items()
 )
 SMOKE = {
     **{"num_steps": 2, "batch_size": 16, "width": 8, "num_stages": 1, "numbers": 16, "cell": 4, "dataset": "digits"},
@@ -103,7 +105,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     def logits(learner: Learner, image: Array) -> Array:
         return model.apply(learner.averaged, unit(image))
 
-    layers = {"Conv_0": "conv", **{f"ResidualBlock_{i}": f"block {i + 1}" for i in range(cfg.num_stages)}}
+    fields = receptive_fields(model)
+    layers = {name: "conv" if name == "Conv_0" else f"block {i}" for i, name in enumerate(fields)}
     hog = functools.partial(oriented_gradients, cell=cfg.cell, num_bins=cfg.num_bins)
     read = read_in_layers(
         *(model, layers, train, test),
@@ -120,28 +123,11 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         final={"layers": read, "filters": kernels},
         offers={"model": model, "predict": run.Offer.of_pictures(lambda key, *of: logits(*of), train)},
         figures=show.figures(
-            layers=by_layer(list(layers.values()), cfg.stem_stride),
+            layers=show.by_layer({layers[name]: field.size for name, field in fields.items()}, by_hand=["HOG"]),
             learned=show.of(show.kernel_responses, *LEARNED, names=range(1, cfg.width + 1)),
             by_hand=show.of(show.kernel_responses, *BY_HAND, names=tuple(filters.KERNELS)),
             accuracy=show.curves(ACCURACY, y_label="accuracy", title="Learning"),
         ),
-    )
-
-
-def by_layer(names: list[str], stem_stride: int) -> show.Draw:
-    """What is read in pixels and in layer after layer, before and after learning, beside HOG; and how far each sees."""
-    blocks = ((Layer(3, 2 if stage else 1), Layer(3)) for stage in range(len(names) - 1))
-    stack = [Layer(3, stem_stride), *itertools.chain(*blocks)]
-    fields = [receptive_field(stack[: 1 + 2 * i]).size for i in range(len(names))]
-    return show.by_layer(
-        ["pixels", *(f"{name}\n{side} x {side}" for name, side in zip(names, fields, strict=True))],
-        {
-            "after learning": ["layers/pixels", *(f"layers/{name}" for name in names)],
-            "before": ["layers/pixels", *(f"layers/untrained {name}" for name in names)],
-        },
-        references={"HOG and a linear SVM {:.1%}": "layers/HOG"},
-        y_label="accuracy of a linear classifier",
-        title="What is read in each layer, and the pixels that it sees",
     )
 
 

@@ -6,7 +6,10 @@ lies within a fifth of the torso's length, left shoulder to right hip (PCK@0.2).
 
     python -m experiments.vision.pose
     >>> places = run.load("runs/vision/pose").predict(pictures)
-    python -m experiments.vision.pose --dataset lsp_400 --augment affine
+    python -m experiments.vision.pose --dataset lsp_400 --augment flip affine colour --degrees 30 --scale 0.25
+
+Without views in training, and with 32 channels at first, 1,400 steps reach 0.917 of visible joints and 0.64 of hidden
+ones, the mean pose 0.037: left wrists, of the colours that things have, are the hardest (0.58).
 """
 
 import functools
@@ -22,7 +25,7 @@ from adl.data.image import symmetric
 from adl.data.joints import MIRRORED, with_joints
 from adl.data.scenes import JOINTS
 from adl.data.scenes.figure import BONES
-from adl.data.views import random_maps
+from adl.data.views import random_channels, random_maps
 from adl.supervised.regression import fit
 from adl.vision.heatmaps import DECODERS, places_of
 from adl.vision.pose import PoseNet, Posture, heat_surprise, posed_views
@@ -41,21 +44,22 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     batch_size: run.Count = 64
     eval_every: run.Count = 500
     side: Annotated[run.Count, run.multiple_of(16)] = 64  # pixels, height and width that pictures are brought to
-    channels: run.Widths = (32, 64, 128)  # of the network's stages, from a quarter of the resolution down
+    channels: run.Widths = (48, 64, 128)  # of the network's stages, from a quarter of the resolution down
     num_blocks: run.Count = 1  # residual blocks of a stage, on the way down and on the way up
     std: run.Positive = 1.0  # of the Gaussian around a joint, in cells of 2 x 2 pixels
     seen_weight: run.NonNegative = 0.1  # of the surprise at whether a joint is visible
     learning_rate: run.Positive = 3e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
-    augment: Literal["flip", "affine", "none"] = "flip"  # views in training: half mirrored; and turned, scaled, moved
-    degrees: run.NonNegative = 30.0  # largest rotation of an affine view, either way
-    scale: run.NonNegative = 0.25  # largest log magnification of an affine view along each axis, either way
+    augment: tuple[Literal["flip", "affine", "colour"], ...] = ("affine", "colour")  # views in training: half in a
+    # mirror; turned, scaled and moved; channels in another order. A mirror makes right limbs, here darker, left ones.
+    degrees: run.NonNegative = 10.0  # largest rotation of an affine view, either way
+    scale: run.NonNegative = 0.15  # largest log magnification of an affine view along each axis, either way
     shift: run.NonNegative = 4.0  # largest shift of an affine view along each axis, in pixels, either way
     shear: run.NonNegative = 0.0  # largest shear of an affine view, either way
 
 
-LSP = {"dataset": "lsp_400", "augment": "affine", "num_steps": 3000}
+LSP = {"dataset": "lsp_400", "augment": ("flip", "affine", "colour"), "degrees": 30.0, "scale": 0.25}
 CLAIMS = (
     run.Claim(
         metric="test/pck",
@@ -63,7 +67,13 @@ CLAIMS = (
         overrides={"num_seeds": 3},
         protocol="scenes/standard: 8,000 to learn from; visible joints of all 1,000 test scenes, PCK@0.2 of the torso; "
         "mean of 3 seeds",
-        reference="the mean pose of the training scenes lies below 0.3 in the same run",
+        reference="the mean pose of the training scenes: the next claim",
+    ),
+    run.Claim(
+        metric="test/mean_pose_pck",
+        at_most=0.3,
+        overrides={"num_seeds": 3},
+        protocol="the same joints, each where it is on average in the training scenes",
     ),
     run.Claim(
         metric="test/pck",
@@ -99,8 +109,9 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
         loss=heat_surprise(stride=STRIDE, std=cfg.std, seen_weight=cfg.seen_weight),
         prepare=posed_views(
-            () if cfg.augment == "none" else MIRRORED,
-            functools.partial(random_maps, **cfg.view) if cfg.augment == "affine" else None,
+            MIRRORED if "flip" in cfg.augment else (),
+            functools.partial(random_maps, **cfg.view) if "affine" in cfg.augment else None,
+            random_channels if "colour" in cfg.augment else None,
         ),
         axis=axis,
     )

@@ -7,9 +7,13 @@ change when layers are drawn anew (Adebayo et al. 2018, arXiv:1810.03292).
 
     python -m experiments.vision.saliency
     >>> probability = run.load("runs/vision/saliency").predict(pictures)
+
+Expected: 76 % of the test pictures named rightly. The largest value lies on the thing in 56 % of the grids by
+occlusion, 29 % by integrated gradients and SmoothGrad, 16 % by the gradient, 2 % by edges; chance has 4 %.
 """
 
 import functools
+import operator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -22,18 +26,7 @@ from adl.core import Learner, full_pass, optimizer
 from adl.data.image import unit
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.supervised.classification import classifier, evaluation, views
-from adl.vision.explanation import Grids, completeness, explanations, pointing, randomised
-
-METHODS = {
-    "gradient": "gradient",
-    "gradient_input": "gradient\nx input",
-    "integrated": "integrated",
-    "smooth": "SmoothGrad",
-    "grad_cam": "Grad-CAM",
-    "occlusion": "occlusion",
-}
-WITH_EDGES = METHODS | {"edges": "edges\n(no network)"}
-SHOWN = 6  # grids
+from adl.vision.explanation import METHODS, WITH_EDGES, Grids, completeness, explanations, pointing, randomised
 
 
 @dataclass(frozen=True)
@@ -59,18 +52,19 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_explained: run.Count = 32  # pictures whose sums are checked, and whose maps while layers are drawn anew
 
 
-CLAIMS = (
-    run.Claim(
-        metric="completeness/gap",
-        at_most=1e-3,
-        overrides={"num_seeds": 3},
-        protocol="scenes/single, 32 test pictures: |sum of the map - gain of the logit| over |gain|; mean of 3 seeds",
-        reference="0, by the fundamental theorem of calculus",
-    ),
+BOUNDS = {  # of a metric, with what it is, and what one seed had
+    "completeness/gap": ({"at_most": 1e-3}, "|sum of the map - gain of the logit| over |gain|", "0.0003; exactly 0"),
+    "grids/occlusion_pointing": ({"at_least": 0.3}, "largest value on the thing, 96 grids", "0.56; chance 0.04"),
+    "grids/grad_cam_cell": ({"at_least": 0.4}, "sum of the map in the cell, 96 grids", "0.54; chance and edges 0.25"),
+    "randomised/smooth_rank": ({"at_most": 0.6}, "rank correlation, all layers drawn anew", "0.31; of edges 1"),
+}
+CLAIMS = tuple(
+    run.Claim(name, f"scenes/single, test pictures; mean of 3 seeds: {text}", {"num_seeds": 3}, **bound, reference=seen)
+    for name, (bound, text, seen) in BOUNDS.items()
 )
 SMOKE = {
-    **{"dataset": "scenes/single_sample", "num_steps": 2, "batch_size": 16, "width": 4, "num_stages": 2},
-    **{"path": 2, "fine_path": 4, "samples": 2, "square": 16, "num_grids": 8, "num_explained": 4},
+    **{"dataset": "scenes/single_sample", "num_steps": 2, "batch_size": 16, "width": 4, "num_stages": 1},
+    **{"path": 2, "fine_path": 4, "samples": 2, "square": 32, "num_grids": 4, "num_explained": 2},
 }
 
 
@@ -85,11 +79,10 @@ class Pictures(NamedTuple):
 
 def load(cfg: Config) -> Pictures:
     """Both splits, with masks of their things; and grids of the test split's pictures."""
-    of = data.splits(cfg.dataset, "image", "label", "segment", of=cfg.parts, num_classes=4, **cfg.source)
-    train, test = of
-    arrays = test.arrays
-    thing = arrays["segment"] > 0
-    grids = Grids.of(arrays["image"], arrays["label"], thing, cfg.num_grids)
+    wanted = ("image", "label", "segment")
+    train, test = data.splits(cfg.dataset, *wanted, of=cfg.parts, num_classes=4, **cfg.source)
+    image, label, segment = (test.column(name) for name in wanted)
+    grids = Grids.of(image, label, segment > 0, cfg.num_grids)
     return Pictures(train, test, grids, test.take(np.arange(min(cfg.num_explained, len(test)))))
 
 
@@ -103,8 +96,7 @@ def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
     shifted = functools.partial(data.views.random_shift, pixels=cfg.shift)
 
-    def learned(learner: Learner) -> dict:
-        return learner.averaged
+    learned = operator.attrgetter("averaged")
 
     def logits(learner: Learner, image: Array) -> Array:
         return model.apply(learned(learner), unit(image))
@@ -117,7 +109,7 @@ def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
         data.shuffled(train.require("image", "label"), cfg.batch_size),
         probes={"test": full_pass(evaluation(logits), data.padded(test.require("image", "label"), 500), len(test))},
         final={
-            "grids": pointing(explain, learned, loaded.grids, SHOWN),
+            "grids": pointing(explain, learned, loaded.grids, shown=6),
             "completeness": completeness(model, learned, loaded.explained, cfg.fine_path),
             "randomised": randomised(model, explain, learned, loaded.explained),
         },

@@ -9,6 +9,9 @@ clips that are faster, slower, played backwards, shuffled or frozen.
     >>> probability = run.load("runs/vision/video").predict(clips)
     python -m experiments.vision.video --models conv3d r2plus1d lstm attention frame --num_seeds 3
     python -m experiments.vision.video --labels frame
+
+Expected of (2+1)-D convolutions, one seed: 0.984 of the test clips, 0.98 of these backwards, 0.91 twice as fast, 0.82
+half as fast, 0.43 with shuffled frames; of one frame alone 0.246, chance; 3 minutes on 2 cores that others used too.
 """
 
 from dataclasses import dataclass
@@ -30,7 +33,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     """The default is one of the runs that the first claim is about."""
 
     dataset: str = "scenes/clips"  # TFDS name, or path of an .npz, with "clip" and "label"
-    num_steps: run.Count = 1500
+    num_steps: run.Count = 1000
     batch_size: run.Count = 32
     eval_every: run.Count = 500
     best: str = "test/loss"  # of the first of the models
@@ -38,7 +41,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     labels: Literal["clip", "frame"] = "clip"  # what is told: which way the clip goes, or what each frame does
     channels: run.Widths = (32, 64)  # of the convolutions' stages, each at half the last's resolution
     width: Annotated[run.Count, run.multiple_of(8)] = 64  # of the LSTM and of the transformer
-    learning_rate: run.Positive = 2e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
 
@@ -60,7 +63,14 @@ CLAIMS = (
         reference="chance 0.25: in that frame a thing is wherever it goes",
     ),
 )
-SMOKE = {"dataset": "scenes/clips_sample", "num_steps": 2, "batch_size": 8, "channels": (8,), "width": 8}
+SMOKE = {
+    "dataset": "scenes/clips_sample",
+    "models": ("r2plus1d",),
+    "num_steps": 2,
+    "batch_size": 8,
+    "channels": (8,),
+    "width": 8,
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:

@@ -184,3 +184,13 @@ def test_elastic_views_are_smooth_and_of_their_size():
     assert 1.0 < moved.std() < 2.2 and abs(moved.mean()) < 0.3
     assert np.abs(np.diff(moved, axis=1)).max() < 1.2 and np.abs(np.diff(moved, axis=2)).max() < 1.2
     np.testing.assert_array_equal(jitted(views.random_elastic, std=0.0)(KEY, IMAGES), IMAGES)
+
+
+def test_random_channels_are_all_orders_of_each_image_alone():
+    images = np.broadcast_to(np.array([1, 2, 3], np.uint8), (600, 2, 2, 3))
+    found = np.asarray(views.random_channels(jax.random.key(0), images))
+    assert (
+        found.dtype == np.uint8 and (found == found[:, :1, :1]).all() and (np.sort(found[:, 0, 0]) == [1, 2, 3]).all()
+    )
+    orders, counts = np.unique(found[:, 0, 0], axis=0, return_counts=True)
+    assert len(orders) == 6 and counts.min() > 60

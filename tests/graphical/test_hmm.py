@@ -181,7 +181,7 @@ def test_what_is_padded_changes_nothing():
         "x": np.concatenate([np.pad(x, ((0, 0), (0, 9)), constant_values=np.nan), np.zeros((3, 39), "f")]),
         "mask": np.pad(np.ones((6, 30), "f"), ((0, 3), (0, 9))),
     }
-    got, want = (alg.step(KEY, start, batch) for batch in (padded, {"x": x}))
+    got, want = (jax.jit(alg.step)(KEY, start, batch) for batch in (padded, {"x": x}))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4), got[0], want[0])
     np.testing.assert_allclose(got[1]["loss"].value, want[1]["loss"].value, rtol=1e-5)
 
@@ -189,7 +189,7 @@ def test_what_is_padded_changes_nothing():
 def test_one_state_is_one_distribution():
     """Without a choice of states, a step is maximum likelihood."""
     family, x = SEQUENCES["normal"]
-    alg = baum_welch(1, family, prior_count=1e-6)
+    alg = jitted(baum_welch(1, family, prior_count=1e-6))
     model, _ = alg.step(KEY, alg.init(KEY, {"x": x}), {"x": x})
     d = family.distribution(model.emission[0])
     np.testing.assert_allclose([d.loc, d.scale], [x.mean(), x.std()], rtol=1e-4)
@@ -197,6 +197,7 @@ def test_one_state_is_one_distribution():
 
 def test_blocks_learn_the_same():
     family, x = SEQUENCES["categorical"]
-    algs = [baum_welch(3, family), baum_welch(3, family, smoother=lambda *a: parallel_hmm.smooth(*a, num_blocks=4))]
+    smoothers = hmm.smooth, lambda *a: parallel_hmm.smooth(*a, num_blocks=4)
+    algs = [jitted(baum_welch(3, family, smoother=smoother)) for smoother in smoothers]
     got, want = (alg.step(KEY, alg.init(KEY, {"x": x}), {"x": x})[0] for alg in algs)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4), got, want)

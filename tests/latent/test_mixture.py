@@ -96,9 +96,8 @@ def test_density_is_scipys(covariance):
 
 def test_the_first_mixture_is_that_of_the_nearest_points(covariance):
     centres = X[[0, 100, 200, 300, 400]]
-    mixture = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(centres)).init(
-        KEY, {"x": X}
-    )
+    alg = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(centres))
+    mixture = jax.jit(alg.init)(KEY, {"x": X})
     label = ((X[:, None] - centres) ** 2).sum(-1).argmin(1)
     np.testing.assert_allclose(mixture.weights, np.bincount(label) / len(X), rtol=1e-5)
     groups = [X[label == k].astype(float) for k in range(K)]
@@ -134,10 +133,11 @@ def test_a_component_without_points_survives_and_is_found_again(covariance):
 def test_a_component_of_one_point_keeps_a_variance(name):
     """Where two sums cancel whole, rounding must not make the variance negative."""
     x = np.concatenate([X, X[:1] + 3000])
-    state = gaussian_mixture(2, covariance=name, start=lambda key, batch: x[jnp.array([0, -1])]).init(KEY, {"x": x})
+    alg = jitted(gaussian_mixture(2, covariance=name, start=lambda key, batch: jnp.asarray(x[[0, -1]])))
+    state = alg.init(KEY, {"x": x})
     state = state._replace(means=state.means.at[1].add(1000.0))  # the sums are taken about a far mean
     for _ in range(3):
-        state, metrics = gaussian_mixture(2, covariance=name).step(KEY, state, {"x": x})
+        state, metrics = alg.step(KEY, state, {"x": x})
         assert np.isfinite(metrics["loss"].value)
 
 
@@ -146,6 +146,7 @@ def test_masked_points_do_not_count(covariance):
     padded = {"x": np.concatenate([X, np.full((37, D), 1e3, "f")]), "mask": mask}
     alg = gaussian_mixture(K, covariance=covariance, start=lambda key, batch: jnp.asarray(X[:K]))
 
+    @jax.jit
     def two(batch):
         state, metrics = alg.step(KEY, alg.init(KEY, batch), batch)
         return *state, metrics["loss"].value
@@ -157,7 +158,7 @@ def test_masked_points_do_not_count(covariance):
 def test_what_a_fit_says_is_what_its_parts_say(covariance):
     fit = mixture.by_likelihood(K, covariance=covariance)
     alg = fit.algorithm(start=lambda key, batch: jnp.asarray(X[:K]))
-    state = alg.init(KEY, {"x": X})
+    state = jax.jit(alg.init)(KEY, {"x": X})
     seen = jax.jit(fit.seen)(state, X)
     read = fit.read(state)
     parts = zip(read.weights, read.means, read.covariances, strict=True)

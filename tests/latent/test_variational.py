@@ -164,7 +164,7 @@ def test_what_a_fit_says_is_what_its_parts_say():
     fit = variational.by_bound(K, concentration=1 / K)
     centres = jnp.asarray(X[:K])
     path = jax.jit(fit.drawn(X, centres=centres, num_steps=5, points=X[:3])["path"])(KEY, None)
-    alg = fit.algorithm(start=lambda key, batch: centres)
+    alg = jitted(fit.algorithm(start=lambda key, batch: centres))
     state = alg.init(KEY, {"x": X})
     for step in range(5):
         state, metrics = alg.step(KEY, state, {"x": X})

@@ -71,7 +71,7 @@ def test_fisher_is_nearest_mean_where_clouds_are_round():
     scatter = sum(np.cov(x[label == k].T, bias=True) for k in range(3)) / 3
     away = x[:, None] - means
     want = -0.5 * np.einsum("nkd,de,nke->nk", away, np.linalg.inv(scatter), away)
-    got = classifiers.fisher(3)(x, label, x)
+    got = jax.jit(classifiers.fisher(3))(x, label, x)
     np.testing.assert_allclose(got, want, rtol=1e-3, atol=1e-3)  # two directions of a plane lose nothing
 
 

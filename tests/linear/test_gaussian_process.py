@@ -103,7 +103,7 @@ def test_ascent_finds_the_evidence_that_scikit_learn_finds():
 
 def test_linear_kernel_is_bayesian_linear_regression():
     alg, batch = bayes.bayesian_regression(bayes.known_noise(NOISE**0.5), prior_precision=NOISE), {"x": X, "y": Y}
-    learned, _ = alg.step(KEY, alg.init(KEY, batch), batch)
+    learned, _ = jax.jit(alg.step)(KEY, jax.jit(alg.init)(KEY, batch), batch)
     want = bayes.predict(learned, NEW, bayes.known_noise(NOISE**0.5))
     posterior = gaussian_process.condition(linear(1.0), X, Y, noise_variance=NOISE)
     got = gaussian_process.predict(linear(1.0), posterior, NEW)

@@ -62,16 +62,16 @@ def test_log_probabilities_are_scipys(name):
 def test_canonical_links_score_what_is_left_over(name):
     """d log p / d eta = y - E[y], and the curvature does not know y."""
     link, eta = getattr(glm, name), jnp.linspace(-2, 2, N)[:, None]
-    score = jax.vmap(jax.grad(link.log_prob, 1))(OUTCOMES[name], eta)
+    score = jax.jit(jax.vmap(jax.grad(link.log_prob, 1)))(OUTCOMES[name], eta)
     np.testing.assert_allclose(score[:, 0], OUTCOMES[name] - link.mean(eta), atol=1e-5)
-    curvature = jax.hessian(link.log_prob, 1)
+    curvature = jax.jit(jax.hessian(link.log_prob, 1))
     np.testing.assert_allclose(curvature(0.0, eta[0]), curvature(1.0, eta[0]), atol=1e-6)
 
 
 def test_probits_curvature_is_right_in_the_tails():
     eta = np.array([-8.0, -3.0, 0.0, 3.0])
     hazard = np.exp(stats.norm.logpdf(eta) - stats.norm.logcdf(eta))
-    got = jax.vmap(jax.hessian(glm.probit.log_prob, 1), (None, 0))(1.0, jnp.asarray(eta, "float32")[:, None])
+    got = jax.jit(jax.vmap(jax.hessian(glm.probit.log_prob, 1), (None, 0)))(1.0, jnp.asarray(eta, "float32")[:, None])
     np.testing.assert_allclose(-got[:, 0, 0], hazard * (hazard + eta), rtol=2e-3)
 
 
@@ -88,7 +88,7 @@ def test_weights_of_separable_classes_grow_until_the_loss_is_none(name):
     link = glm.softmax(2) if name == "softmax" else getattr(glm, name)
     batch = {"x": X, "y": (X[:, 0] > 0).astype(int)}
     weights, _ = jax.jit(until_still(glm.irls(link), max_steps=100))(KEY, batch)
-    _, metrics = glm.irls(link).step(KEY, weights, batch)
+    _, metrics = jax.jit(glm.irls(link).step)(KEY, weights, batch)
     assert np.isfinite(weights).all() and 0 <= metrics["loss"].value < 1e-3
 
 

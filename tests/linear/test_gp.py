@@ -14,6 +14,7 @@ def quoted(claim) -> tuple[float, float]:
     return float(digits), 0.6 * 10 ** -len(digits.partition(".")[2])
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore")  # lengths without end reach their bounds
 def test_of_the_table():
     cfg = gp.Config()

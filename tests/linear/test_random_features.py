@@ -42,8 +42,10 @@ CASES = {
     ),
 }
 
+FAST = "squared exponential", "relu network"  # one that is drawn, and one that is a network
 
-@pytest.mark.parametrize("name", CASES)
+
+@pytest.mark.parametrize("name", [pytest.param(x, marks=() if x in FAST else pytest.mark.full) for x in CASES])
 def test_error_falls_as_the_square_root_of_the_width(name):
     """The mean over draws is the kernel, within five standard errors; the deviation's slope is -1/2.
 
@@ -74,7 +76,7 @@ def test_fourier_features_have_length_one():
     np.testing.assert_allclose(jnp.square(phi).sum(1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["squared exponential", "relu network"])
+@pytest.mark.parametrize("name", ["squared exponential", pytest.param("relu network", marks=pytest.mark.full)])
 def test_bayesian_regression_on_features_is_the_process_posterior(name):
     """A network whose last layer alone is learned, by Bayes' rule: wider, its predictions are the process's."""
     draw, kernel = CASES[name]

@@ -6,6 +6,7 @@ from scipy import special, stats
 from sklearn import metrics
 
 from adl.measure import (
+    boxes,
     calibration,
     classification,
     clustering,
@@ -198,6 +199,48 @@ TRACKS = {
     "1e-15": (1e-15 * TRACK, 0 * TRACK, 1e-30 * COVARIANCE),
     "1e15": (1e15 * TRACK, 0 * TRACK, 1e30 * COVARIANCE),
 }
+CENTRED = {
+    "plain": (np.array([3.0, 2, 1, 4]),),
+    "large": (1e15 * np.array([3.0, 2, 1, 4]),),
+    "small": (1e-15 * np.array([3.0, 2, 1, 4]),),
+    "a point": (np.zeros(4),),
+}
+BOX = np.array([1.0, 1, 3, 4])
+PAIRED = {
+    "plain": (BOX, np.array([2.0, 0, 5, 3])),
+    "same": (BOX, BOX),
+    "apart": (BOX, BOX + 8),
+    "touching": (BOX, BOX + np.array([2.0, 0, 2, 0])),
+    "within": (BOX, np.array([1.5, 2, 2, 3])),
+    "1e15": (1e15 * BOX, 1e15 * (BOX + 1)),
+    "1e-15": (1e-15 * BOX, 1e-15 * (BOX + 1)),
+    "a point": (np.ones(4), BOX),
+    "twice a point": (np.ones(4), np.ones(4)),
+    "a line": (np.array([1.0, 1, 1, 4]), BOX),
+    "end before start": (BOX[[2, 3, 0, 1]], BOX),
+}
+BLANK_PAIR = {"nan": (BOX * NAN, BOX)}
+
+
+def area_of(box):
+    return np.maximum(box[2:] - box[:2], 0).prod()
+
+
+def shared_of(a, b):
+    return area_of(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
+
+
+def iou_of(a, b):
+    union = area_of(a) + area_of(b) - shared_of(a, b)
+    return shared_of(a, b) / union if union > 0 or np.isnan(union) else 0.0
+
+
+def generalised_of(a, b):
+    hull = area_of(np.concatenate([np.minimum(a[:2], b[:2]), np.maximum(a[2:], b[2:])]))
+    union = area_of(a) + area_of(b) - shared_of(a, b)
+    return iou_of(a, b) - ((hull - union) / hull if hull > 0 or np.isnan(hull) else 0.0)
+
+
 HEAT, MASK = RNG.uniform(size=(2, 3, 3)), (RNG.uniform(size=(2, 3, 3)) < 0.5).astype(np.float64)
 HEATS = {
     "plain": (HEAT, MASK),
@@ -482,6 +525,13 @@ EDGES = {
         lambda c: c + np.log(2 * np.pi),
         slopes=(),
     ),
+    "boxes.corners": Edge(boxes.corners, CENTRED, lambda c: np.concatenate([c[:2] - c[2:] / 2, c[:2] + c[2:] / 2])),
+    "boxes.centred": Edge(boxes.centred, CENTRED, lambda b: np.concatenate([(b[:2] + b[2:]) / 2, b[2:] - b[:2]])),
+    "boxes.box_area": Edge(boxes.box_area, {at: of[:1] for at, of in PAIRED.items()}, area_of, slopes=()),
+    "boxes.box_iou": Edge(boxes.box_iou, PAIRED | BLANK_PAIR, iou_of, slopes=(), blank=("nan",)),
+    "boxes.generalised_box_iou": Edge(
+        boxes.generalised_box_iou, PAIRED | BLANK_PAIR, generalised_of, slopes=(), blank=("nan",), atol=1e-6
+    ),
 }
 BODY = RNG.uniform(-1, 1, (2, 3, 14, 2))
 SEEN = np.tile(np.arange(14) % 5 > 0, (3, 1)).astype(np.int32)
@@ -548,7 +598,10 @@ NONE = {
     "probes: models, data and draws go in, and what is measured of them has edges here": """
         clustering.soft_clustering latents.arc latents.prior latents.reconstructions latents.traversal
         plane.density_map plane.kernel_density plane.likelihood representation.linear_probe representation.two_views
-        samples.two_sample_test""",
+        samples.two_sample_test detection.average_precisions detection.judged_once""",
+    "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
+        detection.precision_recall detection.PrecisionRecall.average_precision
+        detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",
     "fixed places": "plane.places",
     "draws": "plane.truth",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """

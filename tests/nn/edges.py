@@ -377,7 +377,8 @@ NONE = {
         attention.KeyValue.empty attention.causal attention.visible attention.together attention.Places.of
         attention.KeyValue.write convolution.Geometry.of convolution.Geometry.output convolution.Geometry.input
         convolution.Geometry.kernel convolution.each densenet.DenseNet.imagenet densenet.DenseNet.cifar
-        factored.middle_channels receptive.receptive_field resnet.ResNet.wide resnet.CifarResNet.of_depth
+        factored.middle_channels receptive.receptive_field resnet.receptive_fields resnet.ResNet.wide
+        resnet.CifarResNet.of_depth
         encoder_decoder.DecoderCache.slots encoder_decoder.EncoderDecoder.empty_cache
         encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty

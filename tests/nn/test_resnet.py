@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.nn.resnet import BatchNorm, ResidualBlock, ResNet, group_norm
+from adl.nn.resnet import BatchNorm, ResidualBlock, ResNet, group_norm, receptive_fields
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
@@ -66,6 +66,26 @@ def test_block_reaches_two_pixels_far():
     want = np.zeros((9, 9), bool)
     want[2:7, 2:7] = True
     np.testing.assert_array_equal(reach, want)
+
+
+@pytest.mark.parametrize(("stem_stride", "num_blocks"), [(2, 1), (1, 2)])
+def test_receptive_fields_are_what_units_see(stem_stride, num_blocks):
+    """Of a unit in the middle, along each axis: where the picture's gradient is."""
+    model = ResNet(3, (8, 8), num_blocks, stem_stride, BatchNorm)
+    x = jnp.asarray(RNG.uniform(1, 2, size=(1, 48, 48, 1)), jnp.float32)
+    variables, names = model.init(KEY, x), list(receptive_fields(model))
+
+    def middle(x):
+        _, seen = model.apply(variables, x, mutable=["intermediates"], capture_intermediates=True)
+        maps = [seen["intermediates"][name]["__call__"][0] for name in names]
+        return [jnp.square(one[0, one.shape[1] // 2, one.shape[2] // 2]).sum() for one in maps]
+
+    for name, slopes in zip(names, jax.jit(jax.jacobian(middle))(x), strict=True):
+        for axis in (1, 2):
+            seen = np.flatnonzero(np.abs(slopes[0, ..., 0]).sum(axis - 1) > 0)
+            assert seen[-1] - seen[0] + 1 == receptive_fields(model)[name].size, name
+    assert names == [name for name in names if name in variables["params"]]
+    assert len(names) == 1 + 2 * num_blocks
 
 
 def test_group_norm_is_over_a_picture_and_a_group_of_channels():

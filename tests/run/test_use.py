@@ -10,7 +10,7 @@ from adl import run
 from adl.core import BadInput
 from adl.run.catalogue import main
 from adl.run.claim import words
-from adl.run.inputs import Fitting, Pictures
+from adl.run.inputs import ClipFolders, Fitting, Pictures
 from adl.run.use import AT_ONCE, MOST
 from experiments.gan import image as gan
 from experiments.linear import classify
@@ -149,3 +149,28 @@ def test_pictures_are_read_as_the_model_wants_them(tmp_path):
     (tmp_path / "none").mkdir()
     with pytest.raises(BadInput, match="it has no pictures"):
         Pictures([str(tmp_path / "none")], (8, 8, 1), Fitting())
+
+
+def test_folders_of_frames_are_clips(tmp_path):
+    """In the order of their numbers; a folder of fewer or more frames, or a single file, is one line."""
+    clips = np.random.default_rng(0).integers(0, 256, (2, 12, 4, 6, 3)).astype(np.uint8)
+    for name, clip in zip("ab", clips, strict=True):
+        (tmp_path / name).mkdir()
+        for t, frame in enumerate(clip):
+            cv2.imwrite(str(tmp_path / name / f"frame{t}.png"), frame[..., ::-1])
+    folders = [str(tmp_path / name) for name in "ab"]
+    found = ClipFolders(folders, (12, 4, 6, 3), Fitting())
+    assert (len(found), found.names) == (2, folders)
+    np.testing.assert_array_equal(found[:2], clips)
+    assert ClipFolders(folders[:1], (12, 2, 3, 3), Fitting("resize", True))[:1].shape == (1, 12, 2, 3, 3)
+    for several, shape, said in (
+        (folders, (8, 4, 6, 3), "it has 12 pictures; a clip is a folder of 8"),
+        ([str(tmp_path / "a" / "frame0.png")], (1, 4, 6, 3), "a clip is a folder of 1"),
+        (folders, (12, 4, 4, 3), "the model's pictures are 4 x 4 x 3"),
+        ([str(tmp_path / "c")], (12, 4, 6, 3), "no such file or folder"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            ClipFolders(several, shape, Fitting())
+    with pytest.raises(BadInput, match=r"clips must be uint8 \[B, 12, 4, 6, 3\], not float32"):
+        run.Films((12, 4, 6, 3)).read(clips.astype("f"))
+    assert run.Films((12, 4, 6, 3)).read(clips[0]).shape == (1, 12, 4, 6, 3)

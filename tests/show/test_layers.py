@@ -10,29 +10,24 @@ from adl.show import by_layer, image_grid, kernel_responses, layers
 @pytest.mark.parametrize("seeds", [1, 4])
 def test_layers_have_means_over_the_runs_and_two_standard_errors(seeds):
     rng = np.random.default_rng(0)
-    values = {name: rng.uniform(size=seeds) for name in ("a", "b", "hog")}
+    names = ("pixels", "a", "untrained a", "HOG")
+    values = {name: rng.uniform(size=seeds) for name in names}
     row = {
         "step": 5,
         **{f"layers/{name}": value.tolist() if seeds > 1 else float(value[0]) for name, value in values.items()},
     }
-    draw = by_layer(
-        ["one", "two"],
-        {"learned": ["layers/a", "layers/b"]},
-        references={"HOG {:.2f}": "layers/hog"},
-        y_label="",
-        title="",
-    )
+    draw = by_layer({"a": 7}, by_hand=["HOG"])
     (ax,) = draw(Outcome([{"step": 1, "train/loss": 0.0}, row], {})).axes
-    (bars,) = ax.containers
-    np.testing.assert_allclose(bars[0].get_ydata(), [values["a"].mean(), values["b"].mean()])
-    assert [label.get_text() for label in ax.get_xticklabels()] == ["one", "two"]
-    assert f"HOG {values['hog'].mean():.2f}" in [text.get_text() for text in ax.texts]
-    if seeds > 1:
-        (error,) = bars[2]
-        low, high = np.array(error.get_segments())[:, :, 1].T
-        np.testing.assert_allclose(high - low, [4 * values[name].std(ddof=1) / 2 for name in "ab"])
-    else:
-        assert not bars[2]
+    for bars, of in zip(ax.containers, (("pixels", "a"), ("pixels", "untrained a")), strict=True):
+        np.testing.assert_allclose(bars[0].get_ydata(), [values[name].mean() for name in of])
+        if seeds > 1:
+            (error,) = bars[2]
+            low, high = np.array(error.get_segments())[:, :, 1].T
+            np.testing.assert_allclose(high - low, [4 * values[name].std(ddof=1) / 2 for name in of])
+        else:
+            assert not bars[2]
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["pixels", "a\n7 x 7"]
+    assert f"HOG, linear SVM {values['HOG'].mean():.1%}" in [text.get_text() for text in ax.texts]
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])

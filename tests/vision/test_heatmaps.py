@@ -1,5 +1,7 @@
 """Places that are drawn as bumps are found again, between the cells too."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from scipy import stats
 
 from adl.vision import heatmaps
 
+WAYS = heatmaps.DECODERS
 RNG = np.random.default_rng(0)
 PLACES = RNG.uniform(4, 28, (200, 1, 2)).astype("f")  # at 5 cells or more from the border of 64 x 64 pixels
 
@@ -15,9 +18,13 @@ PLACES = RNG.uniform(4, 28, (200, 1, 2)).astype("f")  # at 5 cells or more from 
 def error(way, *, std: float, stride: int = 1) -> np.ndarray:
     """In cells, of exact bumps."""
     size = (64 // stride, 64 // stride)
-    maps = jax.vmap(lambda joints: heatmaps.bumps(joints, size, stride=stride, std=std))(2 * PLACES)
-    found = heatmaps.places_of(jnp.log(maps), way, stride=stride)
-    return np.linalg.norm(np.asarray(found - 2 * PLACES), axis=-1) / stride
+
+    @jax.jit
+    def found(places):
+        maps = jax.vmap(lambda joints: heatmaps.bumps(joints, size, stride=stride, std=std))(places)
+        return heatmaps.places_of(jnp.log(maps), way, stride=stride)
+
+    return np.linalg.norm(np.asarray(found(2 * PLACES) - 2 * PLACES), axis=-1) / stride
 
 
 def test_a_bump_is_a_gaussian_of_scipys():
@@ -48,15 +55,15 @@ def test_a_parabola_is_found_at_the_border_and_where_there_is_none_the_highest_c
     maps = jax.vmap(lambda joints: heatmaps.bumps(joints, (16, 16), std=1.0))(places)
     np.testing.assert_allclose(heatmaps.places_of(jnp.log(maps), heatmaps.parabola), places, atol=1e-3)
     ramp = jnp.arange(36.0).reshape(6, 6)
-    for log_heat in (ramp, jnp.zeros((6, 6)), jnp.where(ramp == 14, 0.0, -jnp.inf)):
-        for way in heatmaps.DECODERS.values():
-            assert np.isfinite(way(log_heat)).all()
-        np.testing.assert_array_equal(heatmaps.parabola(log_heat), heatmaps.highest(log_heat))
+    odd = jnp.stack([ramp, jnp.zeros((6, 6)), jnp.where(ramp == 14, 0.0, -jnp.inf)], -1)
+    found = {name: np.asarray(jax.jit(heatmaps.places_of, static_argnums=1)(odd, way)) for name, way in WAYS.items()}
+    assert all(np.isfinite(places).all() for places in found.values())
+    np.testing.assert_array_equal(found["parabola"], found["argmax"])
 
 
 def test_maps_of_a_softmax_are_read_as_those_of_heat():
     """A constant, or a factor of the heat, moves no place."""
     maps = jnp.log(jax.vmap(lambda joints: heatmaps.bumps(joints, (32, 32), std=1.2))(PLACES[:20]))
-    for way in heatmaps.DECODERS.values():
-        shifted = heatmaps.places_of(maps + 7.0, way)
-        np.testing.assert_allclose(shifted, heatmaps.places_of(maps, way), atol=1e-3)
+    for way in WAYS.values():
+        read = jax.jit(functools.partial(heatmaps.places_of, decoder=way))
+        np.testing.assert_allclose(read(maps + 7.0), read(maps), atol=1e-3)

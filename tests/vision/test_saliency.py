@@ -130,6 +130,10 @@ def test_grids_hold_what_is_asked_for_once():
     np.testing.assert_array_equal((grids.image[..., 0] == 40 * grids.label[:, None, None] + 20), grids.cell)
     assert (grids.thing & grids.cell).sum((1, 2)).tolist() == [4] * 10 == grids.thing.sum((1, 2)).tolist()
     assert all(len(np.unique(picture)) == 4 for picture in grids.image)
+    with pytest.raises(BadInput, match="four classes.*of 3"):
+        Grids.of(image, label % 3, thing, 10)
+    with pytest.raises(BadInput, match="each pixel has one"):
+        Grids.of(image, label, thing[:, :2], 10)
 
 
 def test_a_map_that_knows_the_class_wins_the_game_and_a_flat_one_has_chance():

@@ -131,6 +131,7 @@ def test_clips_of_ones_own_and_those_that_are_none(tmp_path):
     assert read(clip=columns["clip"][..., 0])[0].example_shape == (4, 6, 6, 1)
     by_frame, _ = read("frame")
     assert by_frame.arrays["label"].shape[1:] == (4,) and by_frame.num_classes == 5
+    assert read("frame", ways=None, label=columns["ways"])[0].num_classes == 5
     by_frame, _ = read("frame", "label=each", each=columns["ways"] % 2)
     assert by_frame.num_classes == 2
     (frame, _), named = read("frame", "clip=film", clip=None, film=columns["clip"]), "clip=film,label=ways"
@@ -144,7 +145,8 @@ def test_clips_of_ones_own_and_those_that_are_none(tmp_path):
         ("clip", {"label": 0 * columns["label"]}, "nothing can be told apart"),
         ("frame", {"ways": columns["label"]}, "one of each frame"),
         ("frame", {"ways": columns["ways"][:, :3]}, "one of each frame"),
-        ("frame", {"ways": None}, "has no ways"),
+        ("frame", {"ways": None}, "one of each frame; --columns label=NAME names another"),
+        ("clip", {"clip": None, "image": columns["clip"][:, 0]}, "--columns clip=NAME names a column that is one"),
         ("clip", {"clip": None, "film": columns["clip"]}, "--columns clip=film says that these are meant"),
         ("clip", {"label": columns["label"] / 2}, "label must be integers"),
     ):

@@ -1,5 +1,6 @@
 """Data of one's own: a path is a data set, of what its files are.
 
+photos/images/*, photos/masks/*.png                         image [H, W, C], segment [H, W]
 photos/CLASS/*.png, photos/train/CLASS/*, photos/*.png     image [H, W, C], label
 mnist.npz (x_train, y_train, ...), points.npy              the arrays' names; of .npy "x"
 prices.csv, .tsv, .parquet                                 the names in its first line
@@ -14,6 +15,7 @@ import re
 from adl.core import BadInput, local_path
 from adl.data.files.found import TEST_SHARE, Asked, Found
 from adl.data.files.listing import CONTROL, Files, endings, listed
+from adl.data.files.pairs import is_paired, pair_folder
 from adl.data.files.passages import BINARY, text_file, text_folder
 from adl.data.files.pictures import ENDINGS as PICTURES
 from adl.data.files.pictures import OTHERS, picture_folder
@@ -89,6 +91,8 @@ def _folder(listing: Files, reading: Asked, noun: str, limit: int) -> Found:
     pictures, sounds = kinds & {*PICTURES, *OTHERS}, ".wav" in kinds
     if pictures and sounds and noun != "image":
         raise BadInput(f"{where} has pictures and sounds; put each into a folder of its own")
+    if pictures and is_paired(listing):
+        return pair_folder(listing, reading)
     if pictures:
         return picture_folder(listing, reading)
     if noun == "image":

@@ -31,16 +31,10 @@ def picture_folder(listing: Files, reading: Asked) -> Found:
     files = [file for file in listing.files if file.ending in ENDINGS]
     if unread := [file for file in listing.files if file.ending in OTHERS]:
         raise BadInput(f"{listing.where}: {unread[0].name} is of a kind that is not read; save it as PNG or JPEG")
-    pictures, size = listing.only(files), wanted_size(reading.picture_size, reading.picture_fit)
+    pictures = listing.only(files)
     parts = arranged(pictures, reading.test_share, "pictures")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pictures that are large, or oddly written: judged here
-        heads = {file.name: header_of(pictures, file) for file in files}
-    colour = _colour(pictures, files, heads, reading.picture_colour)
-    if size is None:
-        _require_alike(pictures, files, heads)
-        size = heads[files[0].name][:2]
-    shape = (*size, 3 if colour == "rgb" else 1)
+    shape, heads = alike(pictures, reading)
+    colour = "rgb" if shape[2] == 3 else "grey"
     features: dict[str, Any] = {"label": ClassNames(parts.classes)} if parts.classes else {}
     about = About(listing.where, features, tuple(parts.files))
     splits = {
@@ -48,6 +42,23 @@ def picture_folder(listing: Files, reading: Asked) -> Found:
         for split, of in parts.files.items()
     }
     return Found(splits, about, tuple(_remarks(listing, parts, shape, colour, heads)), parts.is_hashed, is_fitted=True)
+
+
+def alike(pictures: Files, reading: Asked) -> tuple[tuple[int, int, int], dict[str, Header]]:
+    """The shape (H, W, C) that all pictures have, or are brought to, and what each file says of its own, by name.
+
+    Raises:
+      BadInput: naming a file that is none, or that two are of several sizes or kinds where nothing says what to do.
+    """
+    files, size = pictures.files, wanted_size(reading.picture_size, reading.picture_fit)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pictures that are large, or oddly written: judged here
+        heads = {file.name: header_of(pictures, file) for file in files}
+    colour = _colour(pictures, files, heads, reading.picture_colour)
+    if size is None:
+        _require_alike(pictures, files, heads)
+        size = heads[files[0].name][:2]
+    return (*size, 3 if colour == "rgb" else 1), heads
 
 
 def _remarks(listing: Files, parts: Any, shape: Sequence[int], colour: str, heads: dict[str, Header]) -> list[str]:
