@@ -214,7 +214,7 @@ def test_whole_networks(kind):
     np.testing.assert_allclose(jax.jit(model.apply)(variables, x), want, rtol=1e-4, atol=1e-4)
     if kind != "resnet-50":
         return agree(kind, peer, x, np.array([0, 1]))
-    # In float32 the gradients of fifty layers that the batch normalises differ by 3e-3 of the largest: by rounding.
+    # PyTorch's own gradients in float32 differ from those in float64 by 4e-2 of the largest: fifty batch norms do that.
     with jax.enable_x64(True):
         agree(kind, peer.double(), pictures(4, 64, 64, 3).astype(float), np.array([0, 1, 1, 0]), np.float64)
 
