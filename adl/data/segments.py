@@ -46,7 +46,7 @@ class Segments(NamedTuple):
         return (segment == 255).astype(np.int32) if self.is_black_and_white else segment.astype(np.int32)
 
 
-def masked(
+def masked_splits(
     name: str, *, of: Sequence[str] = ("train", "test"), also: Sequence[str] = (), **how: Any
 ) -> tuple[Split, Split, Segments]:
     """Splits of pictures with masks, to learn from and to test, and the classes of the masks.

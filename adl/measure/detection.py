@@ -216,7 +216,7 @@ def average_precisions(
     *,
     batch_size: int = 100,
     sure: float = 0.3,
-    seen: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
+    seen: Sequence[float] = tuple(np.linspace(0, 1, 11)),
 ) -> Probe:
     """Probe that finds the objects of a whole split.
 
@@ -225,7 +225,7 @@ def average_precisions(
       split: N pictures with boxes (`data.boxes`), some with objects.
       batch_size: pictures that are looked at together.
       sure: the score from which on a detection counts where it is asked which objects are found.
-      seen: ends of the bins of how much of an object is seen.
+      seen: ends of the bins, of one width, of how much of an object is seen.
     Returns:
       A probe of `map50` and `map75`, the mean over the classes that have objects of the average precision at overlaps
       of 0.5 and 0.75, `map`, that over 0.5, 0.55, ..., 0.95, and `ap50_CLASS` of each class that has objects; all

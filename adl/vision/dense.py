@@ -15,7 +15,7 @@ Prepare = Callable[[Key, PyTree], tuple[Array, Array]]  # (key, batch) -> (what 
 View = Callable[[Key, Array], Array]  # (key, [B, H, W, C] floats) -> the same pictures, seen in another way
 
 
-def moved(augment: str, crop: int, affine: Mapping[str, float], elastic: float) -> View | None:
+def views_of(augment: str, crop: int, affine: Mapping[str, float], elastic: float) -> View | None:
     """Random views of pictures, and of whatever lies in them, alike; None where nothing moves.
 
     Args:
@@ -39,6 +39,6 @@ def at_once(split: data.Split) -> int:
     return max(1, min(PIXELS // math.prod(split.example_shape[:2]), len(split)))
 
 
-def told_of(answer: Callable[[Learner, Array], Array], split: data.Split) -> Probe:
+def told_at(answer: Callable[[Learner, Array], Array], split: data.Split) -> Probe:
     """Probe: `told` `[N, H, W]`, the answer for each picture of a few."""
     return Partial(lambda image, key, learner: {"told": answer(learner, image)}, split.column("image"))

@@ -139,7 +139,7 @@ def accuracies(right: Mapping[str, Array], names: Sequence[str], epsilons: Seque
     return found
 
 
-def masked(usual: Array, others: Mapping[str, Array]) -> dict[str, Mean]:
+def compared_with(usual: Array, others: Mapping[str, Array]) -> dict[str, Mean]:
     """Whether other attacks find more than the usual one did, of which robustness is told, on the same pictures.
 
     Args:
@@ -179,8 +179,8 @@ def attacked(
       split: as in `under_attack`.
     Returns:
       `probe(key, state)`: accuracies under PGD in l-infinity, `plain` and `robust`, and `doubled`, the second less
-      twice the first; what `masked` says of the robust one under `steps`, `MORE` times as many, `margin`, the same up
-      the margin, `transfer`, what these make for the twin, and `score`, squares up the margin; `worst_doubled`, as
+      twice the first; what `compared_with` says of the robust one under `steps`, `MORE` times as many, `margin`, the
+      same up the margin, `transfer`, what these make for the twin, and `score`, squares up the margin; `worst_doubled`, as
       `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times the radius.
     """
     names = ("plain", "robust")
@@ -208,7 +208,7 @@ def attacked(
         told = {"plain": plain, "robust": robust, "doubled": robust - 2 * plain, "worst_doubled": all_left - 2 * plain}
         return {
             **{name: Mean.of(values) for name, values in told.items()},
-            **masked(robust, stronger),
+            **compared_with(robust, stronger),
             **{f"{n} {k}": v for n in radii for k, v in accuracies(seen[n], names, radii[n]).items()},
         }
 

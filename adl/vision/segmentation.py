@@ -114,7 +114,7 @@ def paired(segments: Segments, encode: Callable[[Array], Array], view: View | No
     return prepare
 
 
-def evaluation(logits: Callable[[Learner, Array], Array], segments: Segments, *, num_slots: int = 0) -> Callable:
+def pixel_evaluation(logits: Callable[[Learner, Array], Array], segments: Segments, *, num_slots: int = 0) -> Callable:
     """Measure for `core.full_pass` over a split with masks.
 
     Args:
@@ -148,16 +148,16 @@ def judged(
     """Probe: what is usually said of segmentation, `measure.segmentation.scores`, over a whole split.
 
     Args:
-      logits: as in `evaluation`.
+      logits: as in `pixel_evaluation`.
       test: "image", "segment", and where there are slots "instance" and "seen" `[N, S]`.
       segments: how masks are understood.
       num_slots: S of objects; 0: nothing is known of them.
     Returns:
-      A probe, that also returns `loss`, and the arrays of `evaluation`.
+      A probe, that also returns `loss`, and the arrays of `pixel_evaluation`.
     """
     columns = data.Split({name: test.column(name) for name in ("image", "segment") + ("instance",) * (num_slots > 0)})
     seen = full_pass(
-        evaluation(logits, segments, num_slots=num_slots), data.padded(columns, at_once(columns)), len(test)
+        pixel_evaluation(logits, segments, num_slots=num_slots), data.padded(columns, at_once(columns)), len(test)
     )
 
     def probe(seen, key, state):

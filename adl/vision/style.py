@@ -89,7 +89,7 @@ def gram(features: Array) -> Array:
     return jnp.einsum("bnc,bnd->bcd", places, places) / places.shape[1]
 
 
-def total_variation(x: Array) -> Array:
+def roughness(x: Array) -> Array:
     """`[B]` mean squared difference of neighbouring pixels of `x` `[B, H, W, C]`, down and across, their sum."""
     chex.assert_rank(x, 4)
     return sum(jnp.square(jnp.diff(x, axis=axis)).mean((1, 2, 3)) for axis in (1, 2))
@@ -139,7 +139,7 @@ def style_transfer(
         found = model(x)
         style = style_distance(found, targets.grams)
         content = content_distance(found[content_layer], targets.content)
-        total = style + content_weight * content + smooth_weight * total_variation(x)
+        total = style + content_weight * content + smooth_weight * roughness(x)
         return total.sum(), {"loss": Mean.of(total), "style": Mean.of(style), "content": Mean.of(content)}
 
     def step(key: Key, canvas: Canvas, batch) -> tuple[Canvas, Metrics]:

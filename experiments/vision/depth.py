@@ -21,7 +21,7 @@ from adl.core import Learner, optimizer
 from adl.nn.unet import UNet
 from adl.supervised.regression import fit
 from adl.vision import depth as depths
-from adl.vision.dense import told_of
+from adl.vision.dense import told_at
 
 PROTOCOL = "scenes/standard: 8,000 to train, all pixels of all 1,000 test scenes"
 LOSS = {"train": "train/relative", "test (averaged parameters)": "test/relative"}
@@ -96,7 +96,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         final={
             "by_pixel": depths.judged_depth(depths.always(by_pixel), test),
             "constant": depths.judged_depth(depths.always(by_pixel.mean()), test),
-            "shown": told_of(metres, shown),
+            "shown": told_at(metres, shown),
         },
         offers={
             "model": model,

@@ -7,7 +7,8 @@ that is read at each (Liu et al. 2020, arXiv:1909.00700).
     >>> boxes = run.load("runs/vision/detect").predict(pictures)
     python -m experiments.vision.detect --dataset bccd --picture_size 120x160 --picture_fit resize
 
-Expected on scenes/standard: TBD
+Expected on scenes/standard: not measured at its 6,000 steps. After 4,000 of a run of that length mAP@.5 is 0.821, mAP
+over 0.5 to 0.95 0.538 (one seed): short of the claim; person 0.99, cat 0.91, digit 0.67. Boxes around colours: 0.013.
 """
 
 from dataclasses import dataclass

@@ -28,8 +28,6 @@ from adl.nn.resnet import BatchNorm, ResNet
 from adl.supervised.classification import classifier, evaluation, views
 from adl.vision.explanation import METHODS, WITH_EDGES, Grids, completeness, explanations, pointing, randomised
 
-SHOWN = 6  # grids
-
 
 @dataclass(frozen=True)
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
@@ -111,7 +109,7 @@ def build(cfg: Config, loaded: Pictures, axis: str | None) -> run.Experiment:
         data.shuffled(train.require("image", "label"), cfg.batch_size),
         probes={"test": full_pass(evaluation(logits), data.padded(test.require("image", "label"), 500), len(test))},
         final={
-            "grids": pointing(explain, learned, loaded.grids, SHOWN),
+            "grids": pointing(explain, learned, loaded.grids, shown=6),
             "completeness": completeness(model, learned, loaded.explained, cfg.fine_path),
             "randomised": randomised(model, explain, learned, loaded.explained),
         },

@@ -21,11 +21,11 @@ from jax import Array
 
 from adl import data, run, show
 from adl.core import Learner, optimizer
-from adl.data.segments import Segments, masked
+from adl.data.segments import Segments, masked_splits
 from adl.nn.unet import UNet
 from adl.supervised.regression import fit
 from adl.vision import segmentation
-from adl.vision.dense import View, moved, told_of
+from adl.vision.dense import View, told_at, views_of
 from adl.vision.threshold import thresholded
 
 LOSS = {"train (random views)": "train/loss", "test (averaged parameters)": "test/loss"}
@@ -89,7 +89,7 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, Segments, np.ndarray]:
     """Pictures with masks, to learn from and to test, and their classes; and what thresholds tell of the latter."""
-    train, test, found = masked(cfg.dataset, of=cfg.parts, also=SLOTS, **cfg.source)
+    train, test, found = masked_splits(cfg.dataset, of=cfg.parts, also=SLOTS, **cfg.source)
     few = train.first(FITTED).arrays
     told = thresholded(few["image"], found.encode(few["segment"]), found.num_classes, test.column("image"))
     return train, test, found, told
@@ -120,7 +120,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         probes={"test": segmentation.judged(logits, test, segments, num_slots=num_slots)},
         final={
             "baseline": segmentation.compared(threshold, test, segments),
-            "shown": told_of(lambda *of: logits(*of).argmax(-1), shown),
+            "shown": told_at(lambda *of: logits(*of).argmax(-1), shown),
         },
         offers={
             "model": model,
@@ -140,7 +140,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
 def view(cfg: Config) -> View | None:
     """Random views of pictures and masks alike; None for none."""
     affine = cfg.view if cfg.augment in ("affine", "elastic") else {}
-    return moved(cfg.augment, cfg.crop, affine, cfg.elastic if cfg.augment == "elastic" else 0.0)
+    return views_of(cfg.augment, cfg.crop, affine, cfg.elastic if cfg.augment == "elastic" else 0.0)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from PIL import Image
 
 from adl import data
 from adl.core import BadInput
-from adl.data.segments import masked
+from adl.data.segments import masked_splits
 from adl.run.depicted import palette
 
 RNG = np.random.default_rng(0)
@@ -30,7 +30,7 @@ def folder(tmp_path):
 
 
 def test_pictures_and_masks_are_paired_by_name(folder):
-    train, test, found = masked(str(folder))
+    train, test, found = masked_splits(str(folder))
     assert found.names == ("0", "1", "2") and len(train) + len(test) == 20 and len(test)
     for split in (train, test):
         for image, mask in zip(split.column("image"), split.column("segment"), strict=True):
@@ -43,7 +43,7 @@ def test_splits_are_folders_where_they_are(folder, tmp_path):
         shutil.copytree(folder, tmp_path / "parts" / part)
     (tmp_path / "parts" / "test" / "images" / "p00.bmp").unlink()
     (tmp_path / "parts" / "test" / "masks" / "p00.png").unlink()
-    train, test, _ = masked(str(tmp_path / "parts"))
+    train, test, _ = masked_splits(str(tmp_path / "parts"))
     assert (len(train), len(test)) == (20, 19)
 
 
@@ -92,7 +92,7 @@ def lossy(folder):
 def test_what_does_not_fit_is_named(folder, harm):
     said = harm(folder)
     with pytest.raises(BadInput, match=said):
-        masked(str(folder))
+        masked_splits(str(folder))
 
 
 def test_other_folders_of_these_names_are_classes(folder):

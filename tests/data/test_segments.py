@@ -5,7 +5,7 @@ import pytest
 
 from adl import data
 from adl.core import BadInput
-from adl.data.segments import IGNORED, masked, segments
+from adl.data.segments import IGNORED, masked_splits, segments
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (4, 6, 5, 3), dtype=np.uint8)
@@ -59,10 +59,10 @@ def test_masks_that_are_none_are_told_in_one_line(train, test, said):
 def test_masks_are_found_by_their_name_and_more_is_kept_where_it_is(tmp_path):
     name, more = str(tmp_path / "own.npz"), np.arange(40)
     np.savez(name, image=np.tile(IMAGE, (10, 1, 1, 1)), mask=np.tile(MASK, (10, 1, 1)), seen=more)
-    train, test, found = masked(name, also=("seen",))
+    train, test, found = masked_splits(name, also=("seen",))
     assert set(train.names) == {"image", "segment", "seen"} and found.num_classes == 3
     assert len(train) + len(test) == 40
-    assert set(masked(name, also=("seen", "instance"))[0].names) == {"image", "segment"}
+    assert set(masked_splits(name, also=("seen", "instance"))[0].names) == {"image", "segment"}
     for column, said in (
         (MASK.astype(float), r"segment must be integers \[N, H, W\], not float"),
         (None, "has no segment"),
@@ -70,4 +70,4 @@ def test_masks_are_found_by_their_name_and_more_is_kept_where_it_is(tmp_path):
         columns = {"image": IMAGE} if column is None else {"image": IMAGE, "segment": column}
         np.savez(name, **{key: np.concatenate([array] * 10) for key, array in columns.items()})
         with pytest.raises(BadInput, match=said):
-            masked(name)
+            masked_splits(name)

@@ -10,7 +10,7 @@ from adl.core import Algorithm
 from adl.data.segments import Segments
 from adl.nn.unet import UNet
 from adl.supervised.regression import fit
-from adl.vision.dense import moved
+from adl.vision.dense import views_of
 from adl.vision.depth import depth_views, scale_invariant_error
 from adl.vision.segmentation import dice_loss, focal_loss, paired, pixel_surprise
 from tests.case import IMAGES, Case
@@ -43,7 +43,7 @@ def case(loss, view=None, **more) -> Case:
     return Case(functools.partial(segment, loss=loss, view=view), masks, "loss", **more)
 
 
-ELASTIC = moved("elastic", 6, {"degrees": 10.0, "shift": 1.0}, 1.0)
+ELASTIC = views_of("elastic", 6, {"degrees": 10.0, "shift": 1.0}, 1.0)
 CASES = {
     "fit, pixels by weighted surprise": case(pixel_surprise(np.array([1.0, 2.0, 4.0]))),
     "fit, pixels by dice": case(dice_loss()),

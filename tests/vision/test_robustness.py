@@ -86,7 +86,7 @@ def test_accuracies_by_radius_fall_and_their_errors_are_the_binomials():
 
 def test_masking_counts_what_others_find():
     usual = jnp.array([1.0, 1, 0, 1])
-    found = robustness.masked(usual, {"steps": jnp.array([1.0, 0, 0, 1]), "score": jnp.array([0.0, 1, 1, 1])})
+    found = robustness.compared_with(usual, {"steps": jnp.array([1.0, 0, 0, 1]), "score": jnp.array([0.0, 1, 1, 1])})
     values = {name: float(mean.value) for name, mean in found.items()}
     assert values["steps_gain"] == -0.25 and values["score_gain"] == 0 and values["worst_gain"] == -0.5
     assert values["steps_gain_error"] == pytest.approx(np.std([0, -1, 0, 0]) / 2)

@@ -8,7 +8,7 @@ from scipy import special
 from adl import data
 from adl.data.segments import IGNORED, Segments
 from adl.measure.segmentation import PixelCounts
-from adl.vision.dense import moved
+from adl.vision.dense import views_of
 from adl.vision.segmentation import dice_loss, focal_loss, paired, pixel_surprise
 from adl.vision.threshold import thresholded
 
@@ -60,7 +60,7 @@ def test_pictures_and_masks_move_alike(augment):
     """The picture shows the mask: wherever it goes, the two still say the same, and what is outside counts nowhere."""
     segment = np.kron(RNG.integers(0, 3, (4, 4, 4)), np.ones((1, 5, 5), int))
     batch = {"image": (segment[..., None] * 127).astype(np.uint8), "segment": segment}
-    view = moved(augment, 16, {"degrees": 40.0, "scale": 0.3, "shift": 3.0, "shear": 0.1}, 1.5)
+    view = views_of(augment, 16, {"degrees": 40.0, "scale": 0.3, "shift": 3.0, "shear": 0.1}, 1.5)
     prepare = jax.jit(paired(SEGMENTS, data.image.unit, view))
     x, found = prepare(jax.random.key(0), batch)
     assert x.shape == (4, 16, 16, 1) and found.shape == (4, 16, 16)
