@@ -10,7 +10,7 @@ lies within a fifth of the torso's length, left shoulder to right hip (PCK@0.2).
 
 Expected, one seed after 1,600 of the 1,800 steps: 0.956 of visible joints (0.941 by whole cells) and 0.70 of hidden
 ones, the mean pose 0.041. With group normalisation instead of the batch's it was 0.944 and 0.67; without views in
-training 0.917, learned by heart. Four minutes on 2 cores. Left wrists, of the colours that things have, are the hardest.
+training 0.917, learned by heart. Four minutes on 2 cores. Left wrists, of whatever colour things have, are the hardest.
 """
 
 import functools
