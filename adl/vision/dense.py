@@ -19,7 +19,7 @@ Prepare = Callable[[Key, PyTree], tuple[Array, Array]]  # (key, batch) -> (what 
 View = Callable[[Key, Array], Array]  # (key, [B, H, W, C] floats) -> the same pictures, seen in another way
 
 
-def network(name: str, channels: Sequence[int], features: int, *, axis: str | None, **options) -> nn.Module:
+def dense_network(name: str, channels: Sequence[int], features: int, *, axis: str | None, **options) -> nn.Module:
     """`[B, H, W, C] -> [B, H, W, features]`, with batch normalisation.
 
     Args:

@@ -22,7 +22,7 @@ from adl import data, run, show
 from adl.core import Learner, optimizer
 from adl.supervised.regression import fit
 from adl.vision import depth as depths
-from adl.vision.dense import mirrored, network, told_at
+from adl.vision.dense import dense_network, mirrored, told_at
 
 PROTOCOL = "scenes/standard: 8,000 to train, all pixels of all 1,000 test scenes"
 LOSS = {"train": "train/relative", "test (averaged parameters)": "test/relative"}
@@ -76,7 +76,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """Depths of the pixels of the data set's pictures, and how they are on the whole test split."""
     train, test, unit, by_pixel = loaded
     options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
-    model = network(cfg.model, cfg.channels, 1, axis=axis, **options)
+    model = dense_network(cfg.model, cfg.channels, 1, axis=axis, **options)
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     algorithm = fit(
         model,

@@ -25,7 +25,7 @@ from adl.core import Learner, optimizer
 from adl.data.segments import Segments, masked_splits
 from adl.supervised.regression import fit
 from adl.vision import segmentation
-from adl.vision.dense import View, mirrored, network, told_at, views_of
+from adl.vision.dense import View, dense_network, mirrored, told_at, views_of
 from adl.vision.threshold import thresholded
 
 LOSS = {"train (random views)": "train/loss", "test (averaged parameters)": "test/loss"}
@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     train, test, segments, threshold = loaded
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
-    model = network(cfg.model, cfg.channels, segments.num_classes, axis=axis, **options)
+    model = dense_network(cfg.model, cfg.channels, segments.num_classes, axis=axis, **options)
     algorithm = fit(
         model,
         optimizer.muon(**cfg.adam, shape=rate),
