@@ -49,7 +49,7 @@ class UnbiasedBatchNorm(nn.Module):
         bias = self.param("bias", nn.initializers.zeros, shape)
         mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
         variance = self.variable("batch_stats", "var", jnp.ones, shape)
-        h, m, v = x.astype(jnp.float32), mean.value, variance.value
+        h, m, v = x.astype(jnp.promote_types(x.dtype, jnp.float32)), mean.value, variance.value
         if self.is_mutable_collection("batch_stats"):
             places, count = tuple(range(x.ndim - 1)), x.size // x.shape[-1]
             share = (lambda of: of) if self.is_initializing() or not self.axis else self._over_devices
@@ -103,7 +103,7 @@ class OriginalResNet(nn.Module):
                 stride = 1 if i else 2 if stage else self.first_stride
                 h = block(width, stride, name=f"stage{stage}_{i}")(h)
             self.sow("intermediates", "maps", h)
-        h = h.astype(jnp.float32).mean((1, 2))
+        h = h.astype(jnp.promote_types(h.dtype, jnp.float32)).mean((1, 2))
         return h if self.num_classes is None else nn.Dense(self.num_classes, name="head")(h)
 
 

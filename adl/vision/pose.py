@@ -44,6 +44,7 @@ class PoseNet(nn.Module):
     num_joints: int  # J
     channels: Sequence[int] = (32, 64, 128)  # of each stage, multiples of 8, from a quarter of the resolution down
     num_blocks: int = 1  # residual blocks of a stage, on either way
+    norm: Callable[..., nn.Module] = group_norm  # `norm(dtype=...)`; or `BatchNorm`, with the axis that it needs
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and outputs are float32
 
     @nn.compact
@@ -55,7 +56,7 @@ class PoseNet(nn.Module):
 
         def blocks(h: Array, width: int, stride: int = 1) -> Array:
             for block in range(self.num_blocks):
-                h = ResidualBlock(width, stride if block == 0 else 1, group_norm, self.dtype)(h)
+                h = ResidualBlock(width, stride if block == 0 else 1, self.norm, self.dtype)(h)
             return h
 
         h = Conv(self.channels[0], (3, 3), 2, dtype=self.dtype)(space_to_depth(x.astype(self.dtype), 2))
@@ -66,7 +67,7 @@ class PoseNet(nn.Module):
         for skip in skips[-2::-1]:
             h = Conv(skip.shape[-1], (1, 1), dtype=self.dtype)(h).repeat(2, 1).repeat(2, 2)
             h = blocks(h + skip, skip.shape[-1])
-        h = nn.relu(group_norm(dtype=self.dtype)(h))
+        h = nn.relu(self.norm(dtype=self.dtype)(h))
         heat = Conv(4 * self.num_joints, (1, 1), dtype=jnp.float32)(h.astype(jnp.float32))
         share = jax.nn.softmax(heat.reshape(len(x), -1, 4, self.num_joints), (1, 2)).sum(2)
         there = jnp.einsum("bsj,bsc->bjc", share, h.reshape(len(x), -1, h.shape[-1]).astype(jnp.float32))

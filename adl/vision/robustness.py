@@ -179,9 +179,10 @@ def attacked(
       split: as in `under_attack`.
     Returns:
       `probe(key, state)`: accuracies under PGD in l-infinity, `plain` and `robust`, and `doubled`, the second less
-      twice the first; what `compared_with` says of the robust one under `steps`, `MORE` times as many, `margin`, the same up
-      the margin, `transfer`, what these make for the twin, and `score`, squares up the margin; `worst_doubled`, as
-      `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times the radius.
+      twice the first; what `compared_with` says of the robust one under `steps`, `MORE` times as many, `margin`, the
+      same up the margin, `transfer`, what these make for the twin, and `score`, squares up the margin;
+      `worst_doubled`, as `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times
+      the radius.
     """
     names = ("plain", "robust")
     radii = {norm: epsilon * RADII for norm, epsilon in epsilons.items()}

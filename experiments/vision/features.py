@@ -95,12 +95,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     norm, dtype = functools.partial(BatchNorm, axis=axis), jnp.dtype(cfg.precision)
     model = ResNet(train.num_classes, channels, stem_stride=cfg.stem_stride, norm=norm, dtype=dtype)
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
-    algorithm = classifier(
-        model,
-        optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
-        prepare=views(unit, functools.partial(data.views.random_affine, **cfg.view)),
-        axis=axis,
-    )
+    tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
+    seen = views(unit, functools.partial(data.views.random_affine, **cfg.view))
 
     def logits(learner: Learner, image: Array) -> Array:
         return model.apply(learner.averaged, unit(image))
@@ -113,11 +109,10 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         **{"variables": lambda learner: learner.averaged, "encode": unit, "numbers": cfg.numbers, "l2": cfg.l2},
         by_hand={"HOG": lambda image: flat(hog(image.astype(jnp.float32)))},
     )
-    kernels = filters.responses(
-        test.first(SHOWN).arrays["image"], unit, lambda learner: learner.averaged["params"]["Conv_0"]["kernel"]
-    )
+    shown = test.first(SHOWN).arrays["image"]
+    kernels = filters.responses(shown, unit, lambda learner: learner.averaged["params"]["Conv_0"]["kernel"])
     return run.Experiment(
-        algorithm,
+        classifier(model, tx, prepare=seen, axis=axis),
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(evaluation(logits), data.padded(test, 500), len(test))},
         final={"layers": read, "filters": kernels},

@@ -11,6 +11,9 @@ arXiv:1411.1792.
 
 A published network (a folder as transformers saves it) knows its authors' classes; tuned, it is `published` in the
 run's folder, for transformers again.
+
+Expected of one seed: 0.770 tuned, 0.696 from scratch, 0.570 frozen; two minutes. After 720 steps on the first classes,
+not 2,520, tuning gained 0.009.
 """
 
 import functools
@@ -41,8 +44,8 @@ class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     dataset: str = "scenes/single"  # TFDS name, or path, with "image" and "label" of 4 classes or more
     published: str = ""  # folder of a published network that sees, as transformers saves it; empty: one of our own
     labels: run.Count = 50  # examples of each new class
-    num_steps: run.Count = 1200
-    first_share: run.Share = 0.6  # of the steps: on the first half of the classes; of a published network none are
+    num_steps: run.Count = 3000
+    first_share: run.Share = 0.84  # of the steps: on the first half of the classes; of a published network none are
     batch_size: run.Split = 64
     eval_every: run.Count = 100
     steps_per_call: run.Count = 10
@@ -59,7 +62,7 @@ class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
 CLAIMS = (
     run.Claim(
         metric="test/gain_tuned",
-        at_least=0.0,
+        at_least=0.04,
         overrides={"num_seeds": 3},
         protocol=f"{PROTOCOL}of the tuned network, less that from scratch; mean of 3 seeds",
     ),

@@ -8,8 +8,9 @@ lies within a fifth of the torso's length, left shoulder to right hip (PCK@0.2).
     >>> places = run.load("runs/vision/pose").predict(pictures)
     python -m experiments.vision.pose --dataset lsp_400 --augment flip affine colour --degrees 30 --scale 0.25
 
-Without views in training, and with 32 channels at first, 1,400 steps reach 0.917 of visible joints and 0.64 of hidden
-ones, the mean pose 0.037: left wrists, of the colours that things have, are the hardest (0.58).
+Expected, one seed after 1,600 of the 1,800 steps: 0.956 of visible joints (0.941 by whole cells) and 0.70 of hidden
+ones, the mean pose 0.041. With group normalisation instead of the batch's it was 0.944 and 0.67; without views in
+training 0.917, learned by heart. Four minutes on 2 cores. Left wrists, of whatever colour things have, are the hardest.
 """
 
 import functools
@@ -26,6 +27,7 @@ from adl.data.joints import MIRRORED, with_joints
 from adl.data.scenes import JOINTS
 from adl.data.scenes.figure import BONES
 from adl.data.views import random_channels, random_maps
+from adl.nn.resnet import BatchNorm
 from adl.supervised.regression import fit
 from adl.vision.heatmaps import DECODERS, places_of
 from adl.vision.pose import PoseNet, Posture, heat_surprise, posed_views
@@ -40,15 +42,15 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "scenes/standard"  # TFDS name, or path of an .npz, with "image", "joints" and "visible"
-    num_steps: run.Count = 2000
+    num_steps: run.Count = 1800
     batch_size: run.Count = 64
-    eval_every: run.Count = 500
+    eval_every: run.Count = 600
     side: Annotated[run.Count, run.multiple_of(16)] = 64  # pixels, height and width that pictures are brought to
     channels: run.Widths = (48, 64, 128)  # of the network's stages, from a quarter of the resolution down
     num_blocks: run.Count = 1  # residual blocks of a stage, on the way down and on the way up
     std: run.Positive = 1.0  # of the Gaussian around a joint, in cells of 2 x 2 pixels
     seen_weight: run.NonNegative = 0.1  # of the surprise at whether a joint is visible
-    learning_rate: run.Positive = 3e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    learning_rate: run.Positive = 1e-2  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
     augment: tuple[Literal["flip", "affine", "colour"], ...] = ("affine", "colour")  # views in training: half in a
@@ -102,7 +104,8 @@ def load(cfg: Config) -> tuple[data.Split, data.Split]:
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
     """A network of heat maps, and how right the places are that are read of them."""
     train, test = loaded
-    model = PoseNet(len(JOINTS), cfg.channels, cfg.num_blocks, jnp.dtype(cfg.precision))
+    norm = functools.partial(BatchNorm, axis=axis)
+    model = PoseNet(len(JOINTS), cfg.channels, cfg.num_blocks, norm, jnp.dtype(cfg.precision))
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     algorithm = fit(
         model,

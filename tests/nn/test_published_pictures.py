@@ -175,9 +175,11 @@ def learned(peer, variables, model, x, label):
     return float(value), got, loss.item(), saved_names(peer, want)
 
 
-def agree(name, peer, x, label):
+def agree(name, peer, x, label, dtype=np.float32):
     state = {of: x.clone() for of, x in peer.state_dict().items()}
     model, variables, _ = pretrained.load_variables(peer.config.to_dict(), tensors_of(peer), VISION)
+    if dtype != np.float32:
+        model, variables = model.clone(dtype=dtype), jax.tree.map(lambda leaf: leaf.astype(dtype), variables)
     value, got, loss, want = learned(peer, variables, model, x, label)
     peer.load_state_dict(state)
     assert abs(value - loss) < 1e-4
@@ -210,7 +212,11 @@ def test_whole_networks(kind):
     with torch.no_grad():
         want = output(peer, x)
     np.testing.assert_allclose(jax.jit(model.apply)(variables, x), want, rtol=1e-4, atol=1e-4)
-    agree(kind, peer, x, np.array([0, 1]))
+    if kind != "resnet-50":
+        return agree(kind, peer, x, np.array([0, 1]))
+    # PyTorch's own gradients in float32 differ from those in float64 by 4e-2 of the largest: fifty batch norms do that.
+    with jax.enable_x64(True):
+        agree(kind, peer.double(), pictures(4, 64, 64, 3).astype(float), np.array([0, 1, 1, 0]), np.float64)
 
 
 PUBLISHED = {  # parameters, as torchvision and the hub count them, of 1000 classes
