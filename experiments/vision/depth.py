@@ -1,7 +1,8 @@
 """Depth from a single picture: how far away every pixel of a rendered scene is, in metres, by a U-Net.
 
 The scale-invariant error of logarithms (Eigen, Puhrsch & Fergus 2014, arXiv:1406.2283), of a residual U-Net that folds
-squares of pixels into channels; beside it the mean depth, of all pixels and of each.
+squares of pixels into channels, and whose way up adds (Chaurasia & Culurciello 2017, arXiv:1707.03718), by Muon; what
+it tells is the mean over a picture and its mirror. Beside it the mean depth, of all pixels and of each.
 
     python -m experiments.vision.depth
     >>> metres = run.load("runs/vision/depth").predict(pictures)

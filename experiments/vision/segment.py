@@ -1,7 +1,8 @@
 """Segmentation: a class for every pixel of a rendered scene, by a U-Net; or the membranes of a fly's nerve cells.
 
-A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, on the
-surprise of each pixel; beside it thresholds of colour with connected components, or of grey after a blur.
+A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, and whose way
+up adds (Chaurasia & Culurciello 2017, arXiv:1707.03718), by Muon on the surprise of each pixel; what it tells is the
+mean over a picture and its mirror. Beside it thresholds of colour with connected components, or of grey after a blur.
 
     python -m experiments.vision.segment
     >>> probability = run.load("runs/vision/segment").predict(pictures)
@@ -132,7 +133,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         figures=show.figures(
             loss=show.curves(LOSS, y_label="surprise of a pixel (nats)", title="Loss", y_scale="log"),
             masks=show.segmented("shown/told", **masks, names=segments.names),
-            classes=show.class_overlap(segments.names, {"U-Net": "test", "threshold": "baseline"}),
+            classes=show.class_overlap(segments.names, {cfg.model: "test", "threshold": "baseline"}),
             **({"objects": show.object_overlap("test", test.column("seen"))} if num_slots else {}),
         ),
     )
