@@ -34,6 +34,7 @@ from tests.edge import Edge
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(4, 8))
 PICTURE = RNG.normal(size=(2, 3, 3, 8))
+PAIRS = functools.partial(resnet.group_norm, num_groups=2)
 GEOMETRY = convolution.Geometry.of((3, 3), (3, 3), 1, "SAME", 1, 1)
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
 MOVED = {"atol": 5e-3, "slope_rtol": 1e-2}  # a mean at 1e4 is rounded by up to 5e-4
@@ -313,11 +314,13 @@ EDGES = {
         of(lambda dtype: resnet.ResidualBlock(8, 1, resnet.group_norm, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED
     ),
     "unet.ConditionalBlock": Edge(
-        lambda x: of(lambda dtype: unet.ConditionalBlock(8, 2, 0.0, dtype))(x, jnp.ones_like(x[:, 0, 0])),
+        lambda x: of(lambda dtype: unet.ConditionalBlock(8, PAIRS, 0.0, dtype))(x, jnp.ones_like(x[:, 0, 0])),
         scales(PICTURE, 1e3),
         **NEAR | MOVED,
     ),
-    "unet.SelfAttention": Edge(of(lambda dtype: unet.SelfAttention(2, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED),
+    "unet.SelfAttention": Edge(
+        of(lambda dtype: unet.SelfAttention(PAIRS, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED
+    ),
     "transformer.Block": Edge(
         lambda x: of(lambda dtype: transformer.Block(2, dtype=dtype))(x[None])[0], scales(NOISE, 1e3), **NEAR | MOVED
     ),
@@ -392,7 +395,7 @@ NONE = {
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty
         tcn.TCN.empty token.TokenModel.empty_cache transformer.Cache.slots transformer.GPT.empty_cache
         transformer.gelu_mlp transformer.swiglu unet.widths vision_transformer.VisionTransformer.setup
-        unet.space_to_depth unet.depth_to_space""",
+        unet.space_to_depth unet.depth_to_space unet.whole_patches""",
     "files and words: test_pretrained, test_fields": """
         tensors.of tensors.is_source tensors.is_copy tensors.From.read tensors.From.written tensors.of_linear
         tensors.of_matrix tensors.of_conv tensors.of_kernel tensors.of_norm fields.told fields.activation
@@ -405,7 +408,7 @@ NONE = {
         encoder.BERT encoder.BERT.encode encoder.BERT.fill encoder.BERT.pool encoder.WordHead
         encoder_decoder.EncoderDecoder encoder_decoder.EncoderDecoder.encode encoder_decoder.EncoderDecoder.decode
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet
-        token.TokenModel transformer.GPT unet.UNet residual.OriginalResNet residual.PostResidualBlock
+        token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
         residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
         vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool""",
 }
