@@ -193,6 +193,18 @@ def boxes_in_cells(box: Array) -> Array:
     return corners(jnp.concatenate([middle[None] + box[..., :2], jnp.exp(jnp.clip(box[..., 2:], -5.0, 8.0))], -1))
 
 
+def mirrored(look: Callable[[Array], CentreMaps], x: Array) -> CentreMaps:
+    """Mean of what is said of pictures `x` `[B, H, W, C]` and of the same in a mirror at their side, turned back.
+
+    Args:
+      look: `x -> CentreMaps`.
+      x: pictures, of a width that cells fill: others lie elsewhere in their cells in the mirror.
+    """
+    once, again = look(x), CentreMaps(*(jnp.flip(of, 2) for of in look(jnp.flip(x, 2))))
+    turned = again._replace(box=again.box * jnp.array([1.0, -1.0, 1.0, 1.0])[None, None, None])
+    return jax.tree.map(lambda a, b: (a + b) / 2, once, turned)
+
+
 def detections(maps: CentreMaps, shape: Sequence[int], *, cell: int, most: int) -> Detections:
     """The D = `most` surest peaks of a heat map, each with the box that is read there, relative to the picture.
 

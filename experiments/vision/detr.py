@@ -62,8 +62,8 @@ CLAIMS = (
     ),
 )
 SMOKE = {
-    **{"dataset": "scenes/sample", "num_steps": 2, "batch_size": 8, "channels": (8, 8), "width": 16, "num_queries": 8},
-    **{"num_decoder_layers": 1, "num_heads": 2},
+    **{"dataset": "scenes/sample", "num_steps": 2, "batch_size": 8, "channels": (8,), "cell": 16, "width": 16},
+    **{"num_queries": 8, "num_decoder_layers": 1, "num_heads": 2},
 }
 
 

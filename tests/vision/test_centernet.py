@@ -9,7 +9,7 @@ import pytest
 from adl.core import BadInput, jitted
 from adl.measure.detection import Objects, precision_recall
 from adl.vision.cells import in_cells
-from adl.vision.centernet import CenterNet, CentreMaps, centernet, detections, focal, warmth_of
+from adl.vision.centernet import CenterNet, CentreMaps, centernet, detections, focal, mirrored, warmth_of
 from tests.vision.cases_detection import PREPARE, batch
 
 BOX = np.float32([[0, 0, 4, 6], [2, 3, 8, 7], [0, 0, 0, 0]])  # in cells of a map of 8 x 10
@@ -81,3 +81,17 @@ def test_maps_have_a_cell_for_each_part_of_a_picture_at_whatever_resolution_the_
     assert [shapes(fold) for fold in (1, 2, 4)] == 3 * [[(1, 5, 7, 2), (1, 5, 7, 4)]]
     with pytest.raises(BadInput, match=r"cells of 4 pixels and a fold of 3, with 3 stages: .* 3, 6, 12 pixels"):
         shapes(3)
+
+
+def test_a_picture_and_the_same_in_a_mirror_are_said_to_hold_the_same_in_a_mirror():
+    model = CenterNet(2, (8, 8), cell=4)
+    x = jax.random.normal(jax.random.key(0), (1, 16, 24, 3))
+    parameters = model.init(jax.random.key(1), x)
+    maps, turned = (mirrored(lambda x: model.apply(parameters, x), of) for of in (x, jnp.flip(x, 2)))
+    np.testing.assert_allclose(maps.heat, jnp.flip(turned.heat, 2), atol=1e-4)
+    assert not np.allclose(maps.heat, turned.heat, atol=1e-3)
+    found, again = (detections(of, (16, 24), cell=4, most=4) for of in (maps, turned))
+    np.testing.assert_allclose(found.score, again.score, atol=1e-4)
+    turned_back = 1 - again.box[..., jnp.array([3, 1])]  # what was right is left
+    np.testing.assert_allclose(found.box[..., 1::2], turned_back, atol=1e-4)
+    np.testing.assert_allclose(found.box[..., ::2], again.box[..., ::2], atol=1e-4)
