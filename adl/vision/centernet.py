@@ -193,7 +193,7 @@ def boxes_in_cells(box: Array) -> Array:
     return corners(jnp.concatenate([middle[None] + box[..., :2], jnp.exp(jnp.clip(box[..., 2:], -5.0, 8.0))], -1))
 
 
-def mirrored(look: Callable[[Array], CentreMaps], x: Array) -> CentreMaps:
+def looked_at_twice(look: Callable[[Array], CentreMaps], x: Array) -> CentreMaps:
     """Mean of what is said of pictures `x` `[B, H, W, C]` and of the same in a mirror at their side, turned back.
 
     Args:

@@ -26,7 +26,7 @@ from adl.data.boxes import boxed
 from adl.measure.detection import Detections, average_precisions, judged_once, surest_boxes
 from adl.nn.resnet import BatchNorm
 from adl.vision.blobs import Blobs
-from adl.vision.centernet import CenterNet, centernet, detections, mirrored
+from adl.vision.centernet import CenterNet, centernet, detections, looked_at_twice
 from adl.vision.objects import boxed_pictures
 
 LOSS = {"train: heat": "train/heat", "train: boxes (1 - GIoU)": "train/box"}
@@ -115,7 +115,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     def detect(key, learner, image) -> Detections:
         look = functools.partial(model.apply, learner.averaged)
         x = data.image.symmetric(image)
-        maps = mirrored(look, x) if x.shape[2] % cfg.cell == 0 else look(x)
+        maps = looked_at_twice(look, x) if x.shape[2] % cfg.cell == 0 else look(x)
         return detections(maps, image.shape[1:3], cell=cfg.cell, most=cfg.num_boxes)
 
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)

@@ -9,7 +9,7 @@ import pytest
 from adl.core import BadInput, jitted
 from adl.measure.detection import Objects, precision_recall
 from adl.vision.cells import in_cells
-from adl.vision.centernet import CenterNet, CentreMaps, centernet, detections, focal, mirrored, warmth_of
+from adl.vision.centernet import CenterNet, CentreMaps, centernet, detections, focal, looked_at_twice, warmth_of
 from tests.vision.cases_detection import PREPARE, batch
 
 BOX = np.float32([[0, 0, 4, 6], [2, 3, 8, 7], [0, 0, 0, 0]])  # in cells of a map of 8 x 10
@@ -87,7 +87,7 @@ def test_a_picture_and_the_same_in_a_mirror_are_said_to_hold_the_same_in_a_mirro
     model = CenterNet(2, (8, 8), cell=4)
     x = jax.random.normal(jax.random.key(0), (1, 16, 24, 3))
     parameters = model.init(jax.random.key(1), x)
-    maps, turned = (mirrored(lambda x: model.apply(parameters, x), of) for of in (x, jnp.flip(x, 2)))
+    maps, turned = (looked_at_twice(lambda x: model.apply(parameters, x), of) for of in (x, jnp.flip(x, 2)))
     np.testing.assert_allclose(maps.heat, jnp.flip(turned.heat, 2), atol=1e-4)
     assert not np.allclose(maps.heat, turned.heat, atol=1e-3)
     found, again = (detections(of, (16, 24), cell=4, most=4) for of in (maps, turned))
