@@ -16,6 +16,8 @@ def by_strength(
 ) -> Draw:
     """A panel a row of metrics, over x, with all others behind it in grey; bars are two standard errors over seeds.
 
+    Of a sweep each setting has a colour.
+
     What must be seen: which lines fall, and how far below the others they end.
 
     Args:
@@ -29,16 +31,20 @@ def by_strength(
     def draw(outcome: Outcome) -> Figure:
         cols = min(len(rows), 4)
         figure, axes = panel(-(-len(rows) // cols), cols, size=(2.1, 1.9))
-        last = {name: np.stack([np.atleast_1d(outcome.curve(at)[1][-1]) for at in row]) for name, row in rows.items()}
+        kinds = max(len(outcome.settings), 1)
+        last = [np.stack([np.reshape(outcome.curve(at)[1][-1], (kinds, -1)) for at in row], 1) for row in rows.values()]
+        means = np.stack([values.mean(-1) for values in last])  # [rows, settings, A]
         for ax in axes.flat[len(rows) :]:
             ax.set_axis_off()
-        means = np.stack([values.mean(-1) for values in last.values()])
-        for ax, (name, values) in zip(axes.flat, last.items(), strict=False):
-            ax.plot(x, means.T, color=PALE, linewidth=0.8)
-            num = values.shape[-1]
-            error = 2 * values.std(-1, ddof=1) / np.sqrt(num) if num > 1 else None
-            ax.errorbar(x, values.mean(-1), yerr=error, fmt="o-", color=COLORS[0], markersize=3.5, capsize=2)
+        for ax, name, values in zip(axes.flat, rows, last, strict=False):
+            ax.plot(x, means.reshape(-1, len(x)).T, color=PALE, linewidth=0.8)
+            for each, color in zip(values, COLORS * kinds, strict=False):
+                num = each.shape[-1]
+                error = 2 * each.std(-1, ddof=1) / np.sqrt(num) if num > 1 else None
+                ax.errorbar(x, each.mean(-1), yerr=error, fmt="o-", color=color, markersize=3.5, capsize=2)
             ax.set(title=name, ylim=(max(0.0, means.min() - 0.05), min(1.02, means.max() + 0.03)))
+        if outcome.settings:
+            figure.legend(axes[0, 0].containers, outcome.settings, loc="outside right upper")
         figure.supxlabel(x_label, fontsize=9)
         figure.supylabel(y_label, fontsize=9)
         figure.suptitle(title)

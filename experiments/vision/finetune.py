@@ -67,7 +67,10 @@ CLAIMS = (
         protocol=f"{PROTOCOL}of the tuned network, less that from scratch; mean of 3 seeds",
     ),
 )
-SMOKE = {"dataset": "digits", "num_steps": 4, "batch_size": 16, "width": 8, "num_stages": 1, "labels": 8}
+SMOKE = {
+    **{"dataset": "digits", "num_steps": 4, "first_share": 0.5, "batch_size": 16, "width": 8, "num_stages": 1},
+    "labels": 8,
+}
 
 
 class Loaded(NamedTuple):
