@@ -15,7 +15,7 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, border, descend, forward
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, border, descend, forward
 from adl.measure.boxes import corners, generalised_box_iou
 from adl.measure.detection import Detections, Objects
 from adl.nn.convolution import Conv
@@ -36,16 +36,18 @@ class CentreMaps(NamedTuple):
 class CenterNet(nn.Module):
     """A residual network that goes down and up again, with a head of two layers.
 
-    Pixels of a cell become its channels at once (space to depth), so that nothing is computed at full resolution and
-    nothing is lost. On the way up what comes from below is doubled in size and added to what was there.
+    Squares of pixels become channels at once (space to depth), so that nothing is computed at full resolution and
+    nothing is lost. On the way up, which ends at the resolution of the cells, what comes from below is doubled in size
+    and added to what was there.
 
     Source: Zhou et al. 2019, arXiv:1904.07850; the way up: Lin et al. 2017, arXiv:1612.03144.
     """
 
     num_classes: int  # K
-    channels: Sequence[int] = (64, 96, 128)  # of each stage; multiples of 8
+    channels: Sequence[int] = (32, 64, 128)  # of each stage, at half the resolution of the one before; 8 n
     num_blocks: int = 1  # residual blocks of a stage, on the way down
     cell: int = 4  # pixels of a cell's side
+    fold: int = 2  # pixels of a side of what the first convolution sees as one; 1, 2, 4 ... of them make a cell's side
     norm: Callable[..., nn.Module] = group_norm  # `norm(dtype=...)`
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and maps are float32
 
@@ -53,23 +55,33 @@ class CenterNet(nn.Module):
     def __call__(self, x: Array) -> CentreMaps:
         """Maps of `ceil(H / cell)` times `ceil(W / cell)` cells, of pictures `x` `[B, H, W, C]`."""
         chex.assert_rank(x, 4)
-        h = Conv(self.channels[0], (3, 3), use_bias=False, dtype=self.dtype)(in_cells(x, self.cell))
+        own = self.own_stage
+        h = Conv(self.channels[0], (3, 3), use_bias=False, dtype=self.dtype)(in_cells(x, self.cell, self.fold))
         levels = []
         for stage, width in enumerate(self.channels):
             for block in range(self.num_blocks):
                 stride = 2 if stage > 0 and block == 0 else 1
                 h = ResidualBlock(width, stride, self.norm, self.dtype)(h)
             levels.append(h)
-        for lateral in reversed(levels[:-1]):
+        for lateral in reversed(levels[own:-1]):
             h = Conv(lateral.shape[-1], (1, 1), use_bias=False, dtype=self.dtype)(
                 nn.relu(self.norm(dtype=self.dtype)(h))
             )
             h = lateral + h.repeat(2, 1).repeat(2, 2)[:, : lateral.shape[1], : lateral.shape[2]]
             h = ResidualBlock(lateral.shape[-1], 1, self.norm, self.dtype)(h)
         h = nn.relu(self.norm(dtype=self.dtype)(h))
-        h = nn.relu(Conv(self.channels[0], (3, 3), dtype=self.dtype)(h)).astype(jnp.float32)
+        h = nn.relu(Conv(self.channels[own], (3, 3), dtype=self.dtype)(h)).astype(jnp.float32)
         heat = nn.Dense(self.num_classes, bias_init=nn.initializers.constant(RARE), name="heat")(h)
         return CentreMaps(heat, nn.Dense(4, name="box")(h))
+
+    @property
+    def own_stage(self) -> int:
+        """The stage at whose resolution the maps are."""
+        stages = {self.fold * 2**stage: stage for stage in range(len(self.channels))}
+        if self.cell not in stages:
+            told = f"cells of {self.cell} pixels and a fold of {self.fold}, with {len(self.channels)} stages"
+            raise BadInput(f"{told}: the side of a cell must be one of {', '.join(map(str, stages))} pixels")
+        return stages[self.cell]
 
 
 def centernet(
@@ -179,6 +191,18 @@ def boxes_in_cells(box: Array) -> Array:
     height, width = box.shape[1:3]
     middle = jnp.stack(jnp.meshgrid(jnp.arange(height) + 0.5, jnp.arange(width) + 0.5, indexing="ij"), -1)
     return corners(jnp.concatenate([middle[None] + box[..., :2], jnp.exp(jnp.clip(box[..., 2:], -5.0, 8.0))], -1))
+
+
+def looked_at_twice(look: Callable[[Array], CentreMaps], x: Array) -> CentreMaps:
+    """Mean of what is said of pictures `x` `[B, H, W, C]` and of the same in a mirror at their side, turned back.
+
+    Args:
+      look: `x -> CentreMaps`.
+      x: pictures, of a width that cells fill: others lie elsewhere in their cells in the mirror.
+    """
+    once, again = look(x), CentreMaps(*(jnp.flip(of, 2) for of in look(jnp.flip(x, 2))))
+    turned = again._replace(box=again.box * jnp.array([1.0, -1.0, 1.0, 1.0])[None, None, None])
+    return jax.tree.map(lambda a, b: (a + b) / 2, once, turned)
 
 
 def detections(maps: CentreMaps, shape: Sequence[int], *, cell: int, most: int) -> Detections:

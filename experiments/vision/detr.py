@@ -9,6 +9,7 @@ queries search is not given but learned.
     python -m experiments.vision.detr --dataset bccd --picture_size 120x160 --picture_fit resize --num_queries 40
 """
 
+import functools
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from adl.core import optimizer
 from adl.data.boxed_views import random_flips
 from adl.data.boxes import boxed
 from adl.measure.detection import Detections, average_precisions, surest_boxes
+from adl.nn.resnet import BatchNorm
 from adl.vision.detr import DETR, SetWeights, answered, detr
 from adl.vision.objects import boxed_pictures
 
@@ -37,8 +39,8 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     weight_decay: run.NonNegative = 1e-2  # of matrices and kernels, times the learning rate
     ema: run.Rate = 0.998  # decay of the parameter average, which finds
     num_queries: run.Count = 16  # at least the most objects of a picture
-    channels: run.Widths = (64, 96)  # of the residual stages, each at half the resolution of the one before
-    cell: run.Count = 4  # pixels of a side of what the first convolution sees as one
+    channels: run.Widths = (32, 64, 96)  # of the residual stages, each at half the resolution of the one before
+    cell: run.Count = 2  # pixels of a side of what the first convolution sees as one
     width: run.Count = 96  # of the transformer, a multiple of the number of heads
     num_heads: run.Count = 4
     num_encoder_layers: run.Count = 1
@@ -60,8 +62,8 @@ CLAIMS = (
     ),
 )
 SMOKE = {
-    **{"dataset": "scenes/sample", "num_steps": 2, "batch_size": 8, "channels": (8, 8), "width": 16, "num_queries": 8},
-    **{"num_decoder_layers": 1, "num_heads": 2},
+    **{"dataset": "scenes/sample", "num_steps": 2, "batch_size": 8, "channels": (8,), "cell": 16, "width": 16},
+    **{"num_queries": 8, "num_decoder_layers": 1, "num_heads": 2},
 }
 
 
@@ -83,6 +85,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         num_heads=cfg.num_heads,
         num_encoder_layers=cfg.num_encoder_layers,
         num_decoder_layers=cfg.num_decoder_layers,
+        norm=functools.partial(BatchNorm, axis=axis),
         dtype=jnp.dtype(cfg.precision),
     )
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 20, 1))

@@ -4,11 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
-from adl.core import jitted
+from adl.core import BadInput, jitted
 from adl.measure.detection import Objects, precision_recall
 from adl.vision.cells import in_cells
-from adl.vision.centernet import CenterNet, CentreMaps, centernet, detections, focal, warmth_of
+from adl.vision.centernet import CenterNet, CentreMaps, centernet, detections, focal, looked_at_twice, warmth_of
 from tests.vision.cases_detection import PREPARE, batch
 
 BOX = np.float32([[0, 0, 4, 6], [2, 3, 8, 7], [0, 0, 0, 0]])  # in cells of a map of 8 x 10
@@ -53,7 +54,7 @@ def test_focal_is_its_formula_and_safe_at_the_ends():
 
 
 def test_pictures_without_objects_have_a_finite_loss():
-    alg = jitted(centernet(CenterNet(2, (8,), cell=4), optax.sgd(0.1), cell=4, prepare=PREPARE))
+    alg = jitted(centernet(CenterNet(2, (8,), cell=4, fold=4), optax.sgd(0.1), cell=4, prepare=PREPARE))
     empty = {**batch(0), "present": 0 * batch(0)["present"]}
     state, metrics = alg.step(jax.random.key(0), alg.init(jax.random.key(0), empty), empty)
     assert 0 < float(metrics["loss"].value) < np.inf and float(metrics["box"].value) == 0
@@ -65,3 +66,32 @@ def test_cells_hold_all_pixels_also_of_pictures_that_they_do_not_fit():
     cells = in_cells(x, 4)
     assert cells.shape == (1, 2, 2, 16) and cells.sum() == x.sum()
     np.testing.assert_array_equal(cells[0, 0, 1].reshape(4, 4)[:, :3], x[0, :4, 4:, 0])
+    finer = in_cells(x, 4, 2)
+    assert finer.shape == (1, 4, 4, 4) and finer.sum() == x.sum()
+    np.testing.assert_array_equal(finer[0, 1, 2].reshape(2, 2), x[0, 2:4, 4:6, 0])
+
+
+def test_maps_have_a_cell_for_each_part_of_a_picture_at_whatever_resolution_the_network_begins():
+    x = jnp.zeros((1, 18, 25, 3))
+
+    def shapes(fold):
+        model = CenterNet(2, (8, 8, 8), cell=4, fold=fold)
+        return [of.shape for of in jax.eval_shape(lambda key: model.init_with_output(key, x)[0], jax.random.key(0))]
+
+    assert [shapes(fold) for fold in (1, 2, 4)] == 3 * [[(1, 5, 7, 2), (1, 5, 7, 4)]]
+    with pytest.raises(BadInput, match=r"cells of 4 pixels and a fold of 3, with 3 stages: .* 3, 6, 12 pixels"):
+        shapes(3)
+
+
+def test_a_picture_and_the_same_in_a_mirror_are_said_to_hold_the_same_in_a_mirror():
+    model = CenterNet(2, (8, 8), cell=4)
+    x = jax.random.normal(jax.random.key(0), (1, 16, 24, 3))
+    parameters = model.init(jax.random.key(1), x)
+    maps, turned = (looked_at_twice(lambda x: model.apply(parameters, x), of) for of in (x, jnp.flip(x, 2)))
+    np.testing.assert_allclose(maps.heat, jnp.flip(turned.heat, 2), atol=1e-4)
+    assert not np.allclose(maps.heat, turned.heat, atol=1e-3)
+    found, again = (detections(of, (16, 24), cell=4, most=4) for of in (maps, turned))
+    np.testing.assert_allclose(found.score, again.score, atol=1e-4)
+    turned_back = 1 - again.box[..., jnp.array([3, 1])]  # what was right is left
+    np.testing.assert_allclose(found.box[..., 1::2], turned_back, atol=1e-4)
+    np.testing.assert_allclose(found.box[..., ::2], again.box[..., ::2], atol=1e-4)
