@@ -42,7 +42,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     channels: run.Widths = (32, 64, 96)  # of the residual stages, each at half the resolution of the one before
     cell: run.Count = 2  # pixels of a side of what the first convolution sees as one
     width: run.Count = 96  # of the transformer, a multiple of the number of heads
-    num_heads: run.Count = 4  # of attention
+    num_heads: run.Count = 4  # of every attention; divides the width
     num_encoder_layers: run.Count = 1
     num_decoder_layers: run.Count = 3
     label_weight: run.NonNegative = 1.0  # of classes, in the loss and in the matching
