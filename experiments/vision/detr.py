@@ -43,8 +43,8 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     cell: run.Count = 2  # pixels of a side of what the first convolution sees as one
     width: run.Count = 96  # of the transformer, a multiple of the number of heads
     num_heads: run.Count = 4  # of every attention; divides the width
-    num_encoder_layers: run.Count = 1
-    num_decoder_layers: run.Count = 3
+    num_encoder_layers: run.Count = 1  # of the transformer, over the picture
+    num_decoder_layers: run.Count = 3  # of the transformer, over the queries
     label_weight: run.NonNegative = 1.0  # of classes, in the loss and in the matching
     l1_weight: run.NonNegative = 5.0  # of the distance of boxes
     overlap_weight: run.NonNegative = 2.0  # of 1 - GIoU
