@@ -6,11 +6,15 @@ from typing import NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
+import numpy as np
+import scipy.special
 from jax import Array
 
 from adl.core import Key, Mean, Metrics
 from adl.prob.labels import cross_entropy, is_correct
 from adl.supervised.regression import Prepare
+
+LEVELS = 4097  # at which quantiles are known; between them they are linear
 
 
 class Mixed(NamedTuple):
@@ -35,12 +39,16 @@ def mixup(prepare: Prepare, *, concentration: float) -> Prepare:
 
     Source: Zhang et al. 2018, arXiv:1710.09412, eq. 1.
     """
+    # Quantiles of the larger of s and 1 - s, the same pairs, so that `label` is the one that is seen most. Drawn by
+    # `jax.random.beta` they would be rejected in a loop that all devices leave together, and with virtual devices one
+    # waits in it while another waits for parameters.
+    levels = np.linspace(0, 1, LEVELS)
+    quantiles = scipy.special.betaincinv(concentration, concentration, (1 + levels) / 2)
 
     def mix(key: Key, batch):
         key_view, key_share = jax.random.split(key)
         x, label = prepare(key_view, batch)
-        share = jax.random.beta(key_share, concentration, concentration, (len(x),))
-        share = jnp.maximum(share, 1 - share)  # the same pairs, so that `label` is the one that is seen most
+        share = jnp.interp(jax.random.uniform(key_share, (len(x),)), levels, quantiles)
         weight = share.reshape(-1, *[1] * (x.ndim - 1)).astype(x.dtype)
         return weight * x + (1 - weight) * jnp.roll(x, 1, 0), Mixed(label, jnp.roll(label, 1), share)
 

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import scipy.stats
 
 from adl.supervised.classification import views
 from adl.supervised.mixing import Mixed, mixed_surprise, mixup
@@ -24,6 +25,9 @@ def test_shares_are_those_of_a_beta_and_its_mirror():
     _, mixed = mixup(views(), concentration=1.0)(jax.random.key(1), batch)
     assert mixed.share.min() >= 0.5
     np.testing.assert_allclose(mixed.share.mean(), 0.75, atol=0.01)  # of the larger of s and 1 - s, s uniform
+    _, mixed = mixup(views(), concentration=0.2)(jax.random.key(2), batch)
+    draws = np.random.default_rng(0).beta(0.2, 0.2, 4000)
+    assert scipy.stats.ks_2samp(mixed.share, np.maximum(draws, 1 - draws)).pvalue > 1e-3
 
 
 def test_the_loss_is_that_of_soft_targets():
