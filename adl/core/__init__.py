@@ -2,7 +2,7 @@
 
 from adl.core import border, buffer, epochs, gradient, layout, lift, optimizer, place, probe, sources, teacher, tree
 from adl.core.errors import BadInput, did_you_mean, first_line
-from adl.core.gradient import descend, forward, scale_gradient
+from adl.core.gradient import descend, forward, learning, scale_gradient
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.lift import (
@@ -76,6 +76,7 @@ __all__ = [
     "in_turn",
     "jitted",
     "layout",
+    "learning",
     "lift",
     "local_path",
     "make_mesh",

@@ -12,7 +12,7 @@ from jax import lax
 
 from adl.core import border, tree
 from adl.core.errors import BadInput
-from adl.core.types import Array, Key, Learner, Metrics, PyTree
+from adl.core.types import Algorithm, Array, Key, Learner, Metrics, PyTree
 
 # loss(key, params, extras, *batch) -> (metrics with an entry "loss", new extras[, what it has to say of each example])
 Loss = Callable[..., tuple]
@@ -143,6 +143,40 @@ def descend(
         return (learner, found.metrics) if found.seen is None else (learner, found.metrics, found.seen)
 
     return update
+
+
+def learning(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    loss: Callable[[PyTree, PyTree], Metrics],
+    prepare: Callable[[Key, PyTree], tuple[PyTree, PyTree]],
+    axis: str | None = None,
+    x: str = "[B, ...]",
+) -> Algorithm:
+    """Descent of any loss of a model's output and what it should have been; the state is a `Learner`.
+
+    Args:
+      model: `x -> output`.
+      tx: optax transformation.
+      loss: `loss(output, y) -> {name: Mean}`, whose "loss" is descended; the others are reported.
+      prepare: `prepare(key, batch) -> (x, y)`.
+      axis: as in `descend`.
+      x: what `prepare` must give first, as in `border.check`.
+    """
+    prepare = border.prepared(prepare, x)
+
+    def init(key: Key, batch) -> Learner:
+        x, _ = prepare(jax.random.fold_in(key, 1), batch)
+        return Learner.create(model.init(key, x), tx)
+
+    def total(key: Key, params, extras, batch):
+        prepare_key, dropout_key = jax.random.split(key)
+        x, y = prepare(prepare_key, batch)
+        output, extras = forward(model, dropout_key, params, extras, x)
+        return loss(output, y), extras
+
+    return Algorithm(init, descend(total, tx, axis))
 
 
 def _dealt(n: int, x: Array) -> Array:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import jax
 import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, PyTree, border, descend, forward
+from adl.core import Algorithm, Key, Mean, Metrics, PyTree, learning
 
 Prepare = Callable[[Key, PyTree], tuple[PyTree, PyTree]]  # (key, batch) -> (what the model sees, what it should tell)
 
@@ -30,19 +29,7 @@ def fit(
       axis: as in `core.descend`.
     Source: none, the loss is the caller's.
     """
-    prepare = border.prepared(prepare, "[B, ...]")
-
-    def init(key: Key, batch) -> Learner:
-        x, _ = prepare(jax.random.fold_in(key, 1), batch)
-        return Learner.create(model.init(key, x), tx)
-
-    def total(key: Key, params, extras, batch):
-        prepare_key, dropout_key = jax.random.split(key)
-        x, y = prepare(prepare_key, batch)
-        output, extras = forward(model, dropout_key, params, extras, x)
-        return loss(output, y), extras
-
-    return Algorithm(init, descend(total, tx, axis))
+    return learning(model, tx, loss=loss, prepare=prepare, axis=axis)
 
 
 def squared_error(output: Array, y: Array) -> Metrics:

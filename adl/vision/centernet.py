@@ -15,7 +15,7 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, border, descend, forward
+from adl.core import Algorithm, BadInput, Key, Mean, Metrics, learning
 from adl.measure.boxes import corners, generalised_box_iou
 from adl.measure.detection import Detections, Objects
 from adl.nn.convolution import Conv
@@ -114,22 +114,16 @@ def centernet(
       axis: as in `core.descend`.
     Source: Zhou et al. 2019, arXiv:1904.07850, section 3; boxes: Liu et al. 2020, arXiv:1909.00700, section 3.
     """
-    prepare = border.prepared(prepare, "[B, H, W, C]")
 
-    def init(key: Key, batch) -> Learner:
-        x, _ = prepare(jax.random.fold_in(key, 1), batch)
-        return Learner.create(model.init(key, x), tx)
-
-    def total(key: Key, params, extras, batch):
-        prepare_key, dropout_key = jax.random.split(key)
-        x, objects = prepare(prepare_key, batch)
-        maps, extras = forward(model, dropout_key, params, extras, x)
+    def in_cells_of_x(key: Key, batch):
+        x, objects = prepare(key, batch)
         size = jnp.array(x.shape[1:3], jnp.float32) / cell  # of the picture, in cells
-        return _misfit(
-            maps, objects._replace(box=objects.box * jnp.tile(size, 2)[None, None]), spread, box_weight
-        ), extras
+        return x, objects._replace(box=objects.box * jnp.tile(size, 2)[None, None])
 
-    return Algorithm(init, descend(total, tx, axis))
+    def loss(maps: CentreMaps, objects: Objects) -> Metrics:
+        return _misfit(maps, objects, spread, box_weight)
+
+    return learning(model, tx, loss=loss, prepare=in_cells_of_x, axis=axis, x="[B, H, W, C]")
 
 
 def _misfit(maps: CentreMaps, objects: Objects, spread: float, box_weight: float) -> Metrics:

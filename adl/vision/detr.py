@@ -14,7 +14,7 @@ import optax
 from flax import linen as nn
 from jax import Array, lax
 
-from adl.core import Algorithm, BadInput, Key, Learner, Mean, border, descend, forward
+from adl.core import Algorithm, BadInput, Mean, Metrics, learning
 from adl.measure.boxes import centred, corners, generalised_box_iou
 from adl.measure.detection import Detections, Objects
 from adl.nn.convolution import Conv
@@ -127,27 +127,19 @@ def detr(
       BadInput: at trace time, if there are fewer queries than slots.
     Source: Carion et al. 2020, arXiv:2005.12872, eq. 1 and 2, appendix A.2.
     """
-    prepare = border.prepared(prepare, "[B, H, W, C]")
 
-    def init(key: Key, batch) -> Learner:
-        x, _ = prepare(jax.random.fold_in(key, 1), batch)
-        return Learner.create(model.init(key, x), tx)
-
-    def total(key: Key, params, extras, batch):
-        prepare_key, dropout_key = jax.random.split(key)
-        x, objects = prepare(prepare_key, batch)
-        answers, extras = forward(model, dropout_key, params, extras, x)
+    def loss(answers: Answers, objects: Objects) -> Metrics:
         number, slots = answers.box.shape[2], objects.box.shape[1]
         if number < slots:
             raise BadInput(
                 f"{number} queries for pictures with room for {slots} objects: there must be as many at least"
             )
         each = jax.vmap(jax.vmap(lambda *of: _set_misfit(*of, weights)), (0, None))  # of layers, of pictures
-        loss, surprise, box = each(answers, objects)
-        found = {"loss": Mean.of(loss.sum(0)), "surprise": Mean.of(surprise[-1])}
-        return {**found, "box": Mean.of(box[-1], objects.present.sum(1) > 0)}, extras
+        losses, surprise, box = each(answers, objects)
+        found = {"loss": Mean.of(losses.sum(0)), "surprise": Mean.of(surprise[-1])}
+        return {**found, "box": Mean.of(box[-1], objects.present.sum(1) > 0)}
 
-    return Algorithm(init, descend(total, tx, axis))
+    return learning(model, tx, loss=loss, prepare=prepare, axis=axis, x="[B, H, W, C]")
 
 
 def _set_misfit(answers: Answers, objects: Objects, weights: SetWeights) -> tuple[Array, Array, Array]:
