@@ -82,6 +82,71 @@ def adam(
     return optax.chain(*(part for part in parts if part is not None))
 
 
+def muon(
+    learning_rate: Array | float,
+    shape: Shape | None = None,
+    *,
+    weight_decay: Array | float | None = None,
+    average: Array | float | None = None,
+    momentum: float = 0.95,
+    others: float = 0.6,
+) -> optax.GradientTransformation:
+    """Muon: matrices and kernels move along the orthogonal matrix nearest to their momentum, other parameters by Adam.
+
+    Args:
+      learning_rate: > 0, the highest; a number or a traced value. Steps of matrices have this spectral norm.
+      shape: of the rate over the updates; None: constant.
+      weight_decay: >= 0, of matrices, times the learning rate; None: none.
+      average: in [0, 1), as in `average_params`; None: no average is kept.
+      momentum: in [0, 1).
+      others: > 0, Adam's learning rate in units of the other.
+    Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/.
+    """
+    rule = {True: orthogonal_momentum(momentum), False: optax.chain(optax.scale_by_adam(), optax.scale(others))}
+    parts = [
+        optax.partition(rule, matrices),
+        None if weight_decay is None else optax.add_decayed_weights(weight_decay, matrices),
+        optax.scale_by_learning_rate(learning_rate if shape is None else lambda step: learning_rate * shape(step)),
+        None if average is None else average_params(average),
+    ]
+    return optax.chain(*(part for part in parts if part is not None))
+
+
+def orthogonal_momentum(momentum: float) -> optax.GradientTransformation:
+    """Updates `[..., D]`, as matrices of D columns, made nearly orthogonal after Nesterov's momentum.
+
+    Of R rows each is multiplied by sqrt(max(1, D / R)).
+    """
+
+    def straightened(update):
+        flat = update.reshape(-1, update.shape[-1])
+        return (max(1, flat.shape[1] / flat.shape[0]) ** 0.5 * orthogonalised(flat)).reshape(update.shape)
+
+    return optax.chain(
+        optax.trace(momentum, nesterov=True),
+        optax.stateless(lambda updates, _: jax.tree.map(straightened, updates)),
+    )
+
+
+def orthogonalised(matrix: Array, num_iterations: int = 5) -> Array:
+    """`[R, D]` with the singular vectors of `matrix`, and singular values near 1: 0.7 to 1.2, smaller of what was tiny.
+
+    X <- a X + b (X X') X + c (X X')^2 X,   from matrix / |matrix|_F
+
+    Args:
+      matrix: `[R, D]`; zeros stay zeros.
+      num_iterations: after k of them a share of 3.4^-k of the norm, or more, is near 1.
+    Source: Jordan et al. 2024, with its a, b, c: an iteration of Newton and Schulz, steeper at 0.
+    """
+    if matrix.shape[0] > matrix.shape[1]:
+        return orthogonalised(matrix.T, num_iterations).T
+    x = matrix / jnp.maximum(jnp.linalg.norm(matrix), 1e-12)
+    for _ in range(num_iterations):
+        gram = x @ x.T
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return x
+
+
 def clip_by_norm(most: Array | float) -> optax.GradientTransformation:
     """Updates whose Euclidean norm exceeds `most` > 0, made as short as that; nan where one is infinite or nan.
 

@@ -1,7 +1,8 @@
 """A U-Net: a picture in, a picture out, seen at every scale on the way and told what a vector says."""
 
+import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import chex
 import jax
@@ -38,6 +39,7 @@ class UNet(nn.Module):
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
     features: int | None = None  # channels of the output, the classes of a segmentation; None: those of the input
     patch: int = 1  # pixels a side that are folded into the channels of one: full resolution is where convolutions cost
+    norm: Callable[..., nn.Module] | None = None  # `norm(dtype=...)`, as `resnet.BatchNorm`; None: GroupNorm
 
     @nn.compact
     def __call__(self, x: Array, condition: Array | None = None) -> Array:
@@ -52,13 +54,14 @@ class UNet(nn.Module):
             chex.assert_shape(condition, (len(x), None))
         tall, wide = x.shape[1:3]
         features = self.features or x.shape[-1]
-        x = space_to_depth(_whole_patches(x, self.patch), self.patch)
+        x = space_to_depth(whole_patches(x, self.patch), self.patch)
+        norm = self.norm or functools.partial(group_norm, num_groups=self.num_groups)
         numbers = itertools.count()
 
         def block(h, level):
-            options = self.num_groups, self.dropout, self.dtype
+            options = norm, self.dropout, self.dtype
             h = ConditionalBlock(self.channels[level], *options, name=f"ResidualBlock_{next(numbers)}")(h, condition)
-            return SelfAttention(self.num_groups, self.dtype)(h) if level in self.attention else h
+            return SelfAttention(norm, self.dtype)(h) if level in self.attention else h
 
         h = Conv(self.channels[0], (3, 3), dtype=self.dtype)(x)
         skips = [h]
@@ -80,7 +83,7 @@ class UNet(nn.Module):
                 h = h.repeat(2, 1).repeat(2, 2)[:, :height, :width]
                 h = Conv(self.channels[level - 1], (3, 3), dtype=self.dtype)(h)
 
-        h = nn.silu(group_norm(num_groups=self.num_groups, dtype=self.dtype)(h))
+        h = nn.silu(norm(dtype=self.dtype)(h))
         features *= self.patch**2
         h = Conv(features, (3, 3), kernel_init=nn.initializers.zeros, dtype=jnp.float32)(h)
         return depth_to_space(h, self.patch)[:, :tall, :wide]
@@ -106,7 +109,7 @@ def depth_to_space(x: Array, size: int) -> Array:
     return x.reshape(batch, size * height, size * width, -1)
 
 
-def _whole_patches(x: Array, size: int) -> Array:
+def whole_patches(x: Array, size: int) -> Array:
     """Pictures whose last row and column are repeated, below and at the right, until all are in a whole patch."""
     below, right = -x.shape[1] % size, -x.shape[2] % size
     return jnp.pad(x, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge") if below or right else x
@@ -116,16 +119,16 @@ class ConditionalBlock(nn.Module):
     """Two convolutions around a skip; the condition scales and shifts in between."""
 
     channels: int
-    num_groups: int
+    norm: Callable[..., nn.Module]
     dropout: float
     dtype: jnp.dtype
 
     @nn.compact
     def __call__(self, x: Array, condition: Array | None) -> Array:
         """`[B, H, W, channels]` from `x` `[B, H, W, C]` and `condition` `[B, D]`, None for none."""
-        h = nn.silu(group_norm(num_groups=self.num_groups, dtype=self.dtype)(x))
+        h = nn.silu(self.norm(dtype=self.dtype)(x))
         h = Conv(self.channels, (3, 3), dtype=self.dtype)(h)
-        h = group_norm(num_groups=self.num_groups, dtype=self.dtype)(h)
+        h = self.norm(dtype=self.dtype)(h)
         if condition is not None:
             scale, shift = jnp.split(nn.Dense(2 * self.channels, dtype=self.dtype)(condition)[:, None, None], 2, -1)
             h = h * (1 + scale) + shift
@@ -140,7 +143,7 @@ class ConditionalBlock(nn.Module):
 class SelfAttention(nn.Module):
     """Every pixel looks at every other pixel: one head, around a skip."""
 
-    num_groups: int
+    norm: Callable[..., nn.Module]
     dtype: jnp.dtype
 
     @nn.compact
@@ -148,7 +151,7 @@ class SelfAttention(nn.Module):
         """`[B, H, W, C]` from `x` `[B, H, W, C]`."""
         size, height, width, channels = x.shape
         # Rows of one matrix: on CPU the kernel's gradient is three times slower when it contracts two axes.
-        h = group_norm(num_groups=self.num_groups, dtype=self.dtype)(x).reshape(-1, channels)
+        h = self.norm(dtype=self.dtype)(x).reshape(-1, channels)
         h = nn.Dense(3 * channels, dtype=self.dtype)(h).reshape(size, height * width, 3 * channels)
         query, key, value = jnp.split(h, 3, -1)
         weights = jax.nn.softmax(query @ key.mT / jnp.sqrt(channels).astype(self.dtype))

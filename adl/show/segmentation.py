@@ -102,7 +102,7 @@ def object_overlap(probe: str, seen: np.ndarray) -> Draw:
             return page([lines(np.zeros(0), title="no objects")])(outcome)
         pixels = np.unique(np.quantile(size[there], np.linspace(0, 1, 9)))
         panels = [
-            lines(*_binned(size[there], iou[there], pixels), x_scale="log", x_label="pixels of the object"),
+            lines(*_binned(size[there], iou[there], pixels), x_label="pixels of the object"),
             lines(*_binned(1 - seen[there], iou[there], HIDDEN), x_label="share that is hidden"),
         ]
         return page(panels, size=(3.3, 2.7), y_label=["IoU of an object"], title="Objects of the test split")(outcome)

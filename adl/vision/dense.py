@@ -2,17 +2,35 @@
 
 import functools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from flax import linen as nn
 from jax import Array
 from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Key, Learner, Probe, PyTree
+from adl.nn.linknet import LinkNet
+from adl.nn.resnet import BatchNorm
+from adl.nn.unet import UNet
 
 PIXELS = 2**19  # of the pictures that are looked at together
 Prepare = Callable[[Key, PyTree], tuple[Array, Array]]  # (key, batch) -> (what the model sees, what it should tell)
 View = Callable[[Key, Array], Array]  # (key, [B, H, W, C] floats) -> the same pictures, seen in another way
+
+
+def dense_network(name: str, channels: Sequence[int], features: int, *, axis: str | None, **options) -> nn.Module:
+    """`[B, H, W, C] -> [B, H, W, features]`, with batch normalisation.
+
+    Args:
+      name: "linknet", whose way up adds; "unet", whose way up concatenates.
+      channels: of each level.
+      features: of the output.
+      axis: mapped axis whose devices share one batch.
+      **options: further fields: `num_blocks`, `patch`, `dtype`.
+    """
+    model = {"linknet": LinkNet, "unet": UNet}[name]
+    return model(channels, features=features, norm=functools.partial(BatchNorm, axis=axis), **options)
 
 
 def views_of(augment: str, crop: int, affine: Mapping[str, float], elastic: float) -> View | None:
@@ -32,6 +50,11 @@ def views_of(augment: str, crop: int, affine: Mapping[str, float], elastic: floa
     ][: ("none", "flip", "affine", "elastic").index(augment)]
     cropped = [functools.partial(data.views.random_crop, pixels=crop)] if crop else []
     return data.views.composed(*cropped, *parts) if cropped or parts else None
+
+
+def mirrored(look: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """What is told of pictures `[B, H, W, C]`, `[B, H, W, K]`: the mean of what is told of them and in a mirror."""
+    return lambda x: (look(x) + look(x[:, :, ::-1])[:, :, ::-1]) / 2
 
 
 def at_once(split: data.Split) -> int:

@@ -18,13 +18,12 @@ from torch.nn import functional as F
 from adl.core import Algorithm, jitted, repeated
 from adl.nn.resnet import ResNet
 from adl.supervised.classification import classifier
-from experiments.bench import Contenders, apart
+from experiments.bench import Contenders, Run, apart, ours
 from experiments.bench.peers import resnet_torch
 
 Way = Literal["eager", "channels last", "compiled"]
 WAYS: tuple[Way, ...] = ("eager", "channels last", "compiled")
 CLASSES, STAGES, LEARNING_RATE = 10, (16, 32, 64), 1e-3
-Run = Callable[[], tuple[float, float]]  # milliseconds a step, and the mean loss of the steps
 
 
 class Work(NamedTuple):
@@ -47,20 +46,6 @@ class Work(NamedTuple):
     def algorithm(self) -> Algorithm:
         """All steps as one."""
         return jitted(repeated(self.learned(), self.num_steps))
-
-
-def ours(work: Work) -> Run:
-    """The contender adl."""
-    algorithm, key, batches = work.algorithm, jax.random.key(0), jax.device_put(work.batches)
-    state = [algorithm.init(key, batches)]
-
-    def run():
-        started = time.perf_counter()
-        state[0], metrics = algorithm.step(key, state[0], batches)
-        jax.block_until_ready((state[0], metrics))
-        return 1e3 * (time.perf_counter() - started) / work.num_steps, float(metrics["loss"].value)
-
-    return run
 
 
 def theirs(work: Work, way: Way) -> Run:

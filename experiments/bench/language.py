@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -12,7 +11,7 @@ import torch
 from adl.core import Algorithm, jitted, optimizer, repeated
 from adl.nn.transformer import GPT
 from adl.sequence.language import language_model
-from experiments.bench import Contenders, apart
+from experiments.bench import Contenders, Run, apart, ours
 from experiments.bench.peers import gpt_torch
 
 SMALL = {"num_layers": 4, "num_heads": 4, "width": 128, "max_length": 64}
@@ -35,6 +34,11 @@ class Work(NamedTuple):
         return np.random.default_rng(0).integers(0, self.vocab_size, shape, np.int32)
 
     @property
+    def batches(self) -> dict[str, np.ndarray]:
+        """`token` `[steps, B, T + 1]`."""
+        return {"token": self.token}
+
+    @property
     def algorithm(self) -> Algorithm:
         """All steps as one."""
         tx = optimizer.adam(1e-3, clip=1.0, b2=0.99, weight_decay=0.1, mask=optimizer.matrices)
@@ -42,27 +46,10 @@ class Work(NamedTuple):
         return jitted(repeated(learned, self.num_steps))
 
 
-Run = Callable[[], tuple[float, float]]  # milliseconds a step, and the mean loss of the steps
-
-
-def ours(work: Work) -> Run:
-    """The contender adl."""
-    algorithm, key, batches = work.algorithm, jax.random.key(0), jax.device_put({"token": work.token})
-    state = [algorithm.init(key, batches)]
-
-    def run():
-        started = time.perf_counter()
-        state[0], metrics = algorithm.step(key, state[0], batches)
-        jax.block_until_ready((state[0], metrics))
-        return 1e3 * (time.perf_counter() - started) / work.num_steps, float(metrics["loss"].value)
-
-    return run
-
-
 def theirs(work: Work, is_compiled: bool) -> Run:
     """The contender PyTorch, on as many threads as there are cores."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    params = work.algorithm.init(jax.random.key(0), {"token": work.token}).params
+    params = work.algorithm.init(jax.random.key(0), work.batches).params
     model = work.model
     peer = gpt_torch.GPT(work.vocab_size, *(model[name] for name in ("max_length", "num_layers", "num_heads", "width")))
     step = gpt_torch.stepper(peer.load(jax.tree.map(np.array, params)), 1e-3, is_compiled=is_compiled)

@@ -1,16 +1,21 @@
 """Depth from a single picture: how far away every pixel of a rendered scene is, in metres, by a U-Net.
 
 The scale-invariant error of logarithms (Eigen, Puhrsch & Fergus 2014, arXiv:1406.2283), of a residual U-Net that folds
-squares of pixels into channels; beside it the mean depth, of all pixels and of each.
+squares of pixels into channels, and whose way up adds (Chaurasia & Culurciello 2017, arXiv:1707.03718), by Muon; what
+it tells is the mean over a picture and its mirror. Beside it the mean depth, of all pixels and of each.
 
     python -m experiments.vision.depth
     >>> metres = run.load("runs/vision/depth").predict(pictures)
     python -m experiments.vision.depth --sweep balance=0,0.5,1 --num_seeds 3
 
+Expected on scenes/standard: a mean relative error of 0.064 (one seed), three minutes on 2 cores that others use too.
+
 Own data: arrays "image" uint8 [N, H, W, C] and "depth" [N, H, W] in metres, 0 where it is not known.
 """
 
+import functools
 from dataclasses import dataclass
+from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -18,10 +23,9 @@ from jax import Array
 
 from adl import data, run, show
 from adl.core import Learner, optimizer
-from adl.nn.unet import UNet
 from adl.supervised.regression import fit
 from adl.vision import depth as depths
-from adl.vision.dense import told_at
+from adl.vision.dense import dense_network, mirrored, told_at
 
 PROTOCOL = "scenes/standard: 8,000 to train, all pixels of all 1,000 test scenes"
 LOSS = {"train": "train/relative", "test (averaged parameters)": "test/relative"}
@@ -33,15 +37,16 @@ class Config(run.Averaged, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "depth"
-    num_steps: run.Count = 2000
+    num_steps: run.Count = 1000
     batch_size: run.Split = 16
-    eval_every: run.Count = 1000
+    eval_every: run.Count = 250
+    steps_per_call: run.Count = 10
     balance: run.Fraction = 0.5  # of the loss: 0 errors of logarithms, 1 only what no factor of a picture explains
-    width: run.Eights = 16  # channels of the U-Net's first level; each has twice the last's, at half the resolution
-    num_levels: run.Count = 4  # of the U-Net
-    num_blocks: run.Count = 1  # residual blocks of a level on the way down; one more on the way up
+    model: Literal["linknet", "unet"] = "linknet"  # a U-Net whose way up adds, or one whose way up concatenates
+    channels: run.Widths = (32, 96, 128, 192)  # of the network's levels, each at half the resolution of the one before
+    num_blocks: run.Count = 1  # residual blocks of a level on the way down
     patch: run.Count = 2  # pixels a side that are folded into channels
-    learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    learning_rate: run.Positive = 0.1  # of Muon: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 1e-2  # of kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
 
@@ -59,7 +64,7 @@ CLAIMS = (
         protocol=f"{PROTOCOL}; the mean training depth everywhere: the scenes are hard enough",
     ),
 )
-SMOKE = {"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "width": 8, "num_levels": 2, "patch": 4}
+SMOKE = {"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "channels": (8, 8), "patch": 4}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, float, np.ndarray]:
@@ -74,19 +79,19 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, float, np.ndarray]:
 def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """Depths of the pixels of the data set's pictures, and how they are on the whole test split."""
     train, test, unit, by_pixel = loaded
-    channels = tuple(cfg.width * 2**level for level in range(cfg.num_levels))
-    model = UNet(channels, cfg.num_blocks, features=1, patch=cfg.patch, dtype=jnp.dtype(cfg.precision))
-    rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
+    options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
+    model = dense_network(cfg.model, cfg.channels, 1, axis=axis, **options)
     algorithm = fit(
         model,
-        optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
+        optimizer.muon(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))),
         loss=depths.scale_invariant_error(cfg.balance),
         prepare=depths.depth_views(unit, data.image.symmetric, data.views.random_flip),
         axis=axis,
     )
 
     def metres(learner: Learner, image: Array) -> Array:
-        return unit * jnp.exp(model.apply(learner.averaged, data.image.symmetric(image))[..., 0])
+        told = mirrored(functools.partial(model.apply, learner.averaged))(data.image.symmetric(image))
+        return unit * jnp.exp(told[..., 0])
 
     shown = test.first(show.SHOWN)
     return run.Experiment(

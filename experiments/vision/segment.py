@@ -1,7 +1,9 @@
 """Segmentation: a class for every pixel of a rendered scene, by a U-Net; or the membranes of a fly's nerve cells.
 
-A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, on the
-surprise of each pixel; beside it thresholds of colour with connected components, or of grey after a blur.
+A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, and whose way
+up adds (Chaurasia & Culurciello 2017, arXiv:1707.03718), by Muon on the surprise of each pixel; what it tells is the
+mean over a picture and its mirror. Beside it thresholds of colour with connected components, or of grey after a blur.
+Measured on scenes/standard: mIoU 0.844 (one seed; digits 0.69), short of the claim, in 7 minutes on 2 shared cores.
 
     python -m experiments.vision.segment
     >>> probability = run.load("runs/vision/segment").predict(pictures)
@@ -12,6 +14,7 @@ Own data: arrays "image" uint8 [N, H, W, C] and "segment" [N, H, W] of classes 0
 nowhere.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,10 +25,9 @@ from jax import Array
 from adl import data, run, show
 from adl.core import Learner, optimizer
 from adl.data.segments import Segments, masked_splits
-from adl.nn.unet import UNet
 from adl.supervised.regression import fit
 from adl.vision import segmentation
-from adl.vision.dense import View, told_at, views_of
+from adl.vision.dense import View, dense_network, mirrored, told_at, views_of
 from adl.vision.threshold import thresholded
 
 LOSS = {"train (random views)": "train/loss", "test (averaged parameters)": "test/loss"}
@@ -46,17 +48,18 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "segment" (or "mask")
     num_steps: run.Count = 2000
     batch_size: run.Split = 16
-    eval_every: run.Count = 1000
+    eval_every: run.Count = 500
+    steps_per_call: run.Count = 10
     loss: Literal["surprise", "dice", "focal"] = "surprise"  # of pixels: what telling one wrong costs
-    width: run.Eights = 16  # channels of the U-Net's first level; each has twice the last's, at half the resolution
-    num_levels: run.Count = 4  # of the U-Net
-    num_blocks: run.Count = 1  # residual blocks of a level on the way down; one more on the way up
+    model: Literal["linknet", "unet"] = "linknet"  # a U-Net whose way up adds, or one whose way up concatenates
+    channels: run.Widths = (32, 96, 128, 192)  # of the network's levels, each at half the resolution of the one before
+    num_blocks: run.Count = 1  # residual blocks of a level on the way down
     patch: run.Count = 2  # pixels a side that are folded into channels
     crop: run.Natural = 0  # pixels a side of squares that are learned from; 0: whole pictures
     augment: Literal["none", "flip", "affine", "elastic"] = "flip"  # views; each has those before, elastic upside down
     degrees: run.NonNegative = 15.0  # largest rotation of a view, either way
     elastic: run.NonNegative = 5.0  # standard deviation of an elastic view's displacements, in pixels
-    learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    learning_rate: run.Positive = 0.1  # of Muon: the peak, after a tenth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 1e-2  # of kernels, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
 
@@ -82,7 +85,7 @@ CLAIMS = (
     ),
 )
 SMOKE = {
-    **{"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "width": 8, "num_levels": 2, "patch": 4},
+    **{"dataset": "scenes/sample", "num_steps": 4, "batch_size": 8, "channels": (8, 8), "patch": 4},
     **{"augment": "elastic", "crop": 32},
 }
 
@@ -98,19 +101,19 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, Segments, np.ndarray]:
 def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """A class for each pixel of the data set's pictures, and how it does on the whole test split."""
     train, test, segments, threshold = loaded
-    dtype, rate = jnp.dtype(cfg.precision), optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
-    channels = tuple(cfg.width * 2**level for level in range(cfg.num_levels))
-    model = UNet(channels, cfg.num_blocks, features=segments.num_classes, patch=cfg.patch, dtype=dtype)
+    options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
+    model = dense_network(cfg.model, cfg.channels, segments.num_classes, axis=axis, **options)
     algorithm = fit(
         model,
-        optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
+        optimizer.muon(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))),
         loss=segmentation.LOSSES[cfg.loss](),
         prepare=segmentation.paired(segments, data.image.symmetric, view(cfg)),
         axis=axis,
     )
 
     def logits(learner: Learner, image: Array) -> Array:
-        return model.apply(learner.averaged, data.image.symmetric(image))
+        look = functools.partial(model.apply, learner.averaged)
+        return (look if cfg.augment == "none" else mirrored(look))(data.image.symmetric(image))
 
     shown, num_slots = test.first(show.SHOWN), test.column("seen").shape[1] if "seen" in test.names else 0
     masks = {"image": shown.column("image"), "segment": segments.encode(shown.column("segment"))}
@@ -131,7 +134,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         figures=show.figures(
             loss=show.curves(LOSS, y_label="surprise of a pixel (nats)", title="Loss", y_scale="log"),
             masks=show.segmented("shown/told", **masks, names=segments.names),
-            classes=show.class_overlap(segments.names, {"U-Net": "test", "threshold": "baseline"}),
+            classes=show.class_overlap(segments.names, {cfg.model: "test", "threshold": "baseline"}),
             **({"objects": show.object_overlap("test", test.column("seen"))} if num_slots else {}),
         ),
     )

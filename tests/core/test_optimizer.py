@@ -118,3 +118,40 @@ def test_what_is_infinite_is_not_clipped_to_a_number():
     for bad in (jnp.inf, jnp.nan):
         got, _ = tx.update({"w": jnp.array([1.0, bad])}, tx.init({}), None)
         assert np.isnan(got["w"]).all()
+
+
+def test_what_is_orthogonalised_keeps_its_singular_vectors():
+    for size in ((20, 6), (6, 20), (8, 8)):
+        matrix = np.random.default_rng(1).normal(size=size)
+        u, _, vt = np.linalg.svd(matrix, full_matrices=False)
+        core = u.T @ np.asarray(optimizer.orthogonalised(jnp.asarray(matrix, "float32"))) @ vt.T
+        np.testing.assert_allclose(core, np.diag(np.diag(core)), atol=1e-4)
+        assert (np.diag(core) > 0.6).all() and (np.diag(core) < 1.25).all()
+    np.testing.assert_array_equal(optimizer.orthogonalised(jnp.zeros((3, 4))), 0)
+
+
+def test_muon_is_its_parts_by_hand():
+    tx = optimizer.muon(0.1, weight_decay=0.5, momentum=0.9, others=0.3)
+    params = {"kernel": jnp.asarray(np.random.default_rng(2).normal(size=(1, 2, 3, 8)), "float32"), "bias": jnp.ones(2)}
+    grads = jax.tree.map(lambda leaf: jnp.sin(3 * leaf), params)
+    updates, state = tx.update(grads, tx.init(params), params)
+    straight = np.asarray(optimizer.orthogonalised(grads["kernel"].reshape(6, 8)))  # of the first step, g + m g
+    want = -0.1 * ((8 / 6) ** 0.5 * straight.reshape(1, 2, 3, 8) + 0.5 * params["kernel"])
+    np.testing.assert_allclose(updates["kernel"], want, atol=1e-5)
+    np.testing.assert_allclose(updates["bias"], -0.03, rtol=1e-5)
+    other = jax.tree.map(jnp.cos, params)
+    updates, _ = tx.update(other, state, params)
+    both = 1.9 * other["kernel"] + 0.81 * grads["kernel"]  # g + m (g + m g before)
+    straight = np.asarray(optimizer.orthogonalised(both.reshape(6, 8)))
+    want = -0.1 * ((8 / 6) ** 0.5 * straight.reshape(1, 2, 3, 8) + 0.5 * params["kernel"])
+    np.testing.assert_allclose(updates["kernel"], want, atol=1e-5)
+
+
+def test_muon_takes_numbers_of_a_sweep_and_keeps_an_average():
+    def last(rate):
+        learner, path = descended(optimizer.muon(rate, optimizer.cosine(12), weight_decay=0.1, average=0.5), 4)
+        return path[-1], learner.averaged["params"]
+
+    together = jax.vmap(last)(jnp.array([0.01, 0.1]))
+    for i, rate in enumerate((0.01, 0.1)):
+        jax.tree.map(lambda a, b, i=i: np.testing.assert_allclose(a[i], b, rtol=1e-4, atol=1e-6), together, last(rate))

@@ -20,18 +20,21 @@ from adl.nn import (
     pooling,
     recurrence,
     recurrent,
+    residual,
     resnet,
     spectral,
     tcn,
     transformer,
     transposed,
     unet,
+    vision_transformer,
 )
 from tests.edge import Edge
 
 RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(4, 8))
 PICTURE = RNG.normal(size=(2, 3, 3, 8))
+PAIRS = functools.partial(resnet.group_norm, num_groups=2)
 GEOMETRY = convolution.Geometry.of((3, 3), (3, 3), 1, "SAME", 1, 1)
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
 MOVED = {"atol": 5e-3, "slope_rtol": 1e-2}  # a mean at 1e4 is rounded by up to 5e-4
@@ -300,16 +303,24 @@ EDGES = {
         without(scales(NOISE), "1e15"),
         **NEAR,
     ),
+    "residual.UnbiasedBatchNorm": Edge(
+        of(lambda dtype: residual.UnbiasedBatchNorm(dtype=dtype)), scales(NOISE, 1e3, 1e4), **MOVED
+    ),
+    "vision_transformer.between": Edge(
+        lambda x: vision_transformer.between(x, (2, 5)), scales(PICTURE[0], 1e3), **NEAR
+    ),
     "resnet.BatchNorm": Edge(of(lambda dtype: resnet.BatchNorm(dtype=dtype)), scales(NOISE, 1e3, 1e4), **MOVED),
     "resnet.ResidualBlock": Edge(
         of(lambda dtype: resnet.ResidualBlock(8, 1, resnet.group_norm, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED
     ),
     "unet.ConditionalBlock": Edge(
-        lambda x: of(lambda dtype: unet.ConditionalBlock(8, 2, 0.0, dtype))(x, jnp.ones_like(x[:, 0, 0])),
+        lambda x: of(lambda dtype: unet.ConditionalBlock(8, PAIRS, 0.0, dtype))(x, jnp.ones_like(x[:, 0, 0])),
         scales(PICTURE, 1e3),
         **NEAR | MOVED,
     ),
-    "unet.SelfAttention": Edge(of(lambda dtype: unet.SelfAttention(2, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED),
+    "unet.SelfAttention": Edge(
+        of(lambda dtype: unet.SelfAttention(PAIRS, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED
+    ),
     "transformer.Block": Edge(
         lambda x: of(lambda dtype: transformer.Block(2, dtype=dtype))(x[None])[0], scales(NOISE, 1e3), **NEAR | MOVED
     ),
@@ -383,11 +394,13 @@ NONE = {
         encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty
         tcn.TCN.empty token.TokenModel.empty_cache transformer.Cache.slots transformer.GPT.empty_cache
-        transformer.gelu_mlp transformer.swiglu unet.widths
-        unet.space_to_depth unet.depth_to_space""",
+        transformer.gelu_mlp transformer.swiglu unet.widths vision_transformer.VisionTransformer.setup
+        unet.space_to_depth unet.depth_to_space unet.whole_patches""",
     "files and words: test_pretrained, test_fields": """
-        architectures.of architectures.is_source architectures.is_copy fields.told fields.activation fields.epsilon
-        fields.flag pretrained.load pretrained.checkpoint_of architectures.From.read""",
+        tensors.of tensors.is_source tensors.is_copy tensors.From.read tensors.From.written tensors.of_linear
+        tensors.of_matrix tensors.of_conv tensors.of_kernel tensors.of_norm fields.told fields.activation
+        fields.epsilon fields.flag pretrained.load pretrained.load_variables pretrained.checkpoint_of
+        vision_architectures.class_names""",
     "nan by intent, beyond a cache's slots: test_transformer": "attention.Places.known",
     "drawn at random: test_dropout": "dropout.Dropout",
     "made of the blocks above, and held to Hugging Face's, PyTorch's or others in tests of their own": """
@@ -395,5 +408,7 @@ NONE = {
         encoder.BERT encoder.BERT.encode encoder.BERT.fill encoder.BERT.pool encoder.WordHead
         encoder_decoder.EncoderDecoder encoder_decoder.EncoderDecoder.encode encoder_decoder.EncoderDecoder.decode
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet
-        token.TokenModel transformer.GPT unet.UNet""",
+        token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
+        residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
+        vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool""",
 }

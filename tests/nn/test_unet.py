@@ -5,9 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from adl.core import tree
 from adl.diffusion.denoising import Conditioned
 from adl.nn import embed
 from adl.nn.embed import Conditioner
+from adl.nn.linknet import LinkNet
+from adl.nn.resnet import BatchNorm
 from adl.nn.unet import UNet, depth_to_space, space_to_depth
 
 KEY = jax.random.key(0)
@@ -20,9 +23,9 @@ def net(**changes):
 
 def wake(variables):
     """Parameters moved off their zeros, so that every path carries a signal."""
-    leaves, tree = jax.tree.flatten(variables)
+    leaves, structure = jax.tree.flatten(variables)
     keys = jax.random.split(KEY, len(leaves))
-    return tree.unflatten([x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)])
+    return structure.unflatten([x + 0.1 * jax.random.normal(k, x.shape) for k, x in zip(keys, leaves, strict=True)])
 
 
 @pytest.fixture(scope="module")
@@ -112,3 +115,22 @@ def test_a_network_of_patches_is_one_of_folded_pictures_and_takes_any_size():
     padded = whole.apply(variables, jnp.pad(x[:, :7, :3], ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge"))
     assert uneven.shape == (2, 7, 3, 5)
     np.testing.assert_array_equal(uneven, padded[:, :7, :3])
+
+
+def test_normalises_as_it_is_asked_to():
+    x = jnp.asarray(RNG.normal(size=(2, 8, 8, 3)), jnp.float32)
+    kinds = [jax.tree.leaves_with_path(UNet((8, 8), 1, norm=norm).init(KEY, x)) for norm in (None, BatchNorm)]
+    names = ["".join(map(tree.name, (path for path, _ in leaves))) for leaves in kinds]
+    assert ["GroupNorm" in name for name in names] == [True, False]
+    assert ["batch_stats" in name for name in names] == [False, True]
+
+
+def test_a_network_that_adds_takes_any_size_and_sees_the_whole_picture():
+    x = jnp.asarray(RNG.normal(size=(2, 9, 7, 3)), jnp.float32)
+    model = LinkNet((8, 8, 16), features=5, patch=2)
+    variables = model.init(KEY, x)
+    assert model.apply(variables, x).shape == (2, 9, 7, 5)
+    np.testing.assert_array_equal(model.apply(variables, x), 0)  # the last map starts there
+    slope = jax.grad(lambda x: model.apply(wake(variables), x)[0, 4, 3, 0])(x)
+    assert (jnp.abs(slope[0]).sum(-1) > 0).all()
+    np.testing.assert_array_equal(slope[1], 0)

@@ -10,7 +10,7 @@ from adl.core import Algorithm
 from adl.data.segments import Segments
 from adl.nn.unet import UNet
 from adl.supervised.regression import fit
-from adl.vision.dense import views_of
+from adl.vision.dense import dense_network, views_of
 from adl.vision.depth import depth_views, scale_invariant_error
 from adl.vision.segmentation import dice_loss, focal_loss, paired, pixel_surprise
 from tests.case import IMAGES, Case
@@ -35,7 +35,8 @@ def segment(axis: str | None, loss, view=None) -> Algorithm:
 
 
 def measure(axis: str | None) -> Algorithm:
-    model, prepare = UNet((8,), 1, features=1, patch=2), depth_views(2.0, data.image.symmetric)
+    model = dense_network("linknet", (8, 8), 1, axis=axis, patch=2)
+    prepare = depth_views(2.0, data.image.symmetric)
     return fit(model, optax.sgd(0.1, 0.9), loss=scale_invariant_error(), prepare=prepare, axis=axis)
 
 

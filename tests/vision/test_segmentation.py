@@ -1,6 +1,7 @@
 """Losses of pixels are their formulas in NumPy; pictures and masks move alike; thresholds find what they are for."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from scipy import special
@@ -8,7 +9,7 @@ from scipy import special
 from adl import data
 from adl.data.segments import IGNORED, Segments
 from adl.measure.segmentation import PixelCounts
-from adl.vision.dense import views_of
+from adl.vision.dense import mirrored, views_of
 from adl.vision.segmentation import dice_loss, focal_loss, paired, pixel_surprise
 from adl.vision.threshold import thresholded
 
@@ -99,3 +100,14 @@ def test_a_threshold_of_grey_finds_dark_lines_in_noise():
     plain = (image[6:, ..., 0] > 140).astype(int)
     found, without = (PixelCounts.of(x, segment[6:], 2).total.dice[0] for x in (told, plain))
     assert found > 0.75 and found > without
+
+
+def test_in_a_mirror_the_same_is_told_in_a_mirror():
+    x = np.random.default_rng(3).normal(size=(2, 4, 5, 3)).astype("f")
+
+    def look(x):
+        return jnp.cumsum(x, 2)[..., :2] + x[..., 1:]
+
+    told = mirrored(look)(x)
+    np.testing.assert_allclose(mirrored(look)(x[:, :, ::-1]), told[:, :, ::-1], rtol=1e-6)
+    np.testing.assert_allclose(told[0, 0, 0, 0], (look(x)[0, 0, 0, 0] + look(x[:, :, ::-1])[0, 0, 4, 0]) / 2, rtol=1e-6)
