@@ -7,6 +7,9 @@ queries search is not given but learned.
     python -m experiments.vision.detr
     >>> boxes = run.load("runs/vision/detr").predict(pictures)
     python -m experiments.vision.detr --dataset bccd --picture_size 120x160 --picture_fit resize --num_queries 40
+
+Expected on scenes/standard: not measured at its 2,000 steps. A run of 1,100 steps in all, 93 s on about one core, has
+mAP@.5 0.266 and mAP over 0.5 to 0.95 0.107 (one seed); person 0.81, cat 0.56, star 0.05. CenterNet: `vision.detect`.
 """
 
 import functools
@@ -31,13 +34,13 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the claim is about."""
 
     dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "objects", or "box", "label" and "present"
-    num_steps: run.Count = 5000
+    num_steps: run.Count = 2000
     batch_size: run.Split = 16
-    eval_every: run.Count = 2500
+    eval_every: run.Count = 1000
     best: str = "test/map50:max"
     learning_rate: run.Positive = 1e-3  # of AdamW: the peak, after a twentieth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 1e-2  # of matrices and kernels, times the learning rate
-    ema: run.Rate = 0.998  # decay of the parameter average, which finds
+    ema: run.Rate = 0.99  # decay of the parameter average, which finds
     num_queries: run.Count = 16  # at least the most objects of a picture
     channels: run.Widths = (32, 64, 96)  # of the residual stages, each at half the resolution of the one before
     cell: run.Count = 2  # pixels of a side of what the first convolution sees as one
@@ -55,7 +58,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 CLAIMS = (
     run.Claim(
         metric="test/map50",
-        at_least=0.05,
+        at_least=0.23,
         protocol="scenes/standard: 8,000 to train, all 1,000 to test; mean over the eight classes of the average "
         "precision at an overlap of 0.5; one seed",
         reference="CenterNet, of about as many operations: vision.detect",
