@@ -61,7 +61,6 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     shear: run.NonNegative = 0.0  # largest shear of an affine view, either way
 
 
-LSP = {"dataset": "lsp_400", "augment": ("flip", "affine", "colour"), "degrees": 30.0, "scale": 0.25}
 CLAIMS = (
     run.Claim(
         metric="test/pck",
@@ -76,16 +75,6 @@ CLAIMS = (
         at_most=0.3,
         overrides={"num_seeds": 3},
         protocol="the same joints, each where it is on average in the training scenes",
-    ),
-    run.Claim(
-        metric="test/pck",
-        at_least=0.0,
-        overrides=LSP,
-        protocol="lsp_400 padded to 64x64: 320 to learn from; visible joints of the 54 of 80 test pictures whose torso "
-        "is, PCK@0.2 of the torso; one seed",
-        reference="printed without a bound: 320 pictures are few",
-        long=True,
-        needs=("data lsp_400",),
     ),
 )
 SMOKE = {"dataset": "scenes/sample", "num_steps": 2, "batch_size": 8, "side": 16, "channels": (8, 8)}
