@@ -39,7 +39,7 @@ def beside_people(
       `NAME_repeated_more`, that less people's.
     """
     chex.assert_equal_shape(list(texts.values()))
-    repeats = {name: jax.vmap(repeated)(text) for name, text in texts.items()}
+    repeats = dict(zip(texts, jax.vmap(jax.vmap(repeated))(jnp.stack([*texts.values()])), strict=True))
     found: dict[str, Mean] = {}
     for name in texts:
         found |= {

@@ -4,6 +4,7 @@ The texts are distributed as those of the large model alone, whatever the small 
 makes them come in fewer passes.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -185,7 +186,8 @@ def beside_drawn(model: nn.Module, draft: nn.Module, held: data.text.Continued, 
         one_by_one = generate(drawn_key, *first, held.prompt, num_tokens, choose=drawn())
         told = speculative(drafted_key, *first, *second, held.prompt, num_tokens, num_drafted=num_drafted)
         texts = {"text": held.text, "drawn": one_by_one.token, "drafted": told.token}
-        nats = {name: surprise_after(model, large, held.prompt, text) for name, text in texts.items()}
+        surprise = functools.partial(surprise_after, model, large, held.prompt)
+        nats = dict(zip(texts, lax.map(surprise, jnp.stack([*texts.values()])), strict=True))
         difference = nats["drafted"] - nats["drawn"]
         log_p, log_q = (
             log_probs_after(network, variables, held.prompt, texts["drawn"])

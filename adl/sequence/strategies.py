@@ -1,10 +1,13 @@
 """The usual ways to make texts of a model, by name: by search, or by chance."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
-from jax import Array
+from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl import data
@@ -18,6 +21,20 @@ Way = Callable[[Key, PyTree, Array], Array]  # (key, variables, prompt [B, P]) -
 
 # What figures call them; of the others their own names, with spaces.
 LABELS = {"text": "what people wrote", "beam": "beams", "pure": "drawn", "speculative": "with drafts"}
+
+
+class OnePath(NamedTuple):
+    """A way that picks token after token."""
+
+    model: nn.Module  # called with `cache`
+    num_tokens: int
+    choose: Choose
+
+    def __call__(self, key: Key, variables: PyTree, prompt: Array) -> Array:
+        """`[B, N]` texts after prompts `[B, P]`."""
+        cache = self.model.empty_cache(len(prompt), prompt.shape[1] + self.num_tokens)
+        read = reading(self.model, variables)
+        return generate(key, read, cache, prompt, self.num_tokens, choose=self.choose).token
 
 
 def label(name: str) -> str:
@@ -39,15 +56,12 @@ def strategies(
       num_beams: >= 1.
     """
 
-    def begun(variables: PyTree, prompt: Array) -> tuple:
-        cache = model.empty_cache(len(prompt), prompt.shape[1] + num_tokens)
-        return reading(model, variables), cache, prompt, num_tokens
-
     def one_path(choose: Choose) -> Way:
-        return lambda key, variables, prompt: generate(key, *begun(variables, prompt), choose=choose).token
+        return OnePath(model, num_tokens, choose)
 
     def beams(key: Key, variables: PyTree, prompt: Array) -> Array:
-        return beam_search(*begun(variables, prompt), num_beams=num_beams).token[:, 0]
+        cache = model.empty_cache(len(prompt), prompt.shape[1] + num_tokens)
+        return beam_search(reading(model, variables), cache, prompt, num_tokens, num_beams=num_beams).token[:, 0]
 
     return {
         "greedy": one_path(greedy),
@@ -57,6 +71,32 @@ def strategies(
         "top_k": one_path(drawn(top_k(k))),
         "nucleus": one_path(drawn(nucleus(p))),
     }
+
+
+def by_all(ways: Mapping[str, Way], key: Key, variables: PyTree, prompt: Array) -> dict[str, Array]:
+    """Texts `[B, N]` of each way, by its name; those of one path, of one model and length, are one program.
+
+    Args:
+      ways: from `strategies`.
+      key: consumed; each way has its own of it.
+      variables: of the model.
+      prompt: `[B, P]`.
+    """
+    keys = dict(zip(ways, jax.random.split(key, len(ways)), strict=True))
+    paths = {name: way for name, way in ways.items() if isinstance(way, OnePath)}
+    found = {name: way(keys[name], variables, prompt) for name, way in ways.items() if name not in paths}
+    if paths:
+        chooses = [way.choose for way in paths.values()]
+        (like,) = {way._replace(choose=None) for way in paths.values()}
+
+        def made(one: tuple[Key, Array]) -> Array:
+            key, number = one
+            way = like._replace(choose=lambda *of: lax.switch(number, chooses, *of))
+            return way(key, variables, prompt)
+
+        of_paths = jnp.stack([keys[name] for name in paths]), jnp.arange(len(paths))
+        found |= dict(zip(paths, lax.map(made, of_paths), strict=True))
+    return {name: found[name] for name in ways}
 
 
 def before_and_after(
@@ -102,14 +142,12 @@ def compared(
     (other,) = set(models) - {by}
 
     def probe(held, key, state):
-        keys, variables = jax.random.split(key, len(ways)), {name: state[name].variables for name in models}
-        texts = {"text": held.text} | {
-            name: way(key, variables[by], held.prompt) for key, (name, way) in zip(keys, ways.items(), strict=True)
-        }
+        variables = {name: state[name].variables for name in models}
+        texts = {"text": held.text} | by_all(ways, key, variables[by], held.prompt)
 
         def surprise(judge: str) -> dict[str, Array]:
-            asked = models[judge], variables[judge], held.prompt
-            return {name: surprise_after(*asked, text) for name, text in texts.items()}
+            asked = functools.partial(surprise_after, models[judge], variables[judge], held.prompt)
+            return dict(zip(texts, lax.map(asked, jnp.stack([*texts.values()])), strict=True))
 
         return {
             **beside_people(texts, surprise(by)),
