@@ -38,6 +38,7 @@ class Trial(NamedTuple):
     pace: Array = 2.5  # as in `projected_gradient`
     start: Array = 1.0  # as there
     by_margin: Array = False  # whether it climbs the margin, instead of the cross-entropy
+    norm: Array = 0  # of the ball, its place among those that the table is given
 
     @classmethod
     def pgd(cls, network: int, epsilon: float, num_steps: int = 20, **more) -> "Trial":
@@ -49,7 +50,9 @@ class Trial(NamedTuple):
         """One step from the picture itself, `adversarial.fast_gradient`."""
         return cls.pgd(network, epsilon, 1, pace=1.0, start=0.0)
 
-    def worst(self, key: Key, model: nn.Module, networks: PyTree, norm: Norm, x: Array, label: Array) -> Array:
+    def worst(
+        self, key: Key, model: nn.Module, networks: PyTree, norms: Sequence[Norm], x: Array, label: Array
+    ) -> Array:
         """`[B, ...]` what the attack makes of pictures x."""
 
         def loss(x, label):
@@ -57,11 +60,18 @@ class Trial(NamedTuple):
             return jnp.where(self.by_margin, margin(logits, label), cross_entropy(logits, label))
 
         options = {name: getattr(self, name) for name in ("epsilon", "num_steps", "pace", "start")}
-        return projected_gradient(key, loss, x, label, norm=norm, **options)
+        return projected_gradient(key, loss, x, label, norm=_told(norms, self.norm), **options)
+
+
+def _told(norms: Sequence[Norm], number: Array) -> Norm:
+    """One of several norms, by its number `[]`, which may be traced: an attack under any of them is one program."""
+    if len(norms) == 1:
+        return norms[0]
+    return Norm(*(lambda *of, fns=fns: lax.switch(number, fns, *of) for fns in zip(*norms, strict=True)))
 
 
 def under_attack(
-    model: nn.Module, networks: Networks, trials: Mapping[str, Trial], *, norm: Norm, split: data.Split
+    model: nn.Module, networks: Networks, trials: Mapping[str, Trial], *, norms: Sequence[Norm], split: data.Split
 ) -> Probe:
     """Probe: by the name of each trial `[N]`, 1 where the network that is judged still names a picture rightly.
 
@@ -69,7 +79,7 @@ def under_attack(
       model: `[B, ...] -> [B, K]` of pictures in [0, 1].
       networks: as the module says.
       trials: by name.
-      norm: of the attacks.
+      norms: of the attacks, as `Trial.norm` counts them.
       split: N examples with "image" and "label".
     """
     table = jax.tree.map(lambda *values: jnp.stack([jnp.asarray(v) for v in values]), *trials.values())
@@ -78,7 +88,7 @@ def under_attack(
         x, label = unit(batch["image"]), batch["label"]
 
         def one(trial):
-            worst = trial.worst(key, model, variables, norm, x, label)
+            worst = trial.worst(key, model, variables, norms, x, label)
             return is_correct(model.apply(tree.take(variables, trial.network), worst), label)
 
         return {"right": lax.map(one, table).T}
@@ -119,11 +129,11 @@ def under_squares(
     return Partial(lambda look, key, state: look(key, networks(state)), look)
 
 
-def by_radius(names: Sequence[str], epsilons: Sequence[float], num_steps: int) -> dict[str, Trial]:
+def by_radius(names: Sequence[str], epsilons: Sequence[float], num_steps: int, norm: int = 0) -> dict[str, Trial]:
     """Trials of each network under FGSM and under PGD, at each radius: "NAME fgsm E", "NAME pgd E"."""
     kinds = {"fgsm": Trial.fgsm, "pgd": lambda network, epsilon: Trial.pgd(network, epsilon, num_steps)}
     return {
-        f"{name} {kind} {e}": make(network, epsilon)
+        f"{name} {kind} {e}": make(network, epsilon)._replace(norm=norm)
         for network, name in enumerate(names)
         for kind, make in kinds.items()
         for e, epsilon in enumerate(epsilons)
@@ -186,31 +196,30 @@ def attacked(
     """
     names = ("plain", "robust")
     radii = {norm: epsilon * RADII for norm, epsilon in epsilons.items()}
-    more = functools.partial(Trial.pgd, 1, epsilons["linf"], MORE * num_steps)
+    order = [*epsilons]
+    more = functools.partial(Trial.pgd, 1, epsilons["linf"], MORE * num_steps, norm=order.index("linf"))
     others = {"steps": more(), "margin": more(by_margin=True), "transfer": more(surrogate=2)}
-    looks = {
-        norm: under_attack(
-            model,
-            networks,
-            by_radius(names, radii[norm], num_steps) | (others if norm == "linf" else {}),
-            norm=NORMS[norm],
-            split=split,
-        )
-        for norm in radii
+    trials = others | {
+        f"{norm} {name}": trial
+        for number, norm in enumerate(order)
+        for name, trial in by_radius(names, radii[norm], num_steps, number).items()
     }
+    looks = {"gradient": under_attack(model, networks, trials, norms=[NORMS[norm] for norm in order], split=split)}
     squares = {"network": 1, "epsilon": epsilons["linf"], "num_queries": num_queries}
     looks["score"] = under_squares(model, networks, **squares, split=split)
 
     def probe(looks, key: Key, state: PyTree) -> dict[str, Mean | Array]:
         seen = {name: look(key, state) for name, look in looks.items()}
-        plain, robust = (seen["linf"][f"{name} pgd {AT}"] for name in names)
-        stronger = {name: seen["linf"][name] for name in others} | {"score": seen["score"]["right"]}
+        right = seen["gradient"]
+        plain, robust = (right[f"linf {name} pgd {AT}"] for name in names)
+        stronger = {name: right[name] for name in others} | {"score": seen["score"]["right"]}
+        by_norm = {n: {name.removeprefix(f"{n} "): right[name] for name in right} for n in radii}
         all_left = jnp.stack([robust, *stronger.values()]).min(0)
         told = {"plain": plain, "robust": robust, "doubled": robust - 2 * plain, "worst_doubled": all_left - 2 * plain}
         return {
             **{name: Mean.of(values) for name, values in told.items()},
             **compared_with(robust, stronger),
-            **{f"{n} {k}": v for n in radii for k, v in accuracies(seen[n], names, radii[n]).items()},
+            **{f"{n} {k}": v for n in radii for k, v in accuracies(by_norm[n], names, radii[n]).items()},
         }
 
     return Partial(probe, looks)
@@ -234,7 +243,7 @@ def attacked_pictures(
         x, label, variables = unit(jnp.asarray(pictures["image"])), jnp.asarray(pictures["label"]), networks(state)
 
         def one(trial):
-            worst = trial.worst(key, model, variables, norm, x, label)
+            worst = trial.worst(key, model, variables, [norm], x, label)
             return worst, jax.nn.softmax(model.apply(tree.take(variables, trial.network), worst))
 
         found = {"label": label}

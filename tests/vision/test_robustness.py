@@ -12,7 +12,7 @@ import sklearn.metrics
 from adl import data
 from adl.nn.mlp import MLP, flat
 from adl.vision import extrapolation, robustness
-from adl.vision.adversarial import LINF, fast_gradient, margin, projected_gradient, square_attack
+from adl.vision.adversarial import L2, LINF, fast_gradient, margin, projected_gradient, square_attack
 from adl.vision.extrapolation import Alteration
 from adl.vision.robustness import Trial
 from tests.case import IMAGES
@@ -45,7 +45,9 @@ def test_trials_are_the_attacks():
         "margin": Trial.pgd(1, 0.2, 5, by_margin=True),
         "transfer": Trial.pgd(0, 0.2, 5, surrogate=2),
     }
-    seen = robustness.under_attack(MODEL, lambda state: state, trials, norm=LINF, split=SPLIT)(KEY, STATE)
+    spheres = {"l2": Trial.pgd(1, 0.8, 5, norm=1)}
+    of = MODEL, lambda state: state
+    seen = robustness.under_attack(*of, trials | spheres, norms=[LINF, L2], split=SPLIT)(KEY, STATE)
     key = jax.random.split(KEY, 1)[0]
     pgd = functools.partial(projected_gradient, key, epsilon=0.2, norm=LINF, num_steps=5)
     found = {
@@ -54,12 +56,11 @@ def test_trials_are_the_attacks():
         "margin": (1, pgd(loss_of(1, True), X, LABEL)),
         "transfer": (0, pgd(loss_of(2), X, LABEL)),
     }
-    for name, (k, worst) in found.items():
+    in_sphere = {"l2": (1, pgd(loss_of(1), X, LABEL, epsilon=0.8, norm=L2))}
+    for name, (k, worst) in (found | in_sphere).items():
         np.testing.assert_array_equal(seen[name], np.asarray(tell(k, worst)).argmax(-1) == LABEL, err_msg=name)
     assert len({tuple(np.asarray(values)) for values in seen.values()}) > 2
-    images = robustness.attacked_pictures(MODEL, lambda state: state, trials, norm=LINF, pictures=SPLIT.arrays)(
-        key, STATE
-    )
+    images = robustness.attacked_pictures(*of, trials, norm=LINF, pictures=SPLIT.arrays)(key, STATE)
     for name, (k, worst) in found.items():
         np.testing.assert_allclose(images[f"image {name}"], worst, atol=1e-6)
         np.testing.assert_allclose(images[f"said {name}"], jax.nn.softmax(tell(k, worst)), atol=1e-5)
@@ -75,7 +76,7 @@ def test_squares_ask_for_the_margin():
 def test_accuracies_by_radius_fall_and_their_errors_are_the_binomials():
     names, epsilons = ("plain", "robust"), np.array([0, 0.1, 0.5])
     trials = robustness.by_radius(names, epsilons, 5)
-    seen = robustness.under_attack(MODEL, lambda state: state, trials, norm=LINF, split=SPLIT)(KEY, STATE)
+    seen = robustness.under_attack(MODEL, lambda state: state, trials, norms=[LINF], split=SPLIT)(KEY, STATE)
     found = robustness.accuracies(seen, names, epsilons)
     for name in names:
         start, *_, end = found[f"{name} pgd"]
