@@ -84,7 +84,7 @@ def pytest_runtest_makereport(item, call):
     item.config.stash[_SPENT] = spent
     parameters = item.callspec.params if hasattr(item, "callspec") else {}
     case = parameters.get("case", parameters.get("name"))
-    report.case = case if isinstance(case, str) else None  # a report travels between processes
+    report.case = case if isinstance(case, str) else item.name  # a report travels between processes
     return report
 
 
