@@ -226,24 +226,29 @@ def styles_compared(
             "content": content,
             "style": style,
             "colours": histogram_matched(content, style),
-            "random": paint(key, before, content, style),
-            "learned": paint(key, learner.variables, content, style),
         }
+        networks = jax.tree.map(lambda *leaves: jnp.stack(leaves), before, learner.variables)
+        made = lax.map(lambda variables: paint(key, variables, content, style), networks)
+        found |= dict(zip(("random", "learned"), made, strict=True))
         see, own = seen_by(model, judge), seen_by(model, learner.variables)
         places = see(content)[layer]
 
-        def style_of(see, x):
-            return style_distance(see(x), [gram(f) for f in see(style)]).sum()
+        own_grams, grams = ([gram(f) for f in look(style)] for look in (own, see))
 
-        def content_of(x):
-            return content_distance(see(x)[layer], places).sum()
+        def judged(x):
+            by_own, seen = own(x), see(x)
+            misses = style_distance(by_own, own_grams), style_distance(seen, grams)
+            return jnp.stack([miss.sum() for miss in (*misses, content_distance(seen[layer], places))])
 
-        told = {}
-        for name in ("colours", "random", "learned"):
-            x = found[name]
-            told[f"{name}_own_share"] = Mean(style_of(own, x), style_of(own, content))
-            told[f"{name}_style_share"] = Mean(style_of(see, x), style_of(see, content))
-            told[f"{name}_content_share"] = Mean(content_of(x), content_of(style))
+        names = ("colours", "random", "learned")
+        pictures = jnp.stack([found[name] for name in ("content", "style", *names)])
+        of_content, of_style, *of_made = lax.map(judged, pictures)
+        wholes = of_content[0], of_content[1], of_style[2]
+        told = {
+            f"{name}_{what}_share": Mean(miss, whole)
+            for name, misses in zip(names, of_made, strict=True)
+            for what, miss, whole in zip(("own", "style", "content"), misses, wholes, strict=True)
+        }
         return {**told, **found}
 
     return Partial(probe, pair)
