@@ -163,11 +163,10 @@ def pointing(explain: Explain, variables_of: Callable[[PyTree], PyTree], grids: 
         thing, cell = jnp.asarray(grids.thing), jnp.asarray(grids.cell)
         maps = in_parts(explain, key, variables_of(state), x, label)
         found = {"picture": x[:shown], "asked": label[:shown]}
-        for name, heat in {**maps, "edges": edges(x), "uniform": 0 * x[..., 0] + 1}.items():
-            found |= {
-                f"{name}_pointing": Mean.of(pointed(heat, thing)),
-                f"{name}_cell": Mean.of(mass_within(heat, cell)),
-            }
+        maps |= {"edges": edges(x), "uniform": 0 * x[..., 0] + 1}
+        shares = jax.vmap(lambda heat: (pointed(heat, thing), mass_within(heat, cell)))(jnp.stack([*maps.values()]))
+        for (name, heat), on_thing, in_cell in zip(maps.items(), *shares, strict=True):
+            found |= {f"{name}_pointing": Mean.of(on_thing), f"{name}_cell": Mean.of(in_cell)}
             found[f"map {name}"] = heat[:shown]
         return found
 
@@ -227,10 +226,11 @@ def randomised(
         steps = saliency.cascade(key, model, variables, x[:1])
         stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), variables, *steps.values())
         maps = lax.map(lambda changed: in_parts(explain, key, changed, x, label), stacked)
+        each = jnp.stack([*maps.values()])  # [6, 1 + L, N, H, W]
+        each = each.reshape(*each.shape[:3], -1)
+        alike = jax.vmap(jax.vmap(jax.vmap(_alike), (None, 0)))(each[:, 0], each[:, 1:]).mean(2)
         found = {}
-        for name, each in maps.items():
-            each = each.reshape(*each.shape[:2], -1)
-            ranks = jnp.stack([jax.vmap(_alike)(each[0], changed).mean() for changed in each[1:]])
+        for name, ranks in zip(maps, alike, strict=True):
             found |= {f"rank {name}": ranks, f"{name}_rank": Mean.of(ranks[-1])}
         return found
 
