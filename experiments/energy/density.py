@@ -82,9 +82,14 @@ class Toy(NamedTuple):
 
 def load(cfg: Config) -> Toy:
     """Points to learn, points to test, and how likely these are."""
-    draw = getattr(data.toys, cfg.dataset)
-    train, test = (draw(jax.random.key(key), n, noise=cfg.noise)[0] for key, n in enumerate((cfg.num_train, NUM_TEST)))
-    return Toy(train, test, *(plane.truth(draw, x, noise=cfg.noise) for x in (test, plane.places(SIDE))))
+    draw = functools.partial(getattr(data.toys, cfg.dataset), noise=cfg.noise)
+
+    @jax.jit
+    def toy() -> Toy:
+        train, test = (draw(jax.random.key(key), n)[0] for key, n in enumerate((cfg.num_train, NUM_TEST)))
+        return Toy(train, test, *(plane.truth(draw.func, x, noise=cfg.noise) for x in (test, plane.places(SIDE))))
+
+    return toy()
 
 
 def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
