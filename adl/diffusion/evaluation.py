@@ -78,10 +78,14 @@ class Sampler(NamedTuple):
         label = jnp.asarray(classes)
 
         def probe(key: Key, state: State) -> dict[str, Array]:
-            known, unknown = self.denoiser(state, label), self.denoiser(state, jnp.full_like(label, num_classes))
+            both = self.denoiser(state, jnp.concatenate([label, jnp.full_like(label, num_classes)]))
 
             def at(scale):
-                return self._down(key, classifier_free(known, unknown, scale), len(label))
+                def denoise(x, sigma):  # one pass of twice the batch, which is compiled once
+                    known, unknown = jnp.split(both(jnp.concatenate([x, x]), sigma), 2)
+                    return classifier_free(lambda *_: known, lambda *_: unknown, scale)(x, sigma)
+
+                return self._down(key, denoise, len(label))
 
             return {"grid": lax.map(at, jnp.array(scales)), "scale": jnp.array(scales), "label": label}
 

@@ -71,6 +71,7 @@ CLAIMS = tuple(
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3},
     **{"train_split": "train[:200]", "test_split": "test[:20]"},
+    **{"picture_size": "7x7", "picture_fit": "resize"},  # of one resolution
 }
 
 
