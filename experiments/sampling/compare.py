@@ -74,7 +74,7 @@ CLAIMS = (
         **{"at_least": 1.2, "reference": "chains that never cross: R-hat tells; parallel tempering's is below 1.01"},
     ),
 )
-SMOKE = {"num_steps": 4, "num_draws": 8, "num_chains": 8, "methods": ("mala", "tempering")}
+SMOKE = {"num_steps": 4, "num_draws": 8, "num_chains": 8, "methods": ("ula", "tempering")}
 SWEEP = "target_acceptance=0.7,0.9"  # of the tests
 
 

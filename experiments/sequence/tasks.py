@@ -87,7 +87,7 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 8, "width": 16, "lstm_width": 16, "num_layers": 1, "num_heads": 2}
-SMOKE |= {"length": 2, "reach": 2, "num_tested": 4}
+SMOKE |= {"length": 2, "reach": 2, "num_tested": 4, "models": ("gpt", "lstm")}
 
 
 def load(cfg: Config) -> algorithmic.HeldOut:

@@ -76,7 +76,10 @@ CLAIMS = (
         needs=("data cats_dogs_64",),
     ),
 )
-SMOKE = {"dataset": "scenes/single_sample", "num_steps": 4, "batch_size": 16, "width": 8, "num_varied": 4}
+SMOKE = {
+    **{"dataset": "scenes/single_sample", "num_steps": 4, "batch_size": 16, "width": 8, "num_stages": 2},
+    **{"num_varied": 4},
+}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, scenes.Varied | None]:
