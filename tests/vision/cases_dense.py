@@ -4,10 +4,12 @@ import functools
 
 import numpy as np
 import optax
+from flax import linen as nn
 
 from adl import data
 from adl.core import Algorithm
 from adl.data.segments import Segments
+from adl.nn.convolution import Conv
 from adl.nn.unet import UNet
 from adl.supervised.regression import fit
 from adl.vision.dense import dense_network, views_of
@@ -29,8 +31,12 @@ def depths(step: int) -> dict[str, np.ndarray]:
     return {"image": IMAGES[step % 4], "depth": DEPTH[step % 4]}
 
 
-def segment(axis: str | None, loss, view=None) -> Algorithm:
-    model, prepare = UNet((8,), 1, features=3, patch=2), paired(SEGMENTS, data.image.symmetric, view)
+DEEP = UNet((8,), 1, features=3, patch=2)
+SHALLOW = nn.Sequential([Conv(8, (3, 3)), nn.relu, Conv(3, (3, 3))])  # the laws are of the loss, and of the views
+
+
+def segment(axis: str | None, loss, view=None, model=SHALLOW) -> Algorithm:
+    prepare = paired(SEGMENTS, data.image.symmetric, view)
     return fit(model, optax.sgd(0.3, 0.9), loss=loss, prepare=prepare, axis=axis)
 
 
@@ -40,13 +46,13 @@ def measure(axis: str | None) -> Algorithm:
     return fit(model, optax.sgd(0.1, 0.9), loss=scale_invariant_error(), prepare=prepare, axis=axis)
 
 
-def case(loss, view=None, **more) -> Case:
-    return Case(functools.partial(segment, loss=loss, view=view), masks, "loss", **more)
+def case(loss, view=None, model=SHALLOW, **more) -> Case:
+    return Case(functools.partial(segment, loss=loss, view=view, model=model), masks, "loss", **more)
 
 
 ELASTIC = views_of("elastic", 6, {"degrees": 10.0, "shift": 1.0}, 1.0)
 CASES = {
-    "fit, pixels by weighted surprise": case(pixel_surprise(np.array([1.0, 2.0, 4.0]))),
+    "fit, pixels by weighted surprise": case(pixel_surprise(np.array([1.0, 2.0, 4.0])), model=DEEP),
     "fit, pixels by dice": case(dice_loss()),
     "fit, pixels by focal loss, moved": case(focal_loss(), ELASTIC, is_deterministic=False),
     "fit, depth": Case(measure, depths, "loss"),

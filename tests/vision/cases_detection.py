@@ -37,11 +37,11 @@ def batch(step: int) -> dict[str, np.ndarray]:
 
 
 def find_centres(axis: str | None) -> Algorithm:
-    return centernet(CenterNet(2, (8, 16), cell=2), optax.adam(0.003), cell=2, prepare=PREPARE, axis=axis)
+    return centernet(CenterNet(2, (8,), cell=2), optax.adam(0.003), cell=2, prepare=PREPARE, axis=axis)
 
 
 def find_sets(axis: str | None) -> Algorithm:
-    model = DETR(2, 4, (8, 8), 2, width=16, num_heads=2, num_encoder_layers=1, num_decoder_layers=2)
+    model = DETR(2, 4, (8,), 4, width=16, num_heads=2, num_encoder_layers=1, num_decoder_layers=2)
     # Softmax does not see the keys' bias: its gradient is rounding, which a small epsilon would blow up to full steps.
     return detr(model, optax.adam(0.003, eps=1e-4), prepare=PREPARE, axis=axis)
 
