@@ -35,8 +35,13 @@ def truth(draw: Callable[..., tuple[Array, Array]], x: Array, *, noise: float, n
       noise: > 0, the toy's standard deviation.
       num_exact: exact places of whose noise the density is an equal mixture; a curve wants them closer than the noise.
     """
-    exact, _ = draw(jax.random.key(2), num_exact, noise=0.0)
-    return kernel.gaussian_log_prob(x, exact, noise, chunk=CHUNK)
+
+    @jax.jit
+    def density(x):
+        exact, _ = draw(jax.random.key(2), num_exact, noise=0.0)
+        return kernel.gaussian_log_prob(x, exact, noise, chunk=CHUNK)
+
+    return density(x)
 
 
 def likelihood(log_density: LogDensity, x: Array, log_true: Array, *, limit: float) -> Probe:

@@ -82,20 +82,9 @@ class Toy(NamedTuple):
 
 def load(cfg: Config) -> Toy:
     """Points to learn, points to test, and how likely these are."""
-    return toy_of(cfg.dataset, cfg.num_train, cfg.noise)
-
-
-@functools.lru_cache(maxsize=1)
-def toy_of(name: str, num_train: int, noise: float) -> Toy:
-    """The toy of that name and its density, once a process: a sum over 4,096 places at each of 67,600 points."""
-    draw = getattr(data.toys, name)
-
-    @jax.jit
-    def toy() -> Toy:
-        train, test = (draw(jax.random.key(key), n, noise=noise)[0] for key, n in enumerate((num_train, NUM_TEST)))
-        return Toy(train, test, *(plane.truth(draw, x, noise=noise) for x in (test, plane.places(SIDE))))
-
-    return toy()
+    draw = getattr(data.toys, cfg.dataset)
+    train, test = (draw(jax.random.key(key), n, noise=cfg.noise)[0] for key, n in enumerate((cfg.num_train, NUM_TEST)))
+    return Toy(train, test, *(plane.truth(draw, x, noise=cfg.noise) for x in (test, plane.places(SIDE))))
 
 
 def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
