@@ -58,6 +58,7 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     fine: run.Natural = 16  # channels of a last block at full resolution, of "linknet"; 0: none
     crop: run.Natural = 0  # pixels a side of squares that are learned from; 0: whole pictures
     augment: Literal["none", "flip", "affine", "elastic"] = "flip"  # views; each has those before, elastic upside down
+    recolour: bool = True  # whether the channels of a training picture change places
     degrees: run.NonNegative = 15.0  # largest rotation of a view, either way
     elastic: run.NonNegative = 5.0  # standard deviation of an elastic view's displacements, in pixels
     learning_rate: run.Positive = 0.1  # of Muon: the peak, after a tenth of the run, before a cosine to 0
@@ -110,7 +111,9 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         model,
         optimizer.muon(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))),
         loss=segmentation.LOSSES[cfg.loss](),
-        prepare=segmentation.paired(segments, data.image.symmetric, view(cfg)),
+        prepare=segmentation.paired(
+            segments, data.image.symmetric, view(cfg), tint=data.views.random_channels if cfg.recolour else None
+        ),
         axis=axis,
     )
 
