@@ -136,6 +136,10 @@ PEERS = {
         lambda: peers.ResNet((16, 32), 4),
         {"hidden_sizes": [16, 32], "depths": [1, 2], "embedding_size": 8},
     ),
+    "wide_resnet50_2": (
+        lambda: peers.ResNet((16, 32), 2),
+        {"hidden_sizes": [16, 32], "depths": [1, 2], "embedding_size": 8},
+    ),
     "convnext_tiny": (peers.ConvNeXt, {"hidden_sizes": [8, 16], "depths": [1, 2], "num_stages": 2}),
     "vit_b_16": (
         peers.ViT,
