@@ -141,10 +141,13 @@ def orthogonalised(matrix: Array, num_iterations: int = 5) -> Array:
     if matrix.shape[0] > matrix.shape[1]:
         return orthogonalised(matrix.T, num_iterations).T
     x = matrix / jnp.maximum(jnp.linalg.norm(matrix), 1e-12)
+    # X_k = P_k X_0, of small matrices alone: kernels have nine times as many columns as rows, which only the ends see.
+    gram, identity = x @ x.T, jnp.eye(len(x), dtype=x.dtype)
+    product = identity
     for _ in range(num_iterations):
-        gram = x @ x.T
-        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
-    return x
+        factor = 3.4445 * identity - 4.7750 * gram + 2.0315 * gram @ gram
+        product, gram = factor @ product, factor @ gram @ factor
+    return product @ x
 
 
 def clip_by_norm(most: Array | float) -> optax.GradientTransformation:

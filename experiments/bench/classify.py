@@ -19,7 +19,7 @@ from adl.core import Algorithm, jitted, repeated
 from adl.nn.resnet import ResNet
 from adl.supervised.classification import classifier
 from experiments.bench import Contenders, Run, apart, ours
-from experiments.bench.peers import resnet_torch
+from experiments.bench.peers import alone, resnet_torch
 
 Way = Literal["eager", "channels last", "compiled"]
 WAYS: tuple[Way, ...] = ("eager", "channels last", "compiled")
@@ -103,11 +103,17 @@ def small(shape: tuple[int, int, int, int], *, num_steps: int) -> Work:
 
 
 def compared(work: Work) -> Contenders:
-    """Milliseconds a step. Before anything is timed, the losses of the first steps must agree."""
+    """Milliseconds a step, and of its convolutions, one after the other by themselves, by PyTorch with channels last.
+
+    Before anything is timed, the losses of the first steps must agree.
+    """
     runs = {f"PyTorch, {way}": apart(theirs, work, way) for way in WAYS} | {"adl": apart(ours, work)}
     losses = {name: run()[1] for name, run in runs.items()}
     np.testing.assert_allclose(list(losses.values()), losses["PyTorch, eager"], rtol=2e-3, err_msg=str(losses))
-    return {name: lambda run=run: run()[0] for name, run in runs.items()}
+    kinds = alone.convolutions(work.learned, jax.tree.map(lambda of: of[0], work.batches))
+    makers = {"PyTorch": alone.theirs, "adl": alone.ours}
+    parts = {f"{name}, {part} alone": apart(make, kinds, part) for part in alone.PARTS for name, make in makers.items()}
+    return {name: lambda run=run: run()[0] for name, run in runs.items()} | parts
 
 
 def contenders() -> Contenders:

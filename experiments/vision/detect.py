@@ -37,9 +37,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     dataset: str = "scenes/standard"  # TFDS name with "image" and "objects", or path, also of COCO's annotations.json
-    num_steps: run.Count = 7000
+    num_steps: run.Count = 4000
     batch_size: run.Split = 16
-    eval_every: run.Count = 3500
+    eval_every: run.Count = 2000
     best: str = "test/map50:max"
     learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a twentieth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of kernels, times the learning rate

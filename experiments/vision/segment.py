@@ -55,6 +55,7 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     channels: run.Widths = (32, 96, 128, 192)  # of the network's levels, each at half the resolution of the one before
     num_blocks: run.Count = 1  # residual blocks of a level on the way down
     patch: run.Count = 2  # pixels a side that are folded into channels
+    fine: run.Natural = 16  # channels of a last block at full resolution, of "linknet"; 0: none
     crop: run.Natural = 0  # pixels a side of squares that are learned from; 0: whole pictures
     augment: Literal["none", "flip", "affine", "elastic"] = "flip"  # views; each has those before, elastic upside down
     degrees: run.NonNegative = 15.0  # largest rotation of a view, either way
@@ -102,6 +103,8 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """A class for each pixel of the data set's pictures, and how it does on the whole test split."""
     train, test, segments, threshold = loaded
     options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
+    if cfg.model == "linknet":
+        options["fine"] = cfg.fine
     model = dense_network(cfg.model, cfg.channels, segments.num_classes, axis=axis, **options)
     algorithm = fit(
         model,
