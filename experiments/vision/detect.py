@@ -36,7 +36,7 @@ LOSS = {"train: heat": "train/heat", "train: boxes (1 - GIoU)": "train/box"}
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
-    dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "objects", or "box", "label" and "present"
+    dataset: str = "scenes/standard"  # TFDS's "objects", or path: COCO's folder; "image", "box", "label", "present"
     num_steps: run.Count = 5000
     batch_size: run.Split = 16
     eval_every: run.Count = 2500
