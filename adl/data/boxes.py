@@ -12,13 +12,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.core import BadInput, sources
+from adl.data.files.annotated import CROP
+from adl.data.files.coco import BEYOND
 from adl.data.files.found import About, ClassNames, counted_classes
 from adl.data.source import load
 from adl.data.split import Split
 
 COLUMNS = ("image", "box", "label", "present")
 SLOTS = ("box", "label", "seen", "present")
-BEYOND = 1e-3  # by which a box may reach out of its picture, by rounding: it is cut there
+WANTED = ("image", "objects", "box", "label", "present", "seen")
 
 
 def boxed(name: str, *, of: Sequence[str] = ("train", "test"), num_slots: int = 0, **how: Any) -> tuple[Split, ...]:
@@ -26,7 +28,7 @@ def boxed(name: str, *, of: Sequence[str] = ("train", "test"), num_slots: int = 
 
     Args:
       name: as in `data.load`: a set of TFDS's with "image" and "objects" of "bbox" and "label", as `coco`, `voc` and
-        `bccd`; or one that has the columns of slots already.
+        `bccd`; a path to pictures with COCO's annotations.json; or one that has the columns of slots already.
       of: the splits, in TFDS's words; the first is learned from.
       num_slots: S; 0: as many as the most objects that an example of any of the splits has.
       **how: as in `data.load`.
@@ -35,8 +37,8 @@ def boxed(name: str, *, of: Sequence[str] = ("train", "test"), num_slots: int = 
         than slots, or classes that the first split has none of; or for splits without any object.
     """
     if how.get("picture_fit") == "crop":
-        raise BadInput("--picture_fit crop: boxes would no longer lie around their objects; resize keeps them there")
-    found = [slotted(load(name, split, **how), f"data set {name}, split {split}") for split in of]
+        raise BadInput(CROP)
+    found = [slotted(load(name, split, wanted=WANTED, **how), f"data set {name}, split {split}") for split in of]
     wheres = [f"data set {name}, split {split}" for split in of]
     shapes = [split.example_shape for split in found]
     if len({*shapes}) > 1:

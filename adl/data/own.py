@@ -47,10 +47,11 @@ def as_split(examples: Split | Mapping[str, Any]) -> Split:
 def folder(path: str, **how: Any) -> dict[str, Split]:
     """The splits of data of one's own, `{"train": ..., "test": ...}`, by the path of their folder or file.
 
-    A folder of pictures (`CLASS/*.png`, or below `train/` and `test/`) has "image" and "label"; .npz and .npy have
-    their arrays; .csv, .tsv and .parquet the columns of their first line; texts "text"; a folder of .wav "audio"
-    and "label". Where there is no test part, one is drawn by a hash of names, or of rows' places; of one text it is the
-    end. What is larger than `source.MEMORY_LIMIT` stays on disk. `data.load(path, "train[:90%]")` has a part.
+    A folder of pictures (`CLASS/*.png`, or below `train/` and `test/`) has "image" and "label", one with COCO's
+    annotations.json "image" and "objects", of which `data.boxes.boxed` makes slots; .npz and .npy have their arrays;
+    .csv, .tsv and .parquet the columns of their first line; texts "text"; a folder of .wav "audio" and "label". Where
+    there is no test part, one is drawn by a hash of names, or of rows' places; of one text it is the end. What is
+    larger than `source.MEMORY_LIMIT` stays on disk. `data.load(path, "train[:90%]")` has a part.
 
     Args:
       path: of a folder or a file.

@@ -53,7 +53,7 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
     require_wanted(reading.columns, wanted)
     if files.is_path(name):
         try:
-            noun = next((noun for noun in ("text", "image") if noun in wanted), "")
+            noun = next((noun for noun in ("text", "objects", "image") if noun in wanted), "")
             return own_split(files.listing_of(name), split, reading, noun, MEMORY_LIMIT)
         except BadInput as error:
             raise error if str(error).startswith("--") else BadInput(f"--dataset {error}") from None

@@ -18,7 +18,7 @@ class LinkNet(nn.Module):
 
     Squares of pixels are folded into channels; a convolution; levels of residual blocks, each after the first at half
     the height and width (rounded up). On the way up an affine map to the channels of the level above, the sum, and one
-    block. Where edges must be exact a last block is at full resolution, and sees the picture itself. The last map starts
+    block. Where edges must be exact a last block is at full resolution and sees the picture itself. The last map starts
     at zero.
 
     Source: Chaurasia & Culurciello 2017, arXiv:1707.03718, figure 1; with the blocks of He et al. 2016,

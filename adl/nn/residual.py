@@ -1,4 +1,4 @@
-"""Residual networks as published: ResNet-18 to ResNet-152 for photographs, with what torchvision's weights expect.
+"""Residual networks as published: ResNet-18 to ResNet-152 and wide ones, with what torchvision's weights expect.
 
 `ResNet` (`adl.nn.resnet`) is the later, pre-activation form for small pictures.
 """
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array, lax
 
+from adl.core import BadInput
 from adl.nn.convolution import Conv
 
 DEEP = {"kind": "bottleneck", "channels": (256, 512, 1024, 2048)}
@@ -21,6 +22,8 @@ RESNETS: dict[str, dict[str, Any]] = {  # `OriginalResNet(num_classes, **RESNETS
     "resnet50": {"num_blocks": (3, 4, 6, 3), **DEEP},
     "resnet101": {"num_blocks": (3, 4, 23, 3), **DEEP},
     "resnet152": {"num_blocks": (3, 8, 36, 3), **DEEP},
+    "wide_resnet50_2": {"num_blocks": (3, 4, 6, 3), "widening": 2, **DEEP},
+    "wide_resnet101_2": {"num_blocks": (3, 4, 23, 3), "widening": 2, **DEEP},
 }
 fan_out = nn.initializers.variance_scaling(2.0, "fan_out", "normal")  # He et al. 2015, as torchvision begins
 
@@ -77,7 +80,7 @@ class OriginalResNet(nn.Module):
     as one of S / 32.
 
     Source: He et al. 2015, arXiv:1512.03385, table 1; with the stride in the 3x3 convolution (`strided`), as in
-    torchvision and in "ResNet v1.5".
+    torchvision and in "ResNet v1.5"; with `widening`, Zagoruyko & Komodakis 2016, arXiv:1605.07146, section 3.3.
     """
 
     num_classes: int | None = 1000  # K, size of the output; None: the features themselves, without the affine map
@@ -87,6 +90,7 @@ class OriginalResNet(nn.Module):
     stem: int = 64  # channels of the first convolution
     first_stride: int = 1  # of the first stage
     strided: Literal[1, 3] = 3  # side of the kernel of a bottleneck that has its stride; 1 is the paper's
+    widening: int = 1  # >= 1: times the channels within a bottleneck
     norm: Callable[..., nn.Module] = UnbiasedBatchNorm  # `norm(dtype=...)`, with the axis that it needs
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters, logits and features are float32
 
@@ -96,7 +100,7 @@ class OriginalResNet(nn.Module):
         chex.assert_rank(x, 4)
         h = nn.relu(ConvNorm(self.stem, 7, 2, self.norm, self.dtype, name="stem")(x))
         h = nn.max_pool(h, (3, 3), (2, 2), ((1, 1), (1, 1)))
-        block = functools.partial(PostResidualBlock, kind=self.kind, strided=self.strided)
+        block = functools.partial(PostResidualBlock, kind=self.kind, strided=self.strided, widening=self.widening)
         block = functools.partial(block, norm=self.norm, dtype=self.dtype)
         for stage, (width, number) in enumerate(zip(self.channels, self.num_blocks, strict=True)):
             for i in range(number):
@@ -114,6 +118,7 @@ class PostResidualBlock(nn.Module):
     stride: int
     kind: Literal["basic", "bottleneck"]
     strided: Literal[1, 3]
+    widening: int
     norm: Callable[..., nn.Module]
     dtype: jnp.dtype
 
@@ -122,10 +127,12 @@ class PostResidualBlock(nn.Module):
         """`[B, H / stride, W / stride, channels]` from `x` `[B, H, W, C]`."""
         convolve = functools.partial(ConvNorm, norm=self.norm, dtype=self.dtype)
         if self.kind == "basic":
+            if self.widening != 1:
+                raise BadInput(f"widening {self.widening}: only bottlenecks are wider within; a basic block has 1")
             parts = [(self.channels, 3, self.stride), (self.channels, 3, 1)]
         else:
             chex.assert_is_divisible(self.channels, 4)
-            width = self.channels // 4
+            width = self.channels // 4 * self.widening
             first, second = (self.stride, 1) if self.strided == 1 else (1, self.stride)
             parts = [(width, 1, first), (width, 3, second), (self.channels, 1, 1)]
         h = x

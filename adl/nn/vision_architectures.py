@@ -68,6 +68,7 @@ def _resnet(config: Config, tensors: Tensors) -> residual.OriginalResNet:
         config["embedding_size"],
         2 if flag(config, "downsample_in_first_stage", False) else 1,
         1 if flag(config, "downsample_in_bottleneck", False) else 3,
+        config.get("widening") or 1,
     )
 
 
@@ -195,6 +196,7 @@ VISION = {
         _resnet,
         _resnet_sources,
         ("num_channels", "embedding_size"),
+        ("widening",),  # no field of Hugging Face's, which has no wide ones
         only={"hidden_act": "relu"},
         prefix="resnet.",
         optional=("head",),

@@ -41,12 +41,15 @@ DPI = 144  # an image grid is exact at this resolution: a pixel of the image is 
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """The same figure, wholly in the house style: what is put into a panel later, too."""
+    """The same figure, wholly in the house style: what is put into a panel later, too. Long titles take more lines."""
 
     @functools.wraps(draw)
     def drawn(*args: Any, **options: Any) -> Figure:
         with matplotlib.rc_context(STYLE):
-            return draw(*args, **options)
+            figure = draw(*args, **options)
+        for text in (*figure.texts, *(ax.title for ax in figure.axes)):
+            text.set_wrap(not text.get_rotation())  # matplotlib would move one that is turned
+        return figure
 
     return drawn
 

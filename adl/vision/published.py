@@ -111,7 +111,7 @@ class Backbone(NamedTuple):
         return self._replace(config={**config, **told}, model=model, variables=of)
 
     def save(self, path: str | Path) -> Path:
-        """A new folder of all this, which `load` opens, and `from_pretrained` of `transformers`.
+        """A new folder of all this, which `load` opens, and `from_pretrained` of `transformers`, but of wide ResNets.
 
         Raises:
           BadInput: if there is something already, it cannot be written, or variables and configuration differ.
@@ -167,7 +167,7 @@ def load_torchvision(path: str | Path, architecture: str, *, shorter: int = 256)
 
     Args:
       path: of the file.
-      architecture: "resnet18" ..., "convnext_tiny" ..., "vit_b_16" ...
+      architecture: "resnet18" ..., "wide_resnet50_2", "convnext_tiny" ..., "vit_b_16" ...
       shorter: side to which the shorter of a picture's is brought before its middle, 224x224, is taken: 256 of the
         weights IMAGENET1K_V1 of ResNets and ViTs, 232 of ResNets' V2, 236, 230 and 232 of ConvNeXt-T, S and B.
     Raises:

@@ -87,7 +87,9 @@ def dice_loss(smooth: float = 1.0) -> Loss:
 LOSSES = {"surprise": pixel_surprise, "dice": dice_loss, "focal": focal_loss}
 
 
-def paired(segments: Segments, encode: Callable[[Array], Array], view: View | None = None) -> Prepare:
+def paired(
+    segments: Segments, encode: Callable[[Array], Array], view: View | None = None, *, tint: View | None = None
+) -> Prepare:
     """Pictures with their masks, `{"image": [B, H, W, C], "segment": [B, H, W]}`, both seen in the same way.
 
     A mask is moved as a picture with a channel a class: where it is interpolated a pixel has the class with the most of
@@ -97,12 +99,15 @@ def paired(segments: Segments, encode: Callable[[Array], Array], view: View | No
       segments: how masks are understood.
       encode: from the batch's pictures to what the model sees, `[B, H, W, C]` float.
       view: of encoded pictures, as of `data.views`; None for none.
+      tint: of encoded pictures alone, which moves nothing, as `data.views.random_channels`; None for none.
     """
 
     def prepare(key, batch):
         border.check(batch, image="[B, ...]", segment="[B, ...]")
         chex.assert_equal_shape_prefix([batch["image"], batch["segment"]], 3)
         x, segment = encode(batch["image"]), segments.encode(batch["segment"])
+        if tint is not None:
+            x = tint(jax.random.fold_in(key, 1), x)
         if view is None:
             return x, segment
         channels = x.shape[-1]

@@ -89,6 +89,7 @@ def configuration(architecture: str) -> dict[str, Any]:
         kind, channels = of.get("kind", "basic"), of.get("channels", (64, 128, 256, 512))
         sizes = {"hidden_sizes": list(channels), "depths": list(of["num_blocks"]), "embedding_size": 64}
         sizes |= {"layer_type": kind, "hidden_act": "relu"}
+        sizes |= {"widening": of["widening"]} if "widening" in of else {}
         return {"model_type": "resnet", "architectures": ["ResNetForImageClassification"], "num_channels": 3, **sizes}
     if architecture in CONVNEXTS:
         of = CONVNEXTS[architecture]

@@ -56,7 +56,7 @@ class OnFrozen(nn.Module):
 class Transferring(NamedTuple):
     """State of `transfer`."""
 
-    source: Learner  # on the plentiful classes
+    source: Learner  # of the plentiful classes, or of what needs no labels
     students: Mapping[str, Learner]  # by `STUDENTS`
 
 
@@ -72,10 +72,11 @@ def transfer(
     learns: Learns,
     num_classes: tuple[int, int],
     periods: tuple[int, int],
+    pretrains: Learns | None = None,
     first: optax.GradientTransformation | None = None,
     tuned: optax.GradientTransformation | None = None,
 ) -> Algorithm:
-    """A body that learns plentiful classes first; then `students` of others learn, two of which begin with it.
+    """A body that learns plentiful classes first, or no labels; then `students` of others, two of which begin with it.
 
     A step reports `source_loss` and `source_accuracy` first, then what `students` report.
 
@@ -83,10 +84,11 @@ def transfer(
       model: of the body, `[B, ...] -> [B, D]`.
       tx: optax transformation, of each learner its own state.
       learns: `learns(network, tx)`, `supervised.classification.classifier` with its `prepare` and `axis`.
-      num_classes: of the plentiful classes, and of the others.
+      num_classes: of the plentiful classes, or of what `pretrains` tells apart, and of the others.
       periods: steps on the plentiful classes, >= 1, and on the others, >= 2, in turn; in the first of these the body is
         handed over, and nothing is learned.
-      first: the transformation of the one that learns the plentiful classes; None: `tx`.
+      pretrains: how the body learns first, as `selfsup.rotations.rotation_prediction`; None: as `learns`.
+      first: the transformation of the one that learns first; None: `tx`.
       tuned: as of `students`.
     Raises:
       BadInput: for fewer steps.
@@ -96,7 +98,7 @@ def transfer(
         raise BadInput(
             f"{periods[0]} steps on the first classes, {periods[1]} on the others: at least 1 and 2 are needed"
         )
-    source = learns(Headed(model, num_classes[0]), first or tx)
+    source = (pretrains or learns)(Headed(model, num_classes[0]), first or tx)
     others = students(model, tx, learns=learns, num_classes=num_classes[1], tuned=tuned)
 
     def init(key: Key, batch: Batch) -> Transferring:

@@ -36,10 +36,10 @@ LOSS = {"train: heat": "train/heat", "train: boxes (1 - GIoU)": "train/box"}
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
-    dataset: str = "scenes/standard"  # TFDS name, or path, with "image" and "objects", or "box", "label" and "present"
-    num_steps: run.Count = 4000
+    dataset: str = "scenes/standard"  # TFDS's "objects", or path: COCO's folder; "image", "box", "label", "present"
+    num_steps: run.Count = 5000
     batch_size: run.Split = 16
-    eval_every: run.Count = 2000
+    eval_every: run.Count = 2500
     best: str = "test/map50:max"
     learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a twentieth of the run, before a cosine to 0
     weight_decay: run.NonNegative = 0.05  # of kernels, times the learning rate

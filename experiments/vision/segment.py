@@ -36,7 +36,7 @@ FITTED = 500  # training pictures by which the baseline's thresholds are found
 PROTOCOL = "scenes/standard: 8,000 to train, all pixels of all 1,000 test scenes"
 ISBI = {
     **{"dataset": "isbi2012", "test_split": "validation", "crop": 128, "augment": "elastic", "batch_size": 8},
-    **{"num_steps": 300, "eval_every": 300},
+    **{"num_steps": 300, "eval_every": 300, "fine": 0},
 }
 SLICES = "isbi2012: slices 0 to 23 to train, in crops of 128; slices 24 to 29 whole, 512 x 512; one seed"
 
@@ -58,6 +58,7 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
     fine: run.Natural = 16  # channels of a last block at full resolution, of "linknet"; 0: none
     crop: run.Natural = 0  # pixels a side of squares that are learned from; 0: whole pictures
     augment: Literal["none", "flip", "affine", "elastic"] = "flip"  # views; each has those before, elastic upside down
+    recolour: bool = True  # whether the channels of a training picture change places
     degrees: run.NonNegative = 15.0  # largest rotation of a view, either way
     elastic: run.NonNegative = 5.0  # standard deviation of an elastic view's displacements, in pixels
     learning_rate: run.Positive = 0.1  # of Muon: the peak, after a tenth of the run, before a cosine to 0
@@ -103,14 +104,13 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """A class for each pixel of the data set's pictures, and how it does on the whole test split."""
     train, test, segments, threshold = loaded
     options = {"num_blocks": cfg.num_blocks, "patch": cfg.patch, "dtype": jnp.dtype(cfg.precision)}
-    if cfg.model == "linknet":
-        options["fine"] = cfg.fine
-    model = dense_network(cfg.model, cfg.channels, segments.num_classes, axis=axis, **options)
+    model = dense_network(cfg.model, cfg.channels, segments.num_classes, axis=axis, fine=cfg.fine, **options)
+    tint = data.views.random_channels if cfg.recolour else None
     algorithm = fit(
         model,
         optimizer.muon(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))),
         loss=segmentation.LOSSES[cfg.loss](),
-        prepare=segmentation.paired(segments, data.image.symmetric, view(cfg)),
+        prepare=segmentation.paired(segments, data.image.symmetric, view(cfg), tint=tint),
         axis=axis,
     )
 
@@ -130,9 +130,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         },
         offers={
             "model": model,
-            "predict": run.Offer(
-                lambda key, *of: logits(*of), run.Images(train.example_shape), run.Maps(segments.names)
-            ),
+            "predict": run.Offer(lambda _, *of: logits(*of), run.Images(train.example_shape), run.Maps(segments.names)),
         },
         figures=show.figures(
             loss=show.curves(LOSS, y_label="surprise of a pixel (nats)", title="Loss", y_scale="log"),

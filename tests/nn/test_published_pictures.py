@@ -224,11 +224,12 @@ PUBLISHED = {  # parameters, as torchvision and the hub count them, of 1000 clas
     **{"resnet152": 60_192_808, "convnext_tiny": 28_589_128, "convnext_small": 50_223_688},
     **{"convnext_base": 88_591_464, "convnext_large": 197_767_336, "vit_b_16": 86_567_656, "vit_b_32": 88_224_232},
     **{"vit_l_16": 304_326_632, "vit_l_32": 306_535_400},
+    **{"wide_resnet50_2": 68_883_240, "wide_resnet101_2": 126_886_696},
 }
 MODELS = [(OriginalResNet, RESNETS), (ConvNeXt, CONVNEXTS), (VisionTransformer, TRANSFORMERS)]
 
 
-COUNTED = ("resnet18", "resnet101", "convnext_tiny", "vit_b_16")  # by default
+COUNTED = ("resnet18", "wide_resnet50_2", "resnet101", "convnext_tiny", "vit_b_16")  # by default
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 import jax
 import numpy as np
 import optax
+from flax import linen as nn
 
 from adl import data
 from adl.core import Algorithm
-from adl.nn.mlp import MLP
+from adl.nn.mlp import MLP, flat
 from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import encoded, of_perceptrons
+from adl.selfsup.rotations import rotation_prediction
 from tests.case import IMAGES, Case, images
 
 
@@ -36,7 +38,13 @@ def clusters(axis: str | None) -> Algorithm:
     return deepcluster(embedder, optax.adam(0.01), view=speckled, prepare=encoded(data.image.unit), axis=axis, **of)
 
 
+def upright(axis: str | None) -> Algorithm:
+    model = nn.Sequential([flat, MLP((16, 4))])
+    return rotation_prediction(model, optax.adam(0.01), prepare=encoded(data.image.unit), axis=axis)
+
+
 CASES = {
     "byol": Case(bootstrap, images, "loss", is_deterministic=False),
     "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),
+    "rotation_prediction": Case(upright, images, "loss", is_deterministic=False),
 }

@@ -1,6 +1,8 @@
 """Confusions are scikit-learn's, and mistakes come surest first."""
 
 import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from sklearn.metrics import confusion_matrix
 
 from adl import show
@@ -20,6 +22,17 @@ def test_confusion_has_the_count_of_each_pair():
     want = confusion_matrix(LABEL, PROBABILITY.argmax(-1))
     np.testing.assert_array_equal(counts, want)
     assert ax.get_title() == f"{want.sum() - np.trace(want)} mistakes on 60 pictures"
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+def test_a_title_stays_within_a_narrow_figure(classes):
+    label = np.arange(4000) % classes
+    figure = show.confusion(np.eye(classes)[(label + 1) % classes], label=label, names=["person"] * classes)
+    assert figure.axes[0].get_title() == "4000 mistakes on 4,000 pictures"
+    figure.draw_without_rendering()
+    box = figure.axes[0].title.get_window_extent(FigureCanvasAgg(figure).get_renderer())
+    width, height = figure.dpi * figure.get_size_inches()
+    assert 0 <= box.x0 and box.x1 <= width and 0 <= box.y0 and box.y1 <= height
 
 
 def test_mistakes_are_the_surest_ones():

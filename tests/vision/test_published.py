@@ -136,6 +136,10 @@ PEERS = {
         lambda: peers.ResNet((16, 32), 4),
         {"hidden_sizes": [16, 32], "depths": [1, 2], "embedding_size": 8},
     ),
+    "wide_resnet50_2": (
+        lambda: peers.ResNet((16, 32), 2),
+        {"hidden_sizes": [16, 32], "depths": [1, 2], "embedding_size": 8},
+    ),
     "convnext_tiny": (peers.ConvNeXt, {"hidden_sizes": [8, 16], "depths": [1, 2], "num_stages": 2}),
     "vit_b_16": (
         peers.ViT,
@@ -233,6 +237,7 @@ def test_bad_folders_and_files_are_refused_in_one_line(home, tmp_path):
         ),
         (of("config.json", id2label={"0": "a"}), "tensor classifier.1.bias does not fit head/bias"),
         (of("config.json", depths=[1, 1]), "the checkpoint has tensor encoder.stages."),
+        (of("config.json", widening=3), "widening 3: only bottlenecks are wider within"),
         (of("preprocessor_config.json", do_pad=True), "preprocessor_config.json: do_pad True is not computed here"),
         (of("preprocessor_config.json", image_mean=[0.5]), "preprocessor_config.json: image_std"),
         (lambda: published.load(tmp_path / "no"), f"weights {tmp_path / 'no'}: there is no such folder"),

@@ -1,6 +1,8 @@
 """Transfer: what is handed over, what learns and what does not, and which examples there are."""
 
+import dataclasses
 import functools
+import importlib
 
 import jax
 import numpy as np
@@ -77,6 +79,22 @@ def test_students_of_a_start_begin_with_it():
     )
     assert same(body_of(state["tuned"]), start) and same(state["frozen"].extras["frozen"]["known"], start)
     assert not same(body_of(state["scratch"]), start)
+
+
+def test_what_needs_no_labels_comes_first():
+    """The experiment's students begin with a network that tells turns apart, of all classes' pictures; and a published
+    network is not trained again.
+    """
+    module = importlib.import_module("experiments.vision.finetune")
+    cfg = module.Config(**module.SMOKE, pretraining="rotations")
+    loaded = module.load(cfg)
+    assert loaded.first.num_classes == 10 and len(loaded.first) == 1437 and len(loaded.names) == 5
+    experiment = module.build(cfg, loaded, None)
+    state = jax.eval_shape(experiment.algorithm.init, jax.random.key(0), experiment.batches[0]).state
+    heads = {name: of.params["head"]["bias"].shape for name, of in state.students.items()}
+    assert state.source.params["head"]["bias"].shape == (4,) and {*heads.values()} == {(5,)}
+    with pytest.raises(BadInput, match="--pretraining rotations: ./net is trained already"):
+        module.load(dataclasses.replace(cfg, published="./net"))
 
 
 def test_few_examples_of_some_classes():

@@ -1,5 +1,6 @@
 """Data of one's own: a path is a data set, of what its files are.
 
+photos/annotations.json (COCO's), photos/*.png              image [H, W, C], objects
 photos/images/*, photos/masks/*.png                         image [H, W, C], segment [H, W]
 photos/CLASS/*.png, photos/train/CLASS/*, photos/*.png     image [H, W, C], label
 mnist.npz (x_train, y_train, ...), points.npy              the arrays' names; of .npy "x"
@@ -13,6 +14,7 @@ import os
 import re
 
 from adl.core import BadInput, local_path
+from adl.data.files.annotated import annotated_folder, annotation_files
 from adl.data.files.found import TEST_SHARE, Asked, Found
 from adl.data.files.listing import CONTROL, Files, endings, listed
 from adl.data.files.pairs import is_paired, pair_folder
@@ -52,7 +54,7 @@ def found_in(listing: Files, reading: Asked, noun: str, limit: int) -> Found:
     Args:
       listing: of its files.
       reading: how it is read.
-      noun: what is wanted of it, "text" or "image"; empty: whatever there is.
+      noun: what is wanted of it, "text", "image" or "objects"; empty: whatever there is.
       limit: bytes of decoded examples that are read into memory.
     Raises:
       BadInput: saying what it holds instead of what is read.
@@ -89,13 +91,18 @@ def _folder(listing: Files, reading: Asked, noun: str, limit: int) -> Found:
     if noun == "text":
         return text_folder(listing, reading, limit)
     pictures, sounds = kinds & {*PICTURES, *OTHERS}, ".wav" in kinds
-    if pictures and sounds and noun != "image":
+    is_seen = noun in ("image", "objects")
+    if pictures and sounds and not is_seen:
         raise BadInput(f"{where} has pictures and sounds; put each into a folder of its own")
+    if noun in ("", "objects") and annotation_files(listing):
+        return annotated_folder(listing, reading)
+    if pictures and noun == "objects":
+        raise BadInput(f"{where} has pictures without boxes; annotations.json, in COCO's format, would have them")
     if pictures and is_paired(listing):
         return pair_folder(listing, reading)
     if pictures:
         return picture_folder(listing, reading)
-    if noun == "image":
+    if is_seen:
         raise BadInput(f"{where} has no pictures, but {endings(listing.files)}; those read: {' '.join(PICTURES)}")
     if sounds:
         return sound_folder(listing, reading)
