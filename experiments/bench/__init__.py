@@ -1,7 +1,6 @@
 """One file a benchmark: `contenders()` prepares the same work for each, and checks that their results agree."""
 
 import multiprocessing
-import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -9,8 +8,7 @@ from typing import Any, Protocol
 
 import jax
 
-from adl.core import Algorithm, jitted, make_mesh, repeated, sharded
-from adl.core.place import distributed
+from adl.core import Algorithm
 from adl.run.machine import prepare
 
 # name -> a function that runs the contender once and says its milliseconds a unit; the first is the reference
@@ -32,35 +30,16 @@ class Training(Protocol):
         """All steps as one."""
 
 
-class Split(Training, Protocol):
-    """The same, of a step that is known alone."""
-
-    learned: Callable[[], Algorithm]
-
-
 def ours(work: Training) -> Run:
     """The contender adl."""
-    return _timed(work.algorithm, jax.device_put(work.batches), work.num_steps)
-
-
-def ours_over_cores(work: Split) -> Run:
-    """The contender adl with its batch split over virtual devices, one a core: what `--lift shard` makes of a step."""
-    os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={len(os.sched_getaffinity(0))}"
-    prepare()
-    mesh = make_mesh()
-    algorithm = jitted(repeated(sharded(work.learned(), mesh), work.num_steps))
-    return _timed(algorithm, distributed(work.batches, mesh, at=1), work.num_steps)
-
-
-def _timed(algorithm: Algorithm, batches: Any, num_steps: int) -> Run:
-    key = jax.random.key(0)
+    algorithm, key, batches = work.algorithm, jax.random.key(0), jax.device_put(work.batches)
     state = [algorithm.init(key, batches)]
 
     def run():
         started = time.perf_counter()
         state[0], metrics = algorithm.step(key, state[0], batches)
         jax.block_until_ready((state[0], metrics))
-        return 1e3 * (time.perf_counter() - started) / num_steps, float(metrics["loss"].value)
+        return 1e3 * (time.perf_counter() - started) / work.num_steps, float(metrics["loss"].value)
 
     return run
 

@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from adl.core import Algorithm, jitted, repeated
 from adl.nn.resnet import ResNet
 from adl.supervised.classification import classifier
-from experiments.bench import Contenders, Run, apart, ours, ours_over_cores
+from experiments.bench import Contenders, Run, apart, ours
 from experiments.bench.peers import alone, resnet_torch
 
 Way = Literal["eager", "channels last", "compiled"]
@@ -107,8 +107,7 @@ def compared(work: Work) -> Contenders:
 
     Before anything is timed, the losses of the first steps must agree.
     """
-    runs = {f"PyTorch, {way}": apart(theirs, work, way) for way in WAYS}
-    runs |= {"adl": apart(ours, work), "adl, a device a core": apart(ours_over_cores, work)}
+    runs = {f"PyTorch, {way}": apart(theirs, work, way) for way in WAYS} | {"adl": apart(ours, work)}
     losses = {name: run()[1] for name, run in runs.items()}
     np.testing.assert_allclose(list(losses.values()), losses["PyTorch, eager"], rtol=2e-3, err_msg=str(losses))
     kinds = alone.convolutions(work.learned, jax.tree.map(lambda of: of[0], work.batches))

@@ -17,6 +17,7 @@ from adl.nn.convolution import Conv, convolve
 
 Part = Literal["forward", "input gradients", "kernel gradients"]
 PARTS: tuple[Part, ...] = ("forward", "input gradients", "kernel gradients")
+TIMES = 10  # that all are computed in a timed call
 
 
 class Convolution(NamedTuple):
@@ -44,26 +45,28 @@ def convolutions(learned: Callable[[], Algorithm], batch: PyTree) -> Counter[Con
 
 
 def ours(kinds: Counter[Convolution], part: Part) -> Callable[[], float]:
-    """Milliseconds that all of them take, one after the other."""
-    return _timed({kind: _our_call(kind, part) for kind in kinds}, kinds)
+    """Milliseconds that all of them take, in one program, each of arrays of its own."""
+    each = [kind for kind, count in kinds.items() for _ in range(count)]
+    arrays = [[jnp.asarray(array) for array in _arrays(kind)] for kind in each]
+    program = jax.jit(lambda arrays: [_product(kind, part, *of) for kind, of in zip(each, arrays, strict=True)])
+    return _timed(lambda: jax.block_until_ready(program(arrays)))
 
 
 def theirs(kinds: Counter[Convolution], part: Part) -> Callable[[], float]:
-    """The same by PyTorch, channels last."""
+    """The same by PyTorch, channels last, one after the other."""
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    return _timed({kind: _their_call(kind, part) for kind in kinds}, kinds)
+    calls = [call for kind, count in kinds.items() for call in [_their_call(kind, part)] * count]
+    return _timed(lambda: [call() for call in calls])
 
 
-def _timed(calls: dict[Convolution, Callable[[], None]], counts: Counter[Convolution]) -> Callable[[], float]:
-    for call in calls.values():
-        call()
+def _timed(call: Callable[[], object]) -> Callable[[], float]:
+    call()
 
     def run() -> float:
         started = time.perf_counter()
-        for kind, call in calls.items():
-            for _ in range(counts[kind]):
-                call()
-        return 1e3 * (time.perf_counter() - started)
+        for _ in range(TIMES):
+            call()
+        return 1e3 * (time.perf_counter() - started) / TIMES
 
     return run
 
@@ -75,19 +78,13 @@ def _arrays(kind: Convolution) -> list[np.ndarray]:
     return [luck.normal(size=shape).astype(np.float32) for shape in (kind.shape, kind.kernel, output)]
 
 
-def _our_call(kind: Convolution, part: Part) -> Callable[[], None]:
-    x, kernel, y = map(jnp.asarray, _arrays(kind))
-
-    def output(x, kernel):
+def _product(kind: Convolution, part: Part, x: jax.Array, kernel: jax.Array, y: jax.Array) -> jax.Array:
+    """Of two of the three arrays of a convolution, the third."""
+    if part == "forward":
         return convolve(x, kernel, strides=kind.strides)
-
-    of = {
-        "forward": lambda x, kernel, y: output(x, kernel),
-        "input gradients": lambda x, kernel, y: jax.linear_transpose(lambda x: output(x, kernel), x)(y),
-        "kernel gradients": lambda x, kernel, y: jax.linear_transpose(lambda kernel: output(x, kernel), kernel)(y),
-    }
-    compiled = jax.jit(of[part])
-    return lambda: jax.block_until_ready(compiled(x, kernel, y))
+    if part == "input gradients":
+        return jax.linear_transpose(lambda x: convolve(x, kernel, strides=kind.strides), x)(y)[0]
+    return jax.linear_transpose(lambda kernel: convolve(x, kernel, strides=kind.strides), kernel)(y)[0]
 
 
 def _their_call(kind: Convolution, part: Part) -> Callable[[], None]:
