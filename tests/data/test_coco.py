@@ -143,6 +143,26 @@ BAD = {
     "category twice": (("categories", 1, {"id": 7}), "two categories have the id 7"),
     "name twice": (("categories", 1, {"name": "dog"}), "two categories .*called dog"),
     "id of words": (("categories", 1, {"id": "3"}), "category's id is '3'; it must be a whole number"),
+    "huge": (("annotations", 0, {"bbox": [10**400, 2, 3, 4]}), r"bbox \[1000+\.\.\.0+, 2, 3, 4\]; it must be \[x, y"),
+    "far": (("annotations", 0, {"bbox": [2, -1e9, 3, 4]}), r"bbox \[2, -1000000000.0, 3, 4\]; it must be"),
+    "endless": (("annotations", 0, {"bbox": [2, 2, float("inf"), 4]}), r"bbox \[2, 2, inf, 4\]; it must be"),
+    "deep": (("annotations", 0, {"bbox": json.loads("[" * 200 + "]" * 200)}), r"bbox \[\[.*\.\.\..*; it must be"),
+    "file of two lines": (("images", 1, {"file_name": "a\nb.png"}), r"file_name is 'a\\nb.png'; it must be a word"),
+    "file without": (("images", 1, {"file_name": "\0.png"}), r"file_name is '\\x00.png'; it must be a word"),
+    "file of no words": (("images", 1, {"file_name": 3}), "file_name is 3; it must be a word"),
+    "id of two lines": (("annotations", 0, {"id": "a\nb"}), r"annotation's id is 'a\\nb'; it must be a word"),
+    "long id": (("annotations", 0, {"id": 10**400}), r"annotation's id is '10+\.\.\.0+'; it must be a word"),
+    "picture of two lines": (("images", 1, {"id": "a\nb"}), r"picture's id is 'a\\nb'; it must be a word"),
+    "words of two lines": (("annotations", 0, {"image_id": "a\nb"}), r"of picture 'a\\nb', and images has none"),
+    "category of two lines": (("annotations", 0, {"category_id": "3\n"}), r"of category '3\\n'; there are"),
+    "crowd of two lines": (("annotations", 0, {"iscrowd": "0\n"}), r"iscrowd '0\\n'; it must"),
+    "height of two lines": (("images", 1, {"height": "12\n3"}), r"1.png is '12\\n3'x16 \(height x width\), which is"),
+    "long height": (("images", 1, {"height": 10**400}), r"1.png is 10{,40}\.\.\.0{,40}x16 .*which is no size"),
+    "name of two lines": (("categories", 1, {"name": "do\ng"}), r"name of category 3 is 'do\\ng'; it must be a word"),
+    "name apart": (("categories", 1, {"name": "do\u2028g"}), r"category 3 is 'do\\u2028g'; it must be a word"),
+    "half a letter": (("categories", 1, {"name": "\ud800"}), r"category 3 is '\\ud800'; it must be a word"),
+    "blank": (("categories", 1, {"name": " "}), "category 3 is ' '; it must be a word"),
+    "field of two lines": (("annotations", 2, {"bbox": None, "bbox\n": 1}), r"no bbox; did you mean bbox\\n\?"),
 }
 
 
@@ -160,6 +180,7 @@ def test_what_is_wrong_is_one_line(mine, name):
         ("[" * 10**5, "is no JSON"),
         ("[]", "is no object; COCO's has images, annotations and categories"),
         (json.dumps({"images": []}), "has images; COCO's has"),
+        (json.dumps({"imag\nes": []}), r"has imag\\nes; COCO's has"),
         (json.dumps({**coco(), "images": {}}), "images must be a list"),
         (json.dumps({**coco(), "images": []}), "images is empty"),
         (json.dumps({**coco(), "categories": []}), "categories is empty"),
@@ -180,7 +201,8 @@ def refused(mine, content, told):
             boxed(str(mine), test_share=0.3)
     finally:
         (mine / "annotations.json").write_bytes(kept)
-    assert "\n" not in str(error.value) and str(mine) in str(error.value)
+    assert len(str(error.value).splitlines()) == 1 and str(mine) in str(error.value)
+    assert len(str(error.value)) < len(str(mine)) + 300
 
 
 def test_splits_that_do_not_go_together(tmp_path):
@@ -189,6 +211,9 @@ def test_splits_that_do_not_go_together(tmp_path):
     written(tmp_path / "a/test", other)
     with pytest.raises(BadInput, match="category 7 is wolf in test/annotations.json, and dog in train/annotations"):
         boxed(str(tmp_path / "a"))
+    (tmp_path / "a").rename(tmp_path / "a: b")
+    with pytest.raises(BadInput, match="a: b: category 7 is wolf"):
+        boxed(str(tmp_path / "a: b"))
     for name in ("instances_train.json", "instances_test.json"):
         written(tmp_path / "b", coco(5), f"annotations/{name}")
     with pytest.raises(BadInput, match=r"0.png is in annotations/instances_test.json and in"):

@@ -49,7 +49,7 @@ def annotated_folder(listing: Files, reading: Asked) -> Found:
     if reading.picture_fit == "crop":
         raise BadInput(CROP)
     found = {file.name: annotations_of(listing, file) for file in annotation_files(listing)}
-    _require_same_categories(found)
+    _require_same_categories(found, where)
     things = {name: of for read in found.values() for name, of in read.things.items()}
     if len(things) < sum(len(read.things) for read in found.values()):
         name, _ = Counter(name for read in found.values() for name in read.things).most_common(1)[0]
@@ -142,7 +142,7 @@ def _split_of(name: str) -> str | None:
     return SPLITS.get(folder.lower()) or SPLITS.get(own[1] if own else "")
 
 
-def _require_same_categories(found: Mapping[str, Read]) -> None:
+def _require_same_categories(found: Mapping[str, Read], where: str) -> None:
     (first, one), *others = found.items()
     for name, other in others:
         if differing := [
@@ -150,7 +150,7 @@ def _require_same_categories(found: Mapping[str, Read]) -> None:
         ]:
             key = differing[0]
             told = f"category {key} is {_named(one, key)} in {first}, and {_named(other, key)} in {name}"
-            raise BadInput(f"{one.where.partition(': ')[0]}: {told}; they must be the same")
+            raise BadInput(f"{where}: {told}; they must be the same")
 
 
 def _named(read: Read, category: int) -> str:

@@ -5,9 +5,9 @@ format".
 """
 
 import json
-import math
 import posixpath
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from adl.core import BadInput, did_you_mean
 from adl.data.files.found import counted_classes
 from adl.data.files.layout import how_many
-from adl.data.files.listing import File, Files
+from adl.data.files.listing import CONTROL, File, Files, is_utf8
 from adl.data.files.pictures import ENDINGS
 from adl.data.picture import Header
 
@@ -26,6 +26,10 @@ LISTS = {
     "categories": ("id", "name"),
 }
 BEYOND = 1e-3  # of a side, by which a box may reach out of its picture, by rounding: it is cut there
+ABSURD = 1e9  # pixels; no box or side has as many
+LONGEST = 255  # characters of an id, or of what a category is called
+SHOWN = reprlib.Repr()  # of what stands in a file: escaped, its beginning and end if it is long
+SHOWN.maxstring, SHOWN.maxlong = 60, 40
 
 
 class Thing(NamedTuple):
@@ -57,10 +61,9 @@ def annotations_of(listing: Files, file: File) -> Read:
     categories = {}
     for entry in lists["categories"]:
         _require_id(entry["id"], (int,), f"{where}: a category's id")
+        _require_word(entry["name"], f"{where}: the name of category {entry['id']}")
         if entry["id"] in categories or entry["name"] in categories.values():
             raise BadInput(f"{where}: two categories have the id {entry['id']}, or are called {entry['name']}")
-        if not isinstance(entry["name"], str) or not entry["name"].strip():
-            raise BadInput(f"{where}: category {entry['id']} is called {entry['name']!r}; it must have a name")
         categories[entry["id"]] = entry["name"]
     names, sizes = _pictures(listing, file, lists["images"], where)
     things, remarks = _things(lists["annotations"], names, categories, where)
@@ -75,7 +78,7 @@ def _lists(content: bytes, where: str) -> dict[str, list[dict[str, Any]]]:
         told = f"line {error.lineno}: {error.msg}" if isinstance(error, json.JSONDecodeError) else type(error).__name__
         raise BadInput(f"{where} is no JSON ({told})") from None
     if not isinstance(found, dict) or not {*LISTS} <= {*found}:
-        told = f"has {counted_classes([*found]) or 'nothing'}" if isinstance(found, dict) else "is no object"
+        told = f"has {counted_classes(_keys(found)) or 'nothing'}" if isinstance(found, dict) else "is no object"
         raise BadInput(f"{where} {told}; COCO's has images, annotations and categories")
     for name, keys in LISTS.items():
         entries = found[name]
@@ -84,7 +87,7 @@ def _lists(content: bytes, where: str) -> dict[str, list[dict[str, Any]]]:
         for at, entry in enumerate(entries):
             lacking = [key for key in keys if not isinstance(entry, dict) or entry.get(key) is None]
             if lacking:
-                has = list(entry) if isinstance(entry, dict) else []
+                has = _keys(entry) if isinstance(entry, dict) else []
                 raise BadInput(f"{where}: {name}[{at}] has no {lacking[0]}{did_you_mean(lacking[0], has)}")
     if not found["images"]:
         raise BadInput(f"{where}: images is empty; there is no picture to read")
@@ -106,16 +109,16 @@ def _pictures(
         if name in sizes:
             raise BadInput(f"{where}: {entry['file_name']} is there twice among images")
         size = tuple(entry.get(side) for side in ("height", "width"))
-        if any(side is not None and (type(side) not in (int, float) or not 1 <= side < math.inf) for side in size):
-            raise BadInput(f"{where}: {entry['file_name']} is {size[0]}x{size[1]} (height x width), which is no size")
+        if any(side is not None and (type(side) not in (int, float) or not 1 <= side < ABSURD) for side in size):
+            told = "x".join(map(SHOWN.repr, size))
+            raise BadInput(f"{where}: {entry['file_name']} is {told} (height x width), which is no size")
         names[entry["id"]], sizes[name] = name, size
     return names, sizes
 
 
 def _placed(annotations: str, name: Any, known: set[str], where: str) -> str:
     """Where a picture is: beside its annotations, in images/, or in the folder of COCO's split."""
-    if not isinstance(name, str) or not name:
-        raise BadInput(f"{where}: file_name {name!r} is no name of a file")
+    _require_word(name, f"{where}: file_name", 4096)  # as long as a path may be
     folder, file = posixpath.split(annotations)
     root = "" if folder == "annotations" else folder
     split = re.match(r"instances_(\w+)\.json", file)
@@ -147,13 +150,13 @@ def _things(
             seen.add(entry["id"])
         image, category, crowd = entry["image_id"], entry["category_id"], entry.get("iscrowd", 0)
         if type(image) not in (int, str) or image not in names:
-            raise BadInput(f"{where}: {which} is of picture {image!r}, and images has none of this id")
+            raise BadInput(f"{where}: {which} is of picture {SHOWN.repr(image)}, and images has none of this id")
         which = f"{which} of {names[image]}"
         if type(category) is not int or category not in categories:
             known = counted_classes([f"{key} {name}" for key, name in sorted(categories.items())])
-            raise BadInput(f"{where}: {which} is of category {category!r}; there are {known}")
+            raise BadInput(f"{where}: {which} is of category {SHOWN.repr(category)}; there are {known}")
         if crowd not in (0, 1):
-            raise BadInput(f"{where}: {which} has iscrowd {crowd!r}; it must be 0, or 1 of a crowd")
+            raise BadInput(f"{where}: {which} has iscrowd {SHOWN.repr(crowd)}; it must be 0, or 1 of a crowd")
         box = _numbers(entry["bbox"], f"{where}: {which}")
         if crowd or not all(box[2:]):
             (crowds if crowd else flat).append(which)
@@ -169,8 +172,8 @@ def _things(
 def _numbers(box: Any, where: str) -> tuple[float, ...]:
     """Four numbers of a box, the last two of which are not negative."""
     is_box = isinstance(box, list) and len(box) == 4
-    if not is_box or not all(type(of) in (int, float) and math.isfinite(of) for of in box):
-        raise BadInput(f"{where} has bbox {str(box)[:60]}; it must be [x, y, width, height], in pixels")
+    if not is_box or not all(type(of) in (int, float) and -ABSURD < of < ABSURD for of in box):
+        raise BadInput(f"{where} has bbox {SHOWN.repr(box)}; it must be [x, y, width, height], in pixels")
     if min(box[2:]) < 0:
         raise BadInput(f"{where} has a box of width {box[2]:g} and height {box[3]:g}: it is [x, y, width, height]")
     return tuple(map(float, box))
@@ -211,7 +214,20 @@ def objects_of(
     return {"bbox": (ends / sides).clip(0, 1).astype(np.float32), "label": label}
 
 
+def _keys(entry: Mapping[str, Any]) -> list[str]:
+    """The names of an entry's fields, as they can be told."""
+    return [SHOWN.repr(name)[1:-1] for name in entry]
+
+
 def _require_id(value: Any, kinds: tuple[type, ...], what: str) -> None:
     if type(value) not in kinds:
         wanted = "a whole number" if kinds == (int,) else "a whole number or a word"
-        raise BadInput(f"{what} is {str(value)[:40]!r}; it must be {wanted}")
+        raise BadInput(f"{what} is {SHOWN.repr(value)}; it must be {wanted}")
+    _require_word(str(value), what)
+
+
+def _require_word(value: Any, what: str, longest: int = LONGEST) -> None:
+    """Refuses what would not stand in one line as it is: such words come into refusals and figures."""
+    is_word = isinstance(value, str) and value.strip() and len(value) <= longest
+    if not is_word or CONTROL.search(value) or value.splitlines() != [value] or not is_utf8(value):
+        raise BadInput(f"{what} is {SHOWN.repr(value)}; it must be a word of one line, of at most {longest} characters")

@@ -88,7 +88,7 @@ def listed(root: Path, where: str) -> Files:
     except OSError as error:
         name = os.fspath(error.filename or root)
         inside = name.removeprefix(f"{root}/")
-        told = where if inside == name else f"{where}: {inside!a}" if not _is_utf8(inside) else f"{where}: {inside}"
+        told = where if inside == name else f"{where}: {inside!a}" if not is_utf8(inside) else f"{where}: {inside}"
         raise BadInput(f"{told} cannot be read ({error.strerror or error})") from None
 
 
@@ -115,7 +115,7 @@ def _walked(root: Path, where: str) -> Files:
 
 def _require_plain(entry: os.DirEntry, name: str, real: str, where: str) -> None:
     """Refuses what is no file and no folder of this one."""
-    if not _is_utf8(name):
+    if not is_utf8(name):
         raise BadInput(f"{where}: the name of {name!a} is not UTF-8; rename it")
     if CONTROL.search(name):
         raise BadInput(f"{where}: the name of {name!a} has what is no letter; rename it")
@@ -131,7 +131,8 @@ def _require_plain(entry: os.DirEntry, name: str, real: str, where: str) -> None
         raise BadInput(f"{where}: {name} is neither a file nor a folder; remove it")
 
 
-def _is_utf8(name: str) -> bool:
+def is_utf8(name: str) -> bool:
+    """Whether a name can be written: a lone half of a pair of surrogates cannot."""
     try:
         name.encode()
     except UnicodeEncodeError:
