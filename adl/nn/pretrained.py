@@ -203,7 +203,7 @@ def _require_sizes(config: Config, kind: str, architecture: Architecture, tensor
         if type(size) is not int or size < 1:
             raise BadInput(f"{field} {told(size)}: it must be a whole number, 1 or more")
         if size > most:
-            raise BadInput(f"{field} {size}: the checkpoint has no axis as long, nor as many tensors")
+            raise BadInput(f"{field} {told(size)}: the checkpoint has no axis as long, nor as many tensors")
     for field in architecture.series:
         found, first = config.get(field), config.get(architecture.series[0])
         if not isinstance(found, list | tuple) or not all(type(n) is int and n >= 1 for n in found):

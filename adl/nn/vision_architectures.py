@@ -68,7 +68,7 @@ def _resnet(config: Config, tensors: Tensors) -> residual.OriginalResNet:
         config["embedding_size"],
         2 if flag(config, "downsample_in_first_stage", False) else 1,
         1 if flag(config, "downsample_in_bottleneck", False) else 3,
-        config.get("widening") or 1,
+        _widening(config),
     )
 
 
@@ -77,6 +77,14 @@ def _kind(config: Config) -> str:
     if kind not in ("basic", "bottleneck"):
         raise BadInput(f"layer_type {told(kind)}: it must be basic or bottleneck")
     return kind
+
+
+def _widening(config: Config) -> int:
+    """1 where it is not there; null is no way to say so, in a field that no library writes."""
+    number = config.get("widening", 1)
+    if type(number) is not int or number < 1:
+        raise BadInput(f"widening {told(number)}: it must be a whole number, 1 or more")
+    return number
 
 
 def _resnet_parts(config: Config) -> dict[str, dict[str, str]]:

@@ -238,6 +238,11 @@ def test_bad_folders_and_files_are_refused_in_one_line(home, tmp_path):
         (of("config.json", id2label={"0": "a"}), "tensor classifier.1.bias does not fit head/bias"),
         (of("config.json", depths=[1, 1]), "the checkpoint has tensor encoder.stages."),
         (of("config.json", widening=3), "widening 3: only bottlenecks are wider within"),
+        *(
+            (of("config.json", widening=wrong), f"widening {json.dumps(wrong)}: it must be a whole number, 1 or more")
+            for wrong in (0, None, False, 2.5, -1, "2", "a\nb")
+        ),
+        (of("config.json", widening=10**400), f"widening {10**79}: the checkpoint has no axis as long"),
         (of("preprocessor_config.json", do_pad=True), "preprocessor_config.json: do_pad True is not computed here"),
         (of("preprocessor_config.json", image_mean=[0.5]), "preprocessor_config.json: image_std"),
         (lambda: published.load(tmp_path / "no"), f"weights {tmp_path / 'no'}: there is no such folder"),
