@@ -85,8 +85,8 @@ def transfer(
       tx: optax transformation, of each learner its own state.
       learns: `learns(network, tx)`, `supervised.classification.classifier` with its `prepare` and `axis`.
       num_classes: of the plentiful classes, or of what `pretrains` tells apart, and of the others.
-      periods: steps on the plentiful classes, >= 1, and on the others, >= 2, in turn; in the first of these the body is
-        handed over, and nothing is learned.
+      periods: steps of the pretraining, >= 1, and on the others, >= 2, in turn; in the first of these the body is handed
+        over, and nothing is learned.
       pretrains: how the body learns first, as `selfsup.rotations.rotation_prediction`; None: as `learns`.
       first: the transformation of the one that learns first; None: `tx`.
       tuned: as of `students`.
@@ -96,7 +96,7 @@ def transfer(
     """
     if periods[0] < 1 or periods[1] < 2:
         raise BadInput(
-            f"{periods[0]} steps on the first classes, {periods[1]} on the others: at least 1 and 2 are needed"
+            f"{periods[0]} steps of the pretraining, {periods[1]} on the others: at least 1 and 2 are needed"
         )
     source = (pretrains or learns)(Headed(model, num_classes[0]), first or tx)
     others = students(model, tx, learns=learns, num_classes=num_classes[1], tuned=tuned)

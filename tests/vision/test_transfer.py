@@ -72,6 +72,13 @@ def test_gains_are_differences_of_what_is_right(path):
     np.testing.assert_allclose(found["gain_frozen"].value, right["frozen"] - right["scratch"], atol=1e-6)
 
 
+def test_too_few_steps_are_refused():
+    for periods in ((0, 2), (1, 1)):
+        line = f"{periods[0]} steps of the pretraining, {periods[1]} on the others: at least 1 and 2"
+        with pytest.raises(BadInput, match=line):
+            transfer(BODY, optax.adam(0.01), learns=LEARNS, num_classes=(2, 2), periods=periods)
+
+
 def test_students_of_a_start_begin_with_it():
     start = jax.tree.map(lambda x: x + 1, BODY.init(jax.random.key(1), data.image.unit(images(0)["image"])))
     state = students(BODY, optax.adam(0.01), learns=LEARNS, num_classes=3, start=start).init(
