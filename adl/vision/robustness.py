@@ -140,11 +140,11 @@ def by_radius(names: Sequence[str], epsilons: Sequence[float], num_steps: int, n
     }
 
 
-def accuracies(right: Mapping[str, Array], names: Sequence[str], epsilons: Sequence[float]) -> dict[str, Array]:
-    """Of trials `by_radius` the accuracies "NAME fgsm", "NAME pgd" `[E]`, "..._error", and the `radius` `[E]`."""
-    found = {"radius": jnp.asarray(epsilons)}
+def accuracies(right: Mapping[str, Array], names: Sequence[str], num_radii: int) -> dict[str, Array]:
+    """Of trials `by_radius` at E radii the accuracies "NAME fgsm", "NAME pgd" `[E]`, and "..._error"."""
+    found = {}
     for name in (f"{name} {kind}" for name in names for kind in ("fgsm", "pgd")):
-        rows = jnp.stack([right[f"{name} {e}"] for e in range(len(epsilons))])
+        rows = jnp.stack([right[f"{name} {e}"] for e in range(num_radii)])
         found |= {name: rows.mean(1), f"{name}_error": rows.std(1) / np.sqrt(rows.shape[1])}
     return found
 
@@ -191,19 +191,17 @@ def attacked(
       `probe(key, state)`: accuracies under PGD in l-infinity, `plain` and `robust`, and `doubled`, the second less
       twice the first; what `compared_with` says of the robust one under `steps`, `MORE` times as many, `margin`, the
       same up the margin, `transfer`, what these make for the twin, and `score`, squares up the margin;
-      `worst_doubled`, as `doubled` with all of these on the robust one; and by norm the `accuracies` at `RADII` times
-      the radius.
+      `worst_doubled`, as `doubled` with all of these on the robust one; and by norm, "NORM radius" and "NORM NAME
+      pgd", the `accuracies` at `RADII` times the radius.
     """
     names = ("plain", "robust")
     radii = {norm: epsilon * RADII for norm, epsilon in epsilons.items()}
-    order = [*epsilons]
+    order, of_norm = [*epsilons], {norm: [f"{norm} {name}" for name in names] for norm in epsilons}
     more = functools.partial(Trial.pgd, 1, epsilons["linf"], MORE * num_steps, norm=order.index("linf"))
     others = {"steps": more(), "margin": more(by_margin=True), "transfer": more(surrogate=2)}
-    trials = others | {
-        f"{norm} {name}": trial
-        for number, norm in enumerate(order)
-        for name, trial in by_radius(names, radii[norm], num_steps, number).items()
-    }
+    trials = dict(others)
+    for number, norm in enumerate(order):
+        trials |= by_radius(of_norm[norm], radii[norm], num_steps, number)
     looks = {"gradient": under_attack(model, networks, trials, norms=[NORMS[norm] for norm in order], split=split)}
     squares = {"network": 1, "epsilon": epsilons["linf"], "num_queries": num_queries}
     looks["score"] = under_squares(model, networks, **squares, split=split)
@@ -213,14 +211,12 @@ def attacked(
         right = seen["gradient"]
         plain, robust = (right[f"linf {name} pgd {AT}"] for name in names)
         stronger = {name: right[name] for name in others} | {"score": seen["score"]["right"]}
-        by_norm = {n: {name.removeprefix(f"{n} "): right[name] for name in right} for n in radii}
         all_left = jnp.stack([robust, *stronger.values()]).min(0)
         told = {"plain": plain, "robust": robust, "doubled": robust - 2 * plain, "worst_doubled": all_left - 2 * plain}
-        return {
-            **{name: Mean.of(values) for name, values in told.items()},
-            **compared_with(robust, stronger),
-            **{f"{n} {k}": v for n in radii for k, v in accuracies(by_norm[n], names, radii[n]).items()},
-        }
+        found = {name: Mean.of(values) for name, values in told.items()} | compared_with(robust, stronger)
+        for norm, radius in radii.items():
+            found |= {f"{norm} radius": jnp.asarray(radius), **accuracies(right, of_norm[norm], len(radius))}
+        return found
 
     return Partial(probe, looks)
 

@@ -77,7 +77,7 @@ def test_accuracies_by_radius_fall_and_their_errors_are_the_binomials():
     names, epsilons = ("plain", "robust"), np.array([0, 0.1, 0.5])
     trials = robustness.by_radius(names, epsilons, 5)
     seen = robustness.under_attack(MODEL, lambda state: state, trials, norms=[LINF], split=SPLIT)(KEY, STATE)
-    found = robustness.accuracies(seen, names, epsilons)
+    found = robustness.accuracies(seen, names, len(epsilons))
     for name in names:
         start, *_, end = found[f"{name} pgd"]
         assert start == (np.asarray(tell(names.index(name), X)).argmax(-1) == LABEL).mean() and end < start
@@ -102,6 +102,11 @@ def test_the_doubled_accuracy_is_what_attacks_leave():
     assert value["worst_doubled"] == pytest.approx(value["robust"] + value["worst_gain"] - 2 * value["plain"])
     assert seen["linf robust pgd"][robustness.AT] == pytest.approx(value["robust"])
     np.testing.assert_allclose(seen["l2 radius"], 0.5 * robustness.RADII)
+    kinds = [
+        f"{norm} {name} {kind}" for norm in ("linf", "l2") for name in ("plain", "robust") for kind in ("fgsm", "pgd")
+    ]
+    curves = {name for name, value in seen.items() if not isinstance(value, tuple)}
+    assert curves == {*kinds, *(f"{kind}_error" for kind in kinds), "linf radius", "l2 radius"}
 
 
 def test_changes_are_turns_and_negatives():
