@@ -15,7 +15,7 @@ from jax.scipy.stats import norm
 from adl.core import Key, Mean, Probe, State
 from adl.diffusion.denoising import Prepare
 from adl.diffusion.edm import weighted_errors
-from adl.diffusion.guidance import classifier_free
+from adl.diffusion.guidance import away_from
 from adl.diffusion.preconditioner import Preconditioner
 from adl.diffusion.solver import Denoiser, Solver, heun, path, sample
 
@@ -71,7 +71,7 @@ class Sampler(NamedTuple):
         It returns `scale` `[W]`, `label` `[C]` and `grid` `[W, C, ...]`.
 
         Args:
-          scales: W of them, as in `classifier_free`.
+          scales: W of them, as in `guidance.classifier_free`.
           classes: C of them, in 0 ... K - 1.
           num_classes: K, of a denoiser whose label K is none.
         """
@@ -81,9 +81,11 @@ class Sampler(NamedTuple):
             both = self.denoiser(state, jnp.concatenate([label, jnp.full_like(label, num_classes)]))
 
             def at(scale):
-                def denoise(x, sigma):  # one pass of twice the batch, which is compiled once
+                # One pass of twice the batch, which is compiled once; sigma is a scalar, as solvers give it, so that
+                # it is the same for both halves.
+                def denoise(x, sigma):
                     known, unknown = jnp.split(both(jnp.concatenate([x, x]), sigma), 2)
-                    return classifier_free(lambda *_: known, lambda *_: unknown, scale)(x, sigma)
+                    return away_from(unknown, known, scale)
 
                 return self._down(key, denoise, len(label))
 

@@ -22,6 +22,8 @@ def test_guidance_is_the_line_through_both(scale):
     got = guidance.classifier_free(conditional, unconditional, scale)(X, SIGMA)
     expected = (1 - scale) * unconditional(X, SIGMA) + scale * conditional(X, SIGMA)
     np.testing.assert_allclose(got, expected, rtol=1e-6)
+    of_arrays = guidance.away_from(unconditional(X, SIGMA), conditional(X, SIGMA), scale)
+    np.testing.assert_allclose(of_arrays, expected, rtol=1e-6)
 
 
 def test_guidance_tilts_gaussian_scores():
