@@ -81,13 +81,18 @@ def by_all(ways: Mapping[str, Way], key: Key, variables: PyTree, prompt: Array) 
       key: consumed; each way has its own of it.
       variables: of the model.
       prompt: `[B, P]`.
+    Raises:
+      ValueError: if those of one path are not of one model and length.
     """
     keys = dict(zip(ways, jax.random.split(key, len(ways)), strict=True))
     paths = {name: way for name, way in ways.items() if isinstance(way, OnePath)}
     found = {name: way(keys[name], variables, prompt) for name, way in ways.items() if name not in paths}
     if paths:
         chooses = [way.choose for way in paths.values()]
-        (like,) = {way._replace(choose=None) for way in paths.values()}
+        first, like = next(iter(paths.items()))
+        for name, way in paths.items():
+            if way[:2] != like[:2]:
+                raise ValueError(f"{name} and {first} must be ways of one model, and of as many tokens")
 
         def made(one: tuple[Key, Array]) -> Array:
             key, number = one

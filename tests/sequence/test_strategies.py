@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pytest
 from scipy.special import log_softmax
 
 from adl.core import Learner
@@ -10,7 +11,7 @@ from adl.measure.texts import beside_people
 from adl.nn.transformer import GPT
 from adl.sequence.beam import beam_search
 from adl.sequence.decode import drawn, generate, reading, top_k
-from adl.sequence.strategies import compared, label, strategies
+from adl.sequence.strategies import by_all, compared, label, strategies
 
 V, P, N = 7, 3, 12
 KEY, RNG = jax.random.key(0), np.random.default_rng(0)
@@ -55,6 +56,12 @@ def test_what_they_make_is_judged_by_both_models():
     for name, text in texts.items():
         want = nats(JUDGE, PARAMS["judge"], text).mean()
         np.testing.assert_allclose(found[f"{name}_judged"].value, want, rtol=1e-4)
+
+
+def test_ways_of_two_lengths_are_no_one_program():
+    longer = strategies(MODEL, N + 1, temperatures=(), k=3, p=0.9, num_beams=2)["pure"]
+    with pytest.raises(ValueError, match="longer and greedy must be ways of one model, and of as many tokens"):
+        by_all({"greedy": WAYS["greedy"], "longer": longer}, KEY, {"params": PARAMS["model"]}, HELD.prompt)
 
 
 def test_labels():
