@@ -142,12 +142,14 @@ def orthogonalised(matrix: Array, num_iterations: int = 5) -> Array:
         return orthogonalised(matrix.T, num_iterations).T
     x = matrix / jnp.maximum(jnp.linalg.norm(matrix), 1e-12)
     # X_k = P_k X_0, of small matrices alone: kernels have nine times as many columns as rows, which only the ends see.
-    gram, identity = x @ x.T, jnp.eye(len(x), dtype=x.dtype)
-    product = identity
-    for _ in range(num_iterations):
-        factor = 3.4445 * identity - 4.7750 * gram + 2.0315 * gram @ gram
-        product, gram = factor @ product, factor @ gram @ factor
-    return product @ x
+    # Rounded to 8 bits, as accelerators do by default, eigenvalues of the Gram matrix that should be 0 would grow.
+    with jax.default_matmul_precision("highest"):
+        gram, identity = x @ x.T, jnp.eye(len(x), dtype=x.dtype)
+        product = identity
+        for _ in range(num_iterations):
+            factor = 3.4445 * identity - 4.7750 * gram + 2.0315 * gram @ gram
+            product, gram = factor @ product, factor @ gram @ factor
+        return product @ x
 
 
 def clip_by_norm(most: Array | float) -> optax.GradientTransformation:

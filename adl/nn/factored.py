@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.nn.convolution import Conv, Padding
+from adl.nn.convolution import Conv
+from adl.nn.geometry import Padding
 
 
 class SeparableConv(nn.Module):

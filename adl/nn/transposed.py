@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.nn.convolution import Geometry, Padding, adjoint, each
+from adl.nn.convolution import adjoint
+from adl.nn.geometry import Geometry, Padding, each
 from adl.nn.mlp import Initializer
 
 

@@ -19,9 +19,7 @@ Prepare = Callable[[Key, PyTree], tuple[Array, Array]]  # (key, batch) -> (what 
 View = Callable[[Key, Array], Array]  # (key, [B, H, W, C] floats) -> the same pictures, seen in another way
 
 
-def dense_network(
-    name: str, channels: Sequence[int], features: int, *, axis: str | None, fine: int = 0, **options
-) -> nn.Module:
+def dense_network(name: str, channels: Sequence[int], features: int, *, axis: str | None, **options) -> nn.Module:
     """`[B, H, W, C] -> [B, H, W, features]`, with batch normalisation.
 
     Args:
@@ -29,11 +27,8 @@ def dense_network(
       channels: of each level.
       features: of the output.
       axis: mapped axis whose devices share one batch.
-      fine: of the linknet.
       **options: further fields: `num_blocks`, `patch`, `dtype`.
     """
-    if name == "linknet":
-        options["fine"] = fine
     model = {"linknet": LinkNet, "unet": UNet}[name]
     return model(channels, features=features, norm=functools.partial(BatchNorm, axis=axis), **options)
 

@@ -107,7 +107,8 @@ def paired(
         chex.assert_equal_shape_prefix([batch["image"], batch["segment"]], 3)
         x, segment = encode(batch["image"]), segments.encode(batch["segment"])
         if tint is not None:
-            x = tint(jax.random.fold_in(key, 1), x)
+            key, own = jax.random.split(key)
+            x = tint(own, x)
         if view is None:
             return x, segment
         channels = x.shape[-1]

@@ -103,7 +103,7 @@ def small(shape: tuple[int, int, int, int], *, num_steps: int) -> Work:
 
 
 def compared(work: Work) -> Contenders:
-    """Milliseconds a step, and of its convolutions, one after the other by themselves, by PyTorch with channels last.
+    """Milliseconds a step; and of its convolutions alone, ours and PyTorch's with channels last.
 
     Before anything is timed, the losses of the first steps must agree.
     """

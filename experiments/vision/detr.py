@@ -33,7 +33,7 @@ LOSS = {"classes (nats)": "train/surprise", "boxes (1 - GIoU)": "train/box"}
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the claim is about."""
 
-    dataset: str = "scenes/standard"  # TFDS's "objects", or path: COCO's folder; "image", "box", "label", "present"
+    dataset: str = "scenes/standard"  # TFDS name or COCO's folder; or path, with "image", "box", "label", "present"
     num_steps: run.Count = 2000
     batch_size: run.Split = 16
     eval_every: run.Count = 1000

@@ -15,6 +15,7 @@ from adl.nn import (
     encoder_decoder,
     experts,
     factored,
+    geometry,
     lenet,
     mlp,
     pooling,
@@ -35,7 +36,7 @@ RNG = np.random.default_rng(0)
 NOISE = RNG.normal(size=(4, 8))
 PICTURE = RNG.normal(size=(2, 3, 3, 8))
 PAIRS = functools.partial(resnet.group_norm, num_groups=2)
-GEOMETRY = convolution.Geometry.of((3, 3), (3, 3), 1, "SAME", 1, 1)
+GEOMETRY = geometry.Geometry.of((3, 3), (3, 3), 1, "SAME", 1, 1)
 NEAR = {"rtol": 1e-3, "atol": 1e-4}
 MOVED = {"atol": 5e-3, "slope_rtol": 1e-2}  # a mean at 1e4 is rounded by up to 5e-4
 
@@ -386,8 +387,9 @@ EDGES = {
 NONE = {
     "no numbers are computed: objects, shapes and places are made": """
         attention.KeyValue.empty attention.causal attention.visible attention.together attention.Places.of
-        attention.KeyValue.write convolution.Geometry.of convolution.Geometry.output convolution.Geometry.input
-        convolution.Geometry.kernel convolution.each densenet.DenseNet.imagenet densenet.DenseNet.cifar
+        attention.KeyValue.write geometry.Geometry.of geometry.Geometry.output geometry.Geometry.input
+        geometry.Geometry.kernel geometry.Geometry.sees geometry.Geometry.places geometry.Geometry.is_small
+        geometry.each densenet.DenseNet.imagenet densenet.DenseNet.cifar
         factored.middle_channels receptive.receptive_field resnet.receptive_fields resnet.ResNet.wide
         resnet.CifarResNet.of_depth
         encoder_decoder.DecoderCache.slots encoder_decoder.EncoderDecoder.empty_cache

@@ -31,7 +31,12 @@ CASES = {  # x, kernel, and how
     "depthwise picture": ((3, 9, 8, 4), (3, 2, 1, 4), {"strides": (2, 1), "dilation": (1, 2), "groups": 4}),
     "groups": ((3, 9, 7, 4), (3, 2, 2, 6), {"strides": 2, "groups": 2}),
     "volume": ((3, 5, 6, 4, 2), (2, 3, 2, 2, 3), {"strides": 2}),
+    "small picture": ((4, 2, 2, 3), (3, 3, 3, 5), {}),
+    "one pixel": ((4, 1, 1, 3), (3, 3, 3, 5), {}),
+    "small output": ((4, 4, 3, 3), (3, 3, 3, 4), {"strides": 2}),
+    "far taps": ((3, 5, 4), (3, 4, 6), {"dilation": 4}),
 }
+BY_TAPS = {"depthwise", "depthwise picture", "small picture", "one pixel", "small output", "far taps"}
 CHANNELS_LAST = {
     "[b, 0, f]x[0, i, o]->[b, 0, f]",
     "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]",
@@ -99,7 +104,7 @@ def test_output_and_derivatives_of_two_orders_are_xla_s(case):
 
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=["pictures", "kernels", "networks"])
-@pytest.mark.parametrize("case", ["picture", "depthwise", "groups"])
+@pytest.mark.parametrize("case", ["picture", "depthwise", "groups", "small picture"])
 def test_of_several_networks_at_once_too(case, axes):
     assert_same(*both(case, penalty, *axes))
 
@@ -145,7 +150,7 @@ def test_on_cpu_every_convolution_of_a_loop_has_its_channels_last(case, what):
         for convolution in (convolve, xla)
     )
     assert {found.partition(", window")[0] for found in ours} <= CHANNELS_LAST
-    assert ("depthwise" in case) == (not ours)
+    assert (case in BY_TAPS) == (not ours)
     assert not {found.partition(", window")[0] for found in theirs} <= CHANNELS_LAST
 
 

@@ -29,12 +29,13 @@ class Convolution(NamedTuple):
 
 
 def convolutions(learned: Callable[[], Algorithm], batch: PyTree) -> Counter[Convolution]:
-    """Those of a network that an algorithm learns, with how often each is there; none is grouped or dilated."""
+    """Those of a network that an algorithm learns, with how often each is there."""
     found: Counter[Convolution] = Counter()
 
     def look(call, args, kwargs, context):
         own = context.module
         if isinstance(own, Conv) and context.method_name == "__call__":
+            assert own.feature_group_count == own.kernel_dilation == 1, own
             shape = args[0].shape
             found[Convolution(shape, (*own.kernel_size, shape[-1], own.features), own.strides)] += 1
         return call(*args, **kwargs)
