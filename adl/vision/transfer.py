@@ -85,8 +85,8 @@ def transfer(
       tx: optax transformation, of each learner its own state.
       learns: `learns(network, tx)`, `supervised.classification.classifier` with its `prepare` and `axis`.
       num_classes: of the plentiful classes, or of what `pretrains` tells apart, and of the others.
-      periods: steps of the pretraining, >= 1, and on the others, >= 2, in turn; in the first of these the body is handed
-        over, and nothing is learned.
+      periods: steps of the pretraining, >= 1, and on the others, >= 2, in turn; in the first of these the body is
+        handed over, and nothing is learned.
       pretrains: how the body learns first, as `selfsup.rotations.rotation_prediction`; None: as `learns`.
       first: the transformation of the one that learns first; None: `tx`.
       tuned: as of `students`.
