@@ -1,5 +1,6 @@
 """The convolutions of a network, each by itself: what the rest of a step is added to."""
 
+import functools
 import os
 import time
 from collections import Counter
@@ -14,6 +15,7 @@ from flax import linen as nn
 
 from adl.core import Algorithm, PyTree
 from adl.nn.convolution import Conv, convolve
+from adl.nn.geometry import Geometry
 
 Part = Literal["forward", "input gradients", "kernel gradients"]
 PARTS: tuple[Part, ...] = ("forward", "input gradients", "kernel gradients")
@@ -25,7 +27,8 @@ class Convolution(NamedTuple):
 
     shape: tuple[int, ...]  # [B, H, W, C] of the picture
     kernel: tuple[int, ...]  # [h, w, C, D]
-    strides: int
+    strides: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
 
 
 def convolutions(learned: Callable[[], Algorithm], batch: PyTree) -> Counter[Convolution]:
@@ -36,8 +39,9 @@ def convolutions(learned: Callable[[], Algorithm], batch: PyTree) -> Counter[Con
         own = context.module
         if isinstance(own, Conv) and context.method_name == "__call__":
             assert own.feature_group_count == own.kernel_dilation == 1, own
-            shape = args[0].shape
-            found[Convolution(shape, (*own.kernel_size, shape[-1], own.features), own.strides)] += 1
+            shape, window = args[0].shape, tuple(own.kernel_size)
+            of = Geometry.of(shape[1:-1], window, own.strides, own.padding, 1, 1)
+            found[Convolution(shape, (*window, shape[-1], own.features), of.strides, of.padding)] += 1
         return call(*args, **kwargs)
 
     with nn.intercept_methods(look):
@@ -74,25 +78,30 @@ def _timed(call: Callable[[], object]) -> Callable[[], float]:
 
 def _arrays(kind: Convolution) -> list[np.ndarray]:
     """Picture, kernel and cotangent."""
-    luck, (batch, *sides, _) = np.random.default_rng(0), kind.shape
-    output = (batch, *(-(-side // kind.strides) for side in sides), kind.kernel[-1])
-    return [luck.normal(size=shape).astype(np.float32) for shape in (kind.shape, kind.kernel, output)]
+    luck = np.random.default_rng(0)
+    x, kernel = (luck.normal(size=shape).astype(np.float32) for shape in (kind.shape, kind.kernel))
+    y = jax.eval_shape(functools.partial(_output, kind), x, kernel)
+    return [x, kernel, luck.normal(size=y.shape).astype(np.float32)]
+
+
+def _output(kind: Convolution, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    return convolve(x, kernel, strides=kind.strides, padding=kind.padding)
 
 
 def _product(kind: Convolution, part: Part, x: jax.Array, kernel: jax.Array, y: jax.Array) -> jax.Array:
     """Of two of the three arrays of a convolution, the third."""
     if part == "forward":
-        return convolve(x, kernel, strides=kind.strides)
+        return _output(kind, x, kernel)
     if part == "input gradients":
-        return jax.linear_transpose(lambda x: convolve(x, kernel, strides=kind.strides), x)(y)[0]
-    return jax.linear_transpose(lambda kernel: convolve(x, kernel, strides=kind.strides), kernel)(y)[0]
+        return jax.linear_transpose(lambda x: _output(kind, x, kernel), x)(y)[0]
+    return jax.linear_transpose(lambda kernel: _output(kind, x, kernel), kernel)(y)[0]
 
 
 def _their_call(kind: Convolution, part: Part) -> Callable[[], None]:
     arrays = _arrays(kind)
     x, y = (torch.from_numpy(array).permute(0, 3, 1, 2) for array in arrays[::2])
     kernel = torch.from_numpy(arrays[1].transpose(3, 2, 0, 1).copy()).contiguous(memory_format=torch.channels_last)
-    sides = [kind.strides] * 2, [side // 2 for side in kind.kernel[:2]], [1, 1]
+    sides = kind.strides, [max(pad) for pad in kind.padding], [1, 1]  # as many outputs, where one more zero comes after
     if part == "forward":
         return lambda: torch.ops.aten.convolution(x, kernel, None, *sides, False, [0, 0], 1)
     wanted = [part == "input gradients", part == "kernel gradients", False]
