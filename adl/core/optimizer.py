@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from adl.core import tree
 from adl.core.types import Array, PyTree
@@ -144,12 +145,14 @@ def orthogonalised(matrix: Array, num_iterations: int = 5) -> Array:
     # X_k = P_k X_0, of small matrices alone: kernels have nine times as many columns as rows, which only the ends see.
     # Rounded to 8 bits, as accelerators do by default, eigenvalues of the Gram matrix that should be 0 would grow.
     with jax.default_matmul_precision("highest"):
-        gram, identity = x @ x.T, jnp.eye(len(x), dtype=x.dtype)
-        product = identity
-        for _ in range(num_iterations):
+        identity = jnp.eye(len(x), dtype=x.dtype)
+
+        def iterated(_, pair):
+            product, gram = pair
             factor = 3.4445 * identity - 4.7750 * gram + 2.0315 * gram @ gram
-            product, gram = factor @ product, factor @ gram @ factor
-        return product @ x
+            return factor @ product, factor @ gram @ factor
+
+        return lax.fori_loop(0, num_iterations, iterated, (identity, x @ x.T))[0] @ x
 
 
 def clip_by_norm(most: Array | float) -> optax.GradientTransformation:
