@@ -41,7 +41,10 @@ DPI = 144  # an image grid is exact at this resolution: a pixel of the image is 
 
 
 def styled(draw: Callable[..., Figure]) -> Callable[..., Figure]:
-    """The same figure, wholly in the house style: what is put into a panel later, too. Long titles take more lines."""
+    """The same figure, wholly in the house style: what is put into a panel later, too.
+
+    Titles that are wider than the figure take more lines.
+    """
 
     @functools.wraps(draw)
     def drawn(*args: Any, **options: Any) -> Figure:

@@ -1,4 +1,8 @@
-"""The convolutions of a network, each by itself: what the rest of a step is added to."""
+"""The convolutions of a network, each by itself: what the rest of a step is added to.
+
+Of random arrays, whose products are not compared: that is done of whole steps. The gradient of the first one's picture
+is among them, which no step needs.
+"""
 
 import functools
 import os
