@@ -7,11 +7,13 @@ import pytest
 from scipy import special
 
 from adl import data
+from adl.core import BadInput
 from adl.data.segments import IGNORED, Segments
 from adl.measure.segmentation import PixelCounts
 from adl.vision.dense import mirrored, views_of
 from adl.vision.segmentation import dice_loss, focal_loss, paired, pixel_surprise
 from adl.vision.threshold import thresholded
+from experiments.vision import segment
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(size=(2, 5, 4, 3)).astype("f")
@@ -111,3 +113,8 @@ def test_in_a_mirror_the_same_is_told_in_a_mirror():
     told = mirrored(look)(x)
     np.testing.assert_allclose(mirrored(look)(x[:, :, ::-1]), told[:, :, ::-1], rtol=1e-6)
     np.testing.assert_allclose(told[0, 0, 0, 0], (look(x)[0, 0, 0, 0] + look(x[:, :, ::-1])[0, 0, 4, 0]) / 2, rtol=1e-6)
+
+
+def test_a_flag_of_another_network_is_refused():
+    with pytest.raises(BadInput, match="--fine 32: only --model linknet"):
+        segment.load(segment.Config(model="unet", fine=32))
