@@ -21,7 +21,7 @@ from jax.tree_util import Partial
 from adl import data, run, show
 from adl.core import BadInput, Mean
 from adl.latent import baselines, novelty
-from adl.measure.outliers import outlier_area, strangers, told_apart
+from adl.measure.outliers import outlier_area, strangers
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def load(cfg: Config) -> Loaded:
         if other.example_shape != train.example_shape:
             shapes = f"{list(other.example_shape)}, and those of {cfg.dataset} {list(train.example_shape)}"
             raise BadInput(f"--others {cfg.others}: its pictures are {shapes}; --picture_size brings both to one size")
-        kinds["others"] = other.arrays["image"]
+        kinds["others"] = np.resize(other.arrays["image"], image.shape)  # as many as there are test pictures
     x, new = (np.asarray(baselines.middles(part.arrays["image"], levels=levels)) for part in (train, test))
     if cfg.num_factors >= x.shape[1]:
         raise BadInput(f"--num_factors {cfg.num_factors}: pictures of {x.shape[1]} numbers have fewer components")
@@ -79,33 +79,32 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     def fitted(key, x, weight):
         return novelty.judges(key, x, weight, **size)
 
-    def left_out(carried, key, state):
-        x, label, new, new_label, classes = map(jnp.asarray, carried)
-
-        def without(k):
-            scores = novelty.novelty(fitted(key, x, (label != k).astype(float)), new)
-            return {name: outlier_area(score, new_label == k) for name, score in scores.items()}
-
-        areas = jax.lax.map(without, classes)
-        seen = {name: Mean.of(values) for name, values in areas.items()}
-        return {**seen, "of": jnp.stack([seen[name].value for name in novelty.NAMES])}
-
-    def strange(carried, key, state):
-        x, new, others = carried
-        models = fitted(key, jnp.asarray(x), jnp.ones(len(x)))
-        told = told_apart(lambda key, state, pictures: novelty.novelty(models, pictures), new, others)(key, state)
-        return {**told, **{k: jnp.stack([told[f"{name}_{k}"].value for name in novelty.NAMES]) for k in others}}
+    def areas(carried, key, state):
+        x, label, new_label, classes, pictures = map(jnp.asarray, carried)
+        weights = jnp.concatenate([label[None] != classes[:, None], jnp.ones((1, len(x)), bool)]).astype(float)
+        scores = jax.lax.map(lambda weight: novelty.novelty(fitted(key, x, weight), pictures), weights)
+        num, kinds = len(new_label), ["left_out", *others]
+        table = {kind: {} for kind in kinds}
+        for name, score in scores.items():
+            of_test, strange = score[:, :num], score[-1, num:].reshape(len(others), -1)
+            held = jax.vmap(lambda s, k: outlier_area(s, new_label == k))(of_test[:-1], classes)
+            table["left_out"][name] = Mean.of(held)
+            for kind, found in zip(others, strange, strict=True):
+                both = jnp.concatenate([of_test[-1], found])
+                table[kind][name] = Mean.of(outlier_area(both, jnp.arange(len(both)) >= num))
+        single = {f"{kind}_{name}": mean for kind, told in table.items() for name, mean in told.items()}
+        return {**single, **{kind: jnp.stack([table[kind][n].value for n in novelty.NAMES]) for kind in kinds}}
 
     x, label, new, new_label, others = loaded[:5]
+    pictures = np.concatenate([new, *others.values()])
     frame = {"x_lim": (-0.03, 1.03), "verticals": {"": 0.5}}
-    panels = {"left_out/of": "a class left out", **{f"strange/{kind}": kind for kind in others}}
-    dots = [show.dots(novelty.NAMES, {"": what}, x_label=said, **frame) for what, said in panels.items()]
-    classes = np.intersect1d(label, new_label)
+    dots = [
+        show.dots(novelty.NAMES, {"": f"areas/{kind}"}, x_label=kind.replace("_", " "), **frame)
+        for kind in ("left_out", *others)
+    ]
+    arrays = (x, label, new_label, np.intersect1d(label, new_label), pictures)
     return run.Experiment(
-        final={
-            "left_out": Partial(left_out, (x, label, new, new_label, classes)),
-            "strange": Partial(strange, (x, new, others)),
-        },
+        final={"areas": Partial(areas, arrays)},
         figures=show.figures(
             areas=show.page(dots, size=(2.6, 3.0), title="Area under the ROC of strangers against test pictures"),
         ),
