@@ -125,16 +125,18 @@ def log_levels(density: Density, image: np.ndarray, *, levels: int, seed: int = 
     return jax.lax.map(density.log_prob, x, batch_size=256) - x.shape[1] * jnp.log(levels)
 
 
-def drawn_pictures(key: Key, density: Density, num: int, image: np.ndarray) -> Array:
-    """`[num, H, W, C]` pictures in [0, 1], clipped.
+def drawn_pictures(key: Key, density: Density, num: int, image: np.ndarray, *, levels: int) -> Array:
+    """`[num, H, W, C]` pictures of the levels l / (L - 1), each the one over whose width, [l, l + 1) / L, a draw lies.
 
     Args:
       key: consumed.
       density: of rows `[D]` in [0, 1)^D.
       num: of pictures.
       image: `[..., H, W, C]`, of the shape of which they are.
+      levels: L >= 2 of grey.
     """
-    return jnp.clip(density.sample(key, (num,)).reshape(num, *image.shape[-3:]), 0, 1)
+    level = jnp.clip(jnp.floor(density.sample(key, (num,)) * levels), 0, levels - 1)
+    return level.reshape(num, *image.shape[-3:]) / (levels - 1)
 
 
 def bits_of(densities: Mapping[str, Density], image: np.ndarray, *, levels: int) -> dict[str, Array]:

@@ -98,7 +98,7 @@ def plain_rows(cfg: Config, train: data.Split, test: data.Split, levels: int) ->
     densities = baselines.picture_densities(image, levels=levels, **size)
     bits = baselines.bits_of(densities, test.arrays["image"], levels=levels)
     for name, density in densities.items():
-        drawn = baselines.drawn_pictures(key, density, len(test), image)
+        drawn = baselines.drawn_pictures(key, density, len(test), image, levels=levels)
         rows[name] = Row(np.asarray(drawn), float(bits[name]))
     return rows
 

@@ -34,8 +34,10 @@ def test_no_model_has_less_than_no_bits_and_a_better_one_has_fewer():
     bits = baselines.bits_of(found, IMAGE, levels=LEVELS)
     assert all(0 < bits[name] < np.log2(LEVELS) for name in ("gaussian", "ppca", "mixture"))
     assert bits["gaussian"] < bits["ppca"]
-    drawn = baselines.drawn_pictures(jax.random.key(0), found["mixture"], 7, IMAGE)
-    assert drawn.shape == (7, 3, 3, 1) and drawn.min() >= 0 and drawn.max() <= 1
+    drawn = baselines.drawn_pictures(jax.random.key(0), found["gaussian"], 5000, IMAGE, levels=LEVELS)
+    assert drawn.shape == (5000, 3, 3, 1) and {*np.unique(drawn)} == {0, 0.25, 0.5, 0.75, 1}
+    np.testing.assert_allclose(drawn[:, 1:].mean(), LEVEL[:, 1:].mean() / 4, atol=0.02)
+    assert (drawn[:, 0, 0] == 0).mean() > 0.9  # the pixel that never changes: nine in ten draws lie over its level
 
 
 @pytest.mark.parametrize("image", [IMAGE[:1], np.full((5, 2, 2, 1), 3, np.uint8)], ids=["one", "alike"])
