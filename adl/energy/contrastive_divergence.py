@@ -38,6 +38,12 @@ class Follower(NamedTuple):
     chains: Points  # leaves [M, ...]
 
 
+class Kernel(NamedTuple):
+    """A sampler that must know the model, and not only its score: one that moves units which are no real numbers."""
+
+    walk: Callable[[Key, nn.Module, PyTree, Points], Array]  # (key, model, variables, starts) -> x [B, ...], moved
+
+
 Prepare = Callable[[Key, PyTree], Points]  # (key, batch) -> data [B, ...]
 
 
@@ -45,7 +51,7 @@ def contrastive_divergence(
     model: nn.Module,
     tx: optax.GradientTransformation,
     *,
-    sampler: Sampler,
+    sampler: Sampler | Kernel,
     alpha: float = 0.0,
     prepare: Prepare = lambda key, batch: Points(batch),
     axis: str | None = None,
@@ -57,7 +63,7 @@ def contrastive_divergence(
     Args:
       model: `(x [B, ...], *given) -> E [B]` in nats.
       tx: optax transformation.
-      sampler: how chains move, such as `langevin` with its steps chosen; k of them are CD-k.
+      sampler: how chains move, such as `langevin` with its steps chosen, or a `Kernel`; k steps are CD-k.
       alpha: >= 0, as in `contrast`.
       prepare: `prepare(key, batch) -> Points`: scaling, and noise that makes pixels real.
       axis: as in `core.descend`.
@@ -81,7 +87,7 @@ def persistent_contrastive_divergence(
     model: nn.Module,
     tx: optax.GradientTransformation,
     *,
-    sampler: Sampler,
+    sampler: Sampler | Kernel,
     num_chains: int,
     restart: float = 0.05,
     noise: Callable[[Key, tuple[int, ...]], Array] = jax.random.normal,
@@ -110,18 +116,50 @@ def persistent_contrastive_divergence(
       BadInput: at trace time, if there are fewer chains than examples.
     Source: Tieleman 2008 (ICML); Du & Mordatch 2019, arXiv:1903.08689, algorithm 1.
     """
-    prepare, update = border.prepared(prepare, "float [B, D, ...]"), descend(contrast(model, alpha), tx, axis)
+    prepare = border.prepared(prepare, "float [B, D, ...]")
+    of = {"sampler": sampler, "num_chains": num_chains, "restart": restart, "noise": noise}
+    return followed(model, tx, contrast(model, alpha), lambda key, batch: (prepare(key, batch),), **of, axis=axis)
+
+
+def followed(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    loss: Callable,
+    prepare: Callable[[Key, PyTree], tuple],
+    *,
+    sampler: Sampler | Kernel,
+    num_chains: int,
+    restart: float,
+    noise: Callable[[Key, tuple[int, ...]], Array],
+    axis: str | None,
+):
+    """What `persistent_contrastive_divergence` is, of any loss of data and of samples that follow the model.
+
+    Args:
+      model: as there.
+      tx: optax transformation.
+      loss: `loss(key, params, extras, data, samples, *more) -> (metrics, extras)`, for `core.descend`.
+      prepare: `prepare(key, batch) -> (data, *more)`, data as `Points`.
+      sampler: as there.
+      num_chains: as there.
+      restart: as there.
+      noise: as there.
+      axis: as there.
+    Returns:
+      The `Algorithm`.
+    """
+    update = descend(loss, tx, axis)
 
     def init(key, batch):
         noise_key, key = jax.random.split(key)
-        learner, data = created(key, model, tx, prepare, batch)
+        learner, data = created(key, model, tx, lambda *of: prepare(*of)[0], batch)
         rows = jnp.arange(num_chains) % len(data.x)
         given = jax.tree.map(lambda leaf: jnp.asarray(leaf)[rows], data.given)
         return Follower(learner, Points(noise(noise_key, (num_chains, *data.x.shape[1:])), given))
 
     def step(key, state, batch):
         prepare_key, draw_key, restart_key, noise_key, walk_key, key = jax.random.split(key, 6)
-        data = prepare(prepare_key, batch)
+        data, *more = prepare(prepare_key, batch)
         size, available = len(data.x), len(state.chains.x)  # of this device
         if available < size:
             raise BadInput(f"{available} chains for {size} examples: there must be as many, or more")
@@ -131,7 +169,7 @@ def persistent_contrastive_divergence(
         starts = tree.where(begins, fresh, tree.take(state.chains, rows))
         samples = walked(walk_key, model, state.learner, starts, sampler)
         chains = jax.tree.map(lambda old, new: old.at[rows].set(new), state.chains, samples)
-        learner, metrics = update(key, state.learner, data, samples)
+        learner, metrics = update(key, state.learner, data, samples, *more)
         return Follower(learner, chains), {**metrics, "distance": distance(starts, samples)}
 
     return Algorithm(init, step, Follower(None, 0))
@@ -179,9 +217,12 @@ def score(model: nn.Module, variables: PyTree, given: tuple[Array, ...] = ()) ->
     return jax.grad(lambda x: -model.apply(variables, x, *given).sum())
 
 
-def walked(key: Key, model: nn.Module, learner: Learner, starts: Points, sampler: Sampler) -> Points:
+def walked(key: Key, model: nn.Module, learner: Learner, starts: Points, sampler: Sampler | Kernel) -> Points:
     """Chains after the sampler's steps on the learner's energy; conditions stay."""
-    x = sampler(key, starts.x, score(model, learner.variables, starts.given))
+    if isinstance(sampler, Kernel):
+        x = sampler.walk(key, model, learner.variables, starts)
+    else:
+        x = sampler(key, starts.x, score(model, learner.variables, starts.given))
     return starts._replace(x=lax.stop_gradient(x))
 
 

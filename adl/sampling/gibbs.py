@@ -15,6 +15,7 @@ from jax import lax
 
 from adl.core import Algorithm, Mean
 from adl.core.types import Array, Key, PyTree
+from adl.sampling.hmc import Info, LogDensity, Point, at
 
 Conditional = Callable[[Key, PyTree], PyTree]  # (key, position) -> position with one part drawn given the others
 
@@ -57,6 +58,30 @@ def gibbs(
         return new, {"jump": Mean.of(_squared_distances(new, state))}
 
     return Algorithm(init, step, axes=0)
+
+
+def two_layers(
+    key: Key, log_density: LogDensity, point: Point, step_size: Array, inverse_mass: Array, *, num_first: int
+) -> tuple[Point, Info]:
+    """One transition of binary units in two layers, with bonds between the layers only: each layer given the other.
+
+    Where log p is linear in each unit, the log-odds of a unit given all others are the slope along it, so that nothing
+    but the density need be known: a transition for whoever anneals or tempers one.
+
+    Args:
+      key: consumed.
+      log_density: of `[D]` units in {0, 1}, linear in those of a layer given the other.
+      point: where from.
+      step_size: not looked at: nothing is refused.
+      inverse_mass: not looked at.
+      num_first: units of the first layer, in [1, D - 1], which is drawn first.
+    """
+    is_first = jnp.arange(len(point.position)) < num_first
+    for own, drawn in zip(jax.random.split(key), (is_first, ~is_first), strict=True):
+        units = jax.random.bernoulli(own, jax.nn.sigmoid(jax.grad(log_density)(point.position)))
+        point = point._replace(position=jnp.where(drawn, units.astype(point.position.dtype), point.position))
+    info = Info(jnp.ones(()), jnp.zeros((), bool), jnp.full((), 2))
+    return at(log_density, point.position, point.momentum), info
 
 
 def _squared_distances(x: PyTree, y: PyTree) -> Array:

@@ -8,6 +8,7 @@ from adl.show.chains import agreement, cloud, first_two, marginal, marginals, mo
 from adl.show.classification import confusion, mistakes
 from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
+from adl.show.compared import compared_numbers, compared_samples
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
@@ -69,6 +70,8 @@ __all__ = [
     "cloud",
     "clouds",
     "clusters",
+    "compared_numbers",
+    "compared_samples",
     "component_numbers",
     "component_weights",
     "components_plane",

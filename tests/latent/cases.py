@@ -3,7 +3,7 @@
 import numpy as np
 
 from adl.core import Algorithm
-from adl.latent import bernoulli, factors, ica, kmeans, mixture, online, principal, randomised, variational
+from adl.latent import bernoulli, factors, holes, ica, kmeans, mixture, online, principal, randomised, variational
 from tests.case import IMAGES, WEIGHTS, Case, cloud
 
 SIGNALS = (np.random.default_rng(1).laplace(size=(64, 2)) @ np.array([[1.0, 0.6], [0.2, 1.0]])).astype("f")
@@ -12,6 +12,12 @@ SIGNALS = (np.random.default_rng(1).laplace(size=(64, 2)) @ np.array([[1.0, 0.6]
 def signals(step: int) -> dict[str, np.ndarray]:
     """Two heavy-tailed sources, mixed."""
     return {"x": SIGNALS, "mask": WEIGHTS}
+
+
+def holed(step: int) -> dict[str, np.ndarray]:
+    """All points at every step, of which some numbers are hidden."""
+    points = cloud(step)["x"]
+    return {"x": points, "seen": (np.arange(points.size).reshape(points.shape) % 5 > 0).astype("f")}
 
 
 def bits(step: int) -> dict[str, np.ndarray]:
@@ -34,6 +40,7 @@ CASES = {
     "gaussian_mixture, spherical": gaussians("spherical"),
     "variational_mixture": Case(lambda axis: variational.variational_mixture(3, axis=axis), cloud, "loss"),
     "bernoulli_mixture": Case(lambda axis: bernoulli.bernoulli_mixture(2, axis=axis), bits, "loss"),
+    "mixture_with_holes": Case(lambda axis: holes.mixture_with_holes(2, axis=axis), holed, "loss"),
     "pca": Case(lambda axis: principal.pca(1, axis=axis), cloud, "loss"),
     "randomised_pca": Case(lambda axis: randomised.randomised_pca(1, num_oversamples=0, axis=axis), cloud, "loss"),
     "hebbian": Case(lambda axis: online.hebbian(1, lambda step: 0.1 / (1 + 0.1 * step), axis=axis), cloud, "loss"),

@@ -488,6 +488,14 @@ NONE = {
         principal.found principal.inverse_scale principal.by_number randomised.leading
         variational.expected_log_joint variational.weights""",
     "drawn at random; test_bernoulli and test_factors hold their laws": "bernoulli.sample factors.Factors.sample",
+    "of pictures, which are bytes: densities that have edges in tests/prob, and here": """
+        baselines.picture_densities baselines.middles baselines.weighted_densities baselines.log_levels
+        baselines.drawn_pictures baselines.bits_of
+        baselines.Density.log_prob baselines.Density.sample novelty.judges novelty.novelty""",
+    "rows of one size for every pattern of holes: tests/latent/test_holes.py holds them to closed forms": """
+        holes.components_filled holes.fill_holes holes.mixture_with_holes holes.full holes.hidden_log_prob
+        holes.mean_filled
+        holes.neighbours_filled holes.ppca_shaped holes.seen_moments filling.hidden_and_filled""",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         principal.coder_of""",
 }

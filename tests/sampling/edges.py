@@ -378,7 +378,8 @@ EDGES = {
 
 NONE = {
     "draws at random; tests of what is drawn, from outside the support and at the edges too, stand beside": """
-        adaptive_rejection.adaptive_rejection ancestral.ancestral chains.accepted hmc.draw_momentum hmc.transition
+        adaptive_rejection.adaptive_rejection ancestral.ancestral chains.accepted gibbs.two_layers hmc.draw_momentum
+        hmc.transition
         hmc.warmed importance.importance importance.resampled inversion.inverse_transform langevin.langevin
         chains.run metropolis.transition nuts.transition rejection.rejection resampling.resample
         simulation_based.calibration_ranks slice.along tempering.swaps""",

@@ -1,0 +1,59 @@
+"""How well holes are filled: numbers are hidden at random, in rows to learn from and in rows to test."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+from jax.tree_util import Partial
+
+from adl.core import Algorithm, Key, Mean, Probe, State, until_still
+from adl.latent import holes
+
+SIMPLE = ("mean", "neighbours")  # that need no model
+
+
+def hidden_and_filled(
+    models: Mapping[str, Algorithm], known: Array, x: Array, *, shares: Sequence[float], num_neighbours: int, steps: int
+) -> Probe:
+    """Probe: errors of `SIMPLE` and of the models, in their order, and how likely the models find what is hidden.
+
+    Args:
+      models: by name, `holes.mixture_with_holes`.
+      known: `[N, D]` rows to learn from.
+      x: `[M, D]` rows to test.
+      shares: S of the numbers that are hidden, in (0, 1).
+      num_neighbours: >= 1, as in `holes.neighbours_filled`.
+      steps: of EM, at most.
+    Returns:
+      `rmse` `[methods, S]` of hidden numbers of the test rows, in units of x, and `nats` `[models, S]`, the mean of
+      log p(hidden | seen) over their number; and each by name, "gaussian_rmse_0.1".
+    """
+
+    def at_share(key, known, x, share):
+        learn_key, test_key, key = jax.random.split(key, 3)
+        seen = jax.random.bernoulli(learn_key, 1 - share, known.shape).astype(float)
+        shown = jax.random.bernoulli(test_key, 1 - share, x.shape).astype(float)
+        rows = (known, seen, x, shown)
+        filled = {"mean": holes.mean_filled(*rows), "neighbours": holes.neighbours_filled(*rows, k=num_neighbours)}
+        nats, count = {}, (1 - shown).sum()
+        for name, algorithm in models.items():
+            model, _ = until_still(algorithm, max_steps=steps)(key, {"x": known, "seen": seen})
+            filled[name] = holes.fill_holes(model, x, shown)
+            nats[name] = holes.hidden_log_prob(model, x, shown).sum() / count
+        rmse = {n: jnp.sqrt((jnp.square(of - x) * (1 - shown)).sum() / count) for n, of in filled.items()}
+        return {"rmse": rmse, "nats": nats}
+
+    def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
+        known, x = map(jnp.asarray, carried)
+        told = lax.map(lambda share: at_share(key, known, x, share), jnp.array(shares))
+        single = {
+            f"{name}_{what}_{share:g}": Mean.of(values[i])
+            for what, of in told.items()
+            for name, values in of.items()
+            for i, share in enumerate(shares)
+        }
+        order = {"rmse": [*SIMPLE, *models], "nats": [*models]}  # a program's trees are in that of the alphabet
+        return {**single, **{what: jnp.stack([told[what][name] for name in names]) for what, names in order.items()}}
+
+    return Partial(probe, (known, x))

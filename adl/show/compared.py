@@ -1,0 +1,50 @@
+"""Models on one page, a row each: their samples, and what `measure.side_by_side`, as the probe "compare", says."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from adl.show.images import image_grid
+from adl.show.names import dots
+from adl.show.panels import page
+from adl.show.style import Draw, of
+
+DISTANCES = {
+    "frechet": "Fréchet distance, pixels",
+    "kernel": "kernel distance, pixels",
+    "frechet_features": "Fréchet distance, features",
+    "kernel_features": "kernel distance, features",
+    "nearest": "distance to training pictures,\nover that of test pictures",
+}
+SHARES = {
+    "two_sample_data": "data taken for data\n(0.5: chance)",
+    "two_sample_samples": "samples taken for samples\n(0.5: chance)",
+    "precision": "precision, pixels",
+    "recall": "recall, pixels",
+    "class_accuracy": "class recognised",
+}
+
+
+def compared_samples(names: Sequence[str]) -> Draw:
+    """Samples, a model a row.
+
+    Args:
+      names: R, of the models.
+    """
+    return of(image_grid, "compare/grid", row_labels=names, title="Samples")
+
+
+def compared_numbers(names: Sequence[str], known: Mapping[str, np.ndarray]) -> Draw:
+    """A panel a number, a model a row: those known before, then distances, then shares.
+
+    Args:
+      names: R, of the models.
+      known: by what stands below the panel, `[R]`; nan where a model has none.
+    """
+    told = {label: values for label, values in known.items() if np.isfinite(values).any()}
+    more = [dots(names, {"": values}, x_label=label) for label, values in told.items()]
+    more += [dots(names, {"": f"compare/{what}"}, x_label=label) for what, label in DISTANCES.items()]
+    whole = {"x_lim": (-0.03, 1.03)}
+    shares = [dots(names, {"": f"compare/{what}"}, x_label=label, **whole) for what, label in SHARES.items()]
+    panels = [*more, *shares]
+    return page(*(panels[i : i + 4] for i in range(0, len(panels), 4)), size=(3.3, 2.9))

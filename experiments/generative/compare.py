@@ -1,0 +1,147 @@
+"""Every family of generative models on one page: the same pictures, the same seconds, the same judges.
+
+The commands of `--members` are started one after the other, each stopped when its seconds are over, and their samples
+are judged beside those of a Gaussian, probabilistic PCA and a mixture of Gaussians, and beside training pictures, which
+no model need surpass. The reference is the test split; as many samples as it has pictures, of its classes where a model
+takes any. Likelihoods are bits a dimension of pictures with so many grey levels (digits 17, of which a uniform model
+takes 4.09): exact, or bounds.
+
+    python -m experiments.generative
+    python -m experiments.generative --members --workdirs mine=runs/gan/image
+    python -m experiments.generative --features runs/supervised/classify
+
+Expected: not measured yet. Within 30 minutes on 2 cores.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.tree_util import Partial
+
+from adl import data, run, show
+from adl.core import BadInput, Mean
+from adl.latent import baselines
+from adl.measure.pictures import random_features
+from adl.measure.side_by_side import judged_together
+from adl.run import folder, members
+
+Family = Literal["vae", "gan", "diffusion", "energy"]
+MODULES = {"vae": "autoencoder.vae", "gan": "gan.image", "diffusion": "diffusion.image", "energy": "energy.image"}
+
+
+@dataclass(frozen=True)
+class Config(run.Pictured, run.Parts, run.Study):
+    """The default is the whole page."""
+
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
+    members: tuple[Family, ...] = get_args(Family)  # families whose default command is run
+    workdirs: tuple[str, ...] = ()  # further runs that are there, NAME=FOLDER
+    seconds: run.Positive = 300.0  # of each member, after which it is told to stop
+    features: str = "random"  # in which distances are taken, beside pixels: random, or the folder of a classifier's run
+    num_samples: Annotated[run.Count, run.Range(low=4)] = 360  # and test pictures; all, where there are fewer
+    num_factors: run.Count = 16  # latents of PPCA
+    num_components: run.Count = 10  # of the mixture of Gaussians
+
+
+SMOKE = {"members": (), "num_samples": 24, "train_split": "train[:100]", "test_split": "test[:24]", "num_components": 2}
+SWEEP = "num_factors=2,4"  # of the tests
+
+
+class Row(NamedTuple):
+    """What is said of a model before it is judged."""
+
+    pictures: np.ndarray  # [N, H, W, C] in [0, 1]
+    bits: float = np.nan  # a dimension of test pictures; nan: it has no likelihood
+    seconds: float = np.nan  # nan: not measured here
+    has_classes: bool = False  # whether it drew what it was asked for
+
+
+class Loaded(NamedTuple):
+    """Pictures, the rows of the page, and what judges them."""
+
+    train: data.Split
+    test: data.Split  # of as many pictures as there are samples
+    levels: int  # of grey
+    rows: dict[str, Row]
+    features: Callable[[Array], Array]  # pictures [B, H, W, C] in [0, 1] -> [B, D]
+
+
+def load(cfg: Config) -> Loaded:
+    """Members are run, and baselines fitted."""
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
+    levels, test = data.image.num_levels(train, test), test.first(cfg.num_samples)
+    features = (
+        random_features(test.example_shape) if cfg.features == "random" else members.outside_features(cfg.features)
+    )
+    given, asked = members.named_folders(cfg.workdirs), members.same_data(cfg)
+    found = {name: members.given_member(path, dataset=cfg.dataset) for name, path in given.items()}
+    home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
+    for name in cfg.members:
+        module = f"experiments.{MODULES[name]}"
+        found[name] = members.started_member(module, home / name, asked, seconds=cfg.seconds)
+    rows = plain_rows(cfg, train, test, levels)
+    return Loaded(train, test, levels, rows | {name: row(one, test, levels) for name, one in found.items()}, features)
+
+
+def plain_rows(cfg: Config, train: data.Split, test: data.Split, levels: int) -> dict[str, Row]:
+    """Training pictures of the same classes, and the baselines."""
+    image, label = train.arrays["image"], train.arrays["label"]
+    rng, key = np.random.default_rng(cfg.seed), jax.random.key(cfg.seed)
+    real = [rng.choice(np.flatnonzero((label == k) | (k not in label))) for k in test.arrays["label"]]
+    rows = {"training": Row(np.asarray(data.image.unit(image[np.array(real)])), has_classes=True)}
+    size = {"num_factors": cfg.num_factors, "num_components": cfg.num_components, "seed": cfg.seed}
+    densities = baselines.picture_densities(image, levels=levels, **size)
+    bits = baselines.bits_of(densities, test.arrays["image"], levels=levels)
+    for name, density in densities.items():
+        drawn = baselines.drawn_pictures(key, density, len(test), image, levels=levels)
+        rows[name] = Row(np.asarray(drawn), float(bits[name]))
+    return rows
+
+
+def row(member: members.Member, test: data.Split, levels: int) -> Row:
+    """What a run drew, and its likelihood: in bits, or as a bound in nats a picture of dequantised pixels."""
+    shape = test.example_shape
+    bits = member.last("test/bits")
+    if np.isfinite(bits) and member.last("test/levels") != levels:
+        raise BadInput(f"{member.trained.folder}: bits of {member.last('test/levels'):g} levels; here are {levels}")
+    if getattr(member.trained.config, "pixels", "") == "dequantised":
+        bits = -member.last("test/elbo") / (np.prod(shape) * np.log(2))
+    drawn = member.sample(test.arrays["label"])
+    if drawn.shape[1:] != shape:
+        raise BadInput(f"{member.trained.folder}: samples {list(drawn.shape[1:])}; the pictures here are {list(shape)}")
+    return Row(drawn, bits, member.seconds, member.has_classes())
+
+
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+    """The page."""
+    rows, names = loaded.rows, [*loaded.rows]
+    drawn, features = {name: row.pictures for name, row in rows.items()}, {"features": loaded.features}
+    together = judged_together(drawn, loaded.test, loaded.train, features=features)
+    known = {name: np.array([getattr(row, name) for row in rows.values()]) for name in ("bits", "seconds")}
+    asked = np.array([row.has_classes for row in rows.values()])
+
+    def compare(together, key, state):
+        told = together(key, state)
+        told["class_accuracy"] = jnp.where(asked, told["class_accuracy"], jnp.nan)
+        free = {f"{name}_class_accuracy" for name, row in rows.items() if not row.has_classes}
+        pairs = {f"{name}_{what}": getattr(row, what) for name, row in rows.items() for what in known}
+        finite = {name: Mean.of(value) for name, value in pairs.items() if np.isfinite(value)}
+        return {what: value for what, value in told.items() if what not in free} | finite
+
+    labels = {f"bits a dimension, {loaded.levels} levels\n(uniform: {np.log2(loaded.levels):.2f})": known["bits"]}
+    return run.Experiment(
+        final={"compare": Partial(compare, together)},
+        figures=show.figures(
+            samples=show.compared_samples(names),
+            numbers=show.compared_numbers(names, labels | {"seconds": known["seconds"]}),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)

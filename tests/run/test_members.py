@@ -1,0 +1,68 @@
+"""Members of a page are run once, under a budget, on the page's data; what is wrong with them is one line."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from adl import run
+from adl.core import BadInput
+from adl.run import members
+from adl.run.claim import words
+from experiments.gan.image import SMOKE
+from experiments.generative.compare import Config
+from experiments.supervised.classify import SMOKE as CLASSIFY
+
+
+def test_words_have_a_member_read_what_the_page_reads():
+    assert members.same_data(Config(members=("gan",))) == {}
+    config = dataclasses.replace(Config(), dataset="./photos", picture_size="8x8", train_split="train[:50%]")
+    asked = members.same_data(config)
+    assert asked == {"dataset": "./photos", "picture_size": "8x8", "train_split": "train[:50%]"}
+    homes = [members.place(Path("runs/page"), *of) for of in ((asked, 60.0), (asked, 61.0), ({}, 60.0))]
+    assert len(set(homes)) == 3 and {home.parent for home in homes} == {Path("runs")}
+
+
+def test_folders_by_name():
+    assert members.named_folders(("mine=runs/a", "other=b=c")) == {"mine": "runs/a", "other": "b=c"}
+    for given, told in ((("runs/a",), "NAME=FOLDER"), (("a=", "b=c"), "NAME=FOLDER"), (("a=b", "a=c"), "twice")):
+        with pytest.raises(BadInput, match=told):
+            members.named_folders(given)
+
+
+@pytest.mark.full
+def test_a_member_is_run_once_and_drawn_from(tmp_path, capfd):
+    home = tmp_path / "members" / "gan"
+    member = members.started_member("experiments.gan.image", home, SMOKE, seconds=300.0)
+    assert member.trained.step == SMOKE["num_steps"] and 0 < member.seconds < 300 and member.has_classes()
+    drawn = member.sample([3, 1, 4, 1, 5], size=4)
+    assert drawn.shape == (5, 8, 8, 1) and drawn.min() >= 0 and drawn.max() <= 1
+    assert np.isfinite(member.last("samples/frechet_random")) and np.isnan(member.last("test/bits"))
+    capfd.readouterr()
+    again = members.started_member("experiments.gan.image", home, SMOKE, seconds=300.0)
+    assert again.seconds == member.seconds == json.loads((home.parent / "members.json").read_text())["gan"]["seconds"]
+    assert "python" not in capfd.readouterr().out
+    np.testing.assert_array_equal(again.sample([3, 1, 4, 1, 5], size=4), drawn)
+
+
+@pytest.mark.full
+def test_a_member_that_fails_is_told(tmp_path):
+    with pytest.raises(BadInput, match="exit code 2"):
+        members.started_member("experiments.gan.image", tmp_path / "gan", {"hidden": (-3,)}, seconds=60.0)
+
+
+def test_runs_that_cannot_be_compared_are_refused(tmp_path):
+    with pytest.raises(BadInput, match="no such folder"):
+        members.given_member(tmp_path / "nothing", dataset="digits")
+    run.main("experiments.supervised.classify", ["--workdir", str(tmp_path / "c"), *words(CLASSIFY)])
+    with pytest.raises(BadInput, match="learned from digits"):
+        members.given_member(tmp_path / "c", dataset="mnist")
+    with pytest.raises(BadInput, match="no sample"):
+        members.given_member(tmp_path / "c", dataset="digits")
+    x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1)).astype(np.uint8)
+    features = members.outside_features(str(tmp_path / "c"))
+    odds = features(x / np.float32(255))
+    np.testing.assert_allclose(jax.nn.softmax(odds), run.load(tmp_path / "c").predict(x), rtol=1e-4, atol=1e-5)
