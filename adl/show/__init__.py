@@ -29,6 +29,7 @@ from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots, marks
 from adl.show.painted import in_styles
 from adl.show.panels import page
+from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
@@ -69,6 +70,7 @@ __all__ = [
     "cloud",
     "clouds",
     "clusters",
+    "completed_halves",
     "component_numbers",
     "component_weights",
     "components_plane",
@@ -128,6 +130,7 @@ __all__ = [
     "of",
     "page",
     "panel",
+    "pixel_samples",
     "players",
     "pointing_bars",
     "pole_episodes",
