@@ -1,6 +1,10 @@
-"""How like the data samples are: by nearest neighbours, by moments, by known modes; without a trained judge."""
+"""How like the data samples are: by nearest neighbours, by moments, by known modes; without a trained judge.
 
-from collections.abc import Callable
+`judged_samples` is the one evaluation of all generative families: it draws as many pictures as there are in the
+reference, and says of them everything that this package knows.
+"""
+
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import chex
@@ -12,10 +16,11 @@ from jax.tree_util import Partial
 
 from adl import data
 from adl.core.types import Key, Mean, Probe, State
+from adl.measure import distance, support
+from adl.measure.pictures import as_arguments, random_features
 from adl.prob import neighbours
-from adl.prob.product import matmul
 
-# What `two_sample_test` measures, for the protocols of claims; and what others reach on digits, for their references.
+# What `judged_samples` measures, for the protocols of claims; and what others reach on digits, for their references.
 _ROUNDED = (
     "one sample for each training image, of its class, rounded to the nearest of the grey levels that the data have; "
 )
@@ -33,8 +38,28 @@ DIGITS = {
     "class_accuracy": "the training images themselves, each left out in its turn: 0.989",
 }
 
-
+Features = Mapping[str, Callable[[Array], Array]]  # by name, of pictures [N, H, W, C] in [0, 1] -> [N, D]
 PIXELS = 2**18  # that are drawn at a time: 4,096 digits, or 25 photographs of 112 x 92
+
+
+def closeness(samples: Array, reference: Array) -> dict[str, Mean]:
+    """How two samples of features lie: `frechet` and `kernel` distance, `precision` and `recall`.
+
+    As in `distance.frechet_distance`, `distance.kernel_distance` and `support.shared_support`, of k = 3 or of as many
+    as there are.
+
+    Args:
+      samples: `[N, D]`, N >= 2.
+      reference: `[N, D]` data.
+    """
+    chex.assert_equal_shape([samples, reference])
+    covered = support.shared_support(samples, reference, k=min(3, len(samples) - 1))
+    found = {
+        "frechet": distance.frechet_distance(samples, reference),
+        "kernel": distance.kernel_distance(samples, reference),
+        **covered._asdict(),
+    }
+    return {name: Mean.of(value) for name, value in found.items()}
 
 
 def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int) -> dict[str, Mean | Array]:
@@ -42,14 +67,15 @@ def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int
 
     Args:
       samples: `[N, ...]`, the i-th asked to be of class `label[i]`.
-      reference: `[N, ...]` data, in the unit of the samples.
+      reference: `[N, ...]` data, in the unit of the samples, N >= 3.
       label: `[N]` integers in 0 ... num_classes - 1.
       num_classes: K >= 1.
     Returns:
       `two_sample_data` and `two_sample_samples`, as in `recognised`: 1/2 each where the two cannot be told apart, and
       `two_sample_accuracy`, their mean, which alone does not say so; `class_accuracy`: share of the samples that 3
-      nearest neighbours in the reference recognise as their class; `frechet`: as in `frechet_distance`, on raw
-      features; and `nearest` `[N, ...]`: the reference example nearest to each sample. All are nan where a sample is.
+      nearest neighbours in the reference recognise as their class; `frechet`, `kernel`, `precision` and `recall`: as in
+      `closeness`, of the raw numbers; and `nearest` `[N, ...]`: the reference example nearest to each sample. All are
+      nan where a sample is.
     """
     chex.assert_equal_shape([samples, reference])
     chex.assert_shape(label, (len(samples),))
@@ -63,30 +89,53 @@ def fidelity(samples: Array, reference: Array, label: Array, *, num_classes: int
         "two_sample_samples": Mean.of(samples_share),
         "two_sample_accuracy": Mean.of((data_share + samples_share) / 2),
         "class_accuracy": Mean.of(jnp.where(classes >= 0, classes == label, jnp.nan)),
-        "frechet": Mean.of(frechet_distance(rows, known)),
+        **closeness(rows, known),
         "nearest": jnp.where(is_known, reference[distances.argmin(1)], jnp.nan),
     }
 
 
-def two_sample_test(
-    draw: Callable[[Key, State, Array], Array], reference: data.Split, *, num_shown: int = 12, num_rows: int = 12
+def in_features(samples: Array, reference: Array, features: Features) -> dict[str, Mean]:
+    """`closeness` in each of the features: "frechet_NAME" and so on.
+
+    Args:
+      samples: `[N, ...]`.
+      reference: `[N, ...]` data, in the unit of the samples.
+      features: by name.
+    """
+    found = {name: closeness(of(samples), of(reference)) for name, of in features.items()}
+    return {f"{what}_{name}": mean for name, told in found.items() for what, mean in told.items()}
+
+
+def judged_samples(
+    draw: Callable[[Key, State, Array], Array],
+    reference: data.Split,
+    *,
+    features: Features | None = None,
+    num_shown: int = 12,
+    num_rows: int = 12,
 ) -> Probe:
     """Probe that draws one sample for each reference image, of its class, and judges them by `fidelity`.
 
     Data have few grey levels (digits 17). Each pixel is set to the nearest of them: its rounding would else give a
-    sample away. Of large pictures `PIXELS` at most are drawn at a time, by keys of their own.
+    sample away. Of large pictures `PIXELS` at most are drawn at a time, by keys of their own. Where the reference has
+    no "label", samples are of no class, and `class_accuracy` and `label` are not reported.
 
     Args:
       draw: `(key, state, label [N]) -> [N, H, W, C]`, in [0, 1]; values outside the range of the data are clipped.
-      reference: "image" `[N, H, W, C]` uint8 and "label" `[N]` in 0 ... K - 1.
+      reference: "image" `[N, H, W, C]` uint8 and perhaps "label" `[N]` in 0 ... K - 1.
+      features: by name, `features(x) -> [N, D]` of pictures in [0, 1], in which `closeness` is reported besides, as
+        "frechet_NAME" and so on; None: "random", those of `pictures.random_features`.
       num_shown: samples of each class in `grid` `[R, num_shown, H, W, C]` and, most like them, `nearest`.
       num_rows: classes R that are shown, at most: of those in the reference, evenly; their numbers are `label` `[R]`.
     """
-    image, label = (reference.arrays[name] for name in ("image", "label"))
-    image, num_classes = image / np.float32(255), int(label.max()) + 1
-    rows = reference.some_classes(num_rows)
+    has_classes = "label" in reference.names
+    image = reference.arrays["image"] / np.float32(255)
+    label = reference.arrays["label"] if has_classes else np.zeros(len(reference), np.int32)
+    num_classes = int(label.max()) + 1
+    rows = reference.some_classes(num_rows) if has_classes else np.zeros(1, np.int32)
     shown = np.stack([np.resize(np.flatnonzero(label == c), num_shown) for c in rows])
     size = max(1, PIXELS // image[0].size)
+    features = {"random": random_features(image.shape[1:])} if features is None else as_arguments(features)
 
     def all_drawn(key, state, label):
         if size >= len(label):
@@ -96,12 +145,15 @@ def two_sample_test(
         return drawn.reshape(-1, *image.shape[1:])[: len(label)]
 
     def probe(columns, key, state):
-        image, label, levels = map(jnp.asarray, columns)
+        (image, label, levels), features = columns
+        image, label, levels = map(jnp.asarray, (image, label, levels))
         samples = rounded(all_drawn(key, state, label), levels)
         judged = fidelity(samples, image, label, num_classes=num_classes)
-        return {**judged, "grid": samples[shown], "nearest": judged["nearest"][shown], "label": jnp.asarray(rows)}
+        judged |= in_features(samples, image, features)
+        judged |= {"grid": samples[shown], "nearest": judged["nearest"][shown], "label": jnp.asarray(rows)}
+        return judged if has_classes else {k: v for k, v in judged.items() if k not in ("class_accuracy", "label")}
 
-    return Partial(probe, (image, label, np.unique(image)))
+    return Partial(probe, ((image, label, np.unique(image)), features))
 
 
 def rounded(x: Array, levels: Array) -> Array:
@@ -178,48 +230,3 @@ def two_sample_accuracy(x: Array, y: Array) -> Array:
       y: as in `recognised`.
     """
     return sum(recognised(x, y)) / 2
-
-
-def frechet_distance(x: Array, y: Array) -> Array:
-    """`[]` squared 2-Wasserstein distance between the Gaussians fitted to two samples.
-
-    |m_x - m_y|^2 + tr(S_x + S_y - 2 (S_x^(1/2) S_y S_x^(1/2))^(1/2))
-
-    Args:
-      x: `[N, D]` sample, whose mean m_x and unbiased covariance S_x are taken.
-      y: `[M, D]` sample.
-    Returns:
-      In squared units of the data, >= 0 up to rounding; 0 where means and covariances agree.
-    Source: Dowson & Landau 1982, Journal of Multivariate Analysis 12(3), eq. 16; on pictures, Heusel et al. 2017,
-    arXiv:1706.08500.
-    """
-    chex.assert_rank([x, y], 2)
-    chex.assert_equal_shape_suffix([x, y], 1)
-    x, y = x - y[:1], y - y[:1]  # of what lies far from the origin the means, too, keep their digits
-    unit = jnp.maximum(jnp.abs(x).max(), jnp.abs(y).max())
-    unit = jnp.where(unit > 0, unit, 1)  # and a product of covariances its range
-    x, y = x / unit, y / unit
-    gap = jnp.square(x.mean(0) - y.mean(0)).sum()
-    if min(len(x), len(y)) < x.shape[1]:
-        # Of large pictures: S_x S_y has the eigenvalues of A A^T, A of the samples' inner products.
-        x, y = (_centred(rows) / jnp.sqrt(len(rows) - 1) for rows in (x, y))
-        overlap = jnp.linalg.svd(matmul(x, y.T), compute_uv=False).sum()
-        return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
-    root = _square_root(_covariance(x))
-    cross = root @ _covariance(y) @ root
-    # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
-    overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
-    return jnp.square(unit) * (gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap)
-
-
-def _centred(x):
-    return x - x.mean(0, keepdims=True)
-
-
-def _covariance(x):
-    return _centred(x).T @ _centred(x) / (len(x) - 1)
-
-
-def _square_root(matrix):
-    values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T

@@ -13,7 +13,7 @@ ASKED = "class asked for"
 
 
 def by_class(names: Names = ()) -> Draw:
-    """What `measure.samples.two_sample_test`, as the probe "samples", drew: samples by class.
+    """What `measure.samples.judged_samples`, as the probe "samples", drew: samples by class.
 
     Args:
       names: of the classes.

@@ -101,7 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(judge, data.padded(test, 500), len(test))},
         final={
-            "samples": samples.two_sample_test(sampler.draw, reference),
+            "samples": samples.judged_samples(sampler.draw, reference),
             "path": sampler.path(train.some_classes(PATHS)),
             "guidance": sampler.guided(SCALES, train.some_classes(SHOWN), num_classes=num_classes),
         },

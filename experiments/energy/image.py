@@ -111,7 +111,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         algorithm,
         data.shuffled(train, cfg.batch_size),
         final={
-            "samples": samples.two_sample_test(descent.draw, reference),
+            "samples": samples.judged_samples(descent.draw, reference),
             "energies": descent.energies(reference.arrays, held_out.arrays, prepare),
             "path": descent.path(train.some_classes(PATHS), num_stops=STOPS),
         },

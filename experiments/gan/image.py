@@ -120,7 +120,7 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
     return run.Experiment(
         algorithm,
         data.shuffled(loaded, cfg.batch_size),
-        probes={"samples": samples.two_sample_test(draw, loaded.first(cfg.num_samples))},
+        probes={"samples": samples.judged_samples(draw, loaded.first(cfg.num_samples))},
         final={"arc": latents.arc(generate, cfg.latent_dim, loaded.some_classes(SHOWN))},
         offers={"model": model, "sample": run.Offer.of_classes(draw, loaded)},
         figures=show.figures(

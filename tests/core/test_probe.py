@@ -7,7 +7,7 @@ import pytest
 
 from adl.core import Mean, full_pass, make_mesh, probe
 from adl.data import Split
-from adl.measure.samples import two_sample_test
+from adl.measure.samples import judged_samples
 
 KEY = jax.random.key(0)
 PICTURES = np.zeros((60, 1000, 28, 28, 1), np.uint8)  # as many as MNIST has
@@ -65,6 +65,6 @@ def test_values_of_a_sweep_see_the_same_data_each_their_own_way():
 def test_what_is_carried_is_whole_on_every_device_of_a_mesh():
     image = np.eye(8, dtype="f").reshape(8, 2, 4, 1)
     split = Split({"image": (255 * image).astype("uint8"), "label": np.arange(8) % 2})
-    test = two_sample_test(lambda key, state, label: state + 0 * jax.random.normal(key, image.shape), split)
+    test = judged_samples(lambda key, state, label: state + 0 * jax.random.normal(key, image.shape), split)
     alone, meshed = probe.jitted(test), probe.jitted(test, make_mesh())
     jax.tree.map(np.testing.assert_allclose, meshed(KEY, image), alone(KEY, image))

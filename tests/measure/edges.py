@@ -12,6 +12,9 @@ from adl.measure import (
     clustering,
     consistency,
     depth,
+    distance,
+    outliers,
+    pictures,
     plane,
     pointing,
     pose,
@@ -21,6 +24,7 @@ from adl.measure import (
     representation,
     roc,
     samples,
+    support,
 )
 from adl.prob.gaussian import MultivariateNormal
 from tests.edge import Edge
@@ -355,6 +359,12 @@ EDGES = {
         slopes=(),
         blank=("constant", "nan"),
     ),
+    "rate.bits": Edge(
+        lambda log_prob, mask: values(rate.bits(log_prob, num_dims=64, levels=17, mask=mask)),
+        {"plain": (-100 * LINE, LINE > 1), "huge": (-1e15 * LINE, LINE > 1), "none counts": (LINE, LINE < 0)},
+        slopes=(),
+        blank=("none counts",),
+    ),
     "rate.power_law": Edge(
         rate.power_law,
         {
@@ -411,6 +421,13 @@ EDGES = {
         rtol=1e-3,
         atol=1e-4,
     ),
+    "outliers.outlier_area": Edge(
+        outliers.outlier_area,
+        SCORES | NONE_SUCH,
+        area,
+        slopes=(),
+        blank=("nan", "one class"),
+    ),
     "roc.threshold_curve": Edge(
         lambda s, y: roc.threshold_curve(s, y).true_positive_rate[1:],
         SCORES | {"nan": NONE_SUCH["nan"]},
@@ -457,8 +474,8 @@ EDGES = {
         slopes=(),
         blank=("nan", "infinite"),
     ),
-    "samples.frechet_distance": Edge(
-        samples.frechet_distance,
+    "distance.frechet_distance": Edge(
+        distance.frechet_distance,
         {at: PAIR[at] for at in ("plain", "at 1e4", "constants", "constant column", "copies")}
         | {"nan": NO_PAIR["nan"]},
         frechet,
@@ -466,17 +483,44 @@ EDGES = {
         atol=1e-5,
         blank=("nan",),
     ),
-    "samples.frechet_distance, of great scale": Edge(
-        lambda x, y: samples.frechet_distance(x, y) / jnp.square(x).max(),
+    "distance.frechet_distance, of great scale": Edge(
+        lambda x, y: distance.frechet_distance(x, y) / jnp.square(x).max(),
         {at: PAIR[at] for at in ("plain", "1e-15", "1e15")},
         lambda x, y: frechet(x, y) / np.square(x).max(),
         slopes=(),
     ),
-    "samples.frechet_distance, of one example": Edge(
-        lambda x, y: samples.frechet_distance(x, y[:1]),
+    "distance.frechet_distance, of one example": Edge(
+        lambda x, y: distance.frechet_distance(x, y[:1]),
         {"plain": (X, Y), "constants": (0 * X, 0 * X)},
         slopes=(),
         blank=("plain", "constants"),
+    ),
+    "distance.kernel_distance": Edge(
+        distance.kernel_distance,
+        {at: PAIR[at] for at in ("plain", "at 1e4", "constants", "constant column", "1e-15")}
+        | {"nan": NO_PAIR["nan"], "infinite": NO_PAIR["infinite"]},
+        slopes=(),
+        atol=1e-30,
+        blank=("nan", "infinite"),
+    ),
+    "distance.kernel_distance, of one example": Edge(
+        lambda x, y: distance.kernel_distance(x, y[:1]),
+        {"plain": (X, Y), "constants": (0 * X, 0 * X)},
+        slopes=(),
+        blank=("plain", "constants"),
+    ),
+    "support.shared_support": Edge(
+        lambda x, y: tuple(support.shared_support(x, y)), PAIR | NO_PAIR, slopes=(), blank=("nan", "infinite")
+    ),
+    "samples.closeness": Edge(
+        lambda x, y: values(samples.closeness(x, y)), {"plain": (X, Y), **NO_PAIR}, slopes=(), blank=("nan", "infinite")
+    ),
+    "pictures.random_features": Edge(
+        pictures.random_features((4, 4, 1)),
+        {"plain": (X[:4, :1, None, None] * np.ones((4, 4, 4, 1)),), "black": (np.zeros((4, 4, 4, 1)),)}
+        | {"nan": (np.full((4, 4, 4, 1), NAN),)},
+        slopes=(),
+        blank=("nan",),
     ),
     "samples.fidelity": Edge(
         judged,
@@ -598,7 +642,9 @@ NONE = {
     "probes: models, data and draws go in, and what is measured of them has edges here": """
         clustering.soft_clustering latents.arc latents.prior latents.reconstructions latents.traversal
         plane.density_map plane.kernel_density plane.likelihood representation.linear_probe representation.two_views
-        samples.two_sample_test detection.average_precisions detection.judged_once""",
+        outliers.told_apart outliers.strangers pictures.as_arguments samples.judged_samples samples.in_features
+        side_by_side.judged_together
+        detection.average_precisions detection.judged_once""",
     "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
         detection.precision_recall detection.PrecisionRecall.average_precision
         detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",

@@ -3,20 +3,21 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.linalg import sqrtm
+import torch
+from jax.tree_util import Partial
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
 from adl.data import Split
+from adl.measure.pictures import random_features
 from adl.measure.samples import (
     PIXELS,
     fidelity,
-    frechet_distance,
+    judged_samples,
     mode_coverage,
     recognised,
     rounded,
     two_sample_accuracy,
-    two_sample_test,
 )
 
 RNG = np.random.default_rng(0)
@@ -65,7 +66,7 @@ def test_the_probe_draws_for_each_image_of_its_class():
         return jnp.asarray(levels) + state * jax.random.uniform(key, levels.shape, minval=-1, maxval=1)
 
     split = Split({"image": image, "label": LABEL})
-    seen = two_sample_test(draw, split, num_shown=25)(jax.random.key(0), 0.005)
+    seen = judged_samples(draw, split, num_shown=25)(jax.random.key(0), 0.005)
     assert seen["two_sample_accuracy"].value == 0 and seen["grid"].shape == (3, 25, 2, 2, 1)
     np.testing.assert_allclose(seen["grid"], seen["nearest"], atol=1e-6)
     np.testing.assert_allclose(seen["grid"][1, :20], levels[LABEL == 1], atol=1e-6)
@@ -147,14 +148,6 @@ def test_samples_far_from_the_origin_are_judged_alike():
         assert recognised(*map(jnp.asarray, (x + 4096, y + 4096))) == recognised(*map(jnp.asarray, (x, y)))
 
 
-def test_is_the_formula_of_more_dimensions_than_samples():
-    x, y = RNG.normal(size=(20, 50)), 0.5 + RNG.normal(size=(15, 50))
-    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
-    overlap = np.sqrt(np.linalg.eigvals(s @ t).real.clip(0)).sum()
-    expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + t) - 2 * overlap
-    np.testing.assert_allclose(frechet_distance(x.astype("f"), y.astype("f")), expected, rtol=1e-3)
-
-
 def test_the_probe_shows_the_classes_that_there_are():
     """Of classes 1, 4 and 6 at most two rows, and large pictures are drawn in parts: each as its class says."""
     label = np.array([1, 4, 4, 6, 6])
@@ -167,29 +160,42 @@ def test_the_probe_shows_the_classes_that_there_are():
     levels = np.zeros((5, side, side, 1), np.uint8)
     levels[0, 0, 0] = 255
     split = Split({"image": levels, "label": label})
-    seen = two_sample_test(draw, split, num_shown=2, num_rows=2)(jax.random.key(0), None)
+    seen = judged_samples(draw, split, num_shown=2, num_rows=2)(jax.random.key(0), None)
     assert seen["label"].tolist() == [1, 6] and seen["grid"].shape == (2, 2, side, side, 1)
     assert (seen["grid"][0] == 0).all() and (seen["grid"][1] == 1).all()
 
 
-def test_is_the_formula_with_scipy():
-    x = RNG.normal(size=(60, 5)) @ RNG.normal(size=(5, 5))
-    y = RNG.normal(size=(50, 5)) @ RNG.normal(size=(5, 5)) + 0.3
-    s, t = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
-    expected = np.square(x.mean(0) - y.mean(0)).sum() + np.trace(s + t - 2 * sqrtm(s @ t).real)
-    np.testing.assert_allclose(frechet_distance(x.astype("f"), y.astype("f")), expected, rtol=1e-4)
+def test_the_probe_judges_in_every_feature_and_without_classes():
+    """Copies in one feature are strangers in another; of pictures without labels no class is asked for."""
+    image = (255 * (REFERENCE > 0.5)).astype("uint8")
+    levels = image / np.float32(255)
+    features = {
+        "same": lambda x: x.reshape(len(x), -1),
+        "far": Partial(lambda far, x: x.reshape(len(x), -1) + far * jnp.arange(2.0).repeat(30)[:, None], 9.0),
+    }
+    probe = judged_samples(lambda key, state, label: levels[::-1], Split({"image": image}), features=features)
+    seen = jax.jit(probe)(jax.random.key(0), None)
+    assert "class_accuracy" not in seen and "label" not in seen and seen["grid"].shape == (1, 12, 2, 2, 1)
+    np.testing.assert_allclose(seen["frechet_same"].value, 0, atol=1e-5)
+    np.testing.assert_allclose(seen["frechet_same"].value, seen["frechet"].value, atol=1e-6)
+    assert seen["precision_same"].value == seen["recall_same"].value == 1
+    assert np.isfinite(seen["kernel_far"].value) and "frechet_random" not in seen
 
 
-def test_shift_and_scale_in_closed_form():
-    x = jnp.asarray(RNG.normal(size=(100, 3)), "float32")
-    spread = jnp.var(x, axis=0, ddof=1).sum()
-    np.testing.assert_allclose(frechet_distance(x, x), 0, atol=1e-4)
-    np.testing.assert_allclose(frechet_distance(x, x + 2), 12, rtol=1e-5)
-    centred = x - x.mean(0, keepdims=True)
-    np.testing.assert_allclose(frechet_distance(centred, 3 * centred), 4 * spread, rtol=1e-4)
+def test_random_features_are_the_same_for_one_seed_and_see_the_picture():
+    x = RNG.uniform(size=(5, 6, 7, 3)).astype("f")
+    of = random_features((6, 7, 3))
+    found = of(x)
+    assert found.shape == (5, 128) and np.linalg.matrix_rank(found) == 5
+    np.testing.assert_array_equal(found, random_features((6, 7, 3))(x))
+    assert np.abs(found - random_features((6, 7, 3), seed=1)(x)).max() > 0.01
+    np.testing.assert_allclose(found, _by_torch(of.args[0], x), rtol=1e-4, atol=1e-5)
 
 
-def test_survives_constant_pixels():
-    x = jnp.asarray(RNG.normal(size=(50, 2)), "float32")
-    padded = [jnp.pad(z, ((0, 0), (0, 2))) for z in (x, 2 * x + 1)]
-    np.testing.assert_allclose(frechet_distance(*padded), frechet_distance(x, 2 * x + 1), rtol=1e-4)
+def _by_torch(kernels, x):
+    """SAME of stride 2: of 6 rows padding is 0 before and 1 after, of 7 columns 1 and 1; then of 3 and 4."""
+    x = torch.tensor(x.transpose(0, 3, 1, 2))
+    for kernel, pad in zip(kernels, ((1, 1, 0, 1), (0, 1, 1, 1)), strict=True):
+        weight = torch.tensor(np.array(kernel).transpose(3, 2, 0, 1))
+        x = torch.relu(torch.nn.functional.conv2d(torch.nn.functional.pad(x, pad), weight, stride=2))
+    return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1).numpy()

@@ -1,0 +1,72 @@
+"""How well scores tell what is unlike the data: the area under the ROC of strangers against data never seen.
+
+1/2 is chance; below it strangers look more like the data than the data do, as they do to plain likelihoods.
+Sources: Hendrycks & Gimpel 2017, arXiv:1610.02136, for the area; Nalisnick et al. 2019, arXiv:1810.09136, for the
+failure of likelihoods.
+"""
+
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.tree_util import Partial
+
+from adl.core.types import Key, Mean, Probe, State
+from adl.measure.roc import area_under_roc, threshold_curve
+
+Scores = Callable[[Key, State, Array], Mapping[str, Array]]  # (key, state, examples [N, ...]) -> by name [N]
+
+
+def outlier_area(score: Array, is_stranger: Array) -> Array:
+    """`[]` in [0, 1]: how often a stranger scores above an example of the data, ties counted by half; nan of nan.
+
+    Args:
+      score: `[N]`, higher for what is more of a stranger.
+      is_stranger: `[N]` of 0 and 1, not all equal.
+    """
+    return area_under_roc(threshold_curve(score, is_stranger.astype(int)))
+
+
+def told_apart(scores: Scores, inside: Array, outside: Mapping[str, Array]) -> Probe:
+    """Probe: `outlier_area` "SCORE_KIND" of each score and each kind of strangers.
+
+    Args:
+      scores: `(key, state, examples) -> {name: [N]}`, higher for what is more of a stranger.
+      inside: `[N, ...]` data that were not learned.
+      outside: `[M, ...]` strangers by kind.
+    """
+
+    def probe(carried, key: Key, state: State) -> dict[str, Mean]:
+        inside, outside = carried
+        keys = jax.random.split(key, len(outside) + 1)
+        of_data, seen = scores(keys[0], state, inside), {}
+        for own, (kind, examples) in zip(keys[1:], outside.items(), strict=True):
+            for name, found in scores(own, state, examples).items():
+                both = jnp.concatenate([of_data[name], found])
+                seen[f"{name}_{kind}"] = Mean.of(outlier_area(both, jnp.arange(len(both)) >= len(inside)))
+        return seen
+
+    return Partial(probe, (inside, dict(outside)))
+
+
+def strangers(image: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:
+    """Pictures unlike those given, made of them: `[N, H, W, C]` by kind.
+
+    "turned" by 90 degrees, where they are square, else by 180; "inverted", white for black; "scrambled": each pixel
+    that of another picture at the same place, so that all that is known of single pixels is as it was.
+
+    Args:
+      image: `[N, H, W, C]` uint8.
+      seed: of who lends whom a pixel.
+    """
+    rng = np.random.default_rng(seed)
+    rows = rng.permuted(np.tile(np.arange(len(image))[:, None], (1, image[0].size)), axis=0)
+    flat = np.take_along_axis(image.reshape(len(image), -1), rows, 0)
+    turns = 1 if image.shape[1] == image.shape[2] else 2
+    return {
+        "turned": np.rot90(image, turns, axes=(1, 2)).copy(),
+        "inverted": 255 - image,
+        "scrambled": flat.reshape(image.shape),
+    }

@@ -1,0 +1,67 @@
+"""Samples of several models beside each other, by the same judges: for a page that compares them."""
+
+from collections.abc import Mapping
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+from jax.tree_util import Partial
+
+from adl import data
+from adl.core.types import Key, Mean, Probe, State
+from adl.measure.pictures import as_arguments
+from adl.measure.samples import Features, fidelity, in_features, rounded
+from adl.prob import neighbours
+
+
+def judged_together(
+    drawn: Mapping[str, np.ndarray],
+    reference: data.Split,
+    train: data.Split,
+    *,
+    features: Features,
+    num_shown: int = 12,
+) -> Probe:
+    """Probe: each model's samples, judged in one program by `samples.fidelity` and `samples.in_features`.
+
+    Pixels are set to the nearest of the grey levels that training pictures have. The state is not looked at.
+
+    Args:
+      drawn: by model, `[N, H, W, C]` in [0, 1], the i-th of the class of the i-th picture of the reference.
+      reference: "image" `[N, H, W, C]` uint8 and "label" `[N]`, N >= 3.
+      train: "image" `[M, H, W, C]` uint8, what the models have seen.
+      features: by name, of pictures in [0, 1].
+      num_shown: of samples in `grid`.
+    Returns:
+      Of each model and number "MODEL_NUMBER", and `[R]` of all in order the "NUMBER"; "nearest" among them is the mean
+      distance of samples to the nearest training picture over that of the reference: 1 where neither is a copy, 0 of
+      copies; and `grid` `[R, num_shown, H, W, C]`.
+    """
+    image, seen = (split.arrays["image"] / np.float32(255) for split in (reference, train))
+    label, num_classes = reference.arrays["label"], int(reference.arrays["label"].max()) + 1
+
+    def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
+        arrays, features = carried
+        drawn, image, label, seen, levels = map(jnp.asarray, arrays)
+
+        def judged(one):
+            one = rounded(one, levels)
+            told = fidelity(one, image, label, num_classes=num_classes) | in_features(one, image, features)
+            near = [_distance_to_nearest(x, seen) for x in (one, image)]
+            return {**told, "nearest": Mean(near[0], near[1])}
+
+        told = lax.map(judged, drawn)
+        single = {
+            f"{who}_{what}": Mean(m.total[i], m.count[i]) for what, m in told.items() for i, who in enumerate(names)
+        }
+        shown = rounded(drawn[:, :num_shown], levels)
+        return {**single, **{what: mean.value for what, mean in told.items()}, "grid": shown}
+
+    names = [*drawn]
+    return Partial(probe, ((np.stack([*drawn.values()]), image, label, seen, np.unique(seen)), as_arguments(features)))
+
+
+def _distance_to_nearest(x: Array, known: Array) -> Array:
+    """`[]` mean over `x [N, ...]` of the distance to the nearest of `known [M, ...]`; nan of nan."""
+    distances = neighbours.squared_distances(x.reshape(len(x), -1), known.reshape(len(known), -1))
+    return jnp.sqrt(distances.min(1)).mean()

@@ -1,0 +1,38 @@
+"""The area is scikit-learn's, strangers are what they are called, and each score is held against each kind."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from adl.measure.outliers import outlier_area, strangers, told_apart
+
+RNG = np.random.default_rng(0)
+
+
+def test_is_scikit_learn_s_area():
+    x, y = np.round(RNG.normal(size=50), 1), np.round(RNG.normal(size=30) + 0.5, 1)
+    score, label = np.concatenate([x, y]), np.repeat([0, 1], [50, 30])
+    np.testing.assert_allclose(outlier_area(jnp.asarray(score), label > 0), roc_auc_score(label, score), rtol=1e-5)
+    np.testing.assert_allclose(outlier_area(jnp.zeros(4), jnp.array([0, 1, 1, 0])), 0.5)
+
+
+def test_strangers_are_made_of_the_pictures():
+    image = RNG.integers(0, 256, size=(40, 4, 4, 1)).astype(np.uint8)
+    made = strangers(image)
+    np.testing.assert_array_equal(np.rot90(made["turned"], -1, axes=(1, 2)), image)
+    np.testing.assert_array_equal(made["inverted"].astype(int) + image, 255)
+    np.testing.assert_array_equal(np.sort(made["scrambled"], 0), np.sort(image, 0))
+    assert (made["scrambled"] != image).mean() > 0.8
+    assert strangers(image[:, :3])["turned"].shape == (40, 3, 4, 1)
+
+
+def test_each_score_is_held_against_each_kind():
+    inside, outside = np.zeros((20, 2)), {"far": np.full((10, 2), 5.0), "same": np.zeros((10, 2))}
+
+    def scores(key, state, x):
+        return {"size": x.sum(1) + state, "smallness": -x.sum(1)}
+
+    seen = jax.jit(told_apart(scores, inside, outside))(jax.random.key(0), 1.0)
+    found = {name: float(mean.value) for name, mean in seen.items()}
+    assert found == {"size_far": 1, "smallness_far": 0, "size_same": 0.5, "smallness_same": 0.5}

@@ -1,0 +1,28 @@
+"""Models are judged beside each other as each would be alone, and copies of training pictures are told."""
+
+import jax
+import numpy as np
+
+from adl.data import Split
+from adl.measure.samples import fidelity
+from adl.measure.side_by_side import judged_together
+
+RNG = np.random.default_rng(0)
+LABEL = np.arange(30) % 3
+TRAIN, TEST = (RNG.integers(0, 256, size=(30, 4, 4, 1)).astype(np.uint8) for _ in range(2))
+
+
+def test_each_is_judged_as_alone():
+    noise = RNG.uniform(size=(30, 4, 4, 1)).astype("f")
+    drawn = {"copies": TRAIN / np.float32(255), "noise": noise}
+    of = {"flat": lambda x: x.reshape(len(x), -1)}
+    test = Split({"image": TEST, "label": LABEL})
+    probe = judged_together(drawn, test, Split({"image": TRAIN}), features=of, num_shown=5)
+    seen = jax.jit(probe)(jax.random.key(0), ())
+    alone = fidelity(drawn["copies"], TEST / np.float32(255), LABEL, num_classes=3)
+    for what in ("two_sample_data", "two_sample_samples", "class_accuracy", "frechet", "kernel", "recall"):
+        np.testing.assert_allclose(seen[f"copies_{what}"].value, alone[what].value, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(seen[what][0], alone[what].value, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(seen["frechet_flat"], seen["frechet"], rtol=1e-3)
+    assert seen["copies_nearest"].value < 0.01 < 0.5 < seen["noise_nearest"].value
+    assert seen["grid"].shape == (2, 5, 4, 4, 1)
