@@ -10,6 +10,7 @@ Sources: van den Oord et al. 2016, arXiv:1601.06759, section 3.4; remembering: R
 arXiv:1704.06001.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import jax.numpy as jnp
@@ -42,37 +43,27 @@ class CausalConv(nn.Module):
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
     kernel_init: Initializer = nn.initializers.lecun_normal()
 
-    @property
-    def right(self) -> int:
-        """Columns to the right that are seen, in rows above."""
-        return self.reach[1] if self.reach[0] else 0
-
-    def empty(self, size: int, height: int, width: int) -> Array:
-        """The map of B = `size` pictures of which nothing is known, padded with the zeros that are seen beyond it."""
-        above, left = self.reach
-        return jnp.zeros((size, above + height, left + width + self.right, self.channels), self.dtype)
-
     @nn.compact
     def __call__(self, x: Array, known: Array | None = None, at: tuple[Array, Array] | None = None) -> Any:
         """`[B, H, W, features]` of a map; or of a part of it also the map that is then known.
 
         Args:
           x: `[B, H, W, channels]`; with a known map a part `[B, 1, W', channels]` of a row.
-          known: of `empty`, or of the last call.
+          known: of `empty_map`, or of the last call.
           at: row and column of that part.
         """
-        above, left = self.reach
-        window = (above + 1, left + 1 + self.right)
+        above, left, right = _padding(self.reach)
+        window = (above + 1, left + 1 + right)
         kernel = self.param("kernel", self.kernel_init, (*window, self.channels, self.features))
         if self.mask != "none":
             kernel = kernel * self._seen(window)
         kernel, x = kernel.astype(self.dtype), x.astype(self.dtype)
         if known is None:
-            out = convolve(x, kernel, padding=((above, 0), (left, self.right)))
+            out = convolve(x, kernel, padding=((above, 0), (left, right)))
         else:
             row, column = at
             known = lax.dynamic_update_slice(known, x, (0, above + row, left + column, 0))
-            near = (len(x), window[0], x.shape[2] + left + self.right, self.channels)
+            near = (len(x), window[0], x.shape[2] + left + right, self.channels)
             out = convolve(lax.dynamic_slice(known, (0, row, column, 0), near), kernel, padding="VALID")
         if self.use_bias:
             out = out + self.param("bias", nn.initializers.zeros, (self.features,)).astype(self.dtype)[None, None, None]
@@ -86,6 +77,24 @@ class CausalConv(nn.Module):
         seen[-1, self.reach[1]] = within.outer(*groups)
         seen[-1, self.reach[1] + 1 :] = 0
         return seen
+
+
+def empty_map(shape: Sequence[int], reach: tuple[int, int], dtype: jnp.dtype) -> Array:
+    """The map `[B, H, W, F]` of which nothing is known, padded with the zeros that a convolution sees beyond it.
+
+    Args:
+      shape: `(B, H, W, F)`.
+      reach: of the convolution.
+      dtype: of the computation.
+    """
+    above, left, right = _padding(reach)
+    size, height, width, features = shape
+    return jnp.zeros((size, above + height, left + width + right, features), dtype)
+
+
+def _padding(reach: tuple[int, int]) -> tuple[int, int, int]:
+    """Rows above that are seen, columns to the left, and in rows above to the right."""
+    return (*reach, reach[1] if reach[0] else 0)
 
 
 class Told(nn.Module):

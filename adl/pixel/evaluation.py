@@ -16,16 +16,14 @@ from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Key, Learner, Mean, Probe
-from adl.measure import samples
+from adl.measure import rate, samples
 from adl.pixel.likelihood import Likelihood
 from adl.pixel.raster import Prepare, completed, looking_back, upper_half
 from adl.prob import neighbours
 
 
-def bits(model: nn.Module, likelihood: Likelihood, prepare: Prepare) -> Callable[..., dict[str, Mean]]:
-    """Measure for `core.full_pass`: `bits` a dimension, exactly, of K `levels`, and `nll` in nats a picture.
-
-    Uniform noise has log2 K bits: they say nothing beside those of another number of levels.
+def picture_bits(model: nn.Module, likelihood: Likelihood, prepare: Prepare) -> Callable[..., dict[str, Mean]]:
+    """Measure for `core.full_pass`: `measure.rate.bits` of the exact likelihood, and `nll` in nats a picture.
 
     Args:
       model: as in `pixelwise`.
@@ -36,12 +34,8 @@ def bits(model: nn.Module, likelihood: Likelihood, prepare: Prepare) -> Callable
     def measure(key: Key, learner: Learner, batch: Mapping[str, Array]) -> dict[str, Mean]:
         x, *given = prepare(key, batch)
         nats = picture_nats(model, learner, likelihood, x, *given)
-        dims = math.prod(x.shape[1:])
-        return {
-            "bits": Mean.of(nats / (dims * math.log(2)), batch["mask"]),
-            "nll": Mean.of(nats, batch["mask"]),
-            "levels": Mean.of(jnp.full(len(x), float(likelihood.num_levels)), batch["mask"]),
-        }
+        told = rate.bits(-nats, num_dims=math.prod(x.shape[1:]), levels=likelihood.num_levels, mask=batch["mask"])
+        return {**told, "nll": Mean.of(nats, batch["mask"])}
 
     return measure
 
@@ -85,15 +79,8 @@ class Painter(NamedTuple):
         return drawn / (self.likelihood.num_levels - 1)
 
     def judged(self, reference: data.Split) -> Probe:
-        """`measure.samples.two_sample_test` of what is drawn; without `class_accuracy` where no class is asked for."""
-        probe = samples.two_sample_test(self.draw, reference)
-        if self.has_label:
-            return probe
-
-        def without(probe: Probe, key: Key, learner: Learner) -> dict[str, Mean | Array]:
-            return {name: value for name, value in probe(key, learner).items() if name != "class_accuracy"}
-
-        return Partial(without, probe)
+        """`measure.samples.judged_samples`, by class where the model sees one."""
+        return samples.judged_samples(self.draw, reference if self.has_label else reference.require("image"))
 
     def completions(self, x: Array, label: Array, reference: Array, classes: Array, *, num: int = 3) -> Probe:
         """Probe: pictures whose upper half is kept and whose lower half is drawn.

@@ -13,7 +13,7 @@ from jax import Array, lax
 
 from adl.core import BadInput
 from adl.nn.dropout import Dropout
-from adl.pixel.causal_convolution import CausalConv, Told, at_place, class_bias, keeping, require_groups
+from adl.pixel.causal_convolution import CausalConv, Told, at_place, class_bias, empty_map, keeping, require_groups
 from adl.pixel.raster import class_of, scaled
 
 
@@ -72,10 +72,7 @@ class GatedPixelCNN(nn.Module):
         """The maps of B = `size` pictures without a pixel."""
         height, width, channels = self.shape
         ins = zip([channels] + [self.width] * (self.num_layers - 1), self._reaches(), strict=True)
-        pairs = [
-            [CausalConv(n, 1, (rows, k), dtype=self.dtype).empty(size, height, width) for rows in (k, 0)]
-            for n, k in ins
-        ]
+        pairs = [[empty_map((size, height, width, n), (rows, k), self.dtype) for rows in (k, 0)] for n, k in ins]
         links = jnp.zeros((self.num_layers, size, 1, width, 2 * self.width), self.dtype)
         return Gated(*map(tuple, zip(*pairs, strict=True)), tuple(links))
 

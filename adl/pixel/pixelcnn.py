@@ -11,7 +11,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.dropout import Dropout
-from adl.pixel.causal_convolution import CausalConv, Told, at_place, class_bias, keeping, require_groups
+from adl.pixel.causal_convolution import CausalConv, Told, at_place, class_bias, empty_map, keeping, require_groups
 from adl.pixel.raster import class_of, scaled
 
 
@@ -52,9 +52,9 @@ class PixelCNN(nn.Module):
 
     def empty_cache(self, size: int) -> tuple[Array, ...]:
         """The maps of B = `size` pictures without a pixel."""
-        half = CausalConv(self.width // 2, 1, (1, 1), dtype=self.dtype)
-        first = CausalConv(self.shape[-1], 1, (3, 3), dtype=self.dtype)
-        return tuple(conv.empty(size, *self.shape[:2]) for conv in (first, *[half] * self.num_layers))
+        first = empty_map((size, *self.shape), (3, 3), self.dtype)
+        half = empty_map((size, *self.shape[:2], self.width // 2), (1, 1), self.dtype)
+        return (first, *[half] * self.num_layers)
 
     def read(
         self, x: Array, place: Array, cache: tuple[Array, ...], label: Array | None = None

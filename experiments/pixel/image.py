@@ -74,14 +74,12 @@ SMOKE = {
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
-    """Pictures to learn from, and to test; and the bits of baselines. Where there are no classes all are of one."""
+    """Pictures to learn from, and to test; and the bits of baselines."""
     require_used(cfg)
     wanted = ("image",) if cfg.classes == "unknown" else ("image", "label")
     train, test = data.splits(cfg.dataset, *wanted, of=cfg.parts, **cfg.source)
     levels = data.image.num_levels(train, test, asked=cfg.levels)
     seen = [np.asarray(data.image.level_of(split.column("image"), levels=levels)) for split in (train, test)]
-    if cfg.classes == "unknown":
-        train, test = (data.Split({**one.arrays, "label": np.zeros(len(one), np.int32)}) for one in (train, test))
     return train, test, baseline_bits(*seen, num_levels=levels)
 
 
@@ -98,18 +96,18 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
         x = data.image.level_of(batch["image"], levels=levels)
         return (x, batch["label"]) if is_seen else (x,)
 
-    few, reference = test.first(360), train.first(cfg.num_samples)
-    pairs = ((prepare(None, one.arrays)[0], one.arrays["label"]) for one in (few, reference))
+    few, reference = test.first(360).arrays, train.first(cfg.num_samples).arrays
+    pairs = ((prepare(None, one)[0], one.get("label", np.zeros(len(one["image"]), int))) for one in (few, reference))
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps), clip=1.0)
     batches = data.padded(test, max(1, min(120, 2**25 // (told.num_outputs * math.prod(shape)))))
     draw = run.Offer(painter.one, run.Repeats(), run.Images(shape))
     return run.Experiment(
         pixelwise(model, tx, likelihood=told, prepare=prepare, axis=axis),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": full_pass(evaluation.bits(model, told, prepare), batches, len(test))},
+        probes={"test": full_pass(evaluation.picture_bits(model, told, prepare), batches, len(test))},
         final={
             "baseline": evaluation.known(bits),
-            "samples": painter.judged(reference),
+            "samples": painter.judged(data.Split(reference, train.info)),
             "completion": painter.completions(*itertools.chain(*pairs)),
         },
         offers={"model": model, "sample": run.Offer.of_classes(painter.draw, train) if is_seen else draw},

@@ -12,10 +12,10 @@ from adl.pixel.made import MADE
 from adl.pixel.pixelcnn import PixelCNN
 
 NETWORKS = {
-    "made": functools.partial(MADE, hidden=(96, 64)),
-    "pixelcnn": functools.partial(PixelCNN, width=12, num_layers=2),
-    "gated": functools.partial(GatedPixelCNN, width=12, num_layers=3),
-    "transformer": functools.partial(ImageTransformer, width=8, num_layers=2, num_heads=2),
+    "made": functools.partial(MADE, hidden=(96, 64), activation=nn.silu),
+    "pixelcnn": functools.partial(PixelCNN, width=12, num_layers=1),
+    "gated": functools.partial(GatedPixelCNN, width=12, num_layers=2),
+    "transformer": functools.partial(ImageTransformer, width=8, num_layers=1, num_heads=2),
 }
 
 

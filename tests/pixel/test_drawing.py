@@ -41,7 +41,7 @@ def test_what_is_remembered_says_the_same(name):
     assert (remembered[:, 1:] != x[:, 1:]).any() and len(np.unique(remembered)) == levels
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [pytest.param(x, marks=() if x == "gated" else pytest.mark.full) for x in NETWORKS])
 def test_chances_of_all_pictures_sum_to_one_and_draws_keep_to_them(name):
     """All 16 pictures of 2 x 2 bits; 4,000 completions of an upper half, by Pearson's test."""
     model, variables, _ = drawn(name, (2, 2, 1), 2)

@@ -12,7 +12,7 @@ from adl.pixel.likelihood import categories, logistic_mixture
 RNG = np.random.default_rng(0)
 
 
-@pytest.mark.parametrize("levels", [2, 17, 256])
+@pytest.mark.parametrize("levels", [2, 256])
 def test_a_mixture_of_logistics_is_scipys(levels):
     output = RNG.normal(size=(50, 9)).astype("f")
     output[:, 6:] -= 2
