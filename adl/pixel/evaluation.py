@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -109,10 +108,10 @@ class Painter(NamedTuple):
 
         def probe(columns, key: Key, learner: Learner) -> dict[str, Mean | Array]:
             x, label, reference, classes = map(jnp.asarray, columns)
-            first_key, key = jax.random.split(key)
-            done, true, seen = self.complete(first_key, learner, x, mask, label), x / scale, reference / scale
-            few = min(12, len(x))
-            more = [self.complete(one, learner, x[:few], mask, label[:few]) for one in jax.random.split(key, num - 1)]
+            few, true, seen = min(12, len(x)), x / scale, reference / scale
+            again = (jnp.concatenate([rows, *[rows[:few]] * (num - 1)]) for rows in (x, label))
+            drawn = self.complete(key, learner, next(again), mask, next(again))
+            done, more = drawn[: len(x)], drawn[len(x) :].reshape(num - 1, few, *self.shape)
             rows = seen.reshape(len(seen), -1)
             blank = jnp.where(mask[None], true, seen.mean(0, keepdims=True))
             recognised = {"class_accuracy": done, "mean_accuracy": blank, "true_accuracy": true}
