@@ -64,7 +64,7 @@ CLAIMS = (
     ),
     run.Claim(
         **{"metric": "completion/class_accuracy", "at_least": 0.6},
-        protocol=f"{PROTOCOLS['digits']}, one seed; of test pictures whose lower halves are drawn given the upper ones, "
+        protocol=f"{PROTOCOLS['digits']}, one seed; of test pictures whose lower halves are drawn given the upper, "
         "the share that 3-NN on the training images recognises as their class",
         reference="completion/mean_accuracy and true_accuracy of the same run: lower halves of the training mean, and "
         "the test pictures themselves",
