@@ -13,7 +13,16 @@ from jax import Array, lax
 
 from adl.core import BadInput
 from adl.nn.dropout import Dropout
-from adl.pixel.causal_convolution import CausalConv, Told, at_place, class_bias, empty_map, keeping, require_groups
+from adl.pixel.causal_convolution import (
+    CausalConv,
+    Told,
+    at_place,
+    class_bias,
+    empty_map,
+    keeping,
+    padded,
+    require_groups,
+)
 from adl.pixel.raster import class_of, scaled
 
 
@@ -21,7 +30,7 @@ class Gated(NamedTuple):
     """What the gated network remembers."""
 
     above: tuple[Array, ...]  # [L] maps of the vertical stack, padded
-    beside: tuple[Array, ...]  # [L] of the horizontal stack
+    beside: tuple[Array, ...]  # [L - 1] of the horizontal stack, but for the pixels themselves
     links: tuple[Array, ...]  # [L] of [B, 1, W, 2 width], what this row is told of the rows above
 
 
@@ -74,7 +83,8 @@ class GatedPixelCNN(nn.Module):
         ins = zip([channels] + [self.width] * (self.num_layers - 1), self._reaches(), strict=True)
         pairs = [[empty_map((size, height, width, n), (rows, k), self.dtype) for rows in (k, 0)] for n, k in ins]
         links = jnp.zeros((self.num_layers, size, 1, width, 2 * self.width), self.dtype)
-        return Gated(*map(tuple, zip(*pairs, strict=True)), tuple(links))
+        above, beside = map(tuple, zip(*pairs, strict=True))
+        return Gated(above, beside[1:], tuple(links))
 
     def read(self, x: Array, place: Array, cache: Gated, label: Array | None = None) -> tuple[Array, Gated]:
         """`[B, P]` of the pixel at `place`, read in turn from 0; right are only the levels of `x` before it.
@@ -82,7 +92,7 @@ class GatedPixelCNN(nn.Module):
         The vertical stack is moved on by a row where a row begins, the horizontal one by a place.
         """
         row, column, channel = jnp.unravel_index(place, self.shape)
-        x = scaled(x, self.num_levels)
+        x = scaled(x, self.num_levels).astype(self.dtype)
 
         def next_row(network: GatedPixelCNN, cache: Gated) -> Gated:
             line = lax.dynamic_slice_in_dim(_rows_above(x), row, 1, 1)
@@ -92,8 +102,9 @@ class GatedPixelCNN(nn.Module):
         begins = (column == 0) & (channel == 0)
         cache = nn.cond(begins, next_row, lambda network, cache: cache, self, cache)
         links = [lax.dynamic_slice_in_dim(link, column, 1, 2) for link in cache.links]
-        out, beside = self._beside(at_place(x, row, column), links, label, cache.beside, (row, column))
-        return out[:, 0, 0, channel], cache._replace(beside=beside)
+        known = (padded(x, (0, self._reaches()[0])), *cache.beside)
+        out, kept = self._beside(at_place(x, row, column), links, label, known, (row, column))
+        return out[:, 0, 0, channel], cache._replace(beside=kept[1:])
 
     def _reaches(self) -> list[int]:
         return [3] + [1] * (self.num_layers - 1)  # kernels of 7 x 7, then of 3 x 3

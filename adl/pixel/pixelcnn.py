@@ -11,7 +11,16 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.dropout import Dropout
-from adl.pixel.causal_convolution import CausalConv, Told, at_place, class_bias, empty_map, keeping, require_groups
+from adl.pixel.causal_convolution import (
+    CausalConv,
+    Told,
+    at_place,
+    class_bias,
+    empty_map,
+    keeping,
+    padded,
+    require_groups,
+)
 from adl.pixel.raster import class_of, scaled
 
 
@@ -52,17 +61,17 @@ class PixelCNN(nn.Module):
 
     def empty_cache(self, size: int) -> tuple[Array, ...]:
         """The maps of B = `size` pictures without a pixel."""
-        first = empty_map((size, *self.shape), (3, 3), self.dtype)
-        half = empty_map((size, *self.shape[:2], self.width // 2), (1, 1), self.dtype)
-        return (first, *[half] * self.num_layers)
+        return (empty_map((size, *self.shape[:2], self.width // 2), (1, 1), self.dtype),) * self.num_layers
 
     def read(
         self, x: Array, place: Array, cache: tuple[Array, ...], label: Array | None = None
     ) -> tuple[Array, tuple[Array, ...]]:
         """`[B, P]` of the pixel at `place`, read in turn from 0; right are only the levels of `x` before it."""
         row, column, channel = jnp.unravel_index(place, self.shape)
-        out, cache = self._through(at_place(scaled(x, self.num_levels), row, column), label, cache, (row, column))
-        return out[:, 0, 0, channel], cache
+        x = scaled(x, self.num_levels).astype(self.dtype)
+        known = (padded(x, (3, 3)), *cache)
+        out, kept = self._through(at_place(x, row, column), label, known, (row, column))
+        return out[:, 0, 0, channel], kept[1:]
 
     def _through(self, x: Array, label: Array | None, cache: Sequence[Array] | None = None, at: Any = None):
         cache = [None] * (self.num_layers + 1) if cache is None else cache
