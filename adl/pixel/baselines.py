@@ -24,7 +24,7 @@ def baseline_bits(train: np.ndarray, test: np.ndarray, *, num_levels: int) -> di
         "uniform": float(np.log2(num_levels)),
         "independent": independent_bits(train, test, num_levels=num_levels),
     }
-    return {**found, "gaussian": gaussian_bits(train, test)} if train.shape[1] <= WIDEST else found
+    return {**found, "gaussian": one_gaussian_bits(train, test)} if train.shape[1] <= WIDEST else found
 
 
 def independent_bits(train: np.ndarray, test: np.ndarray, *, num_levels: int) -> float:
@@ -46,7 +46,7 @@ def independent_bits(train: np.ndarray, test: np.ndarray, *, num_levels: int) ->
     return float(np.mean([bits[place + row].mean() for row in test]))
 
 
-def gaussian_bits(train: np.ndarray, test: np.ndarray) -> float:
+def one_gaussian_bits(train: np.ndarray, test: np.ndarray) -> float:
     """Bits a dimension, at most, of one Gaussian of full covariance, as a density of levels spread over their width.
 
     E_u -log2 N(l + u; m + 1/2, S + I / 12) / D,   u ~ U[0, 1)^D,

@@ -49,7 +49,7 @@ class CausalConv(nn.Module):
 
         Args:
           x: `[B, H, W, channels]`; with a known map a part `[B, 1, W', channels]` of a row.
-          known: of `empty_map` or `padded`, or of the last call.
+          known: of `empty_map` or `padded_map`, or of the last call.
           at: row and column of that part.
         """
         above, left, right = _padding(self.reach)
@@ -87,10 +87,10 @@ def empty_map(shape: Sequence[int], reach: tuple[int, int], dtype: jnp.dtype) ->
       reach: of the convolution.
       dtype: of the computation.
     """
-    return padded(jnp.zeros(shape, dtype), reach)
+    return padded_map(jnp.zeros(shape, dtype), reach)
 
 
-def padded(x: Array, reach: tuple[int, int]) -> Array:
+def padded_map(x: Array, reach: tuple[int, int]) -> Array:
     """The map that is known where all of `x` `[B, H, W, F]` is; of pixels it must be made anew after each draw."""
     above, left, right = _padding(reach)
     return jnp.pad(x, ((0, 0), (above, 0), (left, right), (0, 0)))

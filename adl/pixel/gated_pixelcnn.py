@@ -20,10 +20,10 @@ from adl.pixel.causal_convolution import (
     class_bias,
     empty_map,
     keeping,
-    padded,
+    padded_map,
     require_groups,
 )
-from adl.pixel.raster import class_of, scaled
+from adl.pixel.raster import class_of, symmetric_levels
 
 
 class Gated(NamedTuple):
@@ -73,7 +73,7 @@ class GatedPixelCNN(nn.Module):
 
     def __call__(self, x: Array, label: Array | None = None) -> Array:
         """`[B, H, W, C, P]` from levels `[B, H, W, C]`, and where there are classes these `[B]`."""
-        x = scaled(x, self.num_levels)
+        x = symmetric_levels(x, self.num_levels)
         links, _ = self._above(_rows_above(x), label)
         return self._beside(x, links, label)[0]
 
@@ -92,7 +92,7 @@ class GatedPixelCNN(nn.Module):
         The vertical stack is moved on by a row where a row begins, the horizontal one by a place.
         """
         row, column, channel = jnp.unravel_index(place, self.shape)
-        x = scaled(x, self.num_levels).astype(self.dtype)
+        x = symmetric_levels(x, self.num_levels).astype(self.dtype)
 
         def next_row(network: GatedPixelCNN, cache: Gated) -> Gated:
             line = lax.dynamic_slice_in_dim(_rows_above(x), row, 1, 1)
@@ -102,7 +102,7 @@ class GatedPixelCNN(nn.Module):
         begins = (column == 0) & (channel == 0)
         cache = nn.cond(begins, next_row, lambda network, cache: cache, self, cache)
         links = [lax.dynamic_slice_in_dim(link, column, 1, 2) for link in cache.links]
-        known = (padded(x, (0, self._reaches()[0])), *cache.beside)
+        known = (padded_map(x, (0, self._reaches()[0])), *cache.beside)
         out, kept = self._beside(at_place(x, row, column), links, label, known, (row, column))
         return out[:, 0, 0, channel], cache._replace(beside=kept[1:])
 

@@ -12,7 +12,7 @@ from jax import Array, lax
 
 from adl.core import BadInput
 from adl.nn.masked import MaskedMLP, hidden_degrees
-from adl.pixel.raster import class_of, scaled
+from adl.pixel.raster import class_of, symmetric_levels
 
 
 class MADE(nn.Module):
@@ -34,7 +34,7 @@ class MADE(nn.Module):
 
     def __call__(self, x: Array, label: Array | None = None) -> Array:
         """`[B, H, W, C, P]` from levels `[B, H, W, C]`, and where there are classes these `[B]`."""
-        out = self.network(scaled(x.reshape(len(x), -1), self.num_levels), self._context(label))
+        out = self.network(symmetric_levels(x.reshape(len(x), -1), self.num_levels), self._context(label))
         return out.reshape(*x.shape, self.num_outputs)
 
     def empty_cache(self, size: int) -> Array:
@@ -51,7 +51,7 @@ class MADE(nn.Module):
           label: `[B]`.
         """
         params, context = self.network.variables["params"], self._context(label)
-        flat = scaled(x.reshape(len(x), -1), self.num_levels).astype(self.dtype)
+        flat = symmetric_levels(x.reshape(len(x), -1), self.num_levels).astype(self.dtype)
         num_inputs = flat.shape[1]
         last = jnp.maximum(place - 1, 0)
         # The masks as in `MaskedMLP`: input i has degree i + 1, and output i sees degrees up to i.

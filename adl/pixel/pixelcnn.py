@@ -18,10 +18,10 @@ from adl.pixel.causal_convolution import (
     class_bias,
     empty_map,
     keeping,
-    padded,
+    padded_map,
     require_groups,
 )
-from adl.pixel.raster import class_of, scaled
+from adl.pixel.raster import class_of, symmetric_levels
 
 
 class PixelCNN(nn.Module):
@@ -57,7 +57,7 @@ class PixelCNN(nn.Module):
 
     def __call__(self, x: Array, label: Array | None = None) -> Array:
         """`[B, H, W, C, P]` from levels `[B, H, W, C]`, and where there are classes these `[B]`."""
-        return self._through(scaled(x, self.num_levels), label)[0]
+        return self._through(symmetric_levels(x, self.num_levels), label)[0]
 
     def empty_cache(self, size: int) -> tuple[Array, ...]:
         """The maps of B = `size` pictures without a pixel."""
@@ -68,8 +68,8 @@ class PixelCNN(nn.Module):
     ) -> tuple[Array, tuple[Array, ...]]:
         """`[B, P]` of the pixel at `place`, read in turn from 0; right are only the levels of `x` before it."""
         row, column, channel = jnp.unravel_index(place, self.shape)
-        x = scaled(x, self.num_levels).astype(self.dtype)
-        known = (padded(x, (3, 3)), *cache)
+        x = symmetric_levels(x, self.num_levels).astype(self.dtype)
+        known = (padded_map(x, (3, 3)), *cache)
         out, kept = self._through(at_place(x, row, column), label, known, (row, column))
         return out[:, 0, 0, channel], kept[1:]
 

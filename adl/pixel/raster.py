@@ -129,7 +129,7 @@ def completed(
     return flat.reshape(x.shape)
 
 
-def scaled(x: Array, num_levels: int) -> Array:
+def symmetric_levels(x: Array, num_levels: int) -> Array:
     """Levels 0 ... K - 1 `[...]` as float32 in [-1, 1]."""
     return 2 * x.astype(jnp.float32) / (num_levels - 1) - 1
 

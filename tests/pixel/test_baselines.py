@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.naive_bayes import CategoricalNB
 
-from adl.pixel.baselines import baseline_bits, gaussian_bits, independent_bits
+from adl.pixel.baselines import baseline_bits, one_gaussian_bits, independent_bits
 
 RNG = np.random.default_rng(0)
 TRAIN, TEST = (RNG.integers(0, 4, (size, 6)) // (1 + np.arange(6) % 2) for size in (200, 50))
@@ -22,7 +22,7 @@ def test_gaussian_bits_are_the_mean_over_many_spreadings():
     spread = stats.multivariate_normal(TRAIN.mean(0) + 0.5, np.cov(TRAIN.T) + np.eye(6) / 12)
     nats = [-spread.logpdf(TEST + RNG.uniform(size=TEST.shape)).mean() for _ in range(2000)]
     error = 4 * np.std(nats) / len(nats) ** 0.5 / (6 * np.log(2))
-    assert gaussian_bits(TRAIN, TEST) == pytest.approx(np.mean(nats) / (6 * np.log(2)), abs=error)
+    assert one_gaussian_bits(TRAIN, TEST) == pytest.approx(np.mean(nats) / (6 * np.log(2)), abs=error)
 
 
 def test_the_gaussian_is_left_out_where_its_covariance_would_be_too_large():
