@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.naive_bayes import CategoricalNB
 
-from adl.pixel.baselines import baseline_bits, one_gaussian_bits, independent_bits
+from adl.pixel.baselines import baseline_bits, independent_bits, one_gaussian_bits
 
 RNG = np.random.default_rng(0)
 TRAIN, TEST = (RNG.integers(0, 4, (size, 6)) // (1 + np.arange(6) % 2) for size in (200, 50))
