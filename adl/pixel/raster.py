@@ -138,12 +138,14 @@ def class_of(label: Array | None, num_classes: int) -> Array | None:
     """The class that a model of so many sees; None of one that sees none.
 
     Raises:
-      BadInput: at trace time, if one is given that would not be seen, or none is where it should be.
+      BadInput: at trace time, if one is given that would not be seen, none is where it should be, or it is no class.
     """
     if num_classes and label is None:
         raise BadInput(f"a model of {num_classes} classes needs a label [B] beside the levels")
     if label is not None and not num_classes:
         raise BadInput("a label is given to a model without classes, which would not see it; num_classes makes it one")
+    if label is not None and not (label.ndim == 1 and jnp.issubdtype(label.dtype, jnp.integer)):
+        raise BadInput(f"a label is int [B], not {label.dtype} {list(label.shape)}")
     return label
 
 

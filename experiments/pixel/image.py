@@ -10,8 +10,9 @@ those of pictures of 256 levels.
     python -m experiments.pixel --model transformer --classes seen
     python -m experiments.pixel --dataset mnist --likelihood logistics
 
-Expected on digits, one seed: at most 1.83 bits a dimension, where each pixel alone takes 2.39 and one Gaussian up to
-2.94; two minutes on 2 cores. After 1,000 steps the gated network had 1.81, MADE 2.14. MNIST is not measured yet.
+Expected on digits, one seed: 1.763 bits a dimension, where each pixel alone takes 2.39 and one Gaussian up to 2.94; a
+minute on 2 cores. Of lower halves drawn, 3-NN recognises 0.75, no more than of their mean (0.76) and fewer than of the
+test pictures (0.97): several digits begin alike. In 1,000 steps MADE came to 2.14. MNIST is not measured yet.
 """
 
 import functools
@@ -59,16 +60,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 CLAIMS = (
     run.Claim(
-        **{"metric": "test/bits", "at_most": 1.83},
+        **{"metric": "test/bits", "at_most": 1.78},
         protocol=f"{PROTOCOLS['digits']}; exact bits a dimension of 17 levels, one seed, averaged parameters",
         reference="on the same data: uniform 4.09, one Gaussian at most 2.94, each pixel alone 2.39",
-    ),
-    run.Claim(
-        **{"metric": "completion/class_accuracy", "at_least": 0.6},
-        protocol=f"{PROTOCOLS['digits']}, one seed; of test pictures whose lower halves are drawn given the upper, "
-        "the share that 3-NN on the training images recognises as their class",
-        reference="completion/mean_accuracy and true_accuracy of the same run: lower halves of the training mean, and "
-        "the test pictures themselves",
     ),
 )
 SMOKE = {

@@ -75,6 +75,8 @@ def test_a_class_that_would_not_be_seen_is_refused_and_one_that_is_missing(name)
     x = jnp.ones((2, 2, 3, 1), jnp.int32)
     with pytest.raises(BadInput, match="would not see it"):
         model.apply(variables, x, jnp.zeros(2, jnp.int32))
+    with pytest.raises(BadInput, match=r"int \[B\], not float32 \[2\]"):
+        model.clone(num_classes=3).init(jax.random.key(0), x, jnp.zeros(2))
     with pytest.raises(BadInput, match="needs a label"):
         model.clone(num_classes=3).init(jax.random.key(0), x)
 
