@@ -16,8 +16,8 @@ from adl.pixel.raster import completed, looking_anew, looking_back
 from experiments.bench import Contenders
 
 
-def contenders(size: int = 16, num_levels: int = 17, *, width: int = 32, num_pictures: int = 16) -> Contenders:
-    """Grey pictures of 16 x 16, 16 at a time, by networks with random weights; in milliseconds a picture.
+def contenders(size: int = 12, num_levels: int = 17, *, width: int = 32, num_pictures: int = 16) -> Contenders:
+    """Grey pictures of 12 x 12, 16 at a time, by networks with random weights; in milliseconds a picture.
 
     Each sampler is one program. Before anything is timed, the pictures of both ways must be equal, level for level.
     """
