@@ -73,6 +73,11 @@ def _holds(num: int, seen: np.ndarray) -> bool:
     return bool(np.isin(seen, np.round(np.arange(num) * 255 / (num - 1))).all())
 
 
+def level_of(pixels: Array, *, levels: int) -> Array:
+    """`[...]` int32 in 0 ... levels - 1: which of so many equally spaced grey levels each of `[...]` uint8 is."""
+    return jnp.round(unit(pixels) * (levels - 1)).astype(jnp.int32)
+
+
 def dequantised(key: Key, pixels: Array, *, levels: int) -> Array:
     """Grey levels spread evenly over their width: float32 in [0, 1), of a continuous density.
 
@@ -84,8 +89,7 @@ def dequantised(key: Key, pixels: Array, *, levels: int) -> Array:
       levels: >= 1, such as 256, or 17 of digits.
     Source: Uria, Murray & Larochelle 2013, arXiv:1306.0186, section 5.1; Theis et al. 2016, arXiv:1511.01844, eq. 4.
     """
-    level = jnp.round(unit(pixels) * (levels - 1))
-    return (level + jax.random.uniform(key, pixels.shape)) / levels
+    return (level_of(pixels, levels=levels) + jax.random.uniform(key, pixels.shape)) / levels
 
 
 def flat(split: Split, image: np.ndarray) -> Split:

@@ -30,6 +30,7 @@ from adl.show.modes import at_modes, mode_counts
 from adl.show.names import bars, dots, marks
 from adl.show.painted import in_styles
 from adl.show.panels import page
+from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
@@ -72,6 +73,7 @@ __all__ = [
     "clusters",
     "compared_numbers",
     "compared_samples",
+    "completed_halves",
     "component_numbers",
     "component_weights",
     "components_plane",
@@ -131,6 +133,7 @@ __all__ = [
     "of",
     "page",
     "panel",
+    "pixel_samples",
     "players",
     "pointing_bars",
     "pole_episodes",

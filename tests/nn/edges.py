@@ -17,6 +17,7 @@ from adl.nn import (
     factored,
     geometry,
     lenet,
+    masked,
     mlp,
     pooling,
     recurrence,
@@ -294,6 +295,9 @@ EDGES = {
     "mlp.MLP, normalised": Edge(
         of(lambda dtype: mlp.MLP((5, 3), norm=resnet.BatchNorm, dtype=dtype)), scales(NOISE, 1e3), **NEAR | MOVED
     ),
+    "masked.MaskedMLP": Edge(
+        of(lambda dtype: masked.MaskedMLP((8,), 2, nn.gelu, True, dtype)), scales(NOISE, 1e3), **NEAR
+    ),
     "mlp.GatedMLP": Edge(of(lambda dtype: mlp.GatedMLP(5, 3, dtype=dtype)), scales(NOISE, 1e3), **NEAR),
     "mlp.flat": Edge(mlp.flat, scales(NOISE, 1e4)),
     "experts.Experts": Edge(
@@ -391,7 +395,7 @@ NONE = {
         geometry.Geometry.kernel geometry.Geometry.sees geometry.Geometry.places geometry.Geometry.is_small
         geometry.each densenet.DenseNet.imagenet densenet.DenseNet.cifar
         factored.middle_channels receptive.receptive_field resnet.receptive_fields resnet.ResNet.wide
-        resnet.CifarResNet.of_depth
+        masked.hidden_degrees resnet.CifarResNet.of_depth
         encoder_decoder.DecoderCache.slots encoder_decoder.EncoderDecoder.empty_cache
         encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty

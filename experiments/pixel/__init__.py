@@ -1,0 +1,1 @@
+"""Autoregressive pixels: pictures told level by level, with exact likelihoods."""
