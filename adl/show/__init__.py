@@ -37,7 +37,7 @@ from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.saliency import heat_maps, pointing_bars, randomisation
 from adl.show.samplers import clouds, first_coordinates, moments
-from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
+from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest, pictures
 from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
 from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
@@ -128,6 +128,7 @@ __all__ = [
     "of",
     "page",
     "panel",
+    "pictures",
     "players",
     "pointing_bars",
     "pole_episodes",
