@@ -91,9 +91,7 @@ def rational_spline(raw: Array, *, bound: float, least: float = 1e-3) -> Rationa
     if rest or num_bins < 1:
         raise BadInput(f"a spline of K pieces wants 3 K - 1 numbers (2, 5, 8, ...), not {raw.shape[-1]}")
     if not 0 < least * num_bins < 1:
-        raise BadInput(
-            f"{num_bins} pieces of at least {least} of the width do not fit; at most {int(1 / least) - 1} do"
-        )
+        raise BadInput(f"{num_bins} pieces of at least {least:g} of the width each do not fit")
     widths, heights, slopes = jnp.split(raw, (num_bins, 2 * num_bins), -1)
     slopes = least + jax.nn.softplus(slopes + jnp.log(jnp.expm1(1 - least)))
     pad = [(0, 0)] * (raw.ndim - 1) + [(1, 1)]
