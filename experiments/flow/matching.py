@@ -9,7 +9,7 @@ distance of samples from test points at 1 to 64 steps of Euler, beside that of t
     >>> points = run.load("runs/flow/matching").sample(500)
     python -m experiments.flow.matching --couple optimal
 
-Expected: not measured yet.
+Expected: 0.004 by one step of the rectified flow, where the first one has 0.47 by one step and 0.003 by 64.
 """
 
 import functools
@@ -39,10 +39,10 @@ class Config(run.Averaged, run.Config):
 
     dataset: Literal["eight_gaussians", "two_moons", "rings", "spirals", "swiss_roll"] = "two_moons"  # of toys
     couple: Literal["independent", "optimal"] = "independent"  # noise and data of the first flow
-    num_steps: run.Count = 4000  # half of them of the first flow, half of the second
+    num_steps: run.Count = 1000  # half of them of the first flow, half of the second
     batch_size: run.Count = 256
     steps_per_call: run.Count = 20
-    eval_every: run.Count = 1000
+    eval_every: run.Count = 500
     num_train: run.Points = 50000  # points to learn from; 2,000 others to test
     noise: run.Positive = 0.1  # standard deviation of the Gaussian noise around the toy's centers or curves
     hidden: run.Widths = (128, 128, 128)  # widths of the velocity's hidden layers
@@ -51,7 +51,14 @@ class Config(run.Averaged, run.Config):
     ema: run.Rate = 0.99  # decay of the parameters' average, which is evaluated
 
 
-CLAIMS = ()
+CLAIMS = (
+    run.Claim(
+        **{"metric": "test/second_1", "at_most": 0.02},
+        protocol="two moons with noise 0.1; energy distance of 2,000 samples by one step of Euler from 2,000 test points; "
+        "500 steps of flow matching, then 500 of reflow; averaged parameters, one seed",
+        reference="by one step of the first flow 0.47, by 64 of it 0.003; 2,000 training points -0.0003",
+    ),
+)
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (8,), "num_train": 64, "teacher_steps": 2}
 
 
