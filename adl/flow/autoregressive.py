@@ -16,7 +16,7 @@ from flax import linen as nn
 from jax import Array, lax
 
 from adl.core import BadInput
-from adl.flow.coupling import Move, affine_move, moved_back, moved_by
+from adl.flow.coupling import Move, affine_move, in_sight, moved_back, moved_by
 from adl.flow.likelihood import Inverted
 from adl.nn.masked import MaskedMLP
 
@@ -40,7 +40,7 @@ class Autoregressive(nn.Module):
         order = jnp.arange(x.shape[-1])
         more = {"direct": True, "dtype": self.dtype, "output_init": nn.initializers.zeros}
         network = MaskedMLP(self.features, self.move.num_outputs, self.activation, **more)
-        return network(x, order=order[::-1] if self.is_reversed else order).astype(jnp.float32)
+        return network(in_sight(x), order=order[::-1] if self.is_reversed else order).astype(jnp.float32)
 
     def forward(self, x: Array) -> tuple[Array, Array]:
         """As of any layer: one pass."""

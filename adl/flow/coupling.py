@@ -23,6 +23,8 @@ from adl.prob.bijector import Affine, Bijector
 Network = Callable[[int], nn.Module]  # P -> a network of P outputs: x [B, ..., C] -> [B, ..., P]
 Mask = Callable[[Sequence[int]], np.ndarray]  # shape of an example -> bool of that shape: what stays
 
+SEEN = 10.0  # standard deviations of the latent, about, beyond which networks see no difference
+
 
 class Move(NamedTuple):
     """How a number is moved: a family of rising maps, one for any numbers that a network says."""
@@ -56,7 +58,7 @@ class Coupling(nn.Module):
     def told(self, x: Array) -> Array:
         """`[B, ..., P]` what the network says of each number, by those that stay."""
         stays, size = self._stays(x), x.shape[-1]
-        told = self.network(size * self.move.num_outputs)(x * stays).astype(jnp.float32)
+        told = self.network(size * self.move.num_outputs)(in_sight(x * stays)).astype(jnp.float32)
         return told.reshape(*x.shape, self.move.num_outputs)
 
     def forward(self, x: Array) -> tuple[Array, Array]:
@@ -69,6 +71,11 @@ class Coupling(nn.Module):
 
     def _stays(self, x: Array) -> Array:
         return jnp.asarray(self.mask(x.shape[1:]))[None]
+
+
+def in_sight(x: Array) -> Array:
+    """`x` as a network sees it: bounded by `SEEN`, so that far out a layer is affine, which is inverted to rounding."""
+    return SEEN * jnp.tanh(x / SEEN)
 
 
 def moved_by(move: Move, told: Array, x: Array, stays: Array | None = None) -> tuple[Array, Array]:

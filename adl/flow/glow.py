@@ -15,7 +15,7 @@ from jax import Array
 from jax.scipy.linalg import lu, solve_triangular
 
 from adl.core import BadInput
-from adl.flow.coupling import Coupling, Move, Network, affine_move, channels, checkered, moved_back, moved_by
+from adl.flow.coupling import Coupling, Move, Network, affine_move, channels, checkered, in_sight, moved_back, moved_by
 from adl.flow.likelihood import Flow
 from adl.nn.convolution import Conv
 from adl.nn.unet import depth_to_space, space_to_depth
@@ -118,7 +118,7 @@ class Halved(nn.Module):
     @nn.compact
     def told(self, kept: Array) -> Array:
         """`[B, H, W, C / 2, P]` of the half that leaves."""
-        told = Conv(kept.shape[-1] * self.move.num_outputs, (3, 3), kernel_init=nn.initializers.zeros)(kept)
+        told = Conv(kept.shape[-1] * self.move.num_outputs, (3, 3), kernel_init=nn.initializers.zeros)(in_sight(kept))
         return told.reshape(*kept.shape, self.move.num_outputs)
 
     def forward(self, x: Array) -> tuple[Array, Array]:

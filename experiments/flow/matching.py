@@ -54,8 +54,8 @@ class Config(run.Averaged, run.Config):
 CLAIMS = (
     run.Claim(
         **{"metric": "test/second_1", "at_most": 0.02},
-        protocol="two moons with noise 0.1; energy distance of 2,000 samples by one step of Euler from 2,000 test points; "
-        "500 steps of flow matching, then 500 of reflow; averaged parameters, one seed",
+        protocol="two moons with noise 0.1; energy distance of 2,000 samples by one step of Euler from 2,000 test "
+        "points; 500 steps of flow matching, then 500 of reflow; averaged parameters, one seed",
         reference="by one step of the first flow 0.47, by 64 of it 0.003; 2,000 training points -0.0003",
     ),
 )
