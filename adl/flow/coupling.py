@@ -50,7 +50,7 @@ def affine_move(bound: float = 2.0) -> Move:
 class Coupling(nn.Module):
     """One coupling layer, of rows or of pictures."""
 
-    network: Network  # of the outputs asked for; `dense_network`, or a convolutional one
+    network: Network  # of the outputs asked for; `row_network`, or a convolutional one
     mask: Mask  # what stays: `every_other`, `checkered`, `channels`
     move: Move = affine_move()
 
@@ -147,7 +147,7 @@ def _picture(shape: Sequence[int]) -> tuple[int, int, int]:
     return tuple(shape)
 
 
-def dense_network(
+def row_network(
     hidden: Sequence[int], activation: Callable[[Array], Array] = nn.silu, dtype: jnp.dtype = jnp.float32
 ) -> Network:
     """A perceptron for rows, which at first says 0: the layer begins as the identity.

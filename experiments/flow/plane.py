@@ -118,7 +118,7 @@ def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
 def network(cfg: Config) -> Flow:
     """The flow of that name."""
     dtype = jnp.dtype(cfg.precision)
-    net, bends = coupling.dense_network(cfg.hidden, dtype=dtype), spline.spline_move(cfg.num_bins)
+    net, bends = coupling.row_network(cfg.hidden, dtype=dtype), spline.spline_move(cfg.num_bins)
     couplings = {"nice": coupling.additive_move, "real_nvp": coupling.affine_move(), "spline": bends}
     if cfg.flow in couplings:
         return Flow(coupling.couplings(cfg.num_layers, net, move=couplings[cfg.flow]))

@@ -6,7 +6,7 @@ import optax
 from flax import linen as nn
 
 from adl.core import Algorithm
-from adl.flow.coupling import affine_move, couplings, dense_network
+from adl.flow.coupling import affine_move, couplings, row_network
 from adl.flow.glow import ActNorm, ChannelMixing
 from adl.flow.likelihood import Flow, flow
 from adl.flow.matching import flow_matching, optimal_noise, reflow
@@ -23,7 +23,7 @@ class Velocity(nn.Module):
 
 
 def learn(axis: str | None) -> Algorithm:
-    model = Flow((*couplings(2, dense_network((8,)), move=affine_move()), ActNorm(), ChannelMixing()))
+    model = Flow((*couplings(2, row_network((8,)), move=affine_move()), ActNorm(), ChannelMixing()))
     # At first the normalised have no gradient but of rounding, of which Adam's first step must not make a whole one.
     return flow(model, optax.adam(0.01, eps=1e-3), prepare=lambda key, x: 3 * x**3 + 1, axis=axis)
 

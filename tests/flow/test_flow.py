@@ -9,14 +9,14 @@ from scipy import stats
 
 from adl.core import BadInput
 from adl.flow.autoregressive import iaf, maf
-from adl.flow.coupling import Coupling, additive_move, affine_move, channels, couplings, dense_network, every_other
+from adl.flow.coupling import Coupling, additive_move, affine_move, channels, couplings, every_other, row_network
 from adl.flow.glow import ActNorm, ChannelMixing, convolutional_network, glow, real_nvp
 from adl.flow.likelihood import Flow, drawn_from, log_density, logit
 from adl.flow.spline import spline_move
 from adl.prob import quadrature
 
 RNG = np.random.default_rng(0)
-NET = dense_network((16,), jnp.tanh)
+NET = row_network((16,), jnp.tanh)
 ROWS = {
     "nice": Flow(couplings(4, NET, move=additive_move)),
     "real_nvp": Flow(couplings(4, NET, move=affine_move())),
