@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 
 from adl.core import Key, Mean, Probe, State
 from adl.core.place import on_host
-from adl.prob import kernel, quadrature
+from adl.prob import kernel, neighbours, quadrature
 
 LogDensity = Callable[[State, Array], Array]  # (state, points [N, 2]) -> f [N], up to a constant
 CELLS = 240  # along a side
@@ -115,3 +115,24 @@ def kernel_density(centers: Array, x: Array, log_true: Array, *, bandwidths: Seq
 def normaliser(log_density: LogDensity, state: State, limit: float) -> Array:
     """`[]` log of the integral of exp(f) over the square [-limit, limit]^2."""
     return quadrature.log_integral(log_density(state, places(limit)), (2 * limit / CELLS) ** 2)
+
+
+def energy_distance(x: Array, y: Array) -> Array:
+    """`[]` how far two samples lie apart: 2 E|x - y| - E|x - x'| - E|y - y'|, 0 only of one distribution.
+
+    Without the pairs of a point with itself, it is unbiased: about 0, and as often below, of one distribution.
+
+    Args:
+      x: `[N, D]`, N >= 2.
+      y: `[M, D]`, M >= 2.
+    Source: Szekely & Rizzo 2013, J. Stat. Plan. Inference 143, eq. 5.
+    """
+
+    def apart(x, y):
+        squares = neighbours.squared_distances(x, y)
+        positive = squares > 0  # the root has no slope at 0
+        return jnp.where(positive, jnp.sqrt(jnp.where(positive, squares, 1)), squares).sum()
+
+    num_x, num_y = len(x), len(y)
+    own = apart(x, x) / (num_x * (num_x - 1)) + apart(y, y) / (num_y * (num_y - 1))
+    return 2 * apart(x, y) / (num_x * num_y) - own

@@ -39,7 +39,7 @@ from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
 from adl.show.saliency import heat_maps, pointing_bars, randomisation
 from adl.show.samplers import clouds, first_coordinates, moments
-from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest
+from adl.show.samples import beside_data, by_class, denoising, fidelity, guidance, interpolation, nearest, pictures
 from adl.show.segmentation import SHOWN, class_overlap, object_overlap, segmented
 from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
@@ -134,6 +134,7 @@ __all__ = [
     "page",
     "panel",
     "pixel_samples",
+    "pictures",
     "players",
     "pointing_bars",
     "pole_episodes",

@@ -44,23 +44,24 @@ def field(
     return framed(draw, frame)
 
 
-def densities(probe: str = "density", *, limit: float, drawn: float) -> Draw:
+def densities(probe: str = "density", *, limit: float, drawn: float, points: str = "chains") -> Draw:
     """What `measure.plane.density_map` returned: the true and the learned density, and where the two differ.
 
     Args:
       probe: name of that probe; its "points" lie on the learned density.
       limit: half a side of the square that it saw.
       drawn: half a side of the square that is drawn.
+      points: what the points are.
     """
 
     def shown(name: str, title: str, bar_label: str = "", **options) -> Panel:
         frame = {"title": title, "x_lim": (-drawn, drawn), "y_lim": (-drawn, drawn)}
         return field(f"{probe}/{name}", limit, bar_label=bar_label, **options, **frame)
 
-    scale, points = f"{probe}/true", f"{probe}/points"
+    learned = {"scale": f"{probe}/true", "points": f"{probe}/points"}
     panels = [
         shown("true", "true density"),
-        shown("learned", "learned density, and chains", "density", scale=scale, points=points),
+        shown("learned", f"learned density, and {points}", "density", **learned),
         shown("log_ratio", "log p(model) - log p(true)", "nats", scale=(-1, 1), cmap="RdBu_r"),
     ]
     return page(panels, size=(3.3, 3.0), x_label="$x_1$", y_label="$x_2$")

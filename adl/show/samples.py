@@ -47,6 +47,16 @@ def nearest(names: Names = ()) -> Draw:
     return draw
 
 
+def pictures(array: str, *, title: str) -> Draw:
+    """Pictures in rows and columns.
+
+    Args:
+      array: name of `[R, C, H, W, C]` in [0, 1], as "samples/images".
+      title: above them.
+    """
+    return lambda outcome: image_grid(outcome.arrays[array], title=title)
+
+
 def beside_data(drawn: np.ndarray, data: np.ndarray, *, title: str) -> Figure:
     """Samples above data.
 

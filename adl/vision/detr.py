@@ -20,8 +20,8 @@ from adl.measure.detection import Detections, Objects
 from adl.nn.convolution import Conv
 from adl.nn.resnet import ResidualBlock, group_norm
 from adl.nn.transformer import Block, layer_norm
+from adl.prob.matching import assigned
 from adl.vision.cells import in_cells
-from adl.vision.matching import assigned
 from adl.vision.objects import Prepare
 
 

@@ -3,6 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 from scipy import special, stats
+from scipy.spatial import distance
 from sklearn import metrics
 
 from adl.measure import (
@@ -256,6 +257,15 @@ HEATS = {
     "nowhere": (HEAT, 0 * MASK),
     "everywhere": (HEAT, 0 * MASK + 1),
 }
+
+CLOUD = np.random.default_rng(3).normal(size=(7, 2))
+
+
+def energy_distance_of(x, y):
+    """By SciPy's distances."""
+    own = sum(distance.pdist(part).mean() for part in (x, y))
+    return 2 * distance.cdist(x, y).mean() - own
+
 
 EDGES = {
     "calibration.scores": Edge(
@@ -567,6 +577,18 @@ EDGES = {
         lambda c: plane.normaliser(lambda state, x: state - 0.5 * (x**2).sum(-1), c, 8.0),
         {"plain": (0.0,), "high": (1e4,), "low": (-1e4,)},
         lambda c: c + np.log(2 * np.pi),
+        slopes=(),
+    ),
+    "plane.energy_distance": Edge(
+        lambda x, y: plane.energy_distance(x, y),
+        {
+            "plain": (CLOUD[:3], CLOUD[3:]),
+            "far": (CLOUD[:3], CLOUD[3:] + 1e4),
+            "tiny": (1e-12 * CLOUD[:3], 1e-12 * CLOUD[3:]),
+            "huge": (1e12 * CLOUD[:3], 1e12 * CLOUD[3:]),
+            "duplicates": (CLOUD[[0, 0, 1]], CLOUD[[0, 2, 2, 3]]),
+        },
+        energy_distance_of,
         slopes=(),
     ),
     "boxes.corners": Edge(boxes.corners, CENTRED, lambda c: np.concatenate([c[:2] - c[2:] / 2, c[:2] + c[2:] / 2])),

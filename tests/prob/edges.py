@@ -24,6 +24,7 @@ from adl.prob import (
     neighbours,
     quadrature,
     roots,
+    spline,
     tails,
 )
 from adl.prob import special as ours
@@ -1118,6 +1119,27 @@ for name, made, forward, backward in (
             rtol=1e-3,
             atol=2e-3 if name in ("Triangular", "Affine") else 1e-30,
         )
+
+CURVES = np.random.default_rng(5).normal(size=(3, 8)) * np.array([[0.0], [1.0], [6.0]])
+for way in ("forward", "inverse"):
+    EDGES[f"spline.RationalQuadratic.{way}_and_log_det"] = Edge(
+        lambda raw, x, way=way: getattr(spline.rational_spline(raw, bound=3.0), f"{way}_and_log_det")(x),
+        {
+            "zeros": (CURVES[0], 1.3),
+            "plain": (CURVES[1], -0.4),
+            "steep": (CURVES[2], 0.1),
+            "at an end": (CURVES[1], 3.0),
+            "just inside": (CURVES[1], 2.99),
+            "far out": (CURVES[1], 1e15),
+        },
+        slopes=(0, 1),
+        atol=1e-5,
+    )
+EDGES["spline.rational_spline"] = Edge(
+    lambda raw: tuple(spline.rational_spline(raw, bound=3.0)),
+    {"zeros": (CURVES[0],), "plain": (CURVES[1],), "steep": (CURVES[2],), "far": (CURVES[1] + 1e3,)},
+    atol=1e-5,
+)
 EDGES["bijector.Transformed.log_prob"] = Edge(
     lambda y: bijector.Transformed(Normal(0.0, 1.0), bijector.Exp()).log_prob(y),
     UP,
@@ -1253,5 +1275,6 @@ NONE = {
         bijector.Bijector.forward_and_log_det bijector.Bijector.inverse_and_log_det density.log_ball
         directional.VonMises.mean quadrature.plane special.gauss_legendre special.nodes_to""",
     "counts, which have no scale": "density.histogram",
+    "choices, tried at all scales in test_matching": "matching.assigned",
     "parts of what has edges": "special.deviance_of discrete.Poisson.entropy",
 }

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
-from adl.vision.matching import assigned
+from adl.prob.matching import assigned
 
 RNG = np.random.default_rng(0)
 solved = jax.jit(jax.vmap(assigned))

@@ -1,0 +1,113 @@
+"""What a flow is judged by: its exact likelihood, of points beside the truth, of pictures in bits; and its draws."""
+
+import functools
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+from jax.tree_util import Partial
+
+from adl.core import Key, Learner, Mean, Probe
+from adl.core.lift import Phases
+from adl.flow.likelihood import bits_per_dim, drawn_from
+from adl.flow.matching import carried, straightness
+from adl.measure.plane import LogDensity, energy_distance, normaliser
+from adl.prob.gaussian import MultivariateNormal
+
+Prepare = Callable[[Key, dict[str, Array]], Array]
+
+
+def against_truth(log_density: LogDensity, x: Array, log_true: Array, *, limit: float) -> Probe:
+    """Probe of the likelihood of points of the plane, by the flow's own word, in nats a point.
+
+    Args:
+      log_density: of the flow, `(state, points [N, 2]) -> [N]`, normalised.
+      x: `[N, 2]` points of the true density.
+      log_true: `[N]`, its logarithm at these.
+      limit: > 0, half a side of the square that is integrated over.
+    Returns:
+      `probe(key, state)`: `nll`, -log p; `entropy`, -log true, which it cannot pass but by chance; `kl`, by how much it
+      fails to; `mass`, the integral of p over the square: 1, but for what lies outside.
+    """
+
+    def probe(columns, key: Key, state) -> dict[str, Mean]:
+        x, log_true = columns
+        log_model = log_density(state, x)
+        mass = jnp.exp(normaliser(log_density, state, limit))
+        kl = Mean.of(log_true - log_model)
+        return {"nll": Mean.of(-log_model), "kl": kl, "entropy": Mean.of(-log_true), "mass": Mean.of(mass)}
+
+    return Partial(probe, (x, log_true))
+
+
+def in_bits(
+    model: nn.Module, prepare: Prepare, shape: Sequence[int], *, num_levels: int
+) -> Callable[[Key, Learner, dict[str, Array]], dict[str, Mean]]:
+    """Measure for `core.full_pass`: `nll` in nats an example, and `bits` a dimension of so many grey levels.
+
+    Args:
+      model: the flow; averaged parameters are looked at.
+      prepare: as in training, to [0, 1).
+      shape: of an example.
+      num_levels: as in `bits_per_dim`.
+    """
+
+    def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
+        nll = -model.apply(learner.averaged, prepare(key, batch), method="log_prob")
+        bits = bits_per_dim(nll, shape, num_levels=num_levels)
+        return {"nll": Mean.of(nll, batch["mask"]), "bits": Mean.of(bits, batch["mask"])}
+
+    return measure
+
+
+def sampled(model: nn.Module, shape: Sequence[int], *, num: int) -> Callable[[Key, Learner], Array]:
+    """`(key, learner) -> [num, ...]` samples, by averaged parameters."""
+    return lambda key, learner: drawn_from(model, learner.averaged, key, (num, *shape))
+
+
+def gaussian_bits(train: Array, test: Array, *, num_levels: int, ridge: float = 1e-6) -> Array:
+    """`[]` bits a dimension of test pictures under one Gaussian of the training pictures: what a flow must beat.
+
+    Args:
+      train: `[N, ...]` in [0, 1), grey levels spread over their width.
+      test: `[M, ...]` likewise.
+      num_levels: as in `bits_per_dim`.
+      ridge: > 0, added to the variances.
+    """
+    rows, held_out = (x.reshape(len(x), -1) for x in (train, test))
+    gaussian = MultivariateNormal(rows.mean(0), jnp.cov(rows.T) + ridge * jnp.eye(rows.shape[1]))
+    log_prob = jax.vmap(gaussian.log_prob)(held_out)
+    return bits_per_dim(-log_prob.mean(), train.shape[1:], num_levels=num_levels)
+
+
+def by_steps(
+    model: nn.Module, train: Array, test: Array, *, steps: Sequence[int], num_ways: int = 500
+) -> Callable[[Key, Phases], dict[str, Mean]]:
+    """Probe of the two flows of `matching.reflow`, by averaged parameters: quality by evaluations of the network.
+
+    Args:
+      model: the velocity.
+      train: `[N, D]` points learned from.
+      test: `[M, D]` others, M >= 2.
+      steps: of Euler, from noise to a sample.
+      num_ways: whose straightness is looked at.
+    Returns:
+      `probe(key, state)`: `first_1` and so on, `energy_distance` of M samples of the first flow at one step from the
+      test points, `second_1` of the second; `data`, that of the first M training points, which a sampler can reach;
+      `first_bend` and `second_bend`, as in `straightness`.
+    """
+
+    def probe(points, key: Key, phases: Phases) -> dict[str, Mean]:
+        train, test = points
+        noise = jax.random.normal(key, test.shape)
+        found = {"data": energy_distance(train, test)}
+        for name, learner in phases.state._asdict().items():
+            field = functools.partial(model.apply, learner.averaged)
+            for n in steps:
+                found[f"{name}_{n}"] = energy_distance(carried(field, noise, num_steps=n), test)
+            found[f"{name}_bend"] = straightness(field, noise[:num_ways]).mean()
+        return {name: Mean.of(value) for name, value in found.items()}
+
+    return Partial(probe, (train[: len(test)], test))

@@ -1,0 +1,1 @@
+"""Flows: densities of the plane and of digits, exact by invertible networks."""
