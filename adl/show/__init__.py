@@ -21,7 +21,7 @@ from adl.show.game import players
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
-from adl.show.latents import prior, reconstructed, traversal
+from adl.show.latents import exchanged, perturbed, prior, reconstructed, straight, traversal
 from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
@@ -87,6 +87,7 @@ __all__ = [
     "energies",
     "error_by_depth",
     "estimate",
+    "exchanged",
     "extrapolated",
     "features",
     "fidelity",
@@ -128,6 +129,7 @@ __all__ = [
     "of",
     "page",
     "panel",
+    "perturbed",
     "players",
     "pointing_bars",
     "pole_episodes",
@@ -153,6 +155,7 @@ __all__ = [
     "rotation",
     "segmented",
     "skeletons",
+    "straight",
     "strangers",
     "subsets",
     "surprise",

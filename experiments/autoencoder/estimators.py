@@ -1,0 +1,156 @@
+"""How good gradients of discrete codes are: bias and noise of each estimator, against the exact gradient.
+
+A test digit is coded by four latents of eight values: each says in which eighth of the training digits its coordinate
+along a principal component lies. log p(x|z) is a Gaussian's about the picture that the four say; the expectation of
+it under q(z), of random log-odds, is a sum over 4,096 codes, and so is its gradient. Beside them a Gaussian q of the
+same four coordinates, whose expectation has a closed form. Williams 1992, Machine Learning 8; Kool et al. 2019; Bengio
+et al. 2013, arXiv:1308.3432; Jang et al. 2017, arXiv:1611.01144; Kingma & Welling 2014, arXiv:1312.6114.
+
+    python -m experiments.autoencoder.estimators
+
+EXPECTED
+"""
+
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.tree_util import Partial
+
+from adl import data, run, show
+from adl.autoencoder import estimators as est
+from adl.autoencoder.latents import DiagonalNormal
+from adl.core import Key, Mean
+from adl.latent import principal
+from adl.nn.mlp import flat
+
+NUM, SIZE = 4, 8  # latents, and their values
+
+
+@dataclass(frozen=True)
+class Config(run.Pictured, run.Parts, run.Study):
+    """The default is the study that the claims are about."""
+
+    dataset: str = "digits"  # TFDS name, or path, with "image"
+    num_draws: run.Several = 2000  # gradients by each estimator, of each picture
+    num_pictures: run.Count = 20  # test pictures, first ones
+    std: run.Positive = 1.0  # of p(x|z), of pixels in [0, 1]: how much a wrong code costs
+    spread: run.NonNegative = 1.0  # standard deviation of the log-odds of q; 0: each value is as likely
+    temperatures: run.Positives = (2.0, 0.5, 0.1)  # of the relaxed draws
+
+
+CLAIMS = ()
+SMOKE = {"num_draws": 8, "num_pictures": 2}
+SWEEP = "std=0.5,1"  # of the tests
+
+
+class Loaded(NamedTuple):
+    """A decoder of codes, and what it is asked of."""
+
+    pictures: Array  # [N, D] test pictures, less the mean
+    shares: Array  # [4, 8, D] what each value of each latent adds to the mean
+
+
+def load(cfg: Config) -> Loaded:
+    """The mean coordinate of each eighth of the training pictures along each component."""
+    train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
+    known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
+    found = principal.found(known, NUM)
+    coordinates = np.sort(np.asarray(principal.encode(found, known)), 0)
+    places = np.stack([part.mean(0) for part in np.array_split(coordinates, SIZE)], 1)  # [4, 8]
+    return Loaded(asked[: cfg.num_pictures] - found.mean[None], jnp.asarray(places)[..., None] * found.basis.T[:, None])
+
+
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+    """Each estimator's gradients of each picture, judged."""
+    names = [*discrete(cfg), *continuous()]
+
+    def probe(loaded, key: Key, state: tuple) -> dict[str, Mean | Array]:
+        def of_picture(of):
+            return judged(cfg, loaded.shares, *of)
+
+        found = jax.lax.map(of_picture, (jax.random.split(key, len(loaded.pictures)), loaded.pictures))
+        told = {}
+        for name, one in found.items():
+            exact = one.exact.mean()
+            told |= {f"{name}_bias": Mean.of(one.bias / exact), f"{name}_variance": Mean.of(one.variance / exact)}
+        for what in ("bias", "variance"):
+            told[what] = jnp.stack([told[f"{name}_{what}"].value for name in names])
+        return told
+
+    panel = {"x_label": "squared, over that of the exact gradient", "x_scale": "symlog"}
+    return run.Experiment(
+        final={"gradient": Partial(probe, loaded)},
+        figures=show.figures(
+            gradient=show.page(
+                [
+                    show.dots(
+                        [name.replace("_", " ") for name in names],
+                        {"variance of one draw": "gradient/variance", "bias": "gradient/bias"},
+                        **panel,
+                        title="Gradients of a code",
+                    )
+                ],
+                size=(6.4, 3.6),
+            )
+        ),
+    )
+
+
+def judged(cfg: Config, shares: Array, key: Key, x: Array) -> dict[str, est.Judged]:
+    """Every estimator on one picture."""
+    logits_key, mean_key, key = jax.random.split(key, 3)
+
+    def given(z):
+        return -jnp.square(x - (z[..., None] * shares).sum((0, 1))).sum() / (2 * cfg.std**2)
+
+    logits = cfg.spread * jax.random.normal(logits_key, (NUM, SIZE))
+    exact = jax.grad(functools.partial(est.enumerated, given))(logits)
+    found = {
+        name: est.judged_gradient(key, estimator, given, logits, exact, num=cfg.num_draws)
+        for name, estimator in discrete(cfg, est.enumerated(given, logits)).items()
+    }
+    unit = shares[:, -1]  # one latent is how far along what the largest value says
+    q = DiagonalNormal(0.5 * jax.random.normal(mean_key, (NUM,)), jnp.full(NUM, -1.0))
+
+    def along(z):
+        return -jnp.square(x - z @ unit).sum() / (2 * cfg.std**2)
+
+    def expected(q):
+        return along(q.mean) - (jnp.exp(2 * q.log_std) * jnp.square(unit).sum(1)).sum() / (2 * cfg.std**2)
+
+    for name, estimator in continuous(expected(q)).items():
+        found[name] = est.judged_gradient(key, estimator, along, q, jax.grad(expected)(q), num=cfg.num_draws)
+    return found
+
+
+def discrete(cfg: Config, mean: Array | float = 0.0) -> dict[str, est.Estimator]:
+    """Estimators of one-hot rows by name; `mean` is that of f, the baseline."""
+    return {
+        "score": est.score_function,
+        "score_baseline": functools.partial(est.score_function, baseline=mean),
+        "score_4_draws": functools.partial(est.leave_one_out, num_samples=4),
+        "straight_through": est.straight_through,
+        **{f"gumbel_{t:g}": functools.partial(est.gumbel_softmax, temperature=t) for t in cfg.temperatures},
+        **{
+            f"gumbel_hard_{t:g}": functools.partial(est.gumbel_straight_through, temperature=t)
+            for t in cfg.temperatures
+        },
+    }
+
+
+def continuous(mean: Array | float = 0.0) -> dict[str, est.Estimator]:
+    """Estimators of a Gaussian by name."""
+    return {
+        "gaussian_score": est.gaussian_score,
+        "gaussian_score_baseline": functools.partial(est.gaussian_score, baseline=mean),
+        "reparameterised": est.reparameterised,
+    }
+
+
+if __name__ == "__main__":
+    run.main(__name__)

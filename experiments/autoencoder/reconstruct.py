@@ -1,0 +1,158 @@
+"""Handwritten digits out of few numbers: autoencoders of several code sizes, beside as many principal components.
+
+Hinton & Salakhutdinov 2006, Science 313; denoising: Vincent et al. 2008 (ICML); sparse: Ng 2011, CS294A lecture notes.
+One network of each size learns on the same batches; the error is squared, of a picture with pixels in [0, 1].
+
+    python -m experiments.autoencoder.reconstruct
+    >>> codes = run.load("runs/autoencoder/reconstruct").embed(pictures)
+    python -m experiments.autoencoder.reconstruct --network convolutional --hidden 16 32
+    python -m experiments.autoencoder.reconstruct --kind denoising --noise 0.3
+
+EXPECTED
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax.tree_util import Partial
+
+from adl import data, run, show
+from adl.autoencoder import deterministic as ae
+from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
+from adl.core import Algorithm, BadInput, Mean, beside, full_pass, optimizer
+from adl.data.image import PROTOCOLS
+from adl.latent import principal
+from adl.nn.mlp import MLP, flat
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
+    """The default is the run that the claims are about."""
+
+    dataset: str = "digits"  # TFDS name, or path, with "image"
+    num_steps: run.Count = 3000
+    batch_size: run.Count = 128
+    eval_every: run.Count = 500
+    steps_per_call: run.Count = 20
+    latent_dims: run.Widths = (2, 5, 16, 32)  # sizes of the codes, fewer than there are pixels
+    kind: Literal["plain", "denoising", "sparse", "rare"] = (
+        "plain"  # sparse: by |z|; rare: KL of how often units are on
+    )
+    network: Literal["perceptron", "convolutional"] = "perceptron"
+    hidden: run.Widths = (256, 128)  # widths of the encoder's hidden layers, or channels of its levels; mirrored
+    noise: run.NonNegative = 0.2  # of denoising: standard deviation, of pixels in [0, 1]
+    penalty: run.NonNegative = 0.01  # weight of the penalty of sparse codes, squared error a unit
+    rate: run.Share = 0.1  # of rare units: how often one is on
+    ema: run.Rate = 0.995  # decay of the parameter average, which is evaluated
+
+
+PROTOCOL = f"{PROTOCOLS['digits']}; pixels in [0, 1], squared error of a test picture"
+CLAIMS = ()
+SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3), "steps_per_call": 1}
+
+
+class Loaded(NamedTuple):
+    """Both splits, and what principal components of the training pictures make of the others."""
+
+    train: data.Split
+    test: data.Split
+    components: dict[int, principal.Components]  # by their number
+    errors: dict[int, float]  # squared, of a test picture
+
+
+def load(cfg: Config) -> Loaded:
+    """Pictures, and the components of each size."""
+    if not cfg.latent_dims or len({*cfg.latent_dims}) < len(cfg.latent_dims):
+        raise BadInput(f"--latent_dims {' '.join(map(str, cfg.latent_dims))}: at least one size, and each once")
+    train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
+    known, asked = (flat(np.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
+    if max(cfg.latent_dims) >= known.shape[1]:
+        raise BadInput(f"--latent_dims {max(cfg.latent_dims)}: it must be below the {known.shape[1]} pixels")
+    found = {size: principal.found(jnp.asarray(known), size) for size in cfg.latent_dims}
+    errors = {size: float(principal.errors(each, jnp.asarray(asked)).mean()) for size, each in found.items()}
+    return Loaded(train, test, found, errors)
+
+
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+    """An autoencoder of each size, its error on the test split, and pictures made of the codes."""
+    train, test, components, exact = loaded
+    shape, sizes = test.example_shape, cfg.latent_dims
+    models = {size: network(cfg, size, shape) for size in sizes}
+    x = flat(jnp.asarray(data.image.unit(test.arrays["image"])))
+
+    def coder(state, size):
+        return models[size].bind(state[f"of_{size}"].averaged)
+
+    def errors(key, state, batch):
+        told = {}
+        for size in sizes:
+            left = Mean.of(ae.distances(batch["x"], coder(state, size)(batch["x"])[1]), batch["mask"])
+            told |= {f"error_{size}": left, f"share_{size}": Mean(left.total / exact[size], left.count)}
+        return told
+
+    def pictures(columns, key, state):
+        x, components = columns
+        both = [
+            (principal.decode(components[n], principal.encode(components[n], x)), coder(state, n)(x)[1]) for n in sizes
+        ]
+        return {"images": jnp.stack([x, *itertools.chain(*both)]).reshape(-1, len(x), *shape)}
+
+    def embed(key, state, image):
+        return coder(state, sizes[-1]).encode(flat(data.image.unit(image)))
+
+    return run.Experiment(
+        beside({f"of_{size}": algorithm(cfg, model, axis) for size, model in models.items()}),
+        data.shuffled(train, cfg.batch_size),
+        probes={"test": full_pass(errors, data.padded(data.Split({"x": x}), 500), len(test))},
+        final={"reconstruction": Partial(pictures, (x[:10], components))},
+        offers={"embed": run.Offer(embed, run.Images(shape), run.Cells())},  # of the last size
+        figures=figures(sizes, exact),
+    )
+
+
+def figures(sizes: Sequence[int], exact: Mapping[int, float]) -> dict[str, Any]:
+    """Errors over steps, each beside that of as many components, and what the pictures become."""
+    rows = [name for size in sizes for name in (f"PCA {size}", f"code {size}")]
+    return show.figures(
+        error=show.curves(
+            {f"code of {size}": f"test/error_{size}" for size in sizes},
+            **{"y_label": "squared error of a test picture", "title": "Reconstruction", "y_scale": "log"},
+            references={f"PCA {size}: {{:.2f}}": error for size, error in exact.items()},
+        ),
+        reconstruction=lambda outcome: show.image_grid(
+            outcome.arrays["reconstruction/images"], row_labels=["test", *rows], title="Made of few numbers"
+        ),
+    )
+
+
+def network(cfg: Config, size: int, shape: Sequence[int]) -> ae.Autoencoder:
+    """Encoder and decoder of a code; units that are on or off end in a sigmoid."""
+    dtype, pixels = jnp.dtype(cfg.precision), int(np.prod(shape))
+    if cfg.network == "convolutional":
+        encoder = PictureEncoder(size, shape, cfg.hidden, dtype=dtype)
+        decoder = PictureDecoder(shape, cfg.hidden, dtype=dtype)
+    else:
+        encoder = MLP((*cfg.hidden, size), activation=nn.silu, dtype=dtype)
+        decoder = MLP((*reversed(cfg.hidden), pixels), activation=nn.silu, dtype=dtype)
+    return ae.Autoencoder(nn.Sequential([encoder, nn.sigmoid]) if cfg.kind == "rare" else encoder, decoder)
+
+
+def algorithm(cfg: Config, model: ae.Autoencoder, axis: str | None) -> Algorithm:
+    """The autoencoder of a kind."""
+    tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps))
+    more = {"prepare": lambda key, batch: flat(data.image.unit(batch["image"])), "axis": axis}
+    if cfg.kind == "plain":
+        return ae.autoencoder(model, tx, **more)
+    if cfg.kind == "denoising":
+        return ae.denoising_autoencoder(model, tx, corrupt=ae.gaussian_noise(cfg.noise), **more)
+    penalty = ae.absolute(cfg.penalty) if cfg.kind == "sparse" else ae.rare_activations(cfg.penalty, cfg.rate, axis)
+    return ae.sparse_autoencoder(model, tx, penalty=penalty, **more)
+
+
+if __name__ == "__main__":
+    run.main(__name__)
