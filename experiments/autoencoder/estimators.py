@@ -136,10 +136,6 @@ def discrete(cfg: Config, mean: Array | float = 0.0) -> dict[str, est.Estimator]
         "score_4_draws": functools.partial(est.leave_one_out, num_samples=4),
         "straight_through": est.straight_through,
         **{f"gumbel_{t:g}": functools.partial(est.gumbel_softmax, temperature=t) for t in cfg.temperatures},
-        **{
-            f"gumbel_hard_{t:g}": functools.partial(est.gumbel_straight_through, temperature=t)
-            for t in cfg.temperatures
-        },
     }
 
 

@@ -6,18 +6,17 @@ One network of each size learns on the same batches; the error is squared, of a 
     python -m experiments.autoencoder.reconstruct
     >>> codes = run.load("runs/autoencoder/reconstruct").embed(pictures)
     python -m experiments.autoencoder.reconstruct --network convolutional --hidden 16 32
-    python -m experiments.autoencoder.reconstruct --kind denoising --noise 0.3
+    python -m experiments.autoencoder.reconstruct --noise 0.3
 
 EXPECTED
 """
 
-import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 from jax.tree_util import Partial
 
@@ -40,14 +39,11 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     eval_every: run.Count = 500
     steps_per_call: run.Count = 20
     latent_dims: run.Widths = (2, 5, 16, 32)  # sizes of the codes, fewer than there are pixels
-    kind: Literal["plain", "denoising", "sparse", "rare"] = (
-        "plain"  # sparse: by |z|; rare: KL of how often units are on
-    )
     network: Literal["perceptron", "convolutional"] = "perceptron"
     hidden: run.Widths = (256, 128)  # widths of the encoder's hidden layers, or channels of its levels; mirrored
-    noise: run.NonNegative = 0.2  # of denoising: standard deviation, of pixels in [0, 1]
-    penalty: run.NonNegative = 0.01  # weight of the penalty of sparse codes, squared error a unit
-    rate: run.Share = 0.1  # of rare units: how often one is on
+    noise: run.NonNegative = 0.0  # standard deviation of what the encoder's pixels are spoilt by; above 0: denoising
+    penalty: run.NonNegative = 0.0  # above 0, a sparse code: weight of |z|, or with --rate of a divergence from it
+    rate: run.Rate = 0.0  # above 0, how often a unit of a sparse code is on, between 0 and 1; 0: codes are any numbers
     ema: run.Rate = 0.995  # decay of the parameter average, which is evaluated
 
 
@@ -69,12 +65,16 @@ def load(cfg: Config) -> Loaded:
     """Pictures, and the components of each size."""
     if not cfg.latent_dims or len({*cfg.latent_dims}) < len(cfg.latent_dims):
         raise BadInput(f"--latent_dims {' '.join(map(str, cfg.latent_dims))}: at least one size, and each once")
+    if cfg.penalty and cfg.noise:
+        raise BadInput(f"--penalty {cfg.penalty} --noise {cfg.noise}: a sparse code, or one that denoises; one is 0")
+    if cfg.rate and not cfg.penalty:
+        raise BadInput(f"--rate {cfg.rate}: it is of a sparse code, and wants --penalty above 0")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    known, asked = (flat(np.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
+    known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
     if max(cfg.latent_dims) >= known.shape[1]:
         raise BadInput(f"--latent_dims {max(cfg.latent_dims)}: it must be below the {known.shape[1]} pixels")
-    found = {size: principal.found(jnp.asarray(known), size) for size in cfg.latent_dims}
-    errors = {size: float(principal.errors(each, jnp.asarray(asked)).mean()) for size, each in found.items()}
+    found = {size: principal.found(known, size) for size in cfg.latent_dims}
+    errors = {size: float(principal.errors(each, asked).mean()) for size, each in found.items()}
     return Loaded(train, test, found, errors)
 
 
@@ -97,10 +97,10 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
 
     def pictures(columns, key, state):
         x, components = columns
-        both = [
-            (principal.decode(components[n], principal.encode(components[n], x)), coder(state, n)(x)[1]) for n in sizes
-        ]
-        return {"images": jnp.stack([x, *itertools.chain(*both)]).reshape(-1, len(x), *shape)}
+        rows = [x]
+        for size, found in components.items():
+            rows += [principal.decode(found, principal.encode(found, x)), coder(state, size)(x)[1]]
+        return {"images": jnp.stack(rows).reshape(-1, len(x), *shape)}
 
     def embed(key, state, image):
         return coder(state, sizes[-1]).encode(flat(data.image.unit(image)))
@@ -111,47 +111,46 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         probes={"test": full_pass(errors, data.padded(data.Split({"x": x}), 500), len(test))},
         final={"reconstruction": Partial(pictures, (x[:10], components))},
         offers={"embed": run.Offer(embed, run.Images(shape), run.Cells())},  # of the last size
-        figures=figures(sizes, exact),
+        figures=figures(exact),
     )
 
 
-def figures(sizes: Sequence[int], exact: Mapping[int, float]) -> dict[str, Any]:
+def figures(exact: Mapping[int, float]) -> dict[str, show.Draw]:
     """Errors over steps, each beside that of as many components, and what the pictures become."""
-    rows = [name for size in sizes for name in (f"PCA {size}", f"code {size}")]
+    rows = ["test", *(f"{name} {size}" for size in exact for name in ("PCA", "code"))]
     return show.figures(
         error=show.curves(
-            {f"code of {size}": f"test/error_{size}" for size in sizes},
+            {f"code of {size}": f"test/error_{size}" for size in exact},
             **{"y_label": "squared error of a test picture", "title": "Reconstruction", "y_scale": "log"},
             references={f"PCA {size}: {{:.2f}}": error for size, error in exact.items()},
         ),
         reconstruction=lambda outcome: show.image_grid(
-            outcome.arrays["reconstruction/images"], row_labels=["test", *rows], title="Made of few numbers"
+            outcome.arrays["reconstruction/images"], row_labels=rows, title="Made of few numbers"
         ),
     )
 
 
 def network(cfg: Config, size: int, shape: Sequence[int]) -> ae.Autoencoder:
     """Encoder and decoder of a code; units that are on or off end in a sigmoid."""
-    dtype, pixels = jnp.dtype(cfg.precision), int(np.prod(shape))
+    of = {"dtype": jnp.dtype(cfg.precision)}
     if cfg.network == "convolutional":
-        encoder = PictureEncoder(size, shape, cfg.hidden, dtype=dtype)
-        decoder = PictureDecoder(shape, cfg.hidden, dtype=dtype)
+        encoder, decoder = PictureEncoder(size, shape, cfg.hidden, **of), PictureDecoder(shape, cfg.hidden, **of)
     else:
-        encoder = MLP((*cfg.hidden, size), activation=nn.silu, dtype=dtype)
-        decoder = MLP((*reversed(cfg.hidden), pixels), activation=nn.silu, dtype=dtype)
-    return ae.Autoencoder(nn.Sequential([encoder, nn.sigmoid]) if cfg.kind == "rare" else encoder, decoder)
+        of["activation"] = nn.silu
+        encoder, decoder = MLP((*cfg.hidden, size), **of), MLP((*reversed(cfg.hidden), math.prod(shape)), **of)
+    return ae.Autoencoder(nn.Sequential([encoder, nn.sigmoid]) if cfg.rate else encoder, decoder)
 
 
 def algorithm(cfg: Config, model: ae.Autoencoder, axis: str | None) -> Algorithm:
-    """The autoencoder of a kind."""
+    """The autoencoder of the kind that is asked for."""
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps))
     more = {"prepare": lambda key, batch: flat(data.image.unit(batch["image"])), "axis": axis}
-    if cfg.kind == "plain":
-        return ae.autoencoder(model, tx, **more)
-    if cfg.kind == "denoising":
+    if cfg.penalty:
+        rare = ae.rare_activations(cfg.penalty, cfg.rate, axis) if cfg.rate else ae.absolute(cfg.penalty)
+        return ae.sparse_autoencoder(model, tx, penalty=rare, **more)
+    if cfg.noise:
         return ae.denoising_autoencoder(model, tx, corrupt=ae.gaussian_noise(cfg.noise), **more)
-    penalty = ae.absolute(cfg.penalty) if cfg.kind == "sparse" else ae.rare_activations(cfg.penalty, cfg.rate, axis)
-    return ae.sparse_autoencoder(model, tx, penalty=penalty, **more)
+    return ae.autoencoder(model, tx, **more)
 
 
 if __name__ == "__main__":
