@@ -4,17 +4,18 @@ Measures are for `core.full_pass` over "x" `[N, D]`, in nats an image. The state
 its parameters, which is what is looked at.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 from flax import linen as nn
 from jax import Array
 
 from adl.autoencoder.conditional import ConditionalVAE, Given
+from adl.autoencoder.deterministic import distances
 from adl.autoencoder.pixels import Pixels
 from adl.autoencoder.quantised import VQVAE, Both, codes_log_prob, shifted
 from adl.autoencoder.vae import VAE, Likelihood, elbo, log_likelihood
-from adl.core import BadInput, Key, Learner, Mean
+from adl.core import BadInput, Key, Learner, Mean, State
 from adl.measure.latents import Decode, Encode
 
 Measure = Callable[[Key, Learner, dict[str, Array]], dict[str, Mean]]
@@ -54,6 +55,24 @@ def importance(model: VAE, likelihood: Likelihood, *, num_samples: int) -> Measu
             key, model.bind(learner.averaged), batch["x"], likelihood=likelihood, num_samples=num_samples, chunk=CHUNK
         )
         return {"nll": Mean.of(-bound, batch["mask"])}
+
+    return measure
+
+
+def errors(coder: Callable[[State, int], Callable], exact: Mapping[int, float]) -> Measure:
+    """`error_Z` of autoencoders of codes of Z numbers, squared, and `share_Z`, of that of as many components.
+
+    Args:
+      coder: `(state, Z) -> (x [B, D] -> (codes, what is made of them [B, D]))`.
+      exact: by Z, the error of as many principal components, > 0.
+    """
+
+    def measure(key: Key, state: State, batch: dict[str, Array]) -> dict[str, Mean]:
+        told = {}
+        for size, least in exact.items():
+            error = Mean.of(distances(batch["x"], coder(state, size)(batch["x"])[1]), batch["mask"])
+            told |= {f"error_{size}": error, f"share_{size}": Mean(error.total / least, error.count)}
+        return told
 
     return measure
 

@@ -22,8 +22,9 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import deterministic as ae
+from adl.autoencoder import evaluation
 from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
-from adl.core import Algorithm, BadInput, Mean, beside, full_pass, optimizer
+from adl.core import Algorithm, BadInput, beside, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.latent import principal
 from adl.nn.mlp import MLP, flat
@@ -88,13 +89,6 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     def coder(state, size):
         return models[size].bind(state[f"of_{size}"].averaged)
 
-    def errors(key, state, batch):
-        told = {}
-        for size in sizes:
-            left = Mean.of(ae.distances(batch["x"], coder(state, size)(batch["x"])[1]), batch["mask"])
-            told |= {f"error_{size}": left, f"share_{size}": Mean(left.total / exact[size], left.count)}
-        return told
-
     def pictures(columns, key, state):
         x, components = columns
         rows = [x]
@@ -108,7 +102,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     return run.Experiment(
         beside({f"of_{size}": algorithm(cfg, model, axis) for size, model in models.items()}),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": full_pass(errors, data.padded(data.Split({"x": x}), 500), len(test))},
+        probes={"test": full_pass(evaluation.errors(coder, exact), data.padded(data.Split({"x": x}), 500), len(test))},
         final={"reconstruction": Partial(pictures, (x[:10], components))},
         offers={"embed": run.Offer(embed, run.Images(shape), run.Cells())},  # of the last size
         figures=figures(exact),
@@ -124,9 +118,7 @@ def figures(exact: Mapping[int, float]) -> dict[str, show.Draw]:
             **{"y_label": "squared error of a test picture", "title": "Reconstruction", "y_scale": "log"},
             references={f"PCA {size}: {{:.2f}}": error for size, error in exact.items()},
         ),
-        reconstruction=lambda outcome: show.image_grid(
-            outcome.arrays["reconstruction/images"], row_labels=rows, title="Made of few numbers"
-        ),
+        reconstruction=show.of(show.image_grid, "reconstruction/images", row_labels=rows, title="Made of few numbers"),
     )
 
 
