@@ -62,7 +62,7 @@ def autoencoder(
     prepare: Callable[[Key, PyTree], Array] = lambda key, x: x,
     axis: str | None = None,
 ) -> Algorithm:
-    """The plain autoencoder; state is a `Learner`, batches are examples, the loss is the squared `error` of one.
+    """The plain autoencoder; state is a `Learner`, batches are examples, the `loss` is the squared error of one.
 
     Args:
       model: encoder and decoder.
@@ -70,7 +70,7 @@ def autoencoder(
       prepare: `prepare(key, batch) -> x [B, ...]`, in the shape that the decoder gives.
       axis: name of the mapped axis, or None.
     """
-    return _coding(model, tx, lambda key, x: x, lambda z: jnp.zeros(len(z)), prepare, axis)
+    return _coding(model, tx, lambda key, x: x, None, prepare, axis)
 
 
 def denoising_autoencoder(
@@ -91,7 +91,7 @@ def denoising_autoencoder(
       axis: name of the mapped axis, or None.
     Source: Vincent et al. 2008 (ICML), section 2.3.
     """
-    return _coding(model, tx, corrupt, lambda z: jnp.zeros(len(z)), prepare, axis)
+    return _coding(model, tx, corrupt, None, prepare, axis)
 
 
 def sparse_autoencoder(
@@ -104,10 +104,12 @@ def sparse_autoencoder(
 ) -> Algorithm:
     """The autoencoder whose codes should be 0 for the most part; all else as in `autoencoder`.
 
+    Reports the `loss`, and its parts `error` and `penalty`.
+
     Args:
       model: encoder and decoder; for `rare_activations` an encoder that ends in a sigmoid.
       tx: optax transformation.
-      penalty: `absolute`, `rare_activations`, or any other; reported as `penalty`.
+      penalty: `absolute`, `rare_activations`, or any other.
       prepare: as in `autoencoder`.
       axis: name of the mapped axis, or None; `rare_activations` must know it too.
     Source: Ng 2011, CS294A lecture notes, section 3.
@@ -115,7 +117,7 @@ def sparse_autoencoder(
     return _coding(model, tx, lambda key, x: x, penalty, prepare, axis)
 
 
-def _coding(model, tx, corrupt: Corrupt, penalty: Penalty, prepare, axis: str | None) -> Algorithm:
+def _coding(model, tx, corrupt: Corrupt, penalty: Penalty | None, prepare, axis: str | None) -> Algorithm:
     def spoilt(key, batch):
         prepare_key, key = jax.random.split(key)
         x = prepare(prepare_key, batch)
@@ -123,7 +125,10 @@ def _coding(model, tx, corrupt: Corrupt, penalty: Penalty, prepare, axis: str | 
 
     def loss(output, x):
         z, made = output
-        error, extra = distances(x, made), penalty(z)
+        error = distances(x, made)
+        if penalty is None:
+            return {"loss": Mean.of(error)}
+        extra = penalty(z)
         return {"loss": Mean.of(error + extra), "error": Mean.of(error), "penalty": Mean.of(extra)}
 
     return learning(model, tx, loss=loss, prepare=spoilt, axis=axis, x="float [B, ...]")

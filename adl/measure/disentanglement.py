@@ -9,14 +9,16 @@ in [0, 1] but for its noise: 1 where each factor has a latent of its own that sa
 Source: Chen et al. 2018, arXiv:1802.04942, section 4.1, eq. 6 and appendix C.
 """
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.tree_util import Partial
 
-from adl.core.types import Key
+from adl.core.types import Key, Mean, Probe, State
 from adl.prob.distributions import normal_log_prob
 
 ROWS = 50  # draws at a time whose densities under all examples are held
@@ -69,3 +71,24 @@ def information_gap(key: Key, mean: Array, log_std: Array, factors: Array, *, nu
     varies = size.min(0) < num
     gap = jnp.where(varies, (most[:, 0] - most[:, 1]) / jnp.where(varies, entropy, 1), jnp.nan)
     return InformationGap(information, entropy, gap, jnp.nanmean(gap))
+
+
+def gaps(posterior: Callable[[State, Array], tuple[Array, Array]], x: Array, factors: Mapping[str, Array]) -> Probe:
+    """Probe of `information_gap`.
+
+    Args:
+      posterior: `(state, x) -> means and log deviations, [N, Z] each`.
+      x: `[N, ...]` examples.
+      factors: `[N]` integers each, by name.
+    Returns:
+      `probe(key, state)`: `mig`, the score; `gap_NAME` of each factor; and `share` `[Z, F]`, the information over the
+      factor's entropy.
+    """
+
+    def probe(columns, key: Key, state: State) -> dict[str, Mean | Array]:
+        x, values = columns
+        found = information_gap(key, *posterior(state, x), values)
+        each = {f"gap_{name}": Mean.of(found.gap[k]) for k, name in enumerate(factors)}
+        return {"mig": Mean.of(found.score), **each, "share": found.information / found.entropy[None]}
+
+    return Partial(probe, (x, jnp.stack(list(factors.values()), 1)))

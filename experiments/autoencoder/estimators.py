@@ -1,9 +1,9 @@
 """How good gradients of discrete codes are: bias and noise of each estimator, against the exact gradient.
 
-A test digit is coded by four latents of eight values: each says in which eighth of the training digits its coordinate
-along a principal component lies. log p(x|z) is a Gaussian's about the picture that the four say; the expectation of
-it under q(z), of random log-odds, is a sum over 4,096 codes, and so is its gradient. Beside them a Gaussian q of the
-same four coordinates, whose expectation has a closed form. Williams 1992, Machine Learning 8; Kool et al. 2019; Bengio
+A test digit is coded by three latents of eight values: each says in which eighth of the training digits its coordinate
+along a principal component lies. log p(x|z) is a Gaussian's about the picture that the three say; the expectation of
+it under q(z), of random log-odds, is a sum over 512 codes, and so is its gradient. Beside them a Gaussian q of the
+same three coordinates, whose expectation has a closed form. Williams 1992, Machine Learning 8; Kool et al. 2019; Bengio
 et al. 2013, arXiv:1308.3432; Jang et al. 2017, arXiv:1611.01144; Kingma & Welling 2014, arXiv:1312.6114.
 
     python -m experiments.autoencoder.estimators
@@ -28,7 +28,7 @@ from adl.core import Key, Mean
 from adl.latent import principal
 from adl.nn.mlp import flat
 
-NUM, SIZE = 4, 8  # latents, and their values
+NUM, SIZE = 3, 8  # latents, and their values
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Loaded(NamedTuple):
     """A decoder of codes, and what it is asked of."""
 
     pictures: Array  # [N, D] test pictures, less the mean
-    shares: Array  # [4, 8, D] what each value of each latent adds to the mean
+    shares: Array  # [3, 8, D] what each value of each latent adds to the mean
 
 
 def load(cfg: Config) -> Loaded:
@@ -61,7 +61,7 @@ def load(cfg: Config) -> Loaded:
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
     found = principal.found(known, NUM)
     coordinates = np.sort(np.asarray(principal.encode(found, known)), 0)
-    places = np.stack([part.mean(0) for part in np.array_split(coordinates, SIZE)], 1)  # [4, 8]
+    places = np.stack([part.mean(0) for part in np.array_split(coordinates, SIZE)], 1)  # [3, 8]
     return Loaded(asked[: cfg.num_pictures] - found.mean[None], jnp.asarray(places)[..., None] * found.basis.T[:, None])
 
 

@@ -13,25 +13,25 @@ EXPECTED
 """
 
 import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.tree_util import Partial
+from jax import Array
 
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
 from adl.autoencoder.vae import VAE, Gaussian, beta_vae
-from adl.core import Mean, full_pass, optimizer
+from adl.core import full_pass, optimizer
 from adl.data.scenes import drawn, layout
 from adl.latent import principal
 from adl.measure import disentanglement, latents
 
-FACTORS = ("class", "colour", "column", "row", "height")
 PLAIN = layout.Variation(viewpoint=1.0, illumination=0, deformation=0, occlusion=0, clutter=0, within_class=0)
-BINS = 10  # of what is continuous
+TENTHS = np.arange(1, 10) / 10  # quantiles between the values of what is continuous
 LEVELS = 256  # of grey, which rendered pictures have
 
 
@@ -60,13 +60,12 @@ def load(cfg: Config) -> tuple[data.Split, data.Split]:
     return tuple(_split(make, seed, num) for seed, num in ((21, cfg.num_train), (22, cfg.num_test)))
 
 
-def _split(make, seed: int, num: int) -> data.Split:
+def _split(make: Callable, seed: int, num: int) -> data.Split:
     scenes = drawn.rendered(make, seed, num)
-    box = scenes.box[:, 0]
-    places = (box[:, 1] + box[:, 3]) / 2, (box[:, 0] + box[:, 2]) / 2, box[:, 2] - box[:, 0]
-    bins = [np.searchsorted(np.quantile(place, np.arange(1, BINS) / BINS), place) for place in places]
-    factors = np.stack([scenes.label[:, 0], scenes.colour[:, 0], *bins], 1).astype(np.int32)
-    return data.Split({"image": scenes.image, "factors": factors})
+    top, left, bottom, right = scenes.box[:, 0].T
+    places = {"column": (left + right) / 2, "row": (top + bottom) / 2, "height": bottom - top}
+    bins = {name: np.searchsorted(np.quantile(at, TENTHS), at).astype(np.int32) for name, at in places.items()}
+    return data.Split({"image": scenes.image, "class": scenes.label[:, 0], "colour": scenes.colour[:, 0], **bins})
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
@@ -76,62 +75,37 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     of = {"dtype": jnp.dtype(cfg.precision)}
     encoder = Gaussian(PictureEncoder(2 * cfg.latent_dim, shape, cfg.channels, **of))
     model = VAE(encoder, PictureDecoder(shape, cfg.channels, seen.num_outputs, **of))
-    tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps))
     encode, decode = evaluation.coder(model, seen, shape)
-    image = jnp.asarray(test.arrays["image"])
-    x, factors = seen.observe(jax.random.key(0), image), jnp.asarray(test.arrays["factors"])
-
-    def told(key, mean, log_std, factors):
-        gap = disentanglement.information_gap(key, mean, log_std, factors)
-        each = {f"gap_{name}": Mean.of(gap.gap[i]) for i, name in enumerate(FACTORS)}
-        return {"mig": Mean.of(gap.score), **each, "share": gap.information / gap.entropy[None]}
-
-    def information(columns, key, state):
-        x, factors = columns
-        return told(key, *model.bind(state.averaged).encode(x), factors)
-
-    def components(columns, key, state):
-        x, factors = columns
-        found = principal.found(x, cfg.latent_dim)
-        noise = (found.total - found.variance.sum()) / (x.shape[1] - cfg.latent_dim)
-        code = principal.whiten(found, x)
-        return told(key, code, jnp.broadcast_to(0.5 * jnp.log(noise / found.variance)[None], code.shape), factors)
-
+    factors = {name: jnp.asarray(values) for name, values in test.arrays.items() if name != "image"}
+    x = seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))
+    more = {"likelihood": seen.likelihood, "axis": axis, "prepare": lambda key, b: seen.observe(key, b["image"])}
     bound = full_pass(evaluation.bounds(model, seen.likelihood), data.padded(data.Split({"x": x}), 100), len(x))
+    embed = run.Offer(lambda key, *of: encode(of[0], seen.observe(key, of[1])), run.Images(shape), run.Cells())
     return run.Experiment(
-        beta_vae(
-            model,
-            tx,
-            likelihood=seen.likelihood,
-            beta=cfg.beta,
-            prepare=lambda key, b: seen.observe(key, b["image"]),
-            axis=axis,
-        ),
+        beta_vae(model, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps)), beta=cfg.beta, **more),
         data.shuffled(train, cfg.batch_size),
         probes={"test": bound},
         final={
-            "information": Partial(information, (x, factors)),
-            "components": Partial(components, (x, factors)),
+            "information": disentanglement.gaps(lambda state, x: model.bind(state.averaged).encode(x), x, factors),
+            "components": disentanglement.gaps(lambda state, x: principal_codes(x, cfg.latent_dim), x, factors),
             "perturbed": latents.perturbed(encode, decode, x),
             "straight": latents.straight(encode, decode, x[:12]),
         },
-        offers={
-            "model": model,
-            "embed": run.Offer(
-                lambda key, state, image: encode(state, seen.observe(key, image)), run.Images(shape), run.Cells()
-            ),
-        },
+        offers={"model": model, "embed": embed},
         figures=show.figures(
-            bound=show.curves(
-                {"test": "test/elbo", "training": "train/elbo"},
-                y_label="nats per image",
-                title="Bound on log p(x)",
-                settled=0.25,
-            ),
+            bound=show.curves({"test": "test/elbo"}, y_label="nats per image", title="Bound on log p(x)", settled=0.25),
             perturbed=show.perturbed,
             straight=show.straight,
         ),
     )
+
+
+def principal_codes(x: Array, num: int) -> tuple[Array, Array]:
+    """Means and log deviations `[N, num]` of the latents of probabilistic PCA, given x."""
+    found = principal.found(x, num)
+    noise = (found.total - found.variance.sum()) / (x.shape[1] - num)
+    code = principal.whiten(found, x)
+    return code, jnp.broadcast_to(0.5 * jnp.log(noise / found.variance)[None], code.shape)
 
 
 if __name__ == "__main__":

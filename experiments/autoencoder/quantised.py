@@ -25,6 +25,8 @@ from adl.autoencoder.quantised import VQVAE
 from adl.core import Mean, full_pass, optimizer
 from adl.nn.transformer import GPT
 
+ACROSS = 10  # pictures of a row
+
 
 @dataclass(frozen=True)
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
@@ -47,7 +49,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_heads: run.Count = 4  # of the prior
     dropout: run.Rate = 0.1  # of the prior
     ema: run.Rate = 0.995  # decay of the parameter averages, which are evaluated
-    num_samples: run.Count = 1024  # of the prior, on which the use of codes is told
+    num_samples: Annotated[run.Count, run.multiple_of(ACROSS)] = 1000  # of the prior, on which the use of codes is told
 
 
 NATS = {"y_label": "nats per image", "settled": 0.25}
@@ -71,6 +73,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
 def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axis: str | None) -> run.Experiment:
     """The quantised autoencoder and its prior, their bound on the test split, and pictures of codes drawn."""
     train, test, seen = loaded
+    x, image = test.arrays["x"], data.image.unit(test.arrays["image"])
     shape, (height, width) = test.example_shape, grid(cfg, test.example_shape)
     model, prior = networks(cfg, shape, seen.num_outputs, axis)
     of = {"length": height * width, "num_codes": cfg.num_codes}
@@ -79,34 +82,30 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
         output = model.bind(state.autoencoder.averaged).decode_codes(index.reshape(-1, height, width))
         return seen.mean(output).reshape(-1, *shape)
 
-    def drawn(key, state, num):
-        return quantised.draw_codes(key, prior, state.prior.averaged, num=num, **of)
+    def drawn(key, state, **num):
+        return quantised.draw_codes(key, prior, state.prior.averaged, **of, **num)
 
-    def use(x, key, state):
-        known = model.bind(state.autoencoder.averaged).quantise(x).index
-        index = drawn(key, state, cfg.num_samples)
-        told = {"test": known, "samples": index}
-        return {name: Mean.of(quantised.perplexity(codes, cfg.num_codes)) for name, codes in told.items()}
+    def in_use(index):
+        return {"perplexity": Mean.of(quantised.perplexity(index, cfg.num_codes))}
 
     def pictures(columns, key, state):
         x, image = columns
-        known = model.bind(state.autoencoder.averaged).quantise(x).index
-        return {"images": jnp.stack([image, made(state, known)])}
+        index = model.bind(state.autoencoder.averaged).quantise(x).index
+        return in_use(index) | {"images": jnp.stack([image, made(state, index[: len(image)])])}
+
+    def samples(key, state):
+        index = drawn(key, state, num=cfg.num_samples)
+        return in_use(index) | {"images": made(state, index[: ACROSS**2]).reshape(-1, ACROSS, *shape)}
 
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps))
     more = {"commitment": cfg.commitment, "prepare": lambda key, batch: seen.observe(key, batch["image"]), "axis": axis}
-    few = test.arrays["x"][:10], data.image.unit(test.arrays["image"][:10])
-    draw = run.Offer(lambda key, state: made(state, drawn(key, state, 1))[0], run.Repeats(), run.Images(shape))
-    bound = evaluation.code_bounds(model, prior, seen.likelihood, cfg.num_codes)
+    draw = run.Offer(lambda key, state: made(state, drawn(key, state, num=1))[0], run.Repeats(), run.Images(shape))
+    known = {"prior": prior, "likelihood": seen.likelihood, "num_codes": cfg.num_codes}
     return run.Experiment(
-        quantised.vq_vae(model, tx, prior=prior, num_codes=cfg.num_codes, likelihood=seen.likelihood, **more),
+        quantised.vq_vae(model, tx, **known, **more),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": full_pass(bound, data.padded(test.require("x"), 500), len(test))},
-        final={
-            "use": Partial(use, test.arrays["x"]),
-            "reconstruction": Partial(pictures, few),
-            "prior": lambda key, state: {"images": made(state, drawn(key, state, 100)).reshape(10, 10, *shape)},
-        },
+        probes={"test": full_pass(evaluation.code_bounds(model, **known), data.padded(test.require("x"), 500), len(x))},
+        final={"reconstruction": Partial(pictures, (x, image[:ACROSS])), "prior": samples},
         offers={"model": model, "sample": draw},
         figures=show.figures(bound=BOUND, code=CODE, reconstruction=show.reconstructed, samples=show.prior),
     )

@@ -33,7 +33,7 @@ def test_the_affine_one_reaches_the_error_of_principal_components():
     model = ae.Autoencoder(nn.Dense(2), nn.Dense(6))
     tx = optax.adam(optax.cosine_decay_schedule(0.05, 3000))
     state, metrics = trained(ae.autoencoder(model, tx), x, 3000)
-    got = float(metrics["error"].total[-1] / metrics["error"].count[-1])
+    got = float(metrics["loss"].total[-1] / metrics["loss"].count[-1])
     np.testing.assert_allclose(got, want, rtol=2e-3)
     away = (
         model.bind(state.variables).encode(x)

@@ -598,7 +598,7 @@ NONE = {
     "probes: models, data and draws go in, and what is measured of them has edges here": """
         clustering.soft_clustering latents.arc latents.arithmetic latents.perturbed latents.prior
         latents.reconstructions latents.straight latents.traversal plane.density_map plane.kernel_density
-        plane.likelihood representation.linear_probe representation.two_views
+        plane.likelihood representation.linear_probe representation.two_views disentanglement.gaps
         samples.two_sample_test detection.average_precisions detection.judged_once""",
     "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
         detection.precision_recall detection.PrecisionRecall.average_precision

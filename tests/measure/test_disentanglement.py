@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.measure.disentanglement import information_gap
+from adl.measure.disentanglement import gaps, information_gap
 
 KEY = jax.random.key(0)
 RNG = np.random.default_rng(0)
@@ -61,3 +61,12 @@ def test_a_factor_of_one_value_does_not_count():
         information_gap(KEY, mean[:, :1], mean[:, :1], factors)
     with pytest.raises(AssertionError):
         information_gap(KEY, mean, mean, factors.astype(jnp.float32))
+
+
+def test_the_probe_names_what_it_found():
+    factors = {"shape": jnp.arange(40) % 2, "place": jnp.arange(40) // 20}
+    x = 10.0 * jnp.stack([*factors.values(), jnp.zeros(40)], 1)
+    seen = gaps(lambda state, x: (x + state, jnp.full(x.shape, -3.0)), x, factors)(KEY, 1.0)
+    assert {*seen} == {"mig", "gap_shape", "gap_place", "share"}
+    np.testing.assert_allclose(seen["share"], [[1, 0], [0, 1], [0, 0]], atol=1e-3)
+    np.testing.assert_allclose([seen["mig"].value, seen["gap_place"].value], 1, atol=1e-3)
