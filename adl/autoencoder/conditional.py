@@ -10,13 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
+import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
 from adl.autoencoder.latents import Latents, standard
 from adl.autoencoder.vae import Gaussian, Likelihood, elbo, trained
-from adl.core import Algorithm
+from adl.core import Algorithm, border
 from adl.core.types import Array, Key, PyTree
 from adl.nn.mlp import MLP
 
@@ -71,6 +72,19 @@ class Given(NamedTuple):
     def prior(self) -> Latents:
         """p(z|c)."""
         return self.model.prior(self.condition)
+
+
+def of_class(label: Array, num_classes: int) -> Array:
+    """`[B, K]` one-hot rows, the condition that is a class.
+
+    Args:
+      label: `[B]` integers in 0 ... K - 1.
+      num_classes: K.
+    Raises:
+      BadInput: at trace time, if the labels are no integers, or no column.
+    """
+    border.check({"label": label}, label="int [B]")
+    return jax.nn.one_hot(label, num_classes)
 
 
 def conditional_perceptrons(

@@ -6,11 +6,10 @@ its parameters, which is what is looked at.
 
 from collections.abc import Callable, Mapping, Sequence
 
-import jax
 from flax import linen as nn
 from jax import Array
 
-from adl.autoencoder.conditional import ConditionalVAE, Given
+from adl.autoencoder.conditional import ConditionalVAE, Given, of_class
 from adl.autoencoder.deterministic import distances
 from adl.autoencoder.pixels import Pixels
 from adl.autoencoder.quantised import VQVAE, Both, codes_log_prob, shifted
@@ -87,7 +86,7 @@ def conditional_bounds(model: ConditionalVAE, likelihood: Likelihood, num_classe
     """
 
     def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
-        given = Given(model.bind(learner.averaged), jax.nn.one_hot(batch["label"], num_classes))
+        given = Given(model.bind(learner.averaged), of_class(batch["label"], num_classes))
         parts = elbo(key, given, batch["x"], likelihood=likelihood)
         return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
 

@@ -41,7 +41,7 @@ class Chosen(NamedTuple):
 class Codebook(nn.Module):
     """K codes, each the moving average of the vectors that it is the nearest to.
 
-    They begin as vectors of the first batch, drawn at random, with replacement.
+    They begin as vectors of the first batch, drawn at random; each but once, where there are enough.
     """
 
     num_codes: int  # K >= 1
@@ -51,12 +51,13 @@ class Codebook(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Chosen:
         """The codes of `x` `[B, ..., D]`; the averages move where their collection may."""
-        rows = lax.stop_gradient(x.reshape(-1, x.shape[-1]))
+        rows, num = lax.stop_gradient(x.reshape(-1, x.shape[-1])), self.num_codes
 
         def first():
-            return rows[jax.random.randint(self.make_rng("params"), (self.num_codes,), 0, len(rows))] / self.num_codes
+            pick = jax.random.choice(self.make_rng("params"), len(rows), (num,), replace=len(rows) < num)
+            return rows[pick] / num
 
-        share = self.variable(COLLECTION, "share", lambda: jnp.full(self.num_codes, 1 / self.num_codes))
+        share = self.variable(COLLECTION, "share", lambda: jnp.full(num, 1 / num, jnp.float32))
         total = self.variable(COLLECTION, "total", first)
         codes = total.value / share.value[:, None]
         index = nearest_codes(rows, codes)
@@ -179,8 +180,8 @@ def vq_vae(
     Args:
       model: encoder, codebook, decoder.
       tx: optax transformation, of each of the two networks.
-      prior: tokens `[B, T]` in 0 ... K, of which K stands before the first code, to logits `[B, T, >= K]`: `nn.GPT`
-        of K + 1 tokens.
+      prior: tokens `[B, T]` in 0 ... K, of which K stands before the first code, to logits `[B, T, K]`, or more of
+        which the first K count: `nn.GPT` of K + 1 tokens.
       num_codes: K of the codebook.
       likelihood: log p(x|z) from the decoder's output.
       commitment: >= 0, nats a squared unit of the vectors.

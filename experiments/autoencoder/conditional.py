@@ -17,7 +17,7 @@ from flax import linen as nn
 
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
-from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae
+from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae, of_class
 from adl.core import full_pass, optimizer
 from adl.measure import latents, samples
 
@@ -58,10 +58,10 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
     model = conditional_perceptrons(cfg.latent_dim, cfg.hidden, num_outputs, nn.silu, jnp.dtype(cfg.precision))
 
     def prepare(key, batch):
-        return seen.observe(key, batch["image"]), jax.nn.one_hot(batch["label"], num_classes)
+        return seen.observe(key, batch["image"]), of_class(batch["label"], num_classes)
 
     def generate(state, z, label):
-        output = model.bind(state.averaged).decode(z, jax.nn.one_hot(label, num_classes))
+        output = model.bind(state.averaged).decode(z, of_class(label, num_classes))
         return seen.mean(output).reshape(-1, *shape)
 
     def draw(key, state, label):

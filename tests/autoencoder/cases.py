@@ -9,14 +9,13 @@ from flax import linen as nn
 
 from adl import data
 from adl.autoencoder import deterministic as ae
-from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae
+from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae, of_class
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.linear import LinearVAE, linear_vae
 from adl.autoencoder.quantised import VQVAE, Codebook, vq_vae
 from adl.autoencoder.vae import bernoulli, beta_vae, iwae, perceptrons, vae
 from adl.core import Algorithm
 from adl.nn.mlp import MLP
-from adl.nn.transformer import GPT
 from tests.case import Case, images
 
 
@@ -38,7 +37,7 @@ def rare(axis: str | None) -> Algorithm:
 
 
 def told(key: jax.Array, batch: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-    return flat(key, batch), jax.nn.one_hot(batch["label"], 2)
+    return flat(key, batch), of_class(batch["label"], 2)
 
 
 def conditional(axis: str | None) -> Algorithm:
@@ -49,7 +48,7 @@ def conditional(axis: str | None) -> Algorithm:
 def quantised(axis: str | None) -> Algorithm:
     places = nn.Sequential([MLP((16, 8)), lambda h: h.reshape(len(h), 4, 2)])
     back = nn.Sequential([lambda z: z.reshape(len(z), -1), MLP((16, 64))])
-    prior = GPT(vocab_size=6, max_length=4, num_layers=1, num_heads=2, width=8)
+    prior = nn.Sequential([nn.Embed(6, 4), nn.Dense(5)])  # of each pair of neighbours
     more = {"num_codes": 5, "likelihood": bernoulli, "prepare": flat, "axis": axis}
     return vq_vae(VQVAE(places, Codebook(5, axis=axis), back), optax.adam(0.01), prior=prior, **more)
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 from flax import linen as nn
 
-from adl.autoencoder.conditional import ConditionalVAE, Given, conditional_perceptrons, conditional_vae
+from adl.autoencoder.conditional import ConditionalVAE, Given, conditional_perceptrons, conditional_vae, of_class
 from adl.autoencoder.dreg import dreg_bound
 from adl.autoencoder.latents import DiagonalNormal
 from adl.autoencoder.vae import bernoulli, elbo, gaussian, iwae_bound
@@ -86,3 +86,6 @@ def test_a_prior_of_the_condition_is_learned_and_labels_must_be_rows():
         algorithm.init(KEY, (X, C.argmax(1)))
     with pytest.raises(BadInput, match="as many rows"):
         algorithm.init(KEY, (X, C[:3]))
+    np.testing.assert_array_equal(of_class(jnp.array([1, 0]), 3), [[0, 1, 0], [1, 0, 0]])
+    with pytest.raises(BadInput, match=r"label is float32 \[5\], where int \[B\] is wanted"):
+        of_class(jnp.zeros(5), 3)
