@@ -37,7 +37,7 @@ from adl.vision.layers import read_by_hand
 ACCURACY = {"train (views)": "train/accuracy", "test (averaged parameters)": "test/accuracy"}
 BY_HAND = {"HOG and a linear SVM {:.1%}": "by_hand/accuracy"}
 PROTOCOL = "scenes/single: 8,000 to train, all 2,000 test pictures; mean of 3 seeds"
-CATS = {"dataset": "cats_dogs_64", "num_steps": 6000, "batch_size": 64, "stem_stride": 2, "width": 32, "num_seeds": 3}
+CATS = {"dataset": "cats_dogs_64", "num_steps": 2000, "batch_size": 64, "stem_stride": 2, "width": 32, "num_seeds": 3}
 LOOK = {"x_label": "strength: 0 none, 0.5 as learned, 1 the most", "y_label": "accuracy", "title": "Variations"}
 
 

@@ -7,9 +7,9 @@ that is read at each (Liu et al. 2020, arXiv:1909.00700).
     >>> boxes = run.load("runs/vision/detect").predict(pictures)
     python -m experiments.vision.detect --dataset bccd --picture_size 120x160 --picture_fit resize
 
-Expected on scenes/standard: not measured at its 7,000 steps. A run of 1,900 steps in all, its rate at 0 by then, has
-mAP@.5 0.825 (0.814 without the mirror; one seed): short of the claim. An object's box overlaps by 0.5 in 96 of 100 of
-17 pixels' side or more; what costs is the class of small ones. Boxes around colours: 0.013.
+Expected on scenes/standard, one seed: mAP@.5 0.915 and mAP over 0.5 to 0.95 0.66 (0.927 and 0.68 after 7,000 steps);
+person 0.99, cat 0.95, digit 0.78: what costs is the class of small things. Boxes around colours: 0.013. Of blood cells
+0.872: white 0.96, red 0.83, platelets 0.83.
 """
 
 import functools
@@ -60,7 +60,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 PROTOCOL = "scenes/standard: 8,000 to train, all 1,000 to test; boxes of what is seen of things, all of them; one seed"
 BCCD = {
     **{"dataset": "bccd", "picture_size": "240x320", "picture_fit": "resize", "num_boxes": 60, "flip_down": 0.5},
-    **{"zoom": 0.3, "shift": 0.1, "cell": 8, "fold": 4, "num_steps": 3000, "ema": 0.995},
+    **{"zoom": 0.3, "shift": 0.1, "cell": 8, "fold": 4, "num_steps": 1000, "eval_every": 500, "ema": 0.98},
 }
 CLAIMS = (
     run.Claim(
@@ -71,7 +71,7 @@ CLAIMS = (
     ),
     run.Claim(
         metric="test/map50",
-        at_least=0.70,
+        at_least=0.80,
         overrides=BCCD,
         protocol="BCCD: 205 pictures to train, all 72 to test, at 240x320; mean over its three classes; one seed",
         reference="YOLO's kind 0.85 to 0.92, at 480x640 and from weights that were trained on COCO",

@@ -3,7 +3,7 @@
 A residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) that folds squares of pixels into channels, and whose way
 up adds (Chaurasia & Culurciello 2017, arXiv:1707.03718), by Muon on the surprise of each pixel; what it tells is the
 mean over a picture and its mirror. Beside it thresholds of colour with connected components, or of grey after a blur.
-Expected on scenes/standard: mIoU 0.85 (digits 0.68) after 2,000 steps; 0.92 (digits 0.82) after 9,000; one seed each.
+Expected on scenes/standard: mIoU 0.84 (digits 0.67) after 2,000 steps; 0.92 (digits 0.82) after 9,000; one seed each.
 
     python -m experiments.vision.segment
     >>> probability = run.load("runs/vision/segment").predict(pictures)
@@ -69,7 +69,7 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
 
 
 CLAIMS = (
-    run.Claim("test/miou", MEAN, {}, 0.84, reference=THRESHOLD),
+    run.Claim("test/miou", MEAN, {}, 0.83, reference=THRESHOLD),
     run.Claim("test/miou", MEAN, {"num_steps": 9000, "eval_every": 1000}, 0.90, reference=THRESHOLD, long=True),
     run.Claim(
         metric="baseline/miou",

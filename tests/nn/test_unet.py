@@ -125,9 +125,10 @@ def test_normalises_as_it_is_asked_to():
     assert ["batch_stats" in name for name in names] == [False, True]
 
 
-def test_a_network_that_adds_takes_any_size_and_sees_the_whole_picture():
+@pytest.mark.parametrize("fine", [0, 4])
+def test_a_network_that_adds_takes_any_size_and_sees_the_whole_picture(fine):
     x = jnp.asarray(RNG.normal(size=(2, 9, 7, 3)), jnp.float32)
-    model = LinkNet((8, 8, 16), features=5, patch=2)
+    model = LinkNet((8, 8, 16), features=5, patch=2, fine=fine)
     variables = model.init(KEY, x)
     assert model.apply(variables, x).shape == (2, 9, 7, 5)
     np.testing.assert_array_equal(model.apply(variables, x), 0)  # the last map starts there
