@@ -13,8 +13,9 @@ are baselines of each other; Kingma & Welling 2014, arXiv:1312.6114, section 2.4
 section 4; Jang et al. 2017, arXiv:1611.01144, eq. 2.
 """
 
+import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
@@ -109,6 +110,31 @@ def gaussian_score(key: Key, f: Function, q: DiagonalNormal, *, baseline: float 
     z = lax.stop_gradient(q.sample(key))
     value = f(z)
     return _with_score(value, lax.stop_gradient(value) - baseline, q.log_prob(z).sum())
+
+
+def of_rows(temperatures: Sequence[float], mean: Array | float = 0.0) -> dict[str, Estimator]:
+    """Estimators for one-hot rows by name.
+
+    Args:
+      temperatures: > 0, of the relaxed draws.
+      mean: E f, or near it: the baseline of the score function.
+    """
+    return {
+        "score": score_function,
+        "score_baseline": functools.partial(score_function, baseline=mean),
+        "score_4_draws": functools.partial(leave_one_out, num_samples=4),
+        "straight_through": straight_through,
+        **{f"gumbel_{t:g}": functools.partial(gumbel_softmax, temperature=t) for t in temperatures},
+    }
+
+
+def of_gaussians(mean: Array | float = 0.0) -> dict[str, Estimator]:
+    """Estimators for a `DiagonalNormal` by name; `mean` as in `of_rows`."""
+    return {
+        "gaussian_score": gaussian_score,
+        "gaussian_score_baseline": functools.partial(gaussian_score, baseline=mean),
+        "reparameterised": reparameterised,
+    }
 
 
 class Judged(NamedTuple):

@@ -57,7 +57,7 @@ SMOKE = {
 def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels, np.ndarray]:
     """Pictures to learn from and to test, how they are seen, and which are labelled, `[num_subsets, K labels]`."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
-    seen, label = pixels.dequantised(data.image.num_levels(train, test, asked=cfg.levels)), train.arrays["label"]
+    seen, label = pixels.of_pictures(train, test, asked=cfg.levels), train.arrays["label"]
     classes, counts = np.unique(label, return_counts=True)
     if counts.min() < cfg.labels:
         raise BadInput(f"--labels {cfg.labels}: a class has {counts.min()} training pictures")

@@ -45,7 +45,7 @@ SHOWN = 12  # classes of which examples are drawn between two latents
 def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
     """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
-    seen = pixels.dequantised(data.image.num_levels(train, test, asked=cfg.levels))
+    seen = pixels.of_pictures(train, test, asked=cfg.levels)
     x = seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))
     return train, data.Split({"x": x, **test.arrays}), seen
 

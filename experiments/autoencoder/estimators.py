@@ -23,8 +23,9 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import estimators as est
+from adl.autoencoder import pixels
 from adl.autoencoder.latents import DiagonalNormal
-from adl.core import Key, Mean
+from adl.core import BadInput, Key, Mean
 from adl.latent import principal
 from adl.nn.mlp import flat
 
@@ -58,6 +59,9 @@ class Loaded(NamedTuple):
 def load(cfg: Config) -> Loaded:
     """The mean coordinate of each eighth of the training pictures along each component."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
+    pixels.require_different(train)
+    if len(train) < SIZE:
+        raise BadInput(f"{len(train)} training pictures: at least {SIZE}, one for each value of a latent")
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
     found = principal.found(known, NUM)
     coordinates = np.sort(np.asarray(principal.encode(found, known)), 0)
@@ -67,7 +71,7 @@ def load(cfg: Config) -> Loaded:
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """Each estimator's gradients of each picture, judged."""
-    names = [*discrete(cfg), *continuous()]
+    names = [*est.of_rows(cfg.temperatures), *est.of_gaussians()]
 
     def probe(loaded, key: Key, state: tuple) -> dict[str, Mean | Array]:
         def of_picture(of):
@@ -112,7 +116,7 @@ def judged(cfg: Config, shares: Array, key: Key, x: Array) -> dict[str, est.Judg
     exact = jax.grad(functools.partial(est.enumerated, given))(logits)
     found = {
         name: est.judged_gradient(key, estimator, given, logits, exact, num=cfg.num_draws)
-        for name, estimator in discrete(cfg, est.enumerated(given, logits)).items()
+        for name, estimator in est.of_rows(cfg.temperatures, est.enumerated(given, logits)).items()
     }
     unit = shares[:, -1]  # one latent is how far along what the largest value says
     q = DiagonalNormal(0.5 * jax.random.normal(mean_key, (NUM,)), jnp.full(NUM, -1.0))
@@ -123,29 +127,9 @@ def judged(cfg: Config, shares: Array, key: Key, x: Array) -> dict[str, est.Judg
     def expected(q):
         return along(q.mean) - (jnp.exp(2 * q.log_std) * jnp.square(unit).sum(1)).sum() / (2 * cfg.std**2)
 
-    for name, estimator in continuous(expected(q)).items():
+    for name, estimator in est.of_gaussians(expected(q)).items():
         found[name] = est.judged_gradient(key, estimator, along, q, jax.grad(expected)(q), num=cfg.num_draws)
     return found
-
-
-def discrete(cfg: Config, mean: Array | float = 0.0) -> dict[str, est.Estimator]:
-    """Estimators of one-hot rows by name; `mean` is that of f, the baseline."""
-    return {
-        "score": est.score_function,
-        "score_baseline": functools.partial(est.score_function, baseline=mean),
-        "score_4_draws": functools.partial(est.leave_one_out, num_samples=4),
-        "straight_through": est.straight_through,
-        **{f"gumbel_{t:g}": functools.partial(est.gumbel_softmax, temperature=t) for t in cfg.temperatures},
-    }
-
-
-def continuous(mean: Array | float = 0.0) -> dict[str, est.Estimator]:
-    """Estimators of a Gaussian by name."""
-    return {
-        "gaussian_score": est.gaussian_score,
-        "gaussian_score_baseline": functools.partial(est.gaussian_score, baseline=mean),
-        "reparameterised": est.reparameterised,
-    }
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
     if not cfg.models or len({*cfg.models}) < len(cfg.models):
         raise BadInput(f"--models {' '.join(cfg.models)}: at least one, and each once")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    seen = pixels.dequantised(data.image.num_levels(train, test, asked=cfg.levels))
+    seen = pixels.of_pictures(train, test, asked=cfg.levels)
     return train, data.Split({"x": seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))}), seen
 
 

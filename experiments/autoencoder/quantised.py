@@ -65,7 +65,7 @@ SMOKE = {
 def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
     """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    seen = pixels.dequantised(data.image.num_levels(train, test, asked=cfg.levels))
+    seen = pixels.of_pictures(train, test, asked=cfg.levels)
     image = jnp.asarray(test.arrays["image"])
     return train, data.Split({"x": seen.observe(jax.random.key(0), image), "image": image}), seen
 

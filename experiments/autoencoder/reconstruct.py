@@ -22,7 +22,7 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import deterministic as ae
-from adl.autoencoder import evaluation
+from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
 from adl.core import Algorithm, BadInput, beside, full_pass, optimizer
 from adl.data.image import PROTOCOLS
@@ -72,8 +72,9 @@ def load(cfg: Config) -> Loaded:
         raise BadInput(f"--rate {cfg.rate}: it is of a sparse code, and wants --penalty above 0")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
-    if max(cfg.latent_dims) >= known.shape[1]:
-        raise BadInput(f"--latent_dims {max(cfg.latent_dims)}: it must be below the {known.shape[1]} pixels")
+    pixels.require_different(train)
+    if (most := max(cfg.latent_dims)) >= min(known.shape):
+        raise BadInput(f"--latent_dims {most}: it must be below the {known.shape[1]} pixels and {len(train)} pictures")
     found = {size: principal.found(known, size) for size in cfg.latent_dims}
     errors = {size: float(principal.errors(each, asked).mean()) for size, each in found.items()}
     return Loaded(train, test, found, errors)
