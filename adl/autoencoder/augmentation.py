@@ -29,7 +29,7 @@ class Labelled(NamedTuple):
     label: Array  # [N] int
 
 
-def between(key: Key, label: Array, num: int) -> tuple[Array, Array, Array]:
+def same_class_pairs(key: Key, label: Array, num: int) -> tuple[Array, Array, Array]:
     """`(i, j, t)`, `[num]` each: pairs of one class, any example of N as the first, and places between them.
 
     Args:
@@ -46,7 +46,7 @@ def between(key: Key, label: Array, num: int) -> tuple[Array, Array, Array]:
 
 def augmented(key: Key, real: Labelled, make: Callable[[Array, Array, Array], Array], num: int) -> Labelled:
     """The real ones, and `num` generated: `make(i, j, t) -> [num, D]`."""
-    first, second, place = between(key, real.label, num)
+    first, second, place = same_class_pairs(key, real.label, num)
     return Labelled(
         jnp.concatenate([real.x, make(first, second, place)]), jnp.concatenate([real.label, real.label[first]])
     )

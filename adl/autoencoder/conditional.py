@@ -2,8 +2,8 @@
 
     log p(x|c) >= E_{z ~ q(z|x,c)} log p(x|z,c) - KL(q(z|x,c) || p(z|c))
 
-A condition is a row of numbers: classes as one-hot rows, attributes, another part of the picture. `Given` is the model
-with the condition filled in, to which every bound of `vae` applies. Source: Sohn et al. 2015 (NIPS), eq. 4.
+A condition is a row of numbers: classes as one-hot rows, attributes, another part of the picture. `OfCondition` is the
+model with the condition filled in, to which every bound of `vae` applies. Source: Sohn et al. 2015 (NIPS), eq. 4.
 """
 
 from collections.abc import Callable, Sequence
@@ -54,7 +54,7 @@ class ConditionalVAE(nn.Module):
         return self.decode(self.encode(x, c).sample(key), c)
 
 
-class Given(NamedTuple):
+class OfCondition(NamedTuple):
     """A conditional model, bound, of one condition an example: a `VAE` to whoever asks for a bound."""
 
     model: ConditionalVAE
@@ -120,7 +120,7 @@ def conditional_vae(
 
     def loss(key, model, pair):
         x, c = pair
-        parts = elbo(key, Given(model, c), x, likelihood=likelihood)
+        parts = elbo(key, OfCondition(model, c), x, likelihood=likelihood)
         return {"loss": -parts["elbo"], **parts}
 
     return trained(model, tx, loss=loss, prepare=prepare, axis=axis)

@@ -45,7 +45,7 @@ class Doubling(nn.Module):
     @nn.compact
     def __call__(self, h: Array) -> Array:
         """`[B, num_outputs H W C]`, first the first numbers of all pixels, from `h` `[B, h, w, ...]`."""
-        *sizes, last = reversed(halved(self.shape[:2], len(self.channels)))
+        *sizes, last = reversed(halvings(self.shape[:2], len(self.channels)))
         h = Conv(self.channels[-1], (3, 3), dtype=self.dtype)(h)
         for level, width in enumerate(reversed(self.channels)):
             h = h + self.activation(Conv(h.shape[-1], (3, 3), dtype=self.dtype)(h))
@@ -86,13 +86,13 @@ class PictureDecoder(nn.Module):
     @nn.compact
     def __call__(self, z: Array) -> Array:
         """`[B, num_outputs H W C]` from `z` `[B, Z]`."""
-        height, width = halved(self.shape[:2], len(self.channels))[-1]
+        height, width = halvings(self.shape[:2], len(self.channels))[-1]
         h = self.activation(nn.Dense(height * width * self.channels[-1], dtype=self.dtype)(z))
         h = h.reshape(len(z), height, width, self.channels[-1])
         return Doubling(self.shape, self.channels, self.num_outputs, self.activation, self.dtype)(h)
 
 
-def halved(size: Sequence[int], num_levels: int) -> list[tuple[int, int]]:
+def halvings(size: Sequence[int], num_levels: int) -> list[tuple[int, int]]:
     """Sizes (H, W) of a picture, and after each of its halvings, which round up.
 
     Raises:

@@ -57,7 +57,7 @@ def score_function(key: Key, f: Function, logits: Array, *, baseline: float = 0.
     return _with_score(value, lax.stop_gradient(value) - baseline, _log_prob(z, logits))
 
 
-def leave_one_out(key: Key, f: Function, logits: Array, *, num_samples: int) -> Array:
+def score_leave_one_out(key: Key, f: Function, logits: Array, *, num_samples: int) -> Array:
     """`[]` mean of f over draws, each of which has the mean of the others for its baseline.
 
     Args:
@@ -122,7 +122,7 @@ def of_rows(temperatures: Sequence[float], mean: Array | float = 0.0) -> dict[st
     return {
         "score": score_function,
         "score_baseline": functools.partial(score_function, baseline=mean),
-        "score_4_draws": functools.partial(leave_one_out, num_samples=4),
+        "score_4_draws": functools.partial(score_leave_one_out, num_samples=4),
         "straight_through": straight_through,
         **{f"gumbel_{t:g}": functools.partial(gumbel_softmax, temperature=t) for t in temperatures},
     }

@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from flax import linen as nn
 from jax import Array
 
-from adl.autoencoder.conditional import ConditionalVAE, Given, of_class
+from adl.autoencoder.conditional import ConditionalVAE, OfCondition, of_class
 from adl.autoencoder.deterministic import distances
 from adl.autoencoder.pixels import Pixels
-from adl.autoencoder.quantised import VQVAE, Both, codes_log_prob, shifted
+from adl.autoencoder.quantised import VQVAE, Both, codes_log_prob, preceding
 from adl.autoencoder.vae import VAE, Likelihood, elbo, log_likelihood
 from adl.core import BadInput, Key, Learner, Mean, State
 from adl.measure.latents import Decode, Encode
@@ -58,7 +58,7 @@ def importance(model: VAE, likelihood: Likelihood, *, num_samples: int) -> Measu
     return measure
 
 
-def errors(coder: Callable[[State, int], Callable], exact: Mapping[int, float]) -> Measure:
+def reconstruction_errors(coder: Callable[[State, int], Callable], exact: Mapping[int, float]) -> Measure:
     """`error_Z` of autoencoders of codes of Z numbers, squared, and `share_Z`, of that of as many components.
 
     Args:
@@ -86,7 +86,7 @@ def conditional_bounds(model: ConditionalVAE, likelihood: Likelihood, num_classe
     """
 
     def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
-        given = Given(model.bind(learner.averaged), of_class(batch["label"], num_classes))
+        given = OfCondition(model.bind(learner.averaged), of_class(batch["label"], num_classes))
         parts = elbo(key, given, batch["x"], likelihood=likelihood)
         return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
 
@@ -106,7 +106,7 @@ def code_bounds(model: VQVAE, prior: nn.Module, likelihood: Likelihood, num_code
     def measure(key: Key, state: Both, batch: dict[str, Array]) -> dict[str, Mean]:
         found, output = model.apply(state.autoencoder.averaged, batch["x"])
         index = found.index.reshape(len(batch["x"]), -1)
-        logits = prior.apply(state.prior.averaged, shifted(index, num_codes))[..., :num_codes]
+        logits = prior.apply(state.prior.averaged, preceding(index, num_codes))[..., :num_codes]
         given, nll = likelihood(batch["x"], output), -codes_log_prob(logits, index)
         parts = {"elbo": given - nll, "reconstruction": given, "code_nll": nll}
         return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}

@@ -63,7 +63,7 @@ class Codebook(nn.Module):
         index = nearest_codes(rows, codes)
         if self.is_mutable_collection(COLLECTION) and not self.is_initializing():
             share.value, total.value = self._moved(share.value, total.value, rows, index)
-        return chosen(x, codes, index)._replace(pull=jnp.zeros(len(x)))
+        return passed_through(x, codes, index)._replace(pull=jnp.zeros(len(x)))
 
     def look_up(self, index: Array) -> Array:
         """Codes `[..., D]` of their numbers `[...]`."""
@@ -91,7 +91,7 @@ class LearnedCodebook(nn.Module):
         codes = self.param(
             "codes", nn.initializers.variance_scaling(1.0, "fan_in", "uniform"), (self.num_codes, x.shape[-1])
         )
-        return chosen(x, codes, nearest_codes(lax.stop_gradient(x.reshape(-1, x.shape[-1])), codes))
+        return passed_through(x, codes, nearest_codes(lax.stop_gradient(x.reshape(-1, x.shape[-1])), codes))
 
     def look_up(self, index: Array) -> Array:
         """Codes `[..., D]` of their numbers `[...]`."""
@@ -103,7 +103,7 @@ def nearest_codes(rows: Array, codes: Array) -> Array:
     return neighbours.squared_distances(rows, codes).argmin(1).astype(jnp.int32)
 
 
-def chosen(x: Array, codes: Array, index: Array) -> Chosen:
+def passed_through(x: Array, codes: Array, index: Array) -> Chosen:
     """What vectors `[B, ..., D]` become by the choice `[N]` of codes `[K, D]`, N vectors in all."""
     vector = codes[index].reshape(x.shape)
 
@@ -156,7 +156,7 @@ def codes_log_prob(logits: Array, index: Array) -> Array:
     return categorical_log_prob(index, logits).sum(-1)
 
 
-def shifted(index: Array, start: int) -> Array:
+def preceding(index: Array, start: int) -> Array:
     """`[B, T]` what is known before each of the codes `[B, T]`: the one before, and `start` before the first."""
     return jnp.concatenate([jnp.full_like(index[:, :1], start), index[:, :-1]], 1)
 
@@ -198,14 +198,14 @@ def vq_vae(
         return {name: Mean.of(part) for name, part in parts.items()}, extras, found.index.reshape(len(x), -1)
 
     def surprise(key, params, extras, index):
-        logits, extras = forward(prior, key, params, extras, shifted(index, num_codes))
+        logits, extras = forward(prior, key, params, extras, preceding(index, num_codes))
         return {"loss": Mean.of(-codes_log_prob(logits[..., :num_codes], index))}, extras
 
     def init(key, batch):
         prepare_key, model_key, prior_key = jax.random.split(key, 3)
         x = prepare(prepare_key, batch)
         (found, _), variables = model.init_with_output(model_key, x)
-        tokens = shifted(found.index.reshape(len(x), -1), num_codes)
+        tokens = preceding(found.index.reshape(len(x), -1), num_codes)
         return Both(Learner.create(variables, tx), Learner.create(prior.init(prior_key, tokens), tx))
 
     code, expect = descend(loss, tx, axis), descend(surprise, tx, axis)

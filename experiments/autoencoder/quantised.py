@@ -20,7 +20,7 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels, quantised
-from adl.autoencoder.convolutional import Doubling, Halving, halved
+from adl.autoencoder.convolutional import Doubling, Halving, halvings
 from adl.autoencoder.quantised import VQVAE
 from adl.core import Mean, full_pass, optimizer
 from adl.nn.transformer import GPT
@@ -113,7 +113,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
 
 def grid(cfg: Config, shape: tuple[int, ...]) -> tuple[int, int]:
     """Height and width of a picture's codes."""
-    return halved(shape[:2], len(cfg.channels))[-1]
+    return halvings(shape[:2], len(cfg.channels))[-1]
 
 
 def networks(cfg: Config, shape: tuple[int, ...], num_outputs: int, axis: str | None) -> tuple[VQVAE, GPT]:

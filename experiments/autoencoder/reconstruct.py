@@ -103,7 +103,11 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     return run.Experiment(
         beside({f"of_{size}": algorithm(cfg, model, axis) for size, model in models.items()}),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": full_pass(evaluation.errors(coder, exact), data.padded(data.Split({"x": x}), 500), len(test))},
+        probes={
+            "test": full_pass(
+                evaluation.reconstruction_errors(coder, exact), data.padded(data.Split({"x": x}), 500), len(test)
+            )
+        },
         final={"reconstruction": Partial(pictures, (x[:10], components))},
         offers={"embed": run.Offer(embed, run.Images(shape), run.Cells())},  # of the last size
         figures=figures(exact),

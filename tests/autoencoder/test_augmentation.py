@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adl.autoencoder.augmentation import Labelled, accuracy_of, augmented, between, gain
+from adl.autoencoder.augmentation import Labelled, accuracy_of, augmented, gain, same_class_pairs
 from adl.nn.mlp import MLP
 
 KEY = jax.random.key(0)
@@ -14,11 +14,11 @@ RNG = np.random.default_rng(0)
 
 def test_pairs_are_of_one_class_and_all_are_drawn():
     label = jnp.asarray(np.arange(12) % 3)
-    first, second, place = between(KEY, label, 2000)
+    first, second, place = same_class_pairs(KEY, label, 2000)
     np.testing.assert_array_equal(label[first], label[second])
     assert {*np.asarray(first)} == {*np.asarray(second)} == {*range(12)}
     np.testing.assert_allclose([place.mean(), place.std()], [0.5, 12**-0.5], atol=0.02)
-    alone = between(KEY, jnp.arange(4), 50)  # one of each class: with itself
+    alone = same_class_pairs(KEY, jnp.arange(4), 50)  # one of each class: with itself
     np.testing.assert_array_equal(alone[0], alone[1])
 
 

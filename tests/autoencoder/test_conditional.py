@@ -7,7 +7,7 @@ import optax
 import pytest
 from flax import linen as nn
 
-from adl.autoencoder.conditional import ConditionalVAE, Given, conditional_perceptrons, conditional_vae, of_class
+from adl.autoencoder.conditional import ConditionalVAE, OfCondition, conditional_perceptrons, conditional_vae, of_class
 from adl.autoencoder.dreg import dreg_bound
 from adl.autoencoder.latents import DiagonalNormal
 from adl.autoencoder.vae import bernoulli, elbo, gaussian, iwae_bound
@@ -45,12 +45,12 @@ def exact_parameters():
 def test_every_bound_is_the_conditional_likelihood_where_the_posterior_is_exact():
     variables, want = exact_parameters()
     assert jax.tree.structure(variables) == jax.tree.structure(MODEL.init(KEY, KEY, (X, C)))
-    given = Given(MODEL.bind(variables), C)
+    given = OfCondition(MODEL.bind(variables), C)
     for bound in (iwae_bound, dreg_bound):
         np.testing.assert_allclose(bound(KEY, given, X, likelihood=gaussian, num_samples=5), want, rtol=1e-3)
     draws = jax.vmap(lambda key: elbo(key, given, X, likelihood=gaussian)["elbo"])(jax.random.split(KEY, 2000))
     assert (abs(draws.mean(0) - want) < 5 * draws.std(0) / np.sqrt(2000) + 1e-3).all()
-    wrong = Given(MODEL.bind(variables), 1 - C)
+    wrong = OfCondition(MODEL.bind(variables), 1 - C)
     assert (abs(iwae_bound(KEY, wrong, X, likelihood=gaussian, num_samples=5) - want) > 1).all()  # it is asked
 
 

@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn.decomposition import PCA
 
 from adl.autoencoder import deterministic as ae
-from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder, halved
+from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder, halvings
 from adl.core import BadInput
 
 KEY = jax.random.key(0)
@@ -112,6 +112,6 @@ def test_numbers_of_a_pixel_stand_in_blocks():
 
 
 def test_too_many_levels_are_said():
-    assert halved((7, 5), 3) == [(7, 5), (4, 3), (2, 2), (1, 1)]
+    assert halvings((7, 5), 3) == [(7, 5), (4, 3), (2, 2), (1, 1)]
     with pytest.raises(BadInput, match="4 levels of channels halve a picture of 7 x 5 to nothing: at most 3"):
-        halved((7, 5), 4)
+        halvings((7, 5), 4)

@@ -51,7 +51,7 @@ def test_the_exact_one_is_the_sum_over_all_values():
     [
         est.score_function,
         functools.partial(est.score_function, baseline=1.5),
-        functools.partial(est.leave_one_out, num_samples=4),
+        functools.partial(est.score_leave_one_out, num_samples=4),
     ],
 )
 def test_scores_are_without_bias(estimator):
@@ -98,7 +98,7 @@ def test_a_baseline_and_other_draws_take_noise_away():
     far = lambda z: curved(z) + 10.0  # noqa: E731
     one = judged(est.score_function, f=far)
     based = judged(functools.partial(est.score_function, baseline=10.0), f=far)
-    four = judged(functools.partial(est.leave_one_out, num_samples=4), f=far)
+    four = judged(functools.partial(est.score_leave_one_out, num_samples=4), f=far)
     assert based.variance < one.variance / 4 and four.variance < one.variance / 16
 
 
@@ -124,4 +124,4 @@ def test_gaussians_against_quadrature():
 
 def test_one_draw_has_no_others():
     with pytest.raises(ValueError, match="baseline"):
-        est.leave_one_out(KEY, curved, LOGITS, num_samples=1)
+        est.score_leave_one_out(KEY, curved, LOGITS, num_samples=1)

@@ -7,7 +7,7 @@ import optax
 from flax import linen as nn
 
 from adl.autoencoder import deterministic, evaluation, quantised
-from adl.autoencoder.conditional import Given, conditional_perceptrons
+from adl.autoencoder.conditional import OfCondition, conditional_perceptrons
 from adl.autoencoder.vae import bernoulli, elbo
 from adl.core import Learner, average_params, full_pass, tree
 from adl.nn.transformer import GPT
@@ -39,7 +39,7 @@ def test_the_bound_on_a_class_is_that_of_the_model_given_it():
     learner = Learner.create(model.init(KEY, KEY, (X, condition)), TX)
     measure = evaluation.conditional_bounds(model, bernoulli, 3)
     seen = full_pass(measure, padded(x=X, label=LABEL), 10)(KEY, looked_at(learner))
-    given = Given(model.bind(learner.variables), condition)
+    given = OfCondition(model.bind(learner.variables), condition)
     draws = jax.vmap(lambda key: elbo(key, given, X, likelihood=bernoulli)["kl"])(jax.random.split(KEY, 2))
     np.testing.assert_allclose(seen["kl"].value, draws[0].mean(), rtol=1e-5)  # in closed form
     np.testing.assert_allclose(seen["elbo"].value, seen["reconstruction"].value - seen["kl"].value, rtol=1e-5)
@@ -56,7 +56,7 @@ def test_the_bound_of_codes_is_what_the_decoder_and_the_prior_say():
     seen = full_pass(measure, padded(x=X), 10)(KEY, quantised.Both(*map(looked_at, state)))
     found, output = model.apply(state.autoencoder.variables, X)
     np.testing.assert_allclose(seen["reconstruction"].value, bernoulli(X, output).mean(), rtol=1e-5)
-    logits = prior.apply(state.prior.variables, quantised.shifted(found.index, 3))[..., :3]
+    logits = prior.apply(state.prior.variables, quantised.preceding(found.index, 3))[..., :3]
     chance = jax.nn.log_softmax(logits)[np.arange(10)[:, None], np.arange(2)[None], found.index].sum(1)
     np.testing.assert_allclose(seen["code_nll"].value, -chance.mean(), rtol=1e-5)
     np.testing.assert_allclose(seen["elbo"].value, (bernoulli(X, output) + chance).mean(), rtol=1e-5)
@@ -69,7 +69,7 @@ def test_errors_stand_beside_those_of_components():
     def coder(state, size):
         return models[size].bind(state[size].averaged)
 
-    seen = full_pass(evaluation.errors(coder, {1: 2.0, 2: 0.5}), padded(x=X), 10)(KEY, state)
+    seen = full_pass(evaluation.reconstruction_errors(coder, {1: 2.0, 2: 0.5}), padded(x=X), 10)(KEY, state)
     for size, least in ((1, 2.0), (2, 0.5)):
         want = np.square(X - models[size].apply(state[size].variables, X)[1]).sum(1).mean()
         np.testing.assert_allclose(seen[f"error_{size}"].value, want, rtol=1e-5)

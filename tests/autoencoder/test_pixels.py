@@ -40,7 +40,9 @@ def test_levels_are_filled_up_and_their_density_is_per_level():
     assert seen.num_outputs == 2
 
 
-@pytest.mark.parametrize("image, what", [(IMAGE[:1], "one training picture"), (IMAGE[[0, 0, 0]], "all 3 training")])
+@pytest.mark.parametrize(
+    "image, what", [(IMAGE[:1], "one training picture"), (np.asarray(IMAGE)[[0, 0, 0]], "all 3 training")]
+)
 def test_pictures_that_are_all_one_are_said(image, what):
     with pytest.raises(BadInput, match=f"{what}.*at least two that differ"):
         pixels.of_pictures(data.Split({"image": np.asarray(image)}), data.Split({"image": np.asarray(IMAGE)}), asked=0)
