@@ -51,19 +51,20 @@ def information_gap(key: Key, mean: Array, log_std: Array, factors: Array, *, nu
     chex.assert_axis_dimension_gteq(mean, 1, 2)
     chex.assert_type(factors, int)
     num = len(mean)
-    alike = factors[:, None] == factors[None]  # [N, N, F]
-    size = alike.sum(1)  # [N, F] of the examples with the same value
+    size = lax.map(
+        lambda value: (factors == value[None]).sum(0), factors, batch_size=ROWS
+    )  # [N, F] with the same value
 
     def of_draw(row):
-        z, alike, size = row
+        z, value, size = row
         log_q = normal_log_prob(z[None], mean, log_std)  # [N, Z]
-        within = jnp.where(alike[:, None, :], log_q[:, :, None], -jnp.inf)
+        within = jnp.where((factors == value[None])[:, None], log_q[:, :, None], -jnp.inf)
         given = jax.nn.logsumexp(within, 0) - jnp.log(size)[None]
         return given - (jax.nn.logsumexp(log_q, 0) - jnp.log(num))[:, None]  # [Z, F]
 
     def of_draws(key):
         z = mean + jnp.exp(log_std) * jax.random.normal(key, mean.shape)
-        return lax.map(of_draw, (z, alike, size), batch_size=ROWS).mean(0)
+        return lax.map(of_draw, (z, factors, size), batch_size=ROWS).mean(0)
 
     information = lax.map(of_draws, jax.random.split(key, num_samples)).mean(0)
     entropy = -jnp.log(size / num).mean(0)

@@ -42,8 +42,8 @@ class Config(run.Averaged, run.Config):
     num_steps: run.Count = 2500
     batch_size: run.Count = 64
     eval_every: run.Count = 500
-    num_train: run.Points = 3000  # pictures to learn from, rendered
-    num_test: run.Points = 1000  # others, on which information is told
+    num_train: run.Several = 3000  # pictures to learn from, rendered
+    num_test: run.Several = 1000  # others, on which information is told
     latent_dim: run.Several = 10  # size of the code
     channels: run.Widths = (16, 32, 32)  # of the encoder's levels, each of which halves the picture
     beta: run.NonNegative = 1.0  # weight of the KL divergence; above 1 codes are shorter
