@@ -7,7 +7,7 @@ autoencoder. All take as many steps; every subset of labels is drawn anew.
 
     python -m experiments.autoencoder.augment
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 from dataclasses import dataclass

@@ -5,7 +5,7 @@ Sohn et al. 2015 (NIPS). Grey levels are filled up by U[0, 1), and bounds are of
     python -m experiments.autoencoder.conditional
     >>> pictures = run.load("runs/autoencoder/conditional").sample([3, 1, 4])
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ et al. 2013, arXiv:1308.3432; Jang et al. 2017, arXiv:1611.01144; Kingma & Welli
 
     python -m experiments.autoencoder.estimators
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 import functools

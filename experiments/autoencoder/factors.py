@@ -9,7 +9,7 @@ probabilistic PCA.
     >>> codes = run.load("runs/autoencoder/factors").embed(pictures)
     python -m experiments.autoencoder.factors --beta 8
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 import functools

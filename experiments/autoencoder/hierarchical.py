@@ -7,7 +7,7 @@ of as many latents the amortisation gap is told, what the encoder loses against 
     python -m experiments.autoencoder.hierarchical
     >>> pictures = run.load("runs/autoencoder/hierarchical").sample(16)
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 from dataclasses import dataclass

@@ -7,7 +7,7 @@ each pixel, so that log p(x|z) + log p(codes) bounds the likelihood of the level
     >>> pictures = run.load("runs/autoencoder/quantised").sample(16)
     python -m experiments.autoencoder.quantised --codebook learned
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 from dataclasses import dataclass

@@ -8,7 +8,7 @@ One network of each size learns on the same batches; the error is squared, of a 
     python -m experiments.autoencoder.reconstruct --network convolutional --hidden 16 32
     python -m experiments.autoencoder.reconstruct --noise 0.3
 
-Not measured yet; about two minutes on 2 cores.
+Not measured yet.
 """
 
 import math
