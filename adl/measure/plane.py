@@ -13,6 +13,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from adl.core import Key, Mean, Probe, State
+from adl.core.place import on_host
 from adl.prob import kernel, quadrature
 
 LogDensity = Callable[[State, Array], Array]  # (state, points [N, 2]) -> f [N], up to a constant
@@ -36,7 +37,7 @@ def truth(draw: Callable[..., tuple[Array, Array]], x: Array, *, noise: float, n
       num_exact: exact places of whose noise the density is an equal mixture; a curve wants them closer than the noise.
     """
 
-    @jax.jit
+    @on_host
     def density(x):
         exact, _ = draw(jax.random.key(2), num_exact, noise=0.0)
         return kernel.gaussian_log_prob(x, exact, noise, chunk=CHUNK)

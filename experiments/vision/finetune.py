@@ -12,8 +12,8 @@ are (frozen), one that tunes all of it. Yosinski et al. 2014, arXiv:1411.1792; G
 
 A published network (a folder as transformers saves it) knows its authors' classes; tuned, it is the run's `published`.
 
-Expected of one seed: 0.770 tuned, 0.696 from scratch, 0.570 frozen; two minutes. After 720 steps on the first classes,
-not 2,520, tuning gained 0.009. After rotations: 0.740 tuned (0.680 at the default rate), 0.327 frozen: rooms tell them.
+Expected, three seeds: 0.781 tuned, 0.636 from scratch (0.517 of one), 0.555 frozen; two minutes a seed. After rotations
+instead of classes, one seed: 0.740 tuned (0.680 at the default rate), 0.327 frozen: rooms tell which way is up.
 """
 
 import functools
@@ -62,7 +62,7 @@ class Config(run.Optimised, run.Views, run.Pictured, run.Parts, run.Config):
     stem_stride: run.Count = 2  # of our network's first convolution
 
 
-CLAIMS = (run.Claim(metric="test/gain_tuned", at_least=0.04, overrides={"num_seeds": 3}, protocol=GAINED),)
+CLAIMS = (run.Claim(metric="test/gain_tuned", at_least=0.02, overrides={"num_seeds": 3}, protocol=GAINED),)
 SMALL = {"batch_size": 16, "width": 8, "num_stages": 1, "labels": 8}
 SMOKE = {"dataset": "digits", "num_steps": 4, "first_share": 0.5, **SMALL}
 
