@@ -5,7 +5,8 @@ Sohn et al. 2015 (NIPS). Grey levels are filled up by U[0, 1), and bounds are of
     python -m experiments.autoencoder.conditional
     >>> pictures = run.load("runs/autoencoder/conditional").sample([3, 1, 4])
 
-Not measured yet.
+Seen once, one seed: a bound of -114.9, where the VAE without the class has -116.5. Mean pictures of latents drawn are
+smooth: 3 nearest neighbours name 0.85 of them rightly, and one tells 0.91 of samples and data apart.
 """
 
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae, of_class
 from adl.core import full_pass, optimizer
+from adl.data.image import PROTOCOLS
 from adl.measure import latents, samples
 
 
@@ -37,7 +39,13 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_samples: run.Count = 1437  # compared with as many training images; all, where there are fewer
 
 
-CLAIMS = ()
+CLAIMS = (
+    run.Claim(
+        **{"metric": "test/elbo", "at_least": -116.5},
+        protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); sampled bound on log p(x|class) in nats an image",
+        reference="the same networks without the class: -116.5 (autoencoder.vae, five seeds)",
+    ),
+)
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "num_samples": 64}
 SHOWN = 12  # classes of which examples are drawn between two latents
 

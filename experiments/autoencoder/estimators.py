@@ -8,7 +8,9 @@ et al. 2013, arXiv:1308.3432; Jang et al. 2017, arXiv:1611.01144; Kingma & Welli
 
     python -m experiments.autoencoder.estimators
 
-Not measured yet.
+Seen once: over the squared norm of the gradient, a squared bias of 0.16 straight through, 0.47, 0.05 and 0.001 of
+Gumbel-softmax at 2, 0.5 and 0.1, whose variances are 0.06, 2.1 and 19; none of the scores, whose variances are 102, 13
+with the mean as baseline, 4.3 of four draws. Of a Gaussian 66 by score, 0.36 reparameterised. Seconds.
 """
 
 import functools
@@ -44,7 +46,11 @@ class Config(run.Pictured, run.Parts, run.Study):
     temperatures: run.Positives = (2.0, 0.5, 0.1)  # of the relaxed draws
 
 
-CLAIMS = ()
+OF = "20 test digits, random log-odds, 2,000 gradients each; over the squared norm of the exact gradient"
+CLAIMS = (
+    run.Claim("gradient/score_4_draws_bias", f"squared bias: {OF}", at_most=0.01, reference="without bias: 0"),
+    run.Claim("gradient/straight_through_bias", f"squared bias: {OF}", at_least=0.1, reference="without bias: 0"),
+)
 SMOKE = {"num_draws": 8, "num_pictures": 2}
 SWEEP = "std=0.5,1"  # of the tests
 

@@ -8,7 +8,8 @@ One network of each size learns on the same batches; the error is squared, of a 
     python -m experiments.autoencoder.reconstruct --network convolutional --hidden 16 32
     python -m experiments.autoencoder.reconstruct --noise 0.3
 
-Not measured yet.
+Seen once, one seed: 0.57 of the error of as many principal components from 5 numbers and from 16, 0.80 from 32. Two
+numbers are learned by heart: 0.89 after 500 steps, 1.08 after 3,000.
 """
 
 import math
@@ -48,8 +49,8 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     ema: run.Rate = 0.995  # decay of the parameter average, which is evaluated
 
 
-PROTOCOL = f"{PROTOCOLS['digits']}; pixels in [0, 1], squared error of a test picture"
-CLAIMS = ()
+OF = f"{PROTOCOLS['digits']}; squared error of a test picture, over that of as many principal components"
+CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=1.0, reference="components: 1") for n in (5, 16, 32))
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3), "steps_per_call": 1}
 
 
@@ -66,10 +67,10 @@ def load(cfg: Config) -> Loaded:
     """Pictures, and the components of each size."""
     if not cfg.latent_dims or len({*cfg.latent_dims}) < len(cfg.latent_dims):
         raise BadInput(f"--latent_dims {' '.join(map(str, cfg.latent_dims))}: at least one size, and each once")
-    if cfg.penalty and cfg.noise:
-        raise BadInput(f"--penalty {cfg.penalty} --noise {cfg.noise}: a sparse code, or one that denoises; one is 0")
-    if cfg.rate and not cfg.penalty:
-        raise BadInput(f"--rate {cfg.rate}: it is of a sparse code, and wants --penalty above 0")
+    if (cfg.penalty and cfg.noise) or (cfg.rate and not cfg.penalty):
+        raise BadInput(
+            "--noise is of codes that denoise, --penalty of sparse ones, --rate of these alone: not together"
+        )
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
     pixels.require_different(train)
