@@ -1,7 +1,7 @@
 """Handwritten digits out of few numbers: autoencoders of several code sizes, beside as many principal components.
 
 Hinton & Salakhutdinov 2006, Science 313; denoising: Vincent et al. 2008 (ICML); sparse: Ng 2011, CS294A lecture notes.
-One network of each size learns on the same batches; the error is squared, of a picture with pixels in [0, 1].
+All sizes learn on the same batches; the error is squared, of a picture with pixels in [0, 1].
 
     python -m experiments.autoencoder.reconstruct
     >>> codes = run.load("runs/autoencoder/reconstruct").embed(pictures)
@@ -80,8 +80,7 @@ def load(cfg: Config) -> Loaded:
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """An autoencoder of each size, its error on the test split, and pictures made of the codes."""
     train, test, components, exact = loaded
-    shape, sizes = test.example_shape, cfg.latent_dims
-    models = {size: network(cfg, size, shape) for size in sizes}
+    shape, models = test.example_shape, {size: network(cfg, size, test.example_shape) for size in cfg.latent_dims}
     x = flat(jnp.asarray(data.image.unit(test.arrays["image"])))
 
     def coder(state, size):
@@ -95,7 +94,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         return {"images": jnp.stack(rows).reshape(-1, len(x), *shape)}
 
     def embed(key, state, image):
-        return coder(state, sizes[-1]).encode(flat(data.image.unit(image)))
+        return coder(state, cfg.latent_dims[-1]).encode(flat(data.image.unit(image)))
 
     return run.Experiment(
         beside({f"of_{size}": algorithm(cfg, model, axis) for size, model in models.items()}),
