@@ -4,13 +4,17 @@ Measures are for `core.full_pass` over "x" `[N, D]`, in nats an image. The state
 its parameters, which is what is looked at.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from flax import linen as nn
 from jax import Array
 
+from adl.autoencoder.conditional import ConditionalVAE, OfCondition, of_class
+from adl.autoencoder.deterministic import distances
 from adl.autoencoder.pixels import Pixels
+from adl.autoencoder.quantised import VQVAE, Both, codes_log_prob, preceding
 from adl.autoencoder.vae import VAE, Likelihood, elbo, log_likelihood
-from adl.core import BadInput, Key, Learner, Mean
+from adl.core import BadInput, Key, Learner, Mean, State
 from adl.measure.latents import Decode, Encode
 
 Measure = Callable[[Key, Learner, dict[str, Array]], dict[str, Mean]]
@@ -50,6 +54,62 @@ def importance(model: VAE, likelihood: Likelihood, *, num_samples: int) -> Measu
             key, model.bind(learner.averaged), batch["x"], likelihood=likelihood, num_samples=num_samples, chunk=CHUNK
         )
         return {"nll": Mean.of(-bound, batch["mask"])}
+
+    return measure
+
+
+def reconstruction_errors(coder: Callable[[State, int], Callable], exact: Mapping[int, float]) -> Measure:
+    """`error_Z` of autoencoders of codes of Z numbers, squared, and `share_Z`, of that of as many components.
+
+    Args:
+      coder: `(state, Z) -> (x [B, D] -> (codes, what is made of them [B, D]))`.
+      exact: by Z, the error of as many principal components, > 0.
+    """
+
+    def measure(key: Key, state: State, batch: dict[str, Array]) -> dict[str, Mean]:
+        told = {}
+        for size, least in exact.items():
+            error = Mean.of(distances(batch["x"], coder(state, size)(batch["x"])[1]), batch["mask"])
+            told |= {f"error_{size}": error, f"share_{size}": Mean(error.total / least, error.count)}
+        return told
+
+    return measure
+
+
+def conditional_bounds(model: ConditionalVAE, likelihood: Likelihood, num_classes: int) -> Measure:
+    """`bounds` on log p(x|class), over "x" and "label" `[N]`.
+
+    Args:
+      model: encoder and decoder, of one-hot conditions.
+      likelihood: as in training.
+      num_classes: of the labels.
+    """
+
+    def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
+        given = OfCondition(model.bind(learner.averaged), of_class(batch["label"], num_classes))
+        parts = elbo(key, given, batch["x"], likelihood=likelihood)
+        return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
+
+    return measure
+
+
+def code_bounds(model: VQVAE, prior: nn.Module, likelihood: Likelihood, num_codes: int) -> Measure:
+    """The bound of a quantised autoencoder, `elbo`, and its parts `reconstruction` and `code_nll`; of a state `Both`.
+
+    Args:
+      model: encoder, codebook and decoder.
+      prior: of the codes, as in `vq_vae`.
+      likelihood: as in training.
+      num_codes: K.
+    """
+
+    def measure(key: Key, state: Both, batch: dict[str, Array]) -> dict[str, Mean]:
+        found, output = model.apply(state.autoencoder.averaged, batch["x"])
+        index = found.index.reshape(len(batch["x"]), -1)
+        logits = prior.apply(state.prior.averaged, preceding(index, num_codes))[..., :num_codes]
+        given, nll = likelihood(batch["x"], output), -codes_log_prob(logits, index)
+        parts = {"elbo": given - nll, "reconstruction": given, "code_nll": nll}
+        return {name: Mean.of(values, batch["mask"]) for name, values in parts.items()}
 
     return measure
 

@@ -1,7 +1,7 @@
 """How pictures are seen by a model of their likelihood: as real numbers whose grey levels are filled up, or as bits."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,7 +9,7 @@ from jax import Array
 
 from adl import data
 from adl.autoencoder.vae import Likelihood, bernoulli, gaussian
-from adl.core import Key
+from adl.core import BadInput, Key
 
 
 class Pixels(NamedTuple):
@@ -58,3 +58,35 @@ def dequantised(num_levels: int) -> Pixels:
         return (jnp.split(output, 2, -1)[0] + 1) / 2
 
     return Pixels(observe, likelihood, mean, num_outputs=2)
+
+
+def of_pictures(
+    train: data.Split, test: data.Split, *, asked: int, kind: Literal["dequantised", "binary"] = "dequantised"
+) -> Pixels:
+    """How the pictures of two splits are seen.
+
+    Args:
+      train: "image", at least two that differ.
+      test: "image".
+      asked: grey levels, or 0, as in `data.image.num_levels`, which looks at them even where they become bits.
+      kind: `dequantised` or `binary`.
+    Raises:
+      BadInput: as `data.image.num_levels`; or if there is nothing that a code could tell of a training picture.
+    """
+    require_different(train)
+    levels = data.image.num_levels(train, test, asked=asked)
+    return binary() if kind == "binary" else dequantised(levels)
+
+
+def require_different(split: data.Split) -> None:
+    """Nothing, where a code has something to tell.
+
+    Raises:
+      BadInput: if all pictures are the same, or there is but one.
+    """
+    few = split.first(1000).arrays["image"]
+    if len(split) < 2 or (len(split) <= len(few) and (few == few[:1]).all()):
+        what = (
+            "there is one training picture" if len(split) < 2 else f"all {len(split):,} training pictures are the same"
+        )
+        raise BadInput(f"{what}: a code needs at least two that differ")

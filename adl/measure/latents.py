@@ -1,4 +1,4 @@
-"""What latents hold, seen through what is made of them: no numbers, pictures."""
+"""What latents hold, seen through the pictures that are made of them."""
 
 from collections.abc import Callable, Sequence
 
@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from jax import Array
 from jax.tree_util import Partial
 
-from adl.core import Key, Probe, State
+from adl.core import Key, Mean, Probe, State
+from adl.prob import neighbours
 
 Generate = Callable[[State, Array, Array], Array]  # (state, latents [B, Z], labels [B]) -> examples [B, ...]
 Encode = Callable[[State, Array], Array]  # (state, what is coded [B, ...]) -> mean latents [B, Z]
@@ -97,3 +98,87 @@ def traversal(encode: Encode, decode: Decode, x: Array, *, limit: float = 2.5, n
         return {"images": decode(state, codes), "ticks": ticks}
 
     return Partial(probe, x)
+
+
+def straight(encode: Encode, decode: Decode, x: Array, *, num: int = 11) -> Probe:
+    """Probe: examples along the straight line from the code of one to the code of another.
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      x: `[2 P, ...]` examples; the second of each pair follows the first.
+      num: pictures of each pair, >= 2, of which the first and the last are the decoded two.
+    Returns:
+      `probe(key, state)`: `images` `[P, num, H, W, C]`.
+    """
+
+    def probe(x, key: Key, state: State) -> dict[str, Array]:
+        z = encode(state, x)[:, None]
+        start, end, way = z[::2], z[1::2], jnp.linspace(0, 1, num)[None, :, None]
+        return {"images": decode(state, start + way * (end - start))}
+
+    return Partial(probe, x)
+
+
+def perturbed(
+    encode: Encode, decode: Decode, x: Array, *, limit: float = 2.5, num: int = 11, num_shown: int = 10
+) -> Probe:
+    """Probe: each latent of one example moved alone, those first whose means vary most over the examples.
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      x: `[N, ...]` examples; the first is moved.
+      limit: > 0, from -limit to limit.
+      num: pictures of each latent.
+      num_shown: latents R, at most.
+    Returns:
+      `probe(key, state)`: `images` `[R, num, H, W, C]`; `latent` `[R]`, their numbers; `ticks` `[num]`, their values.
+    """
+
+    def probe(x, key: Key, state: State) -> dict[str, Array]:
+        mean = encode(state, x)
+        order = jnp.argsort(-mean.var(0))[:num_shown]
+        ticks = jnp.linspace(-limit, limit, num)
+        is_moved = jax.nn.one_hot(order, mean.shape[1])[:, None]  # [R, 1, Z]
+        codes = mean[0][None, None] * (1 - is_moved) + ticks[None, :, None] * is_moved
+        return {"images": decode(state, codes), "latent": order, "ticks": ticks}
+
+    return Partial(probe, x)
+
+
+def arithmetic(
+    encode: Encode, decode: Decode, known: Sequence[Array], asked: Sequence[Array], *, num_classes: int
+) -> Probe:
+    """Probe of latent arithmetic: an example with the mean code of its class exchanged for that of another.
+
+        z' = z - mean of own class + mean of the other
+
+    Args:
+      encode: to mean latents.
+      decode: to pictures.
+      known: `x` `[N, ...]`, from which the means are taken; `label` `[N]` in 0 ... K - 1; `image` `[N, H, W, C]` as
+        decoded ones are. Each class is among them.
+      asked: `x` `[M, ...]` and `label` `[M]`, which are moved.
+      num_classes: K >= 2.
+    Returns:
+      `probe(key, state)`: `moved`, the share of the M (K - 1) pictures that 3 nearest neighbours among the known
+      recognise as the class asked for; `kept`, that of the M decoded unmoved; and `images` `[K, K, H, W, C]`: the first
+      asked of each class, as each class.
+    """
+
+    def probe(columns, key: Key, state: State) -> dict[str, Mean | Array]:
+        (known_x, label, image), (x, own) = columns
+        z = encode(state, known_x)
+        member = jax.nn.one_hot(label, num_classes)
+        means = (member.T @ z) / member.sum(0)[:, None]
+        codes = encode(state, x)[:, None] - means[own][:, None] + means[None]  # [M, K, Z]
+        made = decode(state, codes)
+        rows = made.reshape(-1, image[0].size)
+        found = neighbours.classify(rows, image.reshape(len(image), -1), label, k=3, num_classes=num_classes)
+        right = found.reshape(len(x), num_classes) == jnp.arange(num_classes)[None]
+        is_own = jax.nn.one_hot(own, num_classes)
+        first = jnp.argmax(own[None] == jnp.arange(num_classes)[:, None], 1)
+        return {"moved": Mean.of(right, 1 - is_own), "kept": Mean.of(right, is_own), "images": made[first]}
+
+    return Partial(probe, (tuple(known), tuple(asked)))

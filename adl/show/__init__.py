@@ -22,7 +22,7 @@ from adl.show.game import players
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
-from adl.show.latents import prior, reconstructed, traversal
+from adl.show.latents import exchanged, perturbed, prior, reconstructed, straight, traversal
 from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
@@ -92,6 +92,7 @@ __all__ = [
     "energies",
     "error_by_depth",
     "estimate",
+    "exchanged",
     "extrapolated",
     "features",
     "fidelity",
@@ -135,6 +136,7 @@ __all__ = [
     "panel",
     "pixel_samples",
     "pictures",
+    "perturbed",
     "players",
     "pointing_bars",
     "pole_episodes",
@@ -160,6 +162,7 @@ __all__ = [
     "rotation",
     "segmented",
     "skeletons",
+    "straight",
     "strangers",
     "subsets",
     "surprise",

@@ -1,1 +1,1 @@
-"""Autoencoders: variational bounds and what the latents hold."""
+"""Autoencoders: variational bounds, codes out of a book, and what the latents hold."""

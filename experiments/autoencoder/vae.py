@@ -88,8 +88,7 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "nu
 def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
     """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    levels = data.image.num_levels(train, test, asked=cfg.levels)
-    seen = pixels.binary() if cfg.pixels == "binary" else pixels.dequantised(levels)
+    seen = pixels.of_pictures(train, test, asked=cfg.levels, kind=cfg.pixels)
     image = jnp.asarray(test.arrays["image"])
     return train, data.Split({"x": seen.observe(jax.random.key(0), image), "image": image}), seen
 

@@ -3,9 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from scipy import stats
 
+from adl import data
 from adl.autoencoder import pixels
+from adl.core import BadInput
 
 KEY = jax.random.key(0)
 IMAGE = jnp.asarray(np.linspace(0, 255, 8).round().reshape(2, 2, 2, 1), jnp.uint8)  # eight levels
@@ -35,3 +38,13 @@ def test_levels_are_filled_up_and_their_density_is_per_level():
     np.testing.assert_allclose(seen.likelihood(x, output), want, rtol=1e-4)
     np.testing.assert_allclose(seen.mean(output), (4 * mean + 4) / 8, rtol=1e-6)
     assert seen.num_outputs == 2
+
+
+@pytest.mark.parametrize(
+    "image, what", [(IMAGE[:1], "one training picture"), (np.asarray(IMAGE)[[0, 0, 0]], "all 3 training")]
+)
+def test_pictures_that_are_all_one_are_said(image, what):
+    with pytest.raises(BadInput, match=f"{what}.*at least two that differ"):
+        pixels.of_pictures(data.Split({"image": np.asarray(image)}), data.Split({"image": np.asarray(IMAGE)}), asked=0)
+    seen = pixels.of_pictures(*[data.Split({"image": np.asarray(IMAGE)})] * 2, asked=0, kind="binary")
+    assert seen.num_outputs == 1

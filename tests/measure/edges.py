@@ -662,16 +662,16 @@ EDGES |= {
 }
 NONE = {
     "probes: models, data and draws go in, and what is measured of them has edges here": """
-        clustering.soft_clustering latents.arc latents.prior latents.reconstructions latents.traversal
-        plane.density_map plane.kernel_density plane.likelihood representation.linear_probe representation.two_views
+        clustering.soft_clustering latents.arc latents.arithmetic latents.perturbed latents.prior
+        latents.reconstructions latents.straight latents.traversal plane.density_map plane.kernel_density
+        plane.likelihood representation.linear_probe representation.two_views disentanglement.gaps
         outliers.told_apart outliers.strangers pictures.as_arguments samples.judged_samples samples.in_features
-        side_by_side.judged_together
-        detection.average_precisions detection.judged_once""",
+        side_by_side.judged_together detection.average_precisions detection.judged_once""",
     "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
         detection.precision_recall detection.PrecisionRecall.average_precision
         detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",
     "fixed places": "plane.places",
-    "draws": "plane.truth",
+    "draws": "plane.truth disentanglement.information_gap",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
         segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",

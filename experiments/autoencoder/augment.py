@@ -1,0 +1,112 @@
+"""Ten labels a class, and pictures that were never taken: what an autoencoder's own add to a classifier.
+
+A variational autoencoder learns from all training pictures, without labels. Then classifiers learn from few labelled
+ones: from these alone; with pictures decoded between the codes of two of a class (DeVries & Taylor 2017,
+arXiv:1702.05538); with the means of their pixels in the same places (SMOTE, Chawla et al. 2002, JAIR 16), which need no
+autoencoder. All take as many steps; every subset of labels is drawn anew.
+
+    python -m experiments.autoencoder.augment
+
+Not measured yet.
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+
+from adl import data, run, show
+from adl.autoencoder import augmentation, evaluation, pixels
+from adl.autoencoder.augmentation import Labelled
+from adl.autoencoder.vae import beta_vae, perceptrons
+from adl.core import BadInput, full_pass, optimizer
+from adl.measure import latents
+from adl.nn.mlp import MLP, flat
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
+    """The default is the run that the claims are about."""
+
+    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
+    num_steps: run.Count = 2000
+    batch_size: run.Count = 128
+    eval_every: run.Count = 500
+    levels: run.Natural = 0  # grey levels; 0: those of the pictures (digits 17, most 256)
+    latent_dim: run.Count = 10  # size of the code
+    hidden: run.Widths = (256, 256)  # widths of the encoder's hidden layers; the decoder mirrors them
+    beta: run.NonNegative = 1.0  # weight of the KL divergence
+    ema: run.Rate = 0.995  # decay of the parameter average, which is looked at
+    labels: run.Count = 10  # labelled pictures a class
+    num_subsets: run.Several = 20  # of labelled pictures, over which gains are means
+    num_generated: run.Count = 1000  # pictures for each subset
+    classifier: run.Widths = (128,)  # widths of the classifier's hidden layers
+    classifier_steps: run.Count = 300  # of Adam at 0.003, on all pictures that it has
+
+
+CLAIMS = ()
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "labels": 2, "num_subsets": 2},
+    **{"num_generated": 10, "classifier": (8,), "classifier_steps": 3},
+}
+
+
+def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels, np.ndarray]:
+    """Pictures to learn from and to test, how they are seen, and which are labelled, `[num_subsets, K labels]`."""
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
+    seen, label = pixels.of_pictures(train, test, asked=cfg.levels), train.arrays["label"]
+    classes, counts = np.unique(label, return_counts=True)
+    if counts.min() < cfg.labels:
+        raise BadInput(f"--labels {cfg.labels}: a class has {counts.min()} training pictures")
+    rng = np.random.default_rng(0)
+    subsets = [
+        np.concatenate([rng.choice(np.flatnonzero(label == c), cfg.labels, replace=False) for c in classes])
+        for _ in range(cfg.num_subsets)
+    ]
+    return train, test, seen, np.stack(subsets)
+
+
+def build(
+    cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels, np.ndarray], axis: str | None
+) -> run.Experiment:
+    """A VAE of all pictures, and what its pictures add to few labelled ones."""
+    train, test, seen, subsets = loaded
+    shape = train.example_shape
+    x, known = (seen.observe(jax.random.key(0), jnp.asarray(s.arrays["image"])) for s in (test, train))
+    model = perceptrons(cfg.latent_dim, cfg.hidden, x.shape[1] * seen.num_outputs, nn.silu, jnp.dtype(cfg.precision))
+    encode, decode = evaluation.coder(model, seen, shape)
+
+    def rows(state, z):
+        return 2 * flat(decode(state, z)) - 1
+
+    columns = [Labelled(x, jnp.asarray(s.arrays["label"])) for x, s in ((known, train), (x, test))]
+    classifier = MLP((*cfg.classifier, train.num_classes))
+    bound = full_pass(evaluation.bounds(model, seen.likelihood), data.padded(data.Split({"x": x}), 500), len(x))
+    more = {"likelihood": seen.likelihood, "axis": axis, "prepare": lambda key, b: seen.observe(key, b["image"])}
+    few = {"num_generated": cfg.num_generated, "num_steps": cfg.classifier_steps, "subsets": jnp.asarray(subsets)}
+    asked = [(known, columns[0].label, data.image.unit(train.arrays["image"])), columns[1]]
+    return run.Experiment(
+        beta_vae(model, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps)), beta=cfg.beta, **more),
+        data.shuffled(train, cfg.batch_size),
+        probes={"test": bound},
+        final={
+            "augment": augmentation.gain(encode, rows, classifier, optax.adam(3e-3), *columns, **few),
+            "arithmetic": latents.arithmetic(encode, decode, *asked, num_classes=train.num_classes),
+            "straight": latents.straight(encode, decode, x[:12]),
+            "perturbed": latents.perturbed(encode, decode, x),
+        },
+        offers={"model": model},
+        figures=show.figures(
+            bound=show.curves({"test": "test/elbo"}, y_label="nats per image", title="Bound on log p(x)", settled=0.25),
+            arithmetic=show.exchanged,
+            straight=show.straight,
+            perturbed=show.perturbed,
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)
