@@ -14,7 +14,6 @@ from adl.core.lift import Phases
 from adl.flow.likelihood import bits_per_dim, drawn_from
 from adl.flow.matching import carried, straightness
 from adl.measure.plane import LogDensity, energy_distance, normaliser
-from adl.prob.gaussian import MultivariateNormal
 
 Prepare = Callable[[Key, dict[str, Array]], Array]
 
@@ -65,21 +64,6 @@ def in_bits(
 def sampled(model: nn.Module, shape: Sequence[int], *, num: int) -> Callable[[Key, Learner], Array]:
     """`(key, learner) -> [num, ...]` samples, by averaged parameters."""
     return lambda key, learner: drawn_from(model, learner.averaged, key, (num, *shape))
-
-
-def gaussian_bits(train: Array, test: Array, *, num_levels: int, ridge: float = 1e-6) -> Array:
-    """`[]` bits a dimension of test pictures under one Gaussian of the training pictures: what a flow must beat.
-
-    Args:
-      train: `[N, ...]` in [0, 1), grey levels spread over their width.
-      test: `[M, ...]` likewise.
-      num_levels: as in `bits_per_dim`.
-      ridge: > 0, added to the variances.
-    """
-    rows, held_out = (x.reshape(len(x), -1) for x in (train, test))
-    gaussian = MultivariateNormal(rows.mean(0), jnp.cov(rows.T) + ridge * jnp.eye(rows.shape[1]))
-    log_prob = jax.vmap(gaussian.log_prob)(held_out)
-    return bits_per_dim(-log_prob.mean(), train.shape[1:], num_levels=num_levels)
 
 
 def by_steps(

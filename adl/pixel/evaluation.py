@@ -45,14 +45,6 @@ def picture_nats(model: nn.Module, learner: Learner, likelihood: Likelihood, x: 
     return likelihood.surprise(output, x).reshape(len(x), -1).sum(1)
 
 
-def known(bits: Mapping[str, float]) -> Probe:
-    """Probe of numbers that were known before, as those of `baselines`: in the rows of the run beside them."""
-    return Partial(
-        lambda bits, key, state: {name: Mean.of(value) for name, value in bits.items()},
-        {name: np.float32(value) for name, value in bits.items()},
-    )
-
-
 class Painter(NamedTuple):
     """How pictures are drawn, by averaged parameters: pixel after pixel, in one program."""
 

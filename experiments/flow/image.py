@@ -17,15 +17,15 @@ import functools
 from dataclasses import dataclass
 from typing import Literal
 
-import jax
 import jax.numpy as jnp
-from jax.tree_util import Partial
+import numpy as np
 
 from adl import data, run, show
-from adl.core import BadInput, Mean, full_pass, optimizer
+from adl.core import BadInput, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.flow import coupling, evaluation, glow, spline
 from adl.flow.likelihood import Flow, flow, logit
+from adl.measure.levels import baseline_bits, known
 
 ROWS, COLS = 6, 12  # of samples that are shown
 
@@ -63,8 +63,8 @@ SMOKE = {
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split, int]:
-    """Pictures to learn from and to test, and how many grey levels they have."""
+def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
+    """Pictures to learn from and to test, and the bits of baselines."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     height, width, _ = train.example_shape
     if height % 2**cfg.num_levels or width % 2**cfg.num_levels:
@@ -75,34 +75,32 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, int]:
             f"--num_levels {cfg.num_levels}: pictures of {height} x {width} cannot be halved so often; {near}"
             f"--picture_size {size} --picture_fit resize"
         )
-    return train, test, data.image.num_levels(train, test, asked=cfg.levels)
+    levels = data.image.num_levels(train, test, asked=cfg.levels)
+    seen = [np.asarray(data.image.level_of(split.column("image"), levels=levels)) for split in (train, test)]
+    return train, test, baseline_bits(*seen, num_levels=levels)
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split, int], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], axis: str | None) -> run.Experiment:
     """A flow of the data set's pictures, its bits a dimension, and what it draws."""
-    train, test, levels = loaded
+    train, test, bits = loaded
+    levels = round(2 ** bits["uniform"])
     model, shape = network(cfg), train.example_shape
     spread = functools.partial(data.image.dequantised, levels=levels)
     judge = evaluation.in_bits(model, lambda key, batch: spread(key, batch["image"]), shape, num_levels=levels)
     tx = optimizer.adam(
         **cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=min(100, cfg.num_steps // 10)), clip=10.0
     )
-    sets = tuple(jnp.asarray(part.first(min(len(part), 10000)).arrays["image"]) for part in (train, test))
     draw = evaluation.sampled(model, shape, num=1)
 
     def pictures(key, learner):
         drawn = evaluation.sampled(model, shape, num=ROWS * COLS)(key, learner)
         return {"images": jnp.clip(drawn, 0, 1).reshape(ROWS, COLS, *shape)}
 
-    def gaussian(arrays, key, learner):
-        fit, held_out = (spread(k, x) for k, x in zip(jax.random.split(key), arrays, strict=True))
-        return {"bits": Mean.of(evaluation.gaussian_bits(fit, held_out, num_levels=levels))}
-
     return run.Experiment(
         flow(model, tx, prepare=lambda key, batch: spread(key, batch["image"]), axis=axis),
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(judge, data.padded(test, 500), len(test))},
-        final={"samples": pictures, "gaussian": Partial(gaussian, sets)},
+        final={"samples": pictures, "baseline": known(bits)},
         offers={
             "model": model,
             "sample": run.Offer(lambda *of: jnp.clip(draw(*of)[0], 0, 1), run.Repeats(), run.Images(shape)),
@@ -111,7 +109,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, int], axis: str | N
             bits=show.curves(
                 {"flow": "test/bits"},
                 **{"y_label": "bits a dimension", "title": f"Bound on the bits of {levels} grey levels"},
-                references={"one Gaussian": "gaussian/bits"},
+                references={f"{name} {{:.2f}}": value for name, value in bits.items()},
             ),
             samples=show.pictures("samples/images", title="Samples"),
         ),

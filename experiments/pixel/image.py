@@ -27,8 +27,8 @@ import numpy as np
 from adl import data, run, show
 from adl.core import BadInput, full_pass, optimizer
 from adl.data.image import PROTOCOLS
+from adl.measure.levels import baseline_bits, known
 from adl.pixel import evaluation, likelihood, networks
-from adl.pixel.baselines import baseline_bits
 from adl.pixel.raster import pixelwise
 
 
@@ -106,7 +106,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(evaluation.picture_bits(model, told, prepare), batches, len(test))},
         final={
-            "baseline": evaluation.known(bits),
+            "baseline": known(bits),
             "samples": painter.judged(data.Split(reference, train.info)),
             "completion": painter.completions(*itertools.chain(*pairs)),
         },

@@ -1,4 +1,4 @@
-"""Bits are of the grey levels, a Gaussian's are SciPy's, and densities are told from the truth by their divergence."""
+"""Bits are of the grey levels, and densities are told from the truth by their divergence."""
 
 import jax
 import jax.numpy as jnp
@@ -21,15 +21,6 @@ def test_bits_of_levels_bound_their_entropy():
     p = np.array([0.5, 0.25, 0.25])
     nll = -(p * np.log(3 * p)).sum()  # a level is as wide as a third
     np.testing.assert_allclose(bits_per_dim(nll, (1,), num_levels=3), 1.5, rtol=1e-6)
-
-
-def test_the_gaussian_is_scipys():
-    rng = np.random.default_rng(0)
-    train, test = (rng.random((n, 2, 2, 1)).astype("f") * np.float32(0.3) for n in (200, 50))
-    rows = train.reshape(200, 4)
-    law = stats.multivariate_normal(rows.mean(0), np.cov(rows.T) + 1e-6 * np.eye(4))
-    want = -law.logpdf(test.reshape(50, 4)).mean() / (4 * np.log(2)) + np.log2(17)
-    np.testing.assert_allclose(evaluation.gaussian_bits(train, test, num_levels=17), want, rtol=1e-4)
 
 
 def test_a_density_is_judged_by_its_own_word():

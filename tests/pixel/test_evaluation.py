@@ -7,7 +7,7 @@ import pytest
 
 from adl import data
 from adl.core import Learner, optimizer
-from adl.pixel.evaluation import Painter, known, picture_bits
+from adl.pixel.evaluation import Painter, picture_bits
 from adl.pixel.likelihood import categories
 from tests.pixel.networks import drawn
 
@@ -55,7 +55,3 @@ def test_a_model_that_sees_no_class_is_not_judged_by_it(trained):
     seen = Painter(model, categories(LEVELS), SHAPE).judged(reference)(jax.random.key(0), learner)
     assert "two_sample_data" in seen and "class_accuracy" not in seen
     assert np.isin(np.float32(seen["grid"]), np.unique(image) / np.float32(255)).all()
-
-
-def test_known_numbers_are_reported():
-    assert float(known({"uniform": 4.09})(None, None)["uniform"].value) == pytest.approx(4.09)

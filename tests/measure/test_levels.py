@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from sklearn.naive_bayes import CategoricalNB
 
-from adl.pixel.baselines import baseline_bits, independent_bits, one_gaussian_bits
+from adl.measure.levels import baseline_bits, independent_bits, known, one_gaussian_bits
 
 RNG = np.random.default_rng(0)
 TRAIN, TEST = (RNG.integers(0, 4, (size, 6)) // (1 + np.arange(6) % 2) for size in (200, 50))
@@ -30,3 +30,7 @@ def test_the_gaussian_is_left_out_where_its_covariance_would_be_too_large():
     assert set(baseline_bits(wide, wide, num_levels=2)) == {"uniform", "independent"}
     few = baseline_bits(TRAIN, TEST, num_levels=4)
     assert set(few) == {"uniform", "independent", "gaussian"} and few["uniform"] == 2
+
+
+def test_known_numbers_are_reported():
+    assert float(known({"uniform": 4.09})(None, None)["uniform"].value) == pytest.approx(4.09)

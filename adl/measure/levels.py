@@ -3,9 +3,12 @@
 All are of the K levels themselves, so that they stand beside a model's bits of the same levels and no others.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+from jax.tree_util import Partial
+
+from adl.core.types import Mean, Probe
 
 CHUNK = 10_000  # pictures at a time
 WIDEST = 4096  # dimensions whose covariance is taken
@@ -65,6 +68,14 @@ def one_gaussian_bits(train: np.ndarray, test: np.ndarray) -> float:
     away = np.concatenate([(((part - mean) @ precision) * (part - mean)).sum(1) for part in _parts(test)])
     nats = 0.5 * (away.mean() + np.trace(precision) / 12 + log_det + dim * np.log(2 * np.pi))
     return float(nats / (dim * np.log(2)))
+
+
+def known(bits: Mapping[str, float]) -> Probe:
+    """Probe of numbers that were known before, as those of `baseline_bits`: in the rows of the run beside them."""
+    return Partial(
+        lambda bits, key, state: {name: Mean.of(value) for name, value in bits.items()},
+        {name: np.float32(value) for name, value in bits.items()},
+    )
 
 
 def _parts(rows: np.ndarray) -> Iterator[np.ndarray]:
