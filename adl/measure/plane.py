@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
@@ -39,10 +40,28 @@ def truth(draw: Callable[..., tuple[Array, Array]], x: Array, *, noise: float, n
 
     @on_host
     def density(x):
-        exact, _ = draw(jax.random.key(2), num_exact, noise=0.0)
-        return kernel.gaussian_log_prob(x, exact, noise, chunk=CHUNK)
+        return kernel.gaussian_log_prob(x, _exact(draw, num_exact), noise, chunk=CHUNK)
 
     return density(x)
+
+
+def truth_map(draw: Callable[..., tuple[Array, Array]], limit: float, *, noise: float, num_exact: int = 4096) -> Array:
+    """`[CELLS^2]`, `truth` at `places(limit)`: a grid, whose Gaussians are products of rows and columns.
+
+    In double precision; -inf farther from all exact places than 38 deviations, where the density is below 1e-308.
+
+    Args:
+      draw: as all that follow, as in `truth`.
+      limit: > 0, half a side of the square.
+      noise: the toy's standard deviation.
+      num_exact: exact places.
+    """
+    exact = np.asarray(on_host(lambda: _exact(draw, num_exact))(), float)
+    line = np.asarray(places(limit)[:CELLS, 0], float)
+    across, down = (np.exp(-np.square((line[:, None] - at) / noise) / 2) for at in exact.T)
+    with np.errstate(divide="ignore"):
+        found = np.log(down @ across.T) - np.log(2 * np.pi * num_exact) - 2 * np.log(noise)
+    return jnp.asarray(found.reshape(-1), jnp.float32)
 
 
 def likelihood(log_density: LogDensity, x: Array, log_true: Array, *, limit: float) -> Probe:
@@ -115,3 +134,7 @@ def kernel_density(centers: Array, x: Array, log_true: Array, *, bandwidths: Seq
 def normaliser(log_density: LogDensity, state: State, limit: float) -> Array:
     """`[]` log of the integral of exp(f) over the square [-limit, limit]^2."""
     return quadrature.log_integral(log_density(state, places(limit)), (2 * limit / CELLS) ** 2)
+
+
+def _exact(draw: Callable[..., tuple[Array, Array]], num: int) -> Array:
+    return draw(jax.random.key(2), num, noise=0.0)[0]

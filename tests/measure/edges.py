@@ -603,7 +603,7 @@ NONE = {
         detection.precision_recall detection.PrecisionRecall.average_precision
         detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",
     "fixed places": "plane.places",
-    "draws": "plane.truth",
+    "draws": "plane.truth plane.truth_map",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
         segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
