@@ -91,10 +91,8 @@ def _taken_on_cpu(moves: Array, x: Array, geometry: Geometry) -> Array:
 
 def _given_on_cpu(slopes: Array, x: Array, geometry: Geometry) -> Array:
     """Of places that are alike to the windows, each stride's first, second ..., what the taps give that see them."""
-    across, whole = (
-        geometry.strides,
-        [size + sum(pad) for size, pad in zip(geometry.size, geometry.padding, strict=True)],
-    )
+    across = geometry.strides
+    whole = [size + sum(pad) for size, pad in zip(geometry.size, geometry.padding, strict=True)]
     num = [-(-size // step) for size, step in zip(whole, across, strict=True)]
     most = [(taps - 1) // step for taps, step in zip(geometry.window, across, strict=True)]
     frame = [(0, 0, 0), *((a, n - p, 0) for a, n, p in zip(most, num, geometry.places, strict=True)), (0, 0, 0)]
