@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl.core import Key, Mean, Probe, State
@@ -124,7 +124,8 @@ def kernel_density(centers: Array, x: Array, log_true: Array, *, bandwidths: Seq
 
     def probe(columns, key: Key, state: State) -> dict[str, Mean]:
         centers, x, log_true = columns
-        found = jnp.stack([kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK) for width in bandwidths])
+        look = lambda width: kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK)  # noqa: E731
+        found = lax.map(look, jnp.asarray(bandwidths, x.dtype))
         best = found[found.mean(1).argmax()]
         return {"nll": Mean.of(-best), "kl": Mean.of(log_true - best)}
 
