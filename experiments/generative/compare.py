@@ -30,8 +30,8 @@ from adl.measure.pictures import random_features
 from adl.measure.side_by_side import judged_together
 from adl.run import folder, members
 
-Family = Literal["vae", "gan", "diffusion", "energy"]
-MODULES = {"vae": "autoencoder.vae", "gan": "gan.image", "diffusion": "diffusion.image", "energy": "energy.image"}
+Family = Literal["vae", "flow", "pixel", "gan", "diffusion", "energy"]
+MODULES = {name: f"experiments.{name}.image" for name in get_args(Family)} | {"vae": "experiments.autoencoder.vae"}
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,7 @@ def load(cfg: Config) -> Loaded:
     found = {name: members.given_member(path, dataset=cfg.dataset) for name, path in given.items()}
     home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
     for name in cfg.members:
-        module = f"experiments.{MODULES[name]}"
-        found[name] = members.started_member(module, home / name, asked, seconds=cfg.seconds)
+        found[name] = members.started_member(MODULES[name], home / name, asked, seconds=cfg.seconds)
     rows = plain_rows(cfg, train, test, levels)
     return Loaded(train, test, levels, rows | {name: row(one, test, levels) for name, one in found.items()}, features)
 
