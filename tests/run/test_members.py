@@ -35,6 +35,8 @@ def test_folders_by_name():
     for given, told in ((("runs/a",), "NAME=FOLDER"), (("a=", "b=c"), "NAME=FOLDER"), (("a=b", "a=c"), "twice")):
         with pytest.raises(BadInput, match=told):
             members.named_folders(given)
+    with pytest.raises(BadInput, match="row gan already"):
+        members.named_folders(("mine=a", "gan=b"), taken=("gan",))
 
 
 @pytest.mark.full
@@ -56,6 +58,12 @@ def test_a_member_is_run_once_and_drawn_from(tmp_path, capfd):
 def test_a_member_that_fails_is_told(tmp_path):
     with pytest.raises(BadInput, match="exit code 2"):
         members.started_member("experiments.gan.image", tmp_path / "gan", {"hidden": (-3,)}, seconds=60.0)
+
+
+def test_a_budget_in_which_nothing_begins_is_told(tmp_path):
+    with pytest.raises(BadInput, match="--seconds 0.2: .* had not begun"):
+        members.started_member("experiments.gan.image", tmp_path / "gan", {}, seconds=0.2)
+    assert not (tmp_path / "members.json").exists()
 
 
 @pytest.mark.full
