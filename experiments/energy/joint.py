@@ -19,6 +19,7 @@ from flax import linen as nn
 
 from adl import data, run, show
 from adl.core import optimizer
+from adl.data.image import PROTOCOLS
 from adl.energy.joint import Judge, joint_energy
 from adl.energy.tilt import Tilted
 from adl.measure import outliers, samples
@@ -50,6 +51,15 @@ class Config(run.Pictured, run.Parts, run.Config):
     num_samples: run.Count = 1437  # chains compared with as many training images; all, where there are fewer
 
 
+BOUNDS = {  # of a metric, with what it is, and what is known of it
+    "test/accuracy": ({"at_least": 0.9}, "accuracy", "nan"),
+    "test/ece": ({"at_most": 0.5}, "calibration error, 15 bins", "nan"),
+    "strangers/energy_scrambled": ({"at_least": 0.5}, "area under the ROC of E(x), scrambled pictures", "nan"),
+}
+CLAIMS = tuple(
+    run.Claim(metric, f"{PROTOCOLS['digits']}, one seed, averaged parameters; {text}", **bound, reference=seen)
+    for metric, (bound, text, seen) in BOUNDS.items()
+)
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3, "num_samples": 32}
 
 
@@ -91,7 +101,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         offers={"model": model, "predict": run.Offer.of_pictures(judge.log_odds, train)},
         figures=show.figures(
             accuracy=show.curves({"test": "test/accuracy"}, y_label="accuracy", title="Accuracy"),
-            energies=show.curves(ENERGIES, y_label="E(x)", title="Energies in training"),
+            energies=show.curves(ENERGIES, y_label="E(x) (nats)", title="Energies in training"),
+            chains=show.pictures("samples/grid", title="Where chains are"),
         ),
     )
 

@@ -32,6 +32,7 @@ from adl.run import folder, members
 
 Family = Literal["vae", "flow", "pixel", "gan", "diffusion", "energy"]
 MODULES = {name: f"experiments.{name}.image" for name in get_args(Family)} | {"vae": "experiments.autoencoder.vae"}
+PLAIN = ("training", "gaussian", "ppca", "mixture")  # rows that are always there
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class Config(run.Pictured, run.Parts, run.Study):
     num_components: run.Count = 10  # of the mixture of Gaussians
 
 
+ROWS = f"{data.image.PROTOCOLS['digits']}; bits a dimension, at most, of 17 levels by ten Gaussians"
+OTHERS = "one Gaussian 2.95, PPCA 3.53, uniform 4.09"
+CLAIMS = (run.Claim("compare/mixture_bits", ROWS, {"members": ()}, at_most=2.82, reference=OTHERS),)
 SMOKE = {"members": (), "num_samples": 24, "train_split": "train[:100]", "test_split": "test[:24]", "num_components": 2}
 SWEEP = "num_factors=2,4"  # of the tests
 
@@ -78,7 +82,7 @@ def load(cfg: Config) -> Loaded:
     features = (
         random_features(test.example_shape) if cfg.features == "random" else members.outside_features(cfg.features)
     )
-    given, asked = members.named_folders(cfg.workdirs), members.same_data(cfg)
+    given, asked = members.named_folders(cfg.workdirs, (*PLAIN, *cfg.members)), members.same_data(cfg)
     found = {name: members.given_member(path, dataset=cfg.dataset) for name, path in given.items()}
     home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
     for name in cfg.members:
