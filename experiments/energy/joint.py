@@ -7,7 +7,9 @@ by persistent chains. With --weight 0 it is the same network as a classifier alo
     >>> probability = run.load("runs/energy/joint").predict(pictures)
     python -m experiments.energy.joint --weight 0
 
-Expected: not measured yet. Minutes on 2 cores.
+Expected on digits, one seed: accuracy 0.947, calibration error 0.037; E(x) tells turned digits by an area under the ROC
+of 1.00 and scrambled ones by 0.96, where confidence has 0.51 and 0.92; of blends confidence sees more (0.91 and 0.83).
+3 minutes on 2 cores.
 """
 
 import functools
@@ -52,9 +54,18 @@ class Config(run.Pictured, run.Parts, run.Config):
 
 
 BOUNDS = {  # of a metric, with what it is, and what is known of it
-    "test/accuracy": ({"at_least": 0.9}, "accuracy", "nan"),
-    "test/ece": ({"at_most": 0.5}, "calibration error, 15 bins", "nan"),
-    "strangers/energy_scrambled": ({"at_least": 0.5}, "area under the ROC of E(x), scrambled pictures", "nan"),
+    "test/accuracy": ({"at_least": 0.923}, "accuracy", "SVC with an RBF kernel 0.958, 3-NN 0.967"),
+    "test/ece": ({"at_most": 0.06}, "calibration error, 15 bins", "0: confidence is what it says"),
+    "strangers/energy_turned": (
+        {"at_least": 0.98},
+        "area under the ROC of E(x), test pictures turned by 90 degrees",
+        "of the same network's confidence 0.51",
+    ),
+    "strangers/energy_scrambled": (
+        {"at_least": 0.94},
+        "area under the ROC of E(x), each pixel that of another test picture",
+        "of the same network's confidence 0.92",
+    ),
 }
 CLAIMS = tuple(
     run.Claim(metric, f"{PROTOCOLS['digits']}, one seed, averaged parameters; {text}", **bound, reference=seen)
