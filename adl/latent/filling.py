@@ -15,7 +15,14 @@ SIMPLE = ("mean", "neighbours")  # that need no model
 
 
 def hidden_and_filled(
-    models: Mapping[str, Algorithm], known: Array, x: Array, *, shares: Sequence[float], num_neighbours: int, steps: int
+    models: Mapping[str, Algorithm],
+    known: Array,
+    x: Array,
+    *,
+    shares: Sequence[float],
+    num_neighbours: int,
+    steps: int,
+    ridge: float,
 ) -> Probe:
     """Probe: errors of `SIMPLE` and of the models, and how likely the mean and the models find what is hidden.
 
@@ -29,6 +36,7 @@ def hidden_and_filled(
       shares: S of the numbers that are hidden, in (0, 1).
       num_neighbours: >= 1, as in `holes.neighbours_filled`.
       steps: of EM, at most.
+      ridge: > 0, added to the variances by which the mean has a likelihood, in squared units of x.
     Returns:
       `[S]` by name, "gaussian_rmse" of hidden numbers of the test rows, in units of x, and "gaussian_nats", the mean of
       log p(hidden | seen) over their number; and each alone, "gaussian_rmse_0.1".
@@ -41,7 +49,7 @@ def hidden_and_filled(
         rows = (known, seen, x, shown)
         filled = {"mean": holes.mean_filled(*rows), "neighbours": holes.neighbours_filled(*rows, k=num_neighbours)}
         count, (mean, variance) = (1 - shown).sum(), holes.seen_moments(known, seen)
-        alone = normal_log_prob(x, mean[None], 0.5 * jnp.log(variance)[None])
+        alone = normal_log_prob(x, mean[None], 0.5 * jnp.log(variance + ridge)[None])
         nats = {"mean": (alone * (1 - shown)).sum() / count}
         for name, algorithm in models.items():
             model, _ = until_still(algorithm, max_steps=steps)(key, {"x": known, "seen": seen})

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from adl import data, run, show
+from adl.autoencoder.pixels import require_different
 from adl.core import optimizer
 from adl.data.image import PROTOCOLS
 from adl.energy.joint import Judge, joint_energy
@@ -76,7 +77,9 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "l
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
+    require_different(train)
+    return train, test
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

@@ -19,6 +19,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from adl import data, run, show
+from adl.autoencoder.pixels import require_different
 from adl.core import optimizer
 from adl.data.image import PROTOCOLS
 from adl.energy import rbm
@@ -83,6 +84,7 @@ class Loaded(NamedTuple):
 def load(cfg: Config) -> Loaded:
     """Both splits by the threshold."""
     splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
+    require_different(splits[0])
     flat = [data.image.flat(split, data.image.binary(split.arrays["image"], cfg.threshold)) for split in splits]
     train, test = (split.require("x") for split in flat)
     levels, dim = [split.arrays["x"].astype(int) for split in (train, test)], train.arrays["x"].shape[1]

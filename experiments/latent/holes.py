@@ -75,8 +75,10 @@ def load(cfg: Config) -> list[np.ndarray]:
         parts = data.splits(cfg.dataset, "image", of=(cfg.train_split, cfg.test_split or "test"), **cfg.source)
         rows = [np.asarray(data.image.unit(part.arrays["image"])).reshape(len(part), -1) for part in parts]
     dim = rows[0].shape[1]
+    if (rows[0] == rows[0][:1]).all():
+        raise BadInput(f"all {len(rows[0])} rows to learn from are the same: two at least that differ are wanted")
     if dim > WIDEST:
-        raise BadInput(f"{cfg.dataset}: rows of {dim} numbers, and {WIDEST} are the most")
+        raise BadInput(f"rows of {dim} numbers, and {WIDEST} are the most")
     if cfg.num_factors >= dim:
         raise BadInput(f"--num_factors {cfg.num_factors}: it must be below the {dim} numbers of a row")
     return rows
@@ -90,7 +92,7 @@ def build(cfg: Config, loaded: list[np.ndarray], axis: str | None) -> run.Experi
         "ppca": holes.mixture_with_holes(1, reg_covar=ridge, shape=shape),
         "mixture": holes.mixture_with_holes(cfg.num_components, reg_covar=ridge),
     }
-    how = {"shares": cfg.shares, "num_neighbours": cfg.num_neighbours, "steps": cfg.max_steps}
+    how = {"shares": cfg.shares, "num_neighbours": cfg.num_neighbours, "steps": cfg.max_steps, "ridge": ridge}
     unit = "deviations of a column" if cfg.numbers == "table" else "range of grey"
     frame = {"x_label": "share of the numbers hidden", "x_ticks": cfg.shares}
 

@@ -82,7 +82,7 @@ def test_ppca_shaped_covariances_are_of_few_factors():
 def test_a_page_of_what_is_filled():
     """A Gaussian's data a Gaussian fills best; of columns that know nothing of each other all is that of the mean."""
     models = {"gaussian": holes.mixture_with_holes(1), "diagonal": holes.mixture_with_holes(1, shape=diagonal)}
-    probe = hidden_and_filled(models, X[:200], X[200:], shares=(0.2, 0.5), num_neighbours=5, steps=20)
+    probe = hidden_and_filled(models, X[:200], X[200:], shares=(0.2, 0.5), num_neighbours=5, steps=20, ridge=1e-3)
     seen = jax.jit(probe)(jax.random.key(0), ())
     assert {len(values) for name, values in seen.items() if name.count("_") == 1} == {2}
     for what, close in (("rmse", {"rtol": 1e-3}), ("nats", {"atol": 0.01})):
