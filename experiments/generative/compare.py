@@ -10,7 +10,7 @@ takes 4.09): exact, or bounds.
     python -m experiments.generative --members --workdirs mine=runs/gan/image
     python -m experiments.generative --features runs/supervised/classify
 
-Expected: 2.79 bits a dimension by ten Gaussians, 2.95 by one, 3.53 by PPCA; members not measured yet. Within 30 minutes.
+Expected: 2.79 bits a dimension by ten Gaussians, 2.95 by one, 3.53 by PPCA; members not measured yet. Half an hour.
 """
 
 from collections.abc import Callable
