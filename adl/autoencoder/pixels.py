@@ -89,4 +89,4 @@ def require_different(split: data.Split) -> None:
         what = (
             "there is one training picture" if len(split) < 2 else f"all {len(split):,} training pictures are the same"
         )
-        raise BadInput(f"{what}: a code needs at least two that differ")
+        raise BadInput(f"{what}: a model needs at least two that differ")
