@@ -32,7 +32,6 @@ from adl.measure import disentanglement, latents
 
 PLAIN = layout.Variation(viewpoint=1.0, illumination=0, deformation=0, occlusion=0, clutter=0, within_class=0)
 TENTHS = np.arange(1, 10) / 10  # quantiles between the values of what is continuous
-LEVELS = 256  # of grey, which rendered pictures have
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,8 @@ class Config(run.Averaged, run.Config):
     num_test: run.Several = 1000  # others, on which information is told
     latent_dim: run.Several = 10  # size of the code
     channels: run.Widths = (16, 32, 32)  # of the encoder's levels, each of which halves the picture
-    beta: run.NonNegative = 1.0  # weight of the KL divergence; above 1 codes are shorter
+    std: run.Positive = 0.1  # of the noise of each pixel in [0, 1], by which errors are weighed
+    beta: run.NonNegative = 4.0  # weight of the KL divergence; above 1 codes are shorter
     ema: run.Rate = 0.995  # decay of the parameter average, which is evaluated
 
 
@@ -71,7 +71,7 @@ def _split(make: Callable, seed: int, num: int) -> data.Split:
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
     """A VAE of rendered things, and what each of its latents says of each factor."""
     train, test = loaded
-    seen, shape = pixels.dequantised(LEVELS), train.example_shape
+    seen, shape = pixels.fixed(cfg.std), train.example_shape
     of = {"dtype": jnp.dtype(cfg.precision)}
     encoder = Gaussian(PictureEncoder(2 * cfg.latent_dim, shape, cfg.channels, **of))
     model = VAE(encoder, PictureDecoder(shape, cfg.channels, seen.num_outputs, **of))
