@@ -23,6 +23,7 @@ from adl.autoencoder import augmentation, evaluation, pixels
 from adl.autoencoder.augmentation import Labelled
 from adl.autoencoder.vae import beta_vae, perceptrons
 from adl.core import BadInput, full_pass, optimizer
+from adl.data.image import PROTOCOLS
 from adl.measure import latents
 from adl.nn.mlp import MLP, flat
 
@@ -47,7 +48,13 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     classifier_steps: run.Count = 300  # of Adam at 0.003, on all pictures that it has
 
 
-CLAIMS = ()
+CLAIMS = (
+    run.Claim(
+        **{"metric": "arithmetic/moved", "overrides": {"num_seeds": 3}, "at_least": 0.8},
+        protocol=f"{PROTOCOLS['digits']}; each test digit as each of 9 other classes, by 3 nearest neighbours, 3 seeds",
+        reference="decoded as it was, in the same run: 0.93; by chance 0.1",
+    ),
+)
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "labels": 2, "num_subsets": 2},
     **{"num_generated": 10, "classifier": (8,), "classifier_steps": 3},

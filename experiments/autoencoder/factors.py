@@ -38,19 +38,25 @@ TENTHS = np.arange(1, 10) / 10  # quantiles between the values of what is contin
 class Config(run.Averaged, run.Config):
     """The default is the run that the claims are about."""
 
-    num_steps: run.Count = 2500
+    num_steps: run.Count = 2000
     batch_size: run.Count = 64
     eval_every: run.Count = 500
     num_train: run.Several = 3000  # pictures to learn from, rendered
     num_test: run.Several = 1000  # others, on which information is told
     latent_dim: run.Several = 10  # size of the code
-    channels: run.Widths = (16, 32, 32)  # of the encoder's levels, each of which halves the picture
+    channels: run.Widths = (8, 16, 32)  # of the encoder's levels, each of which halves the picture
     std: run.Positive = 0.1  # of the noise of each pixel in [0, 1], by which errors are weighed
     beta: run.NonNegative = 4.0  # weight of the KL divergence; above 1 codes are shorter
     ema: run.Rate = 0.995  # decay of the parameter average, which is evaluated
 
 
-CLAIMS = ()
+CLAIMS = (
+    run.Claim(
+        **{"metric": "information/mig", "at_least": 0.02},
+        protocol="3,000 rendered things to learn from, 1,000 others to test; mutual information gap of 5 factors",
+        reference="principal components of as many numbers: 0.012",
+    ),
+)
 SMOKE = {"num_steps": 3, "batch_size": 8, "num_train": 20, "num_test": 20, "latent_dim": 3, "channels": (4, 4)}
 
 

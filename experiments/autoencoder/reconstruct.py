@@ -1,7 +1,7 @@
 """Handwritten digits out of few numbers: autoencoders of several code sizes, beside as many principal components.
 
-Hinton & Salakhutdinov 2006, Science 313; denoising: Vincent et al. 2008 (ICML); sparse: Ng 2011, CS294A lecture notes.
-All sizes learn on the same batches; the error is squared, of a picture with pixels in [0, 1].
+Hinton & Salakhutdinov 2006, Science 313; denoising: Vincent et al. 2008 (ICML); sparse: Ng 2011, CS294A notes. Errors
+are squared, of a picture with pixels in [0, 1]; all sizes learn on the same batches.
 
     python -m experiments.autoencoder.reconstruct
     >>> codes = run.load("runs/autoencoder/reconstruct").embed(pictures)
@@ -46,8 +46,8 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 
 OF = f"{PROTOCOLS['digits']}; squared error of a test picture, over that of as many principal components"
-SEEDS = {"overrides": {"num_seeds": 3}, "reference": "components: 1"}
-CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=most, **SEEDS) for n, most in ((5, 1.0), (16, 1.0), (32, 1.0)))
+MORE = {"overrides": {"num_seeds": 3}, "reference": "components: 1"}
+CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=x, **MORE) for n, x in {5: 1.0, 16: 1.0, 32: 1.0}.items())
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3), "steps_per_call": 1}
 
 
@@ -65,9 +65,7 @@ def load(cfg: Config) -> Loaded:
     if not cfg.latent_dims or len({*cfg.latent_dims}) < len(cfg.latent_dims):
         raise BadInput(f"--latent_dims {' '.join(map(str, cfg.latent_dims))}: at least one size, and each once")
     if (cfg.penalty and cfg.noise) or (cfg.rate and not cfg.penalty):
-        raise BadInput(
-            "--noise is of codes that denoise, --penalty of sparse ones, --rate of these alone: not together"
-        )
+        raise BadInput("--noise denoises, --penalty is of sparse codes, and --rate of these alone: not together")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
     pixels.require_different(train)

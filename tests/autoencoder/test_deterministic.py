@@ -45,8 +45,8 @@ def test_what_denoises_shrinks_as_the_best_affine_map_does():
     variances, std = np.array([4.0, 1.0, 0.25]), 1.0
     x = (RNG.normal(size=(4000, 3)) * np.sqrt(variances)).astype("f")
     model = ae.Autoencoder(nn.Dense(3), nn.Dense(3))
-    tx = optax.adam(optax.cosine_decay_schedule(0.03, 800))
-    state, _ = trained(ae.denoising_autoencoder(model, tx, corrupt=ae.gaussian_noise(std)), x, 800)
+    tx = optax.adam(optax.cosine_decay_schedule(0.03, 400))
+    state, _ = trained(ae.denoising_autoencoder(model, tx, corrupt=ae.gaussian_noise(std)), x, 400)
     made = (
         model.apply(state.variables, np.eye(3, dtype="f"))[1] - model.apply(state.variables, np.zeros((3, 3), "f"))[1]
     )
