@@ -7,7 +7,9 @@ of as many latents the amortisation gap is told, what the encoder loses against 
     python -m experiments.autoencoder.hierarchical
     >>> pictures = run.load("runs/autoencoder/hierarchical").sample(16)
 
-Not measured yet.
+Expected, three seeds: a bound of -114.2 of two levels the plain way, -116.8 by the ladder, whose divergence is the
+smaller one, and -116.6 of one level, whose encoder loses 2.8 of them. Each pixel alone, as 17 categories, has -106.1:
+a Gaussian pays for the borders that never change. A minute and a half on 2 cores.
 """
 
 from dataclasses import dataclass
@@ -50,12 +52,12 @@ OF = f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); nats an image, mean of 
 SEEDS = {"num_seeds": 3}
 CLAIMS = (
     run.Claim(
-        **{"metric": "plain/elbo", "overrides": SEEDS, "at_least": -150.0},
+        **{"metric": "plain/elbo", "overrides": SEEDS, "at_least": -115.0},
         protocol=f"{OF}; sampled bound of two levels, 10 and 5 latents",
-        reference="one level of 10 in the same run: ?; one Gaussian -130.5, each pixel alone -106.1",
+        reference="in the same run: one level of 10 -116.6, one Gaussian -130.5; each pixel alone -106.1",
     ),
     run.Claim(
-        **{"metric": "gap/gap", "overrides": SEEDS, "at_least": 0.0},
+        **{"metric": "gap/gap", "overrides": SEEDS, "at_least": 2.5},
         protocol=f"{OF}; of one level, the first 100 test pictures, 300 steps of Adam to each one's Gaussian",
         reference="an encoder that is as good as descent: 0",
     ),
