@@ -7,7 +7,8 @@ each pixel, so that log p(x|z) + log p(codes) bounds the likelihood of the level
     >>> pictures = run.load("runs/autoencoder/quantised").sample(16)
     python -m experiments.autoencoder.quantised --codebook learned
 
-Not measured yet.
+Expected, three seeds: a bound of -108.6, where a VAE has -116.0 and each pixel alone -106.1; 36.1 nats of 16 codes,
+where places alone take 47.4; 46 of 64 codes in use. Two minutes on 2 cores; by 4,000 steps -103.4, one seed.
 """
 
 from dataclasses import dataclass
@@ -63,9 +64,9 @@ OF = f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); mean of 3 seeds"
 SEEDS = {"num_seeds": 3}
 OTHERS = "on the same: each pixel alone -106.1, a VAE -116.0, one Gaussian -130.5"
 CLAIMS = (
-    run.Claim("test/elbo", f"{OF}; log p(x|z) + log p(codes), nats", SEEDS, at_least=-150.0, reference=OTHERS),
-    run.Claim("test/code_nll", f"{OF}; of 16 codes, in nats", SEEDS, at_most=60.0, reference="each place alone: ?"),
-    run.Claim("reconstruction/perplexity", f"{OF}; of the 64 codes", SEEDS, at_least=20.0, reference="one in use: 1"),
+    run.Claim("test/elbo", f"{OF}; log p(x|z) + log p(codes), nats", SEEDS, at_least=-109.5, reference=OTHERS),
+    run.Claim("test/code_nll", f"{OF}; of 16 codes, in nats", SEEDS, at_most=38.0, reference="each place alone: 47.4"),
+    run.Claim("reconstruction/perplexity", f"{OF}; of the 64 codes", SEEDS, at_least=42.0, reference="one in use: 1"),
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "channels": (4,), "num_codes": 4, "code_dim": 2, "width": 8, "num_layers": 1},
