@@ -7,7 +7,8 @@ are squared, of a picture with pixels in [0, 1]; all sizes learn on the same bat
     >>> codes = run.load("runs/autoencoder/reconstruct").embed(pictures)
     python -m experiments.autoencoder.reconstruct --network convolutional --hidden 16 32 --noise 0.3
 
-Seen once: 0.57 of the components' error by 5 numbers and by 16, 0.80 by 32; 1.08 by 2, 0.89 after 500 steps.
+Expected, three seeds: 0.57 of the components' error by 5 numbers, 0.56 by 16, 0.82 by 32. By 2 it is 0.66 twice, and
+once 1.08, of pictures that are coded far out; 0.9 after 500 steps. A minute on 2 cores.
 """
 
 import math
@@ -47,7 +48,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 OF = f"{PROTOCOLS['digits']}; squared error of a test picture, over that of as many principal components"
 MORE = {"overrides": {"num_seeds": 3}, "reference": "components: 1"}
-CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=x, **MORE) for n, x in {5: 1.0, 16: 1.0, 32: 1.0}.items())
+CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=x, **MORE) for n, x in {5: 0.58, 16: 0.575, 32: 0.85}.items())
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3), "steps_per_call": 1}
 
 
