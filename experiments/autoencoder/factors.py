@@ -1,7 +1,7 @@
 """What latents stand for: rendered things whose factors are known, coded, and the mutual information gap.
 
-Chen et al. 2018, arXiv:1802.04942; Higgins et al. 2017 (ICLR) for beta. Each picture `[32, 32, 3]` is of one thing in a
-plain room, drawn by its class, its colour, its place and its height, all independent; a factor that is continuous is
+Chen et al. 2018, arXiv:1802.04942; Higgins et al. 2017 (ICLR) for beta. Each picture `[32, 32, 3]` is of one thing cut
+out on grey, drawn by its class, its colour, its place and its height, all independent; a factor that is continuous is
 counted in tenths. Beside it, as many principal components of the pixels, with the noise that a code of theirs has in
 probabilistic PCA.
 
@@ -31,6 +31,7 @@ from adl.latent import principal
 from adl.measure import disentanglement, latents
 
 PLAIN = layout.Variation(viewpoint=1.0, illumination=0, deformation=0, occlusion=0, clutter=0, within_class=0)
+GREY = 128  # of all that is not the thing
 TENTHS = np.arange(1, 10) / 10  # quantiles between the values of what is continuous
 
 
@@ -71,7 +72,8 @@ def _split(make: Callable, seed: int, num: int) -> data.Split:
     top, left, bottom, right = scenes.box[:, 0].T
     places = {"column": (left + right) / 2, "row": (top + bottom) / 2, "height": bottom - top}
     bins = {name: np.searchsorted(np.quantile(at, TENTHS), at).astype(np.int32) for name, at in places.items()}
-    return data.Split({"image": scenes.image, "class": scenes.label[:, 0], "colour": scenes.colour[:, 0], **bins})
+    image = np.where(scenes.instance[..., None] == 1, scenes.image, np.uint8(GREY))
+    return data.Split({"image": image, "class": scenes.label[:, 0], "colour": scenes.colour[:, 0], **bins})
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:

@@ -109,3 +109,5 @@ def test_too_many_levels_are_said():
     assert halvings((7, 5), 3) == [(7, 5), (4, 3), (2, 2), (1, 1)]
     with pytest.raises(BadInput, match="4 levels of channels halve a picture of 7 x 5 to nothing: at most 3"):
         halvings((7, 5), 4)
+    with pytest.raises(BadInput, match="at least one"):
+        halvings((7, 5), 0)
