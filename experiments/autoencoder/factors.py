@@ -23,7 +23,7 @@ from jax import Array
 
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
-from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
+from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder, halvings
 from adl.autoencoder.vae import VAE, Gaussian, beta_vae
 from adl.core import full_pass, optimizer
 from adl.data.scenes import drawn, layout
@@ -31,6 +31,7 @@ from adl.latent import principal
 from adl.measure import disentanglement, latents
 
 PLAIN = layout.Variation(viewpoint=1.0, illumination=0, deformation=0, occlusion=0, clutter=0, within_class=0)
+SIZE = 32  # of a side, in pixels
 GREY = 128  # of all that is not the thing
 TENTHS = np.arange(1, 10) / 10  # quantiles between the values of what is continuous
 
@@ -63,7 +64,8 @@ SMOKE = {"num_steps": 3, "batch_size": 8, "num_train": 20, "num_test": 20, "late
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures, and what they were drawn by."""
-    make = functools.partial(drawn.single, variation=PLAIN, noise=0.0)
+    halvings((SIZE, SIZE), len(cfg.channels))  # what cannot be is said before anything is drawn
+    make = functools.partial(drawn.single, size=SIZE, variation=PLAIN, noise=0.0)
     return tuple(_split(make, seed, num) for seed, num in ((21, cfg.num_train), (22, cfg.num_test)))
 
 
