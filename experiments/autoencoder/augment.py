@@ -6,6 +6,7 @@ arXiv:1702.05538); with the means of their pixels in the same places (SMOTE, Cha
 autoencoder. All take as many steps; every subset of labels is drawn anew.
 
     python -m experiments.autoencoder.augment
+    >>> codes = run.load("runs/autoencoder/augment").embed(pictures)
 
 Expected: no gain. Of ten a class 0.852 are told rightly, of these and 1,000 decoded ones 0.844, where the standard
 error of the difference is 0.003, and with pixels in between 0.847: what lies between two codes tells a classifier
@@ -102,6 +103,7 @@ def build(
     bound = full_pass(evaluation.bounds(model, seen.likelihood), data.padded(data.Split({"x": x}), 500), len(x))
     more = {"likelihood": seen.likelihood, "axis": axis, "prepare": lambda key, b: seen.observe(key, b["image"])}
     few = {"num_generated": cfg.num_generated, "num_steps": cfg.classifier_steps, "subsets": jnp.asarray(subsets)}
+    embed = run.Offer(lambda key, *of: encode(of[0], seen.observe(key, of[1])), run.Images(shape), run.Cells())
     asked = [(known, columns[0].label, data.image.unit(train.arrays["image"])), columns[1]]
     return run.Experiment(
         beta_vae(model, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps)), beta=cfg.beta, **more),
@@ -113,7 +115,7 @@ def build(
             "straight": latents.straight(encode, decode, x[:12]),
             "perturbed": latents.perturbed(encode, decode, x),
         },
-        offers={"model": model},
+        offers={"model": model, "embed": embed},
         figures=show.figures(
             bound=show.curves({"test": "test/elbo"}, y_label="nats per image", title="Bound on log p(x)", settled=0.25),
             arithmetic=show.exchanged,
