@@ -68,7 +68,7 @@ CLAIMS = (
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "num_hidden": 3, "num_chains": 32, "num_annealed": 8},
-    **{"num_temperatures": 4, "sample_steps": 3, "steps_per_call": 2},
+    **{"num_temperatures": 4, "sample_steps": 3},
 }
 
 
