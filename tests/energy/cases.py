@@ -40,7 +40,7 @@ def case(make: Callable, **options) -> Case:
 
 def binary(step):
     """Two units that are mostly on."""
-    return (points(step) > -0.5).astype("f")
+    return (points(step) > -1).astype("f")
 
 
 def labelled(key, x):
