@@ -66,10 +66,7 @@ CLAIMS = (
         reference="0: brute force, over all 2^20 states of the hidden layer",
     ),
 )
-SMOKE = {
-    **{"num_steps": 4, "batch_size": 16, "num_hidden": 3, "num_chains": 32, "num_annealed": 8},
-    **{"num_temperatures": 4, "sample_steps": 3, "steps_per_call": 2},
-}
+SMOKE = {"num_steps": 4, "batch_size": 16, "num_hidden": 3, "num_chains": 32, "num_temperatures": 4, "sample_steps": 3}
 
 
 class Loaded(NamedTuple):

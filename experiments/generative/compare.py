@@ -10,7 +10,8 @@ takes 4.09): exact, or bounds.
     python -m experiments.generative --members --workdirs mine=runs/gan/image
     python -m experiments.generative --features runs/supervised/classify
 
-Expected: 2.79 bits a dimension by ten Gaussians, 2.95 by one, 3.53 by PPCA; members not measured yet. Half an hour.
+Expected: 2.79 bits a dimension by ten Gaussians, 2.95 by one, 3.53 by PPCA. In 45 s each on busy cores: 1.78 pixel by
+pixel, 2.18 by the flow, 2.62 by the VAE; diffusion, cut off, is noise. By default half an hour at most.
 """
 
 from collections.abc import Callable
@@ -53,7 +54,6 @@ ROWS = f"{data.image.PROTOCOLS['digits']}; bits a dimension, at most, of 17 leve
 OTHERS = "one Gaussian 2.95, PPCA 3.53, uniform 4.09"
 CLAIMS = (run.Claim("compare/mixture_bits", ROWS, {"members": ()}, at_most=2.82, reference=OTHERS),)
 SMOKE = {"members": (), "num_samples": 24, "train_split": "train[:100]", "test_split": "test[:24]", "num_components": 2}
-SWEEP = "num_factors=2,4"  # of the tests
 
 
 class Row(NamedTuple):

@@ -62,7 +62,6 @@ CLAIMS = tuple(
     for name, (bound, text, seen) in BOUNDS.items()
 )
 SMOKE = {"num_train": 60, "num_test": 40, "num_factors": 3, "num_components": 2}
-SWEEP = "num_factors=2,4"  # of the tests
 
 
 class Loaded(NamedTuple):

@@ -12,6 +12,8 @@ nats a hidden number.
 Expected, means of five seeds, with 0.3 of the table hidden: an error of 0.50 by a Gaussian, 0.63 by PPCA, 0.56 by a
 mixture of two, where neighbours have 0.78 and the mean 1.15. With half of it hidden PPCA's five factors are likelier
 (-1.11 nats a number) than a whole covariance (-1.29), and two of them are worse than columns alone (-1.92 and -1.59).
+Of the third command, one seed, 0.3 hidden: a mixture errs by 0.164 of the range of grey, a Gaussian by 0.167,
+neighbours by 0.172, PPCA by 0.187, the mean by 0.271. A minute each on 2 cores.
 """
 
 from dataclasses import dataclass
