@@ -74,9 +74,7 @@ Loaded = tuple[data.Split, tuple[Labelled, Labelled], pixels.Pixels, np.ndarray]
 
 
 def load(cfg: Config) -> Loaded:
-    """Pictures to learn from; these and those to test, seen once with a fixed key; how; and which are labelled,
-    `[num_subsets, K labels]`.
-    """
+    """Pictures to learn from; theirs and others with labels; how they are seen; and which rows are labelled."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
     seen, label = pixels.of_pictures(train, test, asked=cfg.levels), train.arrays["label"]
     classes, counts = np.unique(label, return_counts=True)
@@ -87,11 +85,8 @@ def load(cfg: Config) -> Loaded:
         np.concatenate([rng.choice(np.flatnonzero(label == c), cfg.labels, replace=False) for c in classes])
         for _ in range(cfg.num_subsets)
     ]
-    key = jax.random.key(0)
-    columns = (
-        Labelled(seen.observe(key, jnp.asarray(s.arrays["image"])), jnp.asarray(s.arrays["label"]))
-        for s in (train, test)
-    )
+    images, labels = ([jnp.asarray(s.arrays[name]) for s in (train, test)] for name in ("image", "label"))
+    columns = map(Labelled, [seen.observe(jax.random.key(0), image) for image in images], labels)
     return train, tuple(columns), seen, np.stack(subsets)
 
 
