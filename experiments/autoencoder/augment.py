@@ -70,8 +70,11 @@ SMOKE = {
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels, np.ndarray]:
-    """Pictures to learn from and to test, how they are seen, and which are labelled, `[num_subsets, K labels]`."""
+Loaded = tuple[data.Split, tuple[Labelled, Labelled], pixels.Pixels, np.ndarray]
+
+
+def load(cfg: Config) -> Loaded:
+    """Pictures to learn from; theirs and others with labels; how they are seen; and which rows are labelled."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
     seen, label = pixels.of_pictures(train, test, asked=cfg.levels), train.arrays["label"]
     classes, counts = np.unique(label, return_counts=True)
@@ -82,36 +85,34 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels, np.ndarray
         np.concatenate([rng.choice(np.flatnonzero(label == c), cfg.labels, replace=False) for c in classes])
         for _ in range(cfg.num_subsets)
     ]
-    return train, test, seen, np.stack(subsets)
+    images, labels = ([jnp.asarray(s.arrays[name]) for s in (train, test)] for name in ("image", "label"))
+    columns = map(Labelled, [seen.observe(jax.random.key(0), image) for image in images], labels)
+    return train, tuple(columns), seen, np.stack(subsets)
 
 
-def build(
-    cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels, np.ndarray], axis: str | None
-) -> run.Experiment:
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A VAE of all pictures, and what its pictures add to few labelled ones."""
-    train, test, seen, subsets = loaded
-    shape = train.example_shape
-    x, known = (seen.observe(jax.random.key(0), jnp.asarray(s.arrays["image"])) for s in (test, train))
+    train, (known, asked), seen, subsets = loaded
+    shape, x = train.example_shape, asked.x
     model = perceptrons(cfg.latent_dim, cfg.hidden, x.shape[1] * seen.num_outputs, nn.silu, jnp.dtype(cfg.precision))
     encode, decode = evaluation.coder(model, seen, shape)
 
     def rows(state, z):
         return 2 * flat(decode(state, z)) - 1
 
-    columns = [Labelled(x, jnp.asarray(s.arrays["label"])) for x, s in ((known, train), (x, test))]
     classifier = MLP((*cfg.classifier, train.num_classes))
     bound = full_pass(evaluation.bounds(model, seen.likelihood), data.padded(data.Split({"x": x}), 500), len(x))
     more = {"likelihood": seen.likelihood, "axis": axis, "prepare": lambda key, b: seen.observe(key, b["image"])}
     few = {"num_generated": cfg.num_generated, "num_steps": cfg.classifier_steps, "subsets": jnp.asarray(subsets)}
     embed = run.Offer(lambda key, *of: encode(of[0], seen.observe(key, of[1])), run.Images(shape), run.Cells())
-    asked = [(known, columns[0].label, data.image.unit(train.arrays["image"])), columns[1]]
+    pictures = (*known, data.image.unit(train.arrays["image"]))
     return run.Experiment(
         beta_vae(model, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps)), beta=cfg.beta, **more),
         data.shuffled(train, cfg.batch_size),
         probes={"test": bound},
         final={
-            "augment": augmentation.gain(encode, rows, classifier, optax.adam(3e-3), *columns, **few),
-            "arithmetic": latents.arithmetic(encode, decode, *asked, num_classes=train.num_classes),
+            "augment": augmentation.gain(encode, rows, classifier, optax.adam(3e-3), known, asked, **few),
+            "arithmetic": latents.arithmetic(encode, decode, pictures, asked, num_classes=train.num_classes),
             "straight": latents.straight(encode, decode, x[:12]),
             "perturbed": latents.perturbed(encode, decode, x),
         },

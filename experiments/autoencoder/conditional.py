@@ -5,8 +5,8 @@ Sohn et al. 2015 (NIPS). Grey levels are filled up by U[0, 1), and bounds are of
     python -m experiments.autoencoder.conditional
     >>> pictures = run.load("runs/autoencoder/conditional").sample([3, 1, 4])
 
-Seen once, one seed: a bound of -114.9, where the VAE without the class has -116.5. Mean pictures of latents drawn are
-smooth: 3 nearest neighbours name 0.85 of them rightly, and one tells 0.91 of samples and data apart.
+Expected, three seeds: a bound of -114.4, where the VAE without the class has -116.0. Mean pictures of latents drawn are
+smooth: 3 nearest neighbours name 0.87 of them rightly, and one tells 0.91 of samples and data apart. A minute.
 """
 
 from dataclasses import dataclass
@@ -41,12 +41,12 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 CLAIMS = (
     run.Claim(
-        **{"metric": "test/elbo", "at_least": -116.0, "overrides": {"num_seeds": 3}},
+        **{"metric": "test/elbo", "at_least": -115.0, "overrides": {"num_seeds": 3}},
         protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); sampled bound on log p(x|class), mean of 3 seeds",
         reference="the same networks without the class: -116.0 (autoencoder.vae, 5 seeds); one Gaussian -130.5",
     ),
     run.Claim(
-        **{"metric": "samples/class_accuracy", "at_least": 0.7, "overrides": {"num_seeds": 3}},
+        **{"metric": "samples/class_accuracy", "at_least": 0.82, "overrides": {"num_seeds": 3}},
         protocol=f"digits, mean of 3 seeds, averaged parameters; {samples.PROTOCOL['class_accuracy']}",
         reference=samples.DIGITS["class_accuracy"],
     ),

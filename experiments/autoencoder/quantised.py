@@ -70,7 +70,7 @@ CLAIMS = (
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "channels": (4,), "num_codes": 4, "code_dim": 2, "width": 8, "num_layers": 1},
-    **{"num_heads": 2, "steps_per_call": 1, "num_samples": 20},
+    **{"num_heads": 2, "num_samples": 20},
 }
 
 

@@ -49,7 +49,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 OF = f"{PROTOCOLS['digits']}; squared error of a test picture, over that of as many principal components"
 MORE = {"overrides": {"num_seeds": 3}, "reference": "components: 1"}
 CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=x, **MORE) for n, x in {5: 0.58, 16: 0.575, 32: 0.85}.items())
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3), "steps_per_call": 1}
+SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3)}
 
 
 class Loaded(NamedTuple):
