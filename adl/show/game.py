@@ -16,7 +16,8 @@ def players(outcome: Outcome) -> Figure:
 def translations(outcome: Outcome) -> Figure:
     """What `gan.translation.translated`, as the probe "translation", made of test pictures.
 
-    What is translated must look like what is true, of the same digit, and what comes back like what went.
+    What comes back must look like what went; what is translated looks like what is true where classes are kept, and
+    else like others of its kind.
     """
     rows = ["test picture", "translated", "true translation", "translated back"]
     return image_grid(outcome.of("translation")["grid"], row_labels=rows, title="Pictures translated without pairs")
