@@ -32,6 +32,8 @@ PICTURES = {
 }
 FLOWS = ROWS | PICTURES
 PLANE = {name: FLOWS[name] for name in ROWS}
+SLOW = ("maf of splines", "real_nvp of pictures")
+ALL = [pytest.param(name, marks=[pytest.mark.full] * (name in SLOW)) for name in FLOWS]
 
 
 def example(name, size=3):
@@ -48,7 +50,7 @@ def made(model, x, scale=0.4):
     return {**variables, "params": jax.tree.unflatten(tree, moved)}
 
 
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", ALL)
 def test_log_det_is_autodiffs_and_the_inverse_inverts_also_far_out(name):
     model, x = FLOWS[name], example(name)
     variables = made(model, x, 0.05 if name in PICTURES else 0.2 if "spline" in name else 0.4)
