@@ -23,7 +23,7 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import deterministic as ae
-from adl.autoencoder import evaluation, pixels
+from adl.autoencoder import evaluation
 from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
 from adl.core import Algorithm, BadInput, beside, full_pass, optimizer
 from adl.data.image import PROTOCOLS
@@ -71,7 +71,7 @@ def load(cfg: Config) -> Loaded:
         raise BadInput("--noise denoises, --penalty is of sparse codes, and --rate of these alone: not together")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
-    pixels.require_different(train)
+    data.image.require_different(train)
     if (most := max(cfg.latent_dims)) >= min(known.shape):
         raise BadInput(f"--latent_dims {most}: it must be below the {known.shape[1]} pixels and {len(train)} pictures")
     found = {size: principal.found(known, size) for size in cfg.latent_dims}
