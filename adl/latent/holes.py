@@ -48,7 +48,7 @@ def ppca_shaped(num_factors: int) -> Shape:
     return lambda mean, covariance: ppca(mean, covariance, num_factors).covariance()
 
 
-@border.columns(x="float [B, D]", seen="[B, D]")
+@border.columns(x="float [B, D]", seen="float [B, D]")
 def mixture_with_holes(
     num_components: int, *, shape: Shape = full, reg_covar: float = 1e-3, axis: str | None = None
 ) -> Algorithm:
@@ -71,7 +71,7 @@ def mixture_with_holes(
         rows = jax.random.choice(key, len(x), (num_components,), replace=len(x) < num_components)
         means = jnp.where(seen[rows] > 0, x[rows], mean[None]) if num_components > 1 else mean[None]
         covariances = jnp.broadcast_to(jnp.diag(variance + reg_covar), (num_components, *variance.shape * 2))
-        return GaussianMixture(jnp.full(num_components, 1 / num_components), means, covariances)
+        return GaussianMixture(jnp.ones(num_components) / num_components, means, covariances)
 
     def measure(key, mixture, x, seen):
         def row(one):

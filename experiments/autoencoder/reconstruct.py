@@ -39,7 +39,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_steps: run.Count = 3000
     steps_per_call: run.Count = 20
     latent_dims: run.Widths = (2, 5, 16, 32)  # sizes of the codes, fewer than there are pixels
-    network: Literal["perceptron", "convolutional"] = "perceptron"
+    network: Literal["perceptron", "convolutional"] = "perceptron"  # of the encoder, and mirrored of the decoder
     hidden: run.Widths = (256, 128)  # widths of the encoder's hidden layers, or channels of its levels; mirrored
     noise: run.NonNegative = 0.0  # standard deviation of what the encoder's pixels are spoilt by; above 0: denoising
     penalty: run.NonNegative = 0.0  # above 0, a sparse code: weight of |z|, or with --rate of a divergence from it
