@@ -84,8 +84,8 @@ def load(cfg: Config) -> Loaded:
     )
     given, asked = members.named_folders(cfg.workdirs, (*PLAIN, *cfg.members)), members.same_data(cfg)
     found = {name: members.given_member(path, asked={"dataset": cfg.dataset, **asked}) for name, path in given.items()}
-    home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
     for name in cfg.members:
+        home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
         found[name] = members.started_member(MODULES[name], home / name, asked, seconds=cfg.seconds)
     rows = plain_rows(cfg, train, test, levels)
     return Loaded(train, test, levels, rows | {name: row(one, test, levels) for name, one in found.items()}, features)
