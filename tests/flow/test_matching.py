@@ -73,7 +73,9 @@ def test_the_second_flow_of_reflow_is_straighter_than_the_first():
     bends = [straightness(functools.partial(model.apply, flow.variables), noise).mean() for flow in state.state]
     assert bends[1] < 0.3 * bends[0]
     # By one step the first flow's samples lie about the middle, where no data are; the second's do not.
-    near = [jnp.abs(carried(functools.partial(model.apply, f.variables), noise, num_steps=1)).mean() for f in state.state]
+    near = [
+        jnp.abs(carried(functools.partial(model.apply, f.variables), noise, num_steps=1)).mean() for f in state.state
+    ]
     assert near[0] < 0.5 < 1.5 < near[1]
 
 
