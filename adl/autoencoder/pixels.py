@@ -5,13 +5,11 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from adl import data
 from adl.autoencoder.vae import Likelihood, bernoulli, gaussian
-from adl.core import Key, Probe
-from adl.measure import levels
+from adl.core import Key
 from adl.prob.distributions import normal_log_prob
 
 
@@ -98,21 +96,3 @@ def of_pictures(
     data.image.require_different(train)
     levels = data.image.num_levels(train, test, asked=asked)
     return binary() if kind == "binary" else dequantised(levels)
-
-
-def plain_bounds(train: data.Split, test: data.Split, *, asked: int) -> Probe:
-    """Probe of log p(x) of test pictures by what needs no network, in nats an image, of the levels of `dequantised`.
-
-    `independent`, exact: each pixel alone, by how often it has each level. `gaussian`, a bound: one of full covariance,
-    of up to `levels.WIDEST` numbers. `uniform`.
-
-    Args:
-      train: "image", to count.
-      test: "image", to judge.
-      asked: as in `of_pictures`.
-    """
-    num_levels = data.image.num_levels(train, test, asked=asked)
-    seen = [np.asarray(data.image.level_of(split.column("image"), levels=num_levels)) for split in (train, test)]
-    nats = -seen[1][0].size * np.log(2)
-    found = levels.baseline_bits(*seen, num_levels=num_levels)
-    return levels.known({name: bits * nats for name, bits in found.items()})

@@ -21,6 +21,7 @@ from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae, of_class
 from adl.core import Probe, full_pass, optimizer
 from adl.data.image import PROTOCOLS
+from adl.latent import rows
 from adl.measure import latents, samples
 
 
@@ -63,7 +64,7 @@ def load(cfg: Config) -> Loaded:
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
     seen = pixels.of_pictures(train, test, asked=cfg.levels)
     x = seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))
-    plain = pixels.plain_bounds(train, test, asked=cfg.levels)
+    plain = rows.plain_bounds(train, test, asked=cfg.levels)
     return train, data.Split({"x": x, **test.arrays}), seen, plain
 
 

@@ -25,6 +25,7 @@ from adl.autoencoder.hierarchical import TwoLevels, two_levels
 from adl.autoencoder.vae import VAE, perceptrons, vae
 from adl.core import BadInput, Probe, beside, full_pass, optimizer, probe
 from adl.data.image import PROTOCOLS
+from adl.latent import rows
 
 NAMES = {"ladder": "two levels, ladder", "plain": "two levels, plain", "one": "one level"}
 
@@ -57,9 +58,8 @@ CLAIMS = (
     run.Claim("gap/gap", GAP, SEEDS, at_least=2.5, reference="an encoder that is as good as descent: 0"),
 )
 SMOKE = {
-    **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "high_dim": 2},
-    **{"num_importance_samples": 50, "num_gap_steps": 2, "num_gap_pictures": 10, "models": ("ladder", "one")},
-    **{"test_split": "test[:50]"},
+    **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "high_dim": 2, "models": ("ladder", "one")},
+    **{"num_importance_samples": 50, "num_gap_steps": 2, "num_gap_pictures": 10, "test_split": "test[:50]"},
 }
 
 
@@ -74,8 +74,8 @@ def load(cfg: Config) -> Loaded:
         raise BadInput(f"--models {' '.join(cfg.models)}: at least one, and each once")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     seen = pixels.of_pictures(train, test, asked=cfg.levels)
-    x = seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))
-    return train, data.Split({"x": x}), seen, pixels.plain_bounds(train, test, asked=cfg.levels)
+    x = data.Split({"x": seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))})
+    return train, x, seen, rows.plain_bounds(train, test, asked=cfg.levels)
 
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:

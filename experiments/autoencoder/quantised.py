@@ -26,6 +26,7 @@ from adl.autoencoder.convolutional import Doubling, Halving, halvings
 from adl.autoencoder.quantised import VQVAE
 from adl.core import Mean, Probe, full_pass, optimizer
 from adl.data.image import PROTOCOLS
+from adl.latent import rows
 from adl.nn.mlp import flat
 from adl.nn.transformer import GPT
 
@@ -80,11 +81,10 @@ Loaded = tuple[data.Split, data.Split, pixels.Pixels, Probe, tuple[Array, Array,
 def load(cfg: Config) -> Loaded:
     """Splits; how pictures are seen; bounds without a network; and all of test, some as shown, some of training."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    seen, plain = pixels.of_pictures(train, test, asked=cfg.levels), pixels.plain_bounds(train, test, asked=cfg.levels)
+    seen, plain = pixels.of_pictures(train, test, asked=cfg.levels), rows.plain_bounds(train, test, asked=cfg.levels)
     some = (jnp.asarray(split.arrays["image"]) for split in (test, train.first(KNOWN)))
     x, known = (seen.observe(jax.random.key(number), image) for number, image in enumerate(some))
-    image = data.image.unit(test.arrays["image"][:ACROSS])
-    return train, data.Split({"x": x}), seen, plain, (x, image, known)
+    return train, data.Split({"x": x}), seen, plain, (x, data.image.unit(test.arrays["image"][:ACROSS]), known)
 
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:

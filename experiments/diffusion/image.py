@@ -20,11 +20,12 @@ import numpy as np
 from jax import Array
 
 from adl import data, run, show
-from adl.core import Learner, full_pass, optimizer
+from adl.core import Learner, Probe, full_pass, optimizer
 from adl.diffusion import evaluation, preconditioner, schedule
 from adl.diffusion.denoising import Conditioned, labelled
 from adl.diffusion.edm import denoiser, edm
 from adl.diffusion.solver import Denoiser
+from adl.latent import rows
 from adl.measure import samples
 from adl.nn.embed import Conditioner
 from adl.nn.unet import UNet, widths
@@ -75,14 +76,15 @@ SMOKE = {
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split]:
-    """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
+def load(cfg: Config) -> tuple[data.Split, data.Split, Probe]:
+    """Pictures to learn from, and to test; and the rows of every table."""
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
+    return train, test, rows.judged(train, train.first(cfg.num_samples))
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: tuple[data.Split, data.Split, Probe], axis: str | None) -> run.Experiment:
     """A denoiser of the data set's pictures, and what a sampler makes of it."""
-    train, test = loaded
+    train, test, plain = loaded
     reference, shape, num_classes = train.first(cfg.num_samples), train.example_shape, train.num_classes
     model, names = network(cfg, shape[0], num_classes), train.class_names
     scaled = preconditioner.karras(float(np.std(reference.arrays["image"] / 127.5)))
@@ -102,6 +104,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         probes={"test": full_pass(judge, data.padded(test, 500), len(test))},
         final={
             "samples": samples.judged_samples(sampler.draw, reference),
+            "plain": plain,
             "path": sampler.path(train.some_classes(PATHS)),
             "guidance": sampler.guided(SCALES, train.some_classes(SHOWN), num_classes=num_classes),
         },

@@ -23,10 +23,11 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from adl import data, run, show
-from adl.core import optimizer
+from adl.core import Probe, optimizer
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.energy.evaluation import Descent
 from adl.energy.tilt import Tilted
+from adl.latent import rows
 from adl.measure import samples
 from adl.nn.mlp import MLP, flat
 from adl.sampling.langevin import langevin
@@ -66,8 +67,7 @@ BOUNDS = {
 }
 CLAIMS = tuple(
     run.Claim(
-        metric=f"samples/{name}",
-        **bound,
+        **{"metric": f"samples/{name}", **bound},
         protocol=f"{PROTOCOL}; {samples.PROTOCOL[name]}",
         reference=samples.DIGITS[name],
     )
@@ -75,19 +75,20 @@ CLAIMS = tuple(
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3},
-    **{"sample_steps": 24, "num_samples": 64},
+    **{"sample_steps": 24, "num_samples": 64, "train_split": "train[:100]", "test_split": "test[:20]"},
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split]:
-    """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
+def load(cfg: Config) -> tuple[data.Split, data.Split, Probe]:
+    """Pictures to learn from, and to test; and the rows of every table."""
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
+    return train, test, rows.judged(train, train.first(cfg.num_samples))
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: tuple[data.Split, data.Split, Probe], axis: str | None) -> run.Experiment:
     """An energy of the data set's pictures, and where chains on it arrive."""
     train = loaded[0]
-    reference, held_out = (split.first(cfg.num_samples) for split in loaded)
+    reference, held_out = (split.first(cfg.num_samples) for split in loaded[:2])
     features = MLP((*cfg.hidden, train.num_classes), activation=nn.silu, dtype=jnp.dtype(cfg.precision))
     model = Tilted(nn.Sequential([flat, features]), cfg.std)
     walk = functools.partial(langevin, step_size=cfg.step_size, temperature=cfg.temperature)
@@ -100,9 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         model,
         optimizer.adam(cfg.learning_rate, optimizer.cosine(cfg.num_steps), clip=1.0, average=cfg.ema),
         sampler=functools.partial(walk, num_steps=cfg.langevin_steps),
-        num_chains=cfg.num_chains,
-        restart=cfg.restart,
-        alpha=cfg.alpha,
+        **{"num_chains": cfg.num_chains, "restart": cfg.restart, "alpha": cfg.alpha},
         prepare=prepare,
         axis=axis,
     )
@@ -112,6 +111,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         final={
             "samples": samples.judged_samples(descent.draw, reference),
+            "plain": loaded[2],
             "energies": descent.energies(reference.arrays, held_out.arrays, prepare),
             "path": descent.path(train.some_classes(PATHS), num_stops=STOPS),
         },

@@ -18,14 +18,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 import jax.numpy as jnp
-import numpy as np
 
 from adl import data, run, show
 from adl.core import BadInput, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.flow import coupling, evaluation, glow, spline
 from adl.flow.likelihood import Flow, flow, logit
-from adl.measure.levels import baseline_bits, known
+from adl.latent import rows
+from adl.measure.levels import known
 
 ROWS, COLS = 6, 12  # of samples that are shown
 
@@ -80,9 +80,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
             f"--num_levels {cfg.num_levels}: pictures of {height} x {width} cannot be halved so often; {near}"
             f"--picture_size {size} --picture_fit resize"
         )
-    levels = data.image.num_levels(train, test, asked=cfg.levels)
-    seen = [np.asarray(data.image.level_of(split.column("image"), levels=levels)) for split in (train, test)]
-    return train, test, baseline_bits(*seen, num_levels=levels)
+    return train, test, rows.plain_bits(train, test, asked=cfg.levels)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], axis: str | None) -> run.Experiment:

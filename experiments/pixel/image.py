@@ -27,7 +27,8 @@ import numpy as np
 from adl import data, run, show
 from adl.core import full_pass, optimizer
 from adl.data.image import PROTOCOLS
-from adl.measure.levels import baseline_bits, known
+from adl.latent import rows
+from adl.measure.levels import known
 from adl.pixel import evaluation, likelihood, networks
 from adl.pixel.raster import pixelwise
 
@@ -77,9 +78,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
     wanted = ("image",) if cfg.classes == "unknown" else ("image", "label")
     train, test = data.splits(cfg.dataset, *wanted, of=cfg.parts, **cfg.source)
     data.image.require_different(train)
-    levels = data.image.num_levels(train, test, asked=cfg.levels)
-    seen = [np.asarray(data.image.level_of(split.column("image"), levels=levels)) for split in (train, test)]
-    return train, test, baseline_bits(*seen, num_levels=levels)
+    return train, test, rows.plain_bits(train, test, asked=cfg.levels)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], axis: str | None) -> run.Experiment:
