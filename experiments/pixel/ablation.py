@@ -108,7 +108,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     return run.Experiment(
         beside({n: pixelwise(m, tx, likelihood=told, prepare=prepare, axis=axis) for n, m in models.items()}),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": full_pass(measure, data.padded(test, evaluation.at_once(told, shape)), len(test))},
+        probes={"test": full_pass(measure, data.padded(test, evaluation.pictures_at_once(told, shape)), len(test))},
         final={
             "baseline": known(bits),
             "parameters": known({name: num_weights(model) for name, model in models.items()}),

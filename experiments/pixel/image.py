@@ -101,7 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
     few, reference = test.first(360).arrays, train.first(cfg.num_samples).arrays
     pairs = ((prepare(None, one)[0], one.get("label", np.zeros(len(one["image"]), int))) for one in (few, reference))
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps), clip=1.0)
-    batches = data.padded(test, evaluation.at_once(told, shape))
+    batches = data.padded(test, evaluation.pictures_at_once(told, shape))
     draw = run.Offer(painter.one, run.Repeats(), run.Images(shape))
     return run.Experiment(
         pixelwise(model, tx, likelihood=told, prepare=prepare, axis=axis),
