@@ -45,6 +45,11 @@ def picture_nats(model: nn.Module, learner: Learner, likelihood: Likelihood, x: 
     return likelihood.surprise(output, x).reshape(len(x), -1).sum(1)
 
 
+def pictures_at_once(likelihood: Likelihood, shape: Sequence[int]) -> int:
+    """How many pictures (H, W, C) are judged side by side: of small ones 120, of others 2^25 numbers, about 128 MiB."""
+    return max(1, min(120, 2**25 // (likelihood.num_outputs * math.prod(shape))))
+
+
 class Painter(NamedTuple):
     """How pictures are drawn, by averaged parameters: pixel after pixel, in one program."""
 

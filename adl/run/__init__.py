@@ -1,6 +1,6 @@
 """The only impure package: configuration, the loop, records, checkpoints, plans and plots."""
 
-from adl.run.config import Averaged, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
+from adl.run.config import Averaged, Chained, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
@@ -34,6 +34,7 @@ __all__ = [
     "Averaged",
     "Boxes",
     "Cells",
+    "Chained",
     "Choice",
     "Claim",
     "Config",
@@ -54,7 +55,6 @@ __all__ = [
     "Outcome",
     "Parts",
     "Pictured",
-    "Pictures",
     "Points",
     "Positive",
     "Positives",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from adl.core import BadInput, did_you_mean
 from adl.run import ranges
-from adl.run.ranges import Count, Natural, NonNegative, Positive, Rate, Share, Split
+from adl.run.ranges import Count, Fraction, Natural, NonNegative, Positive, Rate, Share, Split
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,30 @@ class Averaged(Optimised):
     def adam(self) -> dict[str, float]:
         """The fields, as `core.optimizer.adam` takes them."""
         return {**super().adam, "average": self.ema}
+
+
+@dataclass(frozen=True)
+class Chained:
+    """Fields of an experiment whose energy of pictures learns from Langevin chains that persist in a buffer."""
+
+    std: Positive = 3.0  # of the Gaussian that the network tilts, in units of pixels in [-1, 1], at temperature 1
+    noise: NonNegative = 0.03  # standard deviation of the noise on training pixels, which have few levels
+    num_chains: Split = 1536  # in the buffer, split over devices
+    restart: Fraction = 0.05  # share of the moved chains that begin anew, in noise
+    langevin_steps: Count = 20  # of a chain that is moved
+    step_size: Positive = 1.0  # of Langevin: a step goes half its square down the gradient of the energy
+    temperature: NonNegative = 4e-4  # of Langevin: a step's noise is step_size * sqrt(temperature) = 0.02
+    alpha: NonNegative = 0.01  # of energies near 0
+
+    @property
+    def chains(self) -> dict[str, Any]:
+        """Some of the fields, as the factories of `energy` take them."""
+        return {"num_chains": self.num_chains, "restart": self.restart, "alpha": self.alpha}
+
+    @property
+    def walk(self) -> dict[str, float]:
+        """Others, as `sampling.langevin.langevin` takes them."""
+        return {"step_size": self.step_size, "temperature": self.temperature}
 
 
 @dataclass(frozen=True)

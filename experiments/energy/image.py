@@ -38,21 +38,13 @@ ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}  # whi
 
 
 @dataclass(frozen=True)
-class Config(run.Pictured, run.Parts, run.Config):
+class Config(run.Chained, run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
     num_steps: run.Count = 4000
     batch_size: run.Count = 128
     hidden: run.Widths = (512, 512)  # widths of the energy's hidden layers
-    std: run.Positive = 3.0  # of the Gaussian that the network tilts, in units of pixels in [-1, 1], at temperature 1
-    noise: run.NonNegative = 0.03  # standard deviation of the noise on training pixels, which have few levels
-    num_chains: run.Split = 1536  # in the buffer, split over devices
-    restart: run.Fraction = 0.05  # share of the moved chains that begin anew, in noise
-    langevin_steps: run.Count = 20  # of a chain that is moved
-    step_size: run.Positive = 1.0  # of Langevin: a step goes half its square down the gradient of the energy
-    temperature: run.NonNegative = 4e-4  # of Langevin: a step's noise is step_size * sqrt(temperature) = 0.02
-    alpha: run.NonNegative = 0.01  # of energies near 0
     learning_rate: run.Positive = 5e-4  # of Adam at the start, before a cosine to 0
     ema: run.Rate = 0.998  # decay of the parameter average, from which samples are drawn
     sample_steps: Annotated[run.Count, run.multiple_of(24)] = 600  # of Langevin, noise to sample; chains live for 400
@@ -91,7 +83,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, Probe], axis: str |
     reference, held_out = (split.first(cfg.num_samples) for split in loaded[:2])
     features = MLP((*cfg.hidden, train.num_classes), activation=nn.silu, dtype=jnp.dtype(cfg.precision))
     model = Tilted(nn.Sequential([flat, features]), cfg.std)
-    walk = functools.partial(langevin, step_size=cfg.step_size, temperature=cfg.temperature)
+    walk = functools.partial(langevin, **cfg.walk)
 
     def prepare(key, batch):
         pixels = data.image.symmetric(batch["image"])
@@ -101,7 +93,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, Probe], axis: str |
         model,
         optimizer.adam(cfg.learning_rate, optimizer.cosine(cfg.num_steps), clip=1.0, average=cfg.ema),
         sampler=functools.partial(walk, num_steps=cfg.langevin_steps),
-        **{"num_chains": cfg.num_chains, "restart": cfg.restart, "alpha": cfg.alpha},
+        **cfg.chains,
         prepare=prepare,
         axis=axis,
     )

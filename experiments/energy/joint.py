@@ -34,7 +34,7 @@ ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}
 
 
 @dataclass(frozen=True)
-class Config(run.Pictured, run.Parts, run.Config):
+class Config(run.Chained, run.Pictured, run.Parts, run.Config):
     """The default is the joint model."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
@@ -42,14 +42,6 @@ class Config(run.Pictured, run.Parts, run.Config):
     batch_size: run.Count = 128
     hidden: run.Widths = (512, 512)  # widths of the hidden layers
     weight: run.NonNegative = 1.0  # of the density; 0: a classifier alone
-    std: run.Positive = 3.0  # of the Gaussian that the network tilts, in units of pixels in [-1, 1], at temperature 1
-    noise: run.NonNegative = 0.03  # standard deviation of the noise on training pixels, which have few levels
-    num_chains: run.Split = 1536  # in the buffer, split over devices
-    restart: run.Fraction = 0.05  # share of the moved chains that begin anew, in noise
-    langevin_steps: run.Count = 20  # of a chain that is moved
-    step_size: run.Positive = 1.0  # of Langevin: a step goes half its square down the gradient of the energy
-    temperature: run.NonNegative = 4e-4  # of Langevin: a step's noise is step_size * sqrt(temperature) = 0.02
-    alpha: run.NonNegative = 0.01  # of energies near 0
     learning_rate: run.Positive = 5e-4  # of Adam at the start, before a cosine to 0
     ema: run.Rate = 0.998  # decay of the parameter average, which is evaluated
     num_samples: run.Count = 1437  # chains compared with as many training images; all, where there are fewer
@@ -98,11 +90,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, float], axis: str |
     algorithm = joint_energy(
         model,
         optimizer.adam(cfg.learning_rate, optimizer.cosine(cfg.num_steps), clip=1.0, average=cfg.ema),
-        sampler=functools.partial(
-            langevin, step_size=cfg.step_size, temperature=cfg.temperature, num_steps=cfg.langevin_steps
-        ),
-        **{"num_chains": cfg.num_chains, "weight": cfg.weight, "restart": cfg.restart, "alpha": cfg.alpha},
-        **{"prepare": prepare, "axis": axis},
+        sampler=functools.partial(langevin, **cfg.walk, num_steps=cfg.langevin_steps),
+        **{**cfg.chains, "weight": cfg.weight, "prepare": prepare, "axis": axis},
     )
 
     judge = Judge(model, train.num_classes, data.image.symmetric, data.image.from_symmetric)

@@ -92,7 +92,8 @@ SMOKE = {
 def load(cfg: Config) -> tuple[data.Split, Known, Known]:
     """Pictures of both kinds, no two of which belong together; and test and training pictures in both forms."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
-    train, test = data.image.require_different(train.first(cfg.num_pictures)), test.first(1000)
+    mixed = np.random.default_rng(0).permutation(len(train))  # however they are stored, both halves are of all classes
+    train, test = data.image.require_different(train.subset(mixed[: cfg.num_pictures])), test.first(1000)
     height, width, _ = train.example_shape
     if cfg.kind == "turned" and height != width:
         raise BadInput(f"--kind turned: pictures of {height}x{width} have another shape turned; square ones do not")

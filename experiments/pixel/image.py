@@ -17,7 +17,6 @@ of one seed MADE came to 2.14. MNIST, of 256 levels, wants a GPU: a reference of
 """
 
 import itertools
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +36,7 @@ from adl.pixel.raster import pixelwise
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
-    dataset: str = "digits"  # TFDS name, or path, with "image", and "label" where classes are not unknown
+    dataset: str = "digits"  # TFDS name, or path, with "image", and "label" where classes are seen
     num_steps: run.Count = 1500
     batch_size: run.Count = 64
     eval_every: run.Count = 250
@@ -48,7 +47,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_components: run.Count = 5  # of the mixture of logistics
     levels: run.Natural = 0  # that pixels have; 0: those of the pictures (digits 17, most 256)
     classes: Literal["judge", "seen", "unknown"] = (
-        "judge"  # seen: by the model; judge: by 3-NN alone; or there are none
+        "judge"  # seen: by the model; judge: by 3-NN alone, where there are any; unknown: by nobody
     )
     hidden: run.Widths = (512, 512)  # widths of the hidden layers (made)
     width: run.Count = 32  # features of a layer (pixelcnn, gated, transformer)
@@ -75,7 +74,9 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
     """Pictures to learn from, and to test; and the bits of baselines."""
-    wanted = ("image",) if cfg.classes == "unknown" else ("image", "label")
+    here = data.load(cfg.dataset, cfg.train_split, wanted=("image", "label"), **cfg.source).names
+    has_label = cfg.classes == "seen" or (cfg.classes == "judge" and "label" in here)
+    wanted = ("image", "label") if has_label else ("image",)
     train, test = data.splits(cfg.dataset, *wanted, of=cfg.parts, **cfg.source)
     data.image.require_different(train)
     return train, test, rows.plain_bits(train, test, asked=cfg.levels)
@@ -99,7 +100,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
     few, reference = test.first(360).arrays, train.first(cfg.num_samples).arrays
     pairs = ((prepare(None, one)[0], one.get("label", np.zeros(len(one["image"]), int))) for one in (few, reference))
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps), clip=1.0)
-    batches = data.padded(test, max(1, min(120, 2**25 // (told.num_outputs * math.prod(shape)))))
+    batches = data.padded(test, evaluation.pictures_at_once(told, shape))
     draw = run.Offer(painter.one, run.Repeats(), run.Images(shape))
     return run.Experiment(
         pixelwise(model, tx, likelihood=told, prepare=prepare, axis=axis),

@@ -7,7 +7,7 @@ import pytest
 
 from adl import data
 from adl.core import Learner, optimizer
-from adl.pixel.evaluation import Painter, picture_bits
+from adl.pixel.evaluation import Painter, picture_bits, pictures_at_once
 from adl.pixel.likelihood import categories
 from tests.pixel.networks import drawn
 
@@ -55,3 +55,9 @@ def test_a_model_that_sees_no_class_is_not_judged_by_it(trained):
     seen = Painter(model, categories(LEVELS), SHAPE).judged(reference)(jax.random.key(0), learner)
     assert "two_sample_data" in seen and "class_accuracy" not in seen
     assert np.isin(np.float32(seen["grid"]), np.unique(image) / np.float32(255)).all()
+
+
+def test_large_pictures_are_judged_a_few_at_a_time():
+    assert pictures_at_once(categories(17), (8, 8, 1)) == 120
+    assert pictures_at_once(categories(256), (64, 64, 3)) == 2**25 // (256 * 64 * 64 * 3)
+    assert pictures_at_once(categories(256), (1024, 1024, 3)) == 1

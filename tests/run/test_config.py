@@ -18,6 +18,7 @@ from adl.data import views
 from adl.run.config import default_workdir, differences
 from adl.run.flags import check, parse
 from adl.run.sweep import swept_values
+from adl.sampling import langevin
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -41,7 +42,7 @@ def test_fields_reach_the_configuration():
 
 
 @dataclass(frozen=True)
-class Mixed(run.Averaged, run.Views, run.Config):
+class Mixed(run.Averaged, run.Chained, run.Views, run.Config):
     """All that recurs."""
 
     shift: run.NonNegative = 0.5
@@ -54,6 +55,9 @@ def test_what_recurs_is_taken_as_it_is_by_whom_it_is_for():
     assert config.adam == {"learning_rate": 0.1, "weight_decay": 0.0, "average": 0.5}
     assert config.view["shift"] == 0.5
     assert views.random_affine(jax.random.key(0), images, **config.view).shape == images.shape
+    assert config.chains == {"num_chains": 1536, "restart": 0.05, "alpha": 0.01}
+    still = langevin.langevin(jax.random.key(0), images, jax.numpy.zeros_like, **config.walk, num_steps=0)
+    np.testing.assert_array_equal(still, images)
 
 
 @pytest.mark.parametrize(
