@@ -44,7 +44,7 @@ def against_truth(log_density: LogDensity, x: Array, log_true: Array, *, limit: 
 def in_bits(
     model: nn.Module, prepare: Prepare, shape: Sequence[int], *, num_levels: int
 ) -> Callable[[Key, Learner, dict[str, Array]], dict[str, Mean]]:
-    """Measure for `core.full_pass`: `nll` in nats an example, and `bits` a dimension of so many grey levels.
+    """Measure for `core.full_pass`: `nll` in nats an example, and `bits` a dimension of so many grey `levels`.
 
     Args:
       model: the flow; averaged parameters are looked at.
@@ -56,7 +56,8 @@ def in_bits(
     def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
         nll = -model.apply(learner.averaged, prepare(key, batch), method="log_prob")
         bits = bits_per_dim(nll, shape, num_levels=num_levels)
-        return {"nll": Mean.of(nll, batch["mask"]), "bits": Mean.of(bits, batch["mask"])}
+        told = {"nll": nll, "bits": bits, "levels": jnp.full_like(nll, num_levels)}
+        return {name: Mean.of(values, batch["mask"]) for name, values in told.items()}
 
     return measure
 
