@@ -2,9 +2,9 @@
 
 One denoiser (EDM, Karras et al. 2022, arXiv:2206.00364), and the ways from noise to data: Euler's steps, which are
 DDIM's (Song et al. 2021, arXiv:2010.02502), Heun's, and Heun's with fresh noise. Judged by Frechet distance in random
-features, and by both halves of the two-sample test, of as many samples as there are test pictures, which other writers
-wrote; error bars are over draws. Beside them training pictures, which no model need surpass, one Gaussian, and by `--workdirs` any run that
-samples. Milliseconds a picture, of all families: `python -m experiments.bench sampling`.
+features, and by both halves of the two-sample test, of as many samples as there are test pictures, which other hands
+wrote; error bars are over draws. Beside them training pictures, which no model need surpass, one Gaussian, and by
+`--workdirs` any run that samples. Milliseconds a picture, of all families: `python -m experiments.bench sampling`.
 
     python -m experiments.generative.cost
     >>> pictures = run.load("runs/generative/cost").sample([3, 1, 4])
