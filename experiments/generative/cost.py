@@ -102,6 +102,8 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, np.ndarray]]:
             raise BadInput(f"--workdirs {name}={path}: {name} is what the page calls another row")
         member = members.given_member(path, dataset=cfg.dataset)
         drawn[name] = np.stack([member.sample(test.column("label"), key=10**6 * i) for i in range(cfg.num_draws)])
+        if drawn[name].shape[2:] != (shape := train.example_shape):
+            raise BadInput(f"{path}: samples {list(drawn[name].shape[2:])}; the pictures here are {list(shape)}")
     return train, test, drawn
 
 
