@@ -18,7 +18,7 @@ are told by it: samples are taken for samples. 6 minutes on two busy CPU cores.
 
 import functools
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -57,6 +57,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     p_std: run.Positive = 1.2  # standard deviation of ln(sigma)
     sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.02  # last noise level of the sampler before 0
     sigma_max: run.Positive = 40.0  # its first
+    solvers: tuple[Literal["euler", "heun", "churned"], ...] = ("euler", "heun", "churned")  # ways from noise to data
     evaluations: run.Widths = (4, 8, 16, 32)  # of the network a sample, each even and 4 or more
     num_draws: run.Several = 3  # of samples, by keys of their own
     num_samples: Annotated[run.Count, run.Range(low=3)] = 360  # a draw, and test pictures; all, where there are fewer
@@ -80,7 +81,15 @@ CLAIMS = tuple(
     for name, bound in BOUNDS.items()
 )
 SMOKE = {
-    **{"num_steps": 4, "batch_size": 16, "width": 8, "evaluations": (4, 6), "num_draws": 2, "num_samples": 16},
+    **{
+        "num_steps": 4,
+        "batch_size": 16,
+        "width": 8,
+        "solvers": ("heun",),
+        "evaluations": (4, 6),
+        "num_draws": 2,
+        "num_samples": 16,
+    },
     **{"train_split": "train[:100]", "test_split": "test[:20]", "picture_size": "7x7", "picture_fit": "resize"},
 }
 
@@ -89,6 +98,8 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, np.ndarray]]:
     """Pictures to learn from, as many test pictures as are drawn, and draws of what takes no evaluations."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
     test, rng = test.first(cfg.num_samples), np.random.default_rng(0)
+    if not cfg.solvers or not cfg.evaluations:
+        raise BadInput("--solvers and --evaluations: one of each or more, or there is nothing to draw")
     if len(test) < 3:
         raise BadInput(f"--test_split {cfg.test_split}: {len(test)} pictures; samples are judged by 3 or more")
     image = train.first(5000).column("image") / np.float32(255)
@@ -123,7 +134,8 @@ def build(
         return denoiser(model, learner.averaged, label, preconditioner=scaled)
 
     ways = {"evaluations": cfg.evaluations, "schedule": levels, "decode": data.image.from_symmetric}
-    judge = cost.by_evaluations(denoiser_of, WAYS, test, others, **ways, features=random_features(shape))
+    solvers, titles = ({name: of[name] for name in cfg.solvers} for of in (WAYS, TITLES))
+    judge = cost.by_evaluations(denoiser_of, solvers, test, others, **ways, features=random_features(shape))
     sampler = evaluation.Sampler(denoiser_of, levels(18), shape, data.image.from_symmetric)
     tx = optimizer.adam(**cfg.adam, shape=optimizer.warm_up(100), clip=1.0)
     noise = {"preconditioner": scaled, "p_mean": cfg.p_mean, "p_std": cfg.p_std}
@@ -133,8 +145,8 @@ def build(
         final={"cost": judge},
         offers={"model": model, "sample": run.Offer.of_classes(sampler.draw, train)},
         figures=show.figures(
-            quality=show.quality_by_cost("cost", TITLES, [*others], counts=cfg.evaluations),
-            samples=show.samples_by_cost("cost", TITLES),
+            quality=show.quality_by_cost("cost", titles, [*others], counts=cfg.evaluations),
+            samples=show.samples_by_cost("cost", titles),
             loss=show.curves({"training": "train/loss"}, y_label="weighted denoising error", title="Denoising loss"),
         ),
     )
