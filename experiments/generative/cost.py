@@ -18,7 +18,7 @@ are told by it: samples are taken for samples. 6 minutes on two busy CPU cores.
 
 import functools
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -40,6 +40,8 @@ WAYS = {
     "heun": cost.Way(lambda num_steps: solver.heun, 2),
     "churned": cost.Way(lambda num_steps: solver.churned(solver.heun, gamma=jnp.minimum(4 / num_steps, 0.41)), 2),
 }
+Loaded = tuple[data.Split, data.Split, dict[str, np.ndarray]]  # to learn, to test, and draws of what takes no solver
+Ways = Literal["euler", "heun", "churned"]
 TITLES = {"euler": "Euler (DDIM)", "heun": "Heun", "churned": "Heun, fresh noise"}
 
 
@@ -57,44 +59,31 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     p_std: run.Positive = 1.2  # standard deviation of ln(sigma)
     sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.02  # last noise level of the sampler before 0
     sigma_max: run.Positive = 40.0  # its first
-    solvers: tuple[Literal["euler", "heun", "churned"], ...] = ("euler", "heun", "churned")  # ways from noise to data
+    solvers: tuple[Ways, ...] = get_args(Ways)  # ways from noise to data
     evaluations: run.Widths = (4, 8, 16, 32)  # of the network a sample, each even and 4 or more
     num_draws: run.Several = 3  # of samples, by keys of their own
     num_samples: Annotated[run.Count, run.Range(low=3)] = 360  # a draw, and test pictures; all, where there are fewer
     workdirs: tuple[str, ...] = ()  # other runs that are judged beside, NAME=FOLDER
 
 
-PROTOCOL = (
-    "digits, one seed, averaged parameters; Frechet distance in random features of 360 samples from the 360 test "
-)
-BOUNDS = {
-    "euler_8": {"at_most": 0.42},
-    "heun_8": {"at_least": 0.6},
-    "heun_32": {"at_most": 0.37},
-}
+PROTOCOL = "digits, one seed, averaged parameters; Frechet distance of 360 samples from 360 test pictures, in random "
+BOUNDS = {"euler_8": {"at_most": 0.42}, "heun_8": {"at_least": 0.6}, "heun_32": {"at_most": 0.37}}
 CLAIMS = tuple(
     run.Claim(
         **{"metric": f"cost/{name}_frechet", **bound},
-        protocol=PROTOCOL + "pictures, mean of 3 draws, by the solver and its number of evaluations",
+        protocol=PROTOCOL + "features, mean of 3 draws, by the solver and its number of evaluations",
         reference="in the same run: as many training pictures 0.34, one Gaussian 0.58",
     )
     for name, bound in BOUNDS.items()
 )
 SMOKE = {
-    **{
-        "num_steps": 4,
-        "batch_size": 16,
-        "width": 8,
-        "solvers": ("heun",),
-        "evaluations": (4, 6),
-        "num_draws": 2,
-        "num_samples": 16,
-    },
-    **{"train_split": "train[:100]", "test_split": "test[:20]", "picture_size": "7x7", "picture_fit": "resize"},
+    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_draws": 2, "num_samples": 16},
+    **{"solvers": ("heun",), "evaluations": (4, 6), "train_split": "train[:100]", "test_split": "test[:20]"},
+    **{"picture_size": "7x7", "picture_fit": "resize"},
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, np.ndarray]]:
+def load(cfg: Config) -> Loaded:
     """Pictures to learn from, as many test pictures as are drawn, and draws of what takes no evaluations."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
     test, rng = test.first(cfg.num_samples), np.random.default_rng(0)
@@ -118,9 +107,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, np.ndarray]]:
     return train, test, drawn
 
 
-def build(
-    cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, np.ndarray]], axis: str | None
-) -> run.Experiment:
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A denoiser of the data set's pictures, and what each way makes of it at each cost."""
     train, test, others = loaded
     channels, shape = widths(cfg.width, train.example_shape[0]), train.example_shape
