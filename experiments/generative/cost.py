@@ -13,7 +13,7 @@ wrote; error bars are over draws. Beside them training pictures, which no model 
 Expected on digits, one seed: Frechet distances 0.54, 0.35 and 0.31 by 4, 8 and 32 evaluations of Euler, 7.1, 0.79 and
 0.32 of Heun, whose few steps are too long, where training pictures have 0.34 and one Gaussian 0.58: few evaluations are
 better spent on Euler's steps, and from 16 on all solvers reach what training pictures have. Euler's few steps blur, and
-are told by it: samples are taken for samples. 6 minutes on two busy CPU cores.
+are told by it: samples are taken for samples. 5 minutes on two busy CPU cores.
 """
 
 import functools
