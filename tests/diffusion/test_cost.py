@@ -79,7 +79,8 @@ def test_numbers_are_those_of_what_is_known():
     assert abs(value("heun_32_two_sample_data") - 0.5) < 0.15
     assert value("heun_32_frechet", off) > 10 * floor
     for name in ("euler frechet", "heun two_sample_data"):
-        assert seen[name].shape == seen[f"{name} error"].shape == (3,) and (seen[f"{name} error"] > 0).all()
+        assert seen[name].shape == seen[f"{name} error"].shape == (3,) and seen[f"{name} error"][-1] > 0
+    assert seen["heun two_sample_data error"][0] == 0  # of what is told each time, draws do not differ
     np.testing.assert_allclose(seen["euler frechet"][1], value("euler_8_frechet"), rtol=1e-5)
     np.testing.assert_array_equal(seen["evaluations"], [4, 8, 32])
     assert seen["grid"].shape == (6, 12, *SHAPE)
