@@ -145,10 +145,11 @@ def by_evaluations(
                 found |= {f"{name}_{e}_{metric}": Mean.of(values[i]) for i, e in enumerate(evaluations)}
                 error = values.std(1, ddof=1) / np.sqrt(num_draws)
                 found |= {f"{name} {metric}": values.mean(1), f"{name} {metric} error": error}
-        for name, samples in others.items():
-            told = lax.map(judged, samples)
-            found |= {f"{name}_{metric}": Mean.of(told[metric]) for metric in METRICS}
-            found |= {f"{name} {metric}": told[metric].mean() for metric in METRICS}
+        size = (len(others) * num_draws, *image.shape)
+        told = lax.map(judged, jnp.stack([*others.values()]).reshape(size))  # one program of all
+        for metric in METRICS:
+            for name, values in zip(others, told[metric].reshape(-1, num_draws), strict=True):
+                found |= {f"{name}_{metric}": Mean.of(values), f"{name} {metric}": values.mean()}
         return {**found, "grid": jnp.concatenate(grid)}
 
     return Partial(probe, carried)
