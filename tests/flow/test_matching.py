@@ -1,13 +1,28 @@
 """Flow matching learns the velocity of the exact Gaussian, pairs as SciPy does, and reflowed ways are straight."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from scipy.optimize import linear_sum_assignment
 
 from adl.core import BadInput
-from adl.flow.matching import Pair, carried, independent_noise, optimal_noise, pairs_of, straightness, velocity_errors
+from adl.core.lift import repeated
+from adl.core.place import jitted
+from adl.flow.matching import (
+    Pair,
+    carried,
+    independent_noise,
+    optimal_noise,
+    pairs_of,
+    reflow,
+    straightness,
+    velocity_errors,
+)
+from adl.nn.mlp import TimedMLP
 
 MEAN, STD = 1.5, 0.5
 
@@ -48,6 +63,22 @@ def test_optimal_pairs_are_scipys():
     assert cost[rows, columns].sum() < 0.8 * np.trace(cost)
 
 
+def test_the_second_flow_of_reflow_is_straighter_than_the_first():
+    """Of two modes, between which ways of pairs at random cross."""
+    model, noise = TimedMLP((16, 16)), jax.random.normal(jax.random.key(3), (200, 1))
+    alg = jitted(repeated(reflow(model, optax.adam(1e-2), periods=(300, 300), num_steps=16), 600))
+    draw = jax.random.normal(jax.random.key(0), (600, 64, 1))
+    x = 0.2 * draw + jnp.where(jnp.arange(64) % 2, 2.0, -2.0)[None, :, None]
+    state, _ = alg.step(jax.random.split(jax.random.key(1), 600), alg.init(jax.random.key(2), x), x)
+    bends = [straightness(functools.partial(model.apply, flow.variables), noise).mean() for flow in state.state]
+    assert bends[1] < 0.3 * bends[0]
+    # By one step the first flow's samples lie about the middle, where no data are; the second's do not.
+    near = [
+        jnp.abs(carried(functools.partial(model.apply, f.variables), noise, num_steps=1)).mean() for f in state.state
+    ]
+    assert near[0] < 0.5 < 1.5 < near[1]
+
+
 def test_ways_of_one_velocity_are_straight_and_others_are_not():
     noise = jax.random.normal(jax.random.key(0), (20, 2))
     constant = lambda x, t: jnp.full_like(x, 2.0)  # noqa: E731
@@ -58,3 +89,16 @@ def test_ways_of_one_velocity_are_straight_and_others_are_not():
     np.testing.assert_allclose(carried(constant, noise, num_steps=1), pair.x, rtol=1e-5)
     with pytest.raises(BadInput, match="0 steps"):
         carried(constant, noise, num_steps=0)
+
+
+@pytest.mark.full
+def test_steps_are_those_of_diffusers():
+    torch, diffusers = pytest.importorskip("torch"), pytest.importorskip("diffusers")
+    noise = np.random.default_rng(0).normal(size=(4, 3)).astype("f")
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(sigmas=np.linspace(1, 0.2, 5))
+    x = torch.tensor(noise)
+    for i, time in enumerate(scheduler.timesteps):
+        x = scheduler.step(torch.tanh(x + scheduler.sigmas[i]), time, x).prev_sample
+    found = carried(lambda x, time: jnp.tanh(x + time[:, None]), jnp.asarray(noise), num_steps=5)
+    np.testing.assert_allclose(found, x.numpy(), rtol=1e-4, atol=1e-5)

@@ -434,7 +434,7 @@ EDGES = {
     "outliers.outlier_area": Edge(
         outliers.outlier_area,
         SCORES | NONE_SUCH,
-        area,
+        lambda s, y: area(np.clip(s, -1e30, 1e30), y),
         slopes=(),
         blank=("nan", "one class"),
     ),
