@@ -27,8 +27,25 @@ METRICS = ("frechet", "two_sample_data", "two_sample_samples")
 class Way(NamedTuple):
     """How noise becomes data."""
 
+    denoiser: DenoiserOf  # judged
+    schedule: Callable[[int], Array]  # `steps -> [steps + 1]` falling noise levels
     solver: Callable[[Array], Solver]  # of the number of steps []
-    calls: int  # evaluations a step
+    calls: int = 1  # evaluations a step
+
+
+def plain_draws(image: np.ndarray, num_draws: int, size: int) -> dict[str, np.ndarray]:
+    """`[num_draws, size, ...]` of what takes no evaluations: "training" pictures, and one "gaussian" fitted to them.
+
+    Args:
+      image: `[N, ...]` in [0, 1].
+      num_draws: of each.
+      size: pictures of a draw.
+    """
+    rng, middle = np.random.default_rng(0), image.mean(0)
+    # Of covariance that of the pictures, without forming it: a matrix of all pixels' pairs may be large.
+    shares = rng.normal(size=(num_draws, size, len(image))).astype(np.float32) / np.sqrt(max(len(image) - 1, 1))
+    gaussian = middle + np.tensordot(shares, image - middle, 1)
+    return {"training": image[rng.integers(len(image), size=(num_draws, size))], "gaussian": gaussian.clip(0, 1)}
 
 
 class Budget(NamedTuple):
@@ -38,13 +55,12 @@ class Budget(NamedTuple):
     num_steps: Array  # [E]
 
 
-def budget(way: Way, evaluations: Sequence[int], schedule: Callable[[int], Array], *, name: str) -> Budget:
+def budget(way: Way, evaluations: Sequence[int], *, name: str) -> Budget:
     """Steps and noise levels of a way for each number of evaluations.
 
     Args:
       way: that takes them.
       evaluations: E of them, each of 2 steps or more.
-      schedule: `steps -> [steps + 1]` falling noise levels.
       name: of the way, for errors.
     Raises:
       BadInput: of a number that is no multiple of the way's calls, or of fewer than two steps.
@@ -56,7 +72,7 @@ def budget(way: Way, evaluations: Sequence[int], schedule: Callable[[int], Array
                 f"{2 * way.calls} or more"
             )
     steps = [count // way.calls for count in evaluations]
-    sigmas = [jnp.pad(schedule(count), (0, max(steps) - count)) for count in steps]
+    sigmas = [jnp.pad(way.schedule(count), (0, max(steps) - count)) for count in steps]
     return Budget(jnp.stack(sigmas), jnp.array(steps))
 
 
@@ -78,13 +94,11 @@ def sample_first(
 
 
 def by_evaluations(
-    denoiser: DenoiserOf,
     ways: Mapping[str, Way],
     reference: data.Split,
     others: Mapping[str, np.ndarray],
     *,
     evaluations: Sequence[int],
-    schedule: Callable[[int], Array],
     features: Callable[[Array], Array],
     decode: Callable[[Array], Array],
     num_shown: int = 12,
@@ -92,12 +106,10 @@ def by_evaluations(
     """Probe that draws by each way, for each number of evaluations, as often as the others were drawn, and judges.
 
     Args:
-      denoiser: judged.
       ways: by name.
       reference: "image" `[N, H, W, C]` uint8 and "label" `[N]`, N >= 3: as many samples are drawn, of these classes.
       others: by name, samples `[R, N, H, W, C]` in [0, 1] of what knows of no evaluations, R >= 2 draws.
       evaluations: E of them.
-      schedule: as in `budget`.
       features: of pictures in [0, 1], in which Frechet distances are taken.
       decode: from what is diffused to pixels in [0, 1].
       num_shown: samples of each way and number that are shown.
@@ -108,14 +120,14 @@ def by_evaluations(
     Raises:
       BadInput: as `budget`.
     """
-    budgets = {name: budget(way, evaluations, schedule, name=name) for name, way in ways.items()}
+    budgets = {name: budget(way, evaluations, name=name) for name, way in ways.items()}
     image = reference.arrays["image"] / np.float32(255)
     carried = image, reference.arrays["label"], np.unique(image), dict(others), as_arguments({"": features})[""]
     num_draws = len(next(iter(others.values())))
 
     def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
         image, label, levels, others, features = jax.tree.map(jnp.asarray, carried)
-        denoise, keys = denoiser(state, label), jax.random.split(key, num_draws)
+        keys = jax.random.split(key, num_draws)
 
         def judged(samples: Array) -> dict[str, Array]:
             samples = rounded(samples, levels)
@@ -125,6 +137,7 @@ def by_evaluations(
 
         def draws(name: str) -> dict[str, Array]:
             """`[E, R, ...]`."""
+            denoise = ways[name].denoiser(state, label)
 
             def one(at):
                 key, (sigmas, num_steps) = at

@@ -15,7 +15,6 @@ KEY = jax.random.key(0)
 SHAPE, MEAN, STD = (4, 4, 1), 0.5, 0.15  # of pixels in [0, 1]
 RNG = np.random.default_rng(0)
 LEVELS = functools.partial(schedule.karras, sigma_min=0.02, sigma_max=40.0)
-WAYS = {"euler": cost.Way(lambda num_steps: solver.euler, 1), "heun": cost.Way(lambda num_steps: solver.heun, 2)}
 
 
 def pictures(*size):
@@ -27,11 +26,18 @@ def denoiser(state, label):
     return lambda x, sigma: state * (STD**2 * x + sigma**2 * MEAN) / (STD**2 + sigma**2)
 
 
+def way(step, calls=1, levels=LEVELS):
+    return cost.Way(denoiser, levels, lambda num_steps: step, calls)
+
+
+WAYS = {"euler": way(solver.euler), "heun": way(solver.heun, 2)}
+
+
 def probe(**options):
     reference = data.Split({"image": (255 * pictures(200)).round().astype(np.uint8), "label": np.arange(200) % 10})
     others = {"data": pictures(3, 200), "dark": 0 * pictures(3, 200)}
-    of = {"evaluations": (4, 8, 32), "schedule": LEVELS, "features": lambda x: x.reshape(len(x), -1)}
-    return cost.by_evaluations(denoiser, WAYS, reference, others, **of | options, decode=lambda x: jnp.clip(x, 0, 1))
+    of = {"evaluations": (4, 8, 32), "features": lambda x: x.reshape(len(x), -1)}
+    return cost.by_evaluations(WAYS, reference, others, **of | options, decode=lambda x: jnp.clip(x, 0, 1))
 
 
 @pytest.mark.parametrize("make", [WAYS["heun"].solver, lambda n: solver.churned(solver.euler, gamma=0.3)])
@@ -52,7 +58,7 @@ def test_first_steps_are_those_of_the_sampler(make):
 
 
 def test_a_budget_is_as_many_steps_as_its_evaluations_pay_for():
-    sigmas, num_steps = cost.budget(WAYS["heun"], (4, 10), LEVELS, name="heun")
+    sigmas, num_steps = cost.budget(WAYS["heun"], (4, 10), name="heun")
     np.testing.assert_array_equal(num_steps, [2, 5])
     np.testing.assert_array_equal(sigmas[0], [*LEVELS(2), 0, 0, 0])
     np.testing.assert_array_equal(sigmas[1], LEVELS(5))
@@ -61,7 +67,7 @@ def test_a_budget_is_as_many_steps_as_its_evaluations_pay_for():
 @pytest.mark.parametrize("count", [2, 5])
 def test_evaluations_that_no_steps_take_are_refused(count):
     with pytest.raises(BadInput, match=f"{count} evaluations: heun takes 2 a step, so it must be a multiple of 2"):
-        cost.budget(WAYS["heun"], (8, count), LEVELS, name="heun")
+        cost.budget(WAYS["heun"], (8, count), name="heun")
 
 
 def test_numbers_are_those_of_what_is_known():
@@ -88,12 +94,24 @@ def test_numbers_are_those_of_what_is_known():
 
 def test_all_ways_begin_with_the_same_noise():
     """A solver that stays where it is shows the noise itself."""
-    still = cost.Way(lambda num_steps: lambda key, denoise, x, sigma, sigma_next: x, 1)
+    still = way(lambda key, denoise, x, sigma, sigma_next: x)
     reference = data.Split({"image": np.arange(5 * 16, dtype=np.uint8).reshape(5, 4, 4, 1), "label": np.zeros(5, int)})
-    of = {"evaluations": (2, 4), "schedule": LEVELS, "features": lambda x: x.reshape(len(x), -1)}
+    of = {"evaluations": (2, 4), "features": lambda x: x.reshape(len(x), -1)}
     looks = cost.by_evaluations(
-        denoiser, {"a": still, "b": still}, reference, {"x": pictures(2, 5)}, **of, decode=jax.nn.sigmoid, num_shown=5
+        {"a": still, "b": still}, reference, {"x": pictures(2, 5)}, **of, decode=jax.nn.sigmoid, num_shown=5
     )
     grid = looks(KEY, 1.0)["grid"]
     np.testing.assert_array_equal(grid, np.stack([grid[0]] * 4))
     assert len(np.unique(grid)) > 1
+
+
+def test_plain_draws_are_pictures_and_of_their_moments():
+    image = pictures(50)
+    drawn = cost.plain_draws(image, 3, 4000)
+    assert {x.shape for x in drawn.values()} == {(3, 4000, *SHAPE)}
+    known = {one.tobytes() for one in image}
+    assert {one.tobytes() for one in drawn["training"][0, :100]} <= known
+    assert not np.array_equal(*drawn["training"][:2])
+    rows, want = drawn["gaussian"].reshape(-1, 16), image.reshape(50, 16)
+    np.testing.assert_allclose(rows.mean(0), want.mean(0), atol=0.01)
+    np.testing.assert_allclose(np.cov(rows.T), np.cov(want.T), atol=0.002)
