@@ -10,7 +10,8 @@ def test_a_family_is_timed_by_its_own_sampler():
 
 def test_a_solver_is_timed_by_its_evaluations():
     experiment = sampling.built("diffusion.image")
-    found = sampling.draws("diffusion", experiment, 4, (4, 8))
-    assert [*found] == [f"diffusion, {way} {count}" for way in ("Euler", "Heun") for count in (4, 8)]
+    found = sampling.draws("diffusion", experiment, 4, (8, 16))
+    ways = ("Euler", "ancestral", "Heun", "Runge-Kutta")
+    assert [*found] == [f"diffusion, {way} {count}" for way in ways for count in (8, 16)]
     steps = [len(draw.args[0].__self__.sigmas) - 1 for draw in found.values()]
-    assert steps == [4, 8, 2, 4]
+    assert steps == [8, 16, 8, 16, 4, 8, 2, 4]
