@@ -38,11 +38,11 @@ def even(process: Process, num_steps: int, *, first: float = 1.0) -> Array:
     Returns:
       `[N + 1]` falling levels that end with 0: of data over alpha, in the unit of the data.
     Raises:
-      BadInput: of no steps, or no first time; outside a trace, of one where alpha is 0.
+      BadInput: of no steps; outside a trace, of no first time, and of one where alpha is 0.
     Source: Ho et al. 2020, arXiv:2006.11239, algorithm 2; of fewer steps, Song et al. 2021, arXiv:2010.02502, section
       4.2.
     """
-    if num_steps < 1 or first <= 0:
+    if num_steps < 1 or (not isinstance(first, jax.core.Tracer) and first <= 0):
         raise BadInput(f"{num_steps} steps from the time {first:g}; at least 1, from after 0")
     signal = process.signal(first * (1 - jnp.arange(num_steps) / num_steps))
     if not isinstance(signal.alpha, jax.core.Tracer) and not signal.alpha[0] > LEAST:

@@ -10,6 +10,7 @@ from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.compared import compared_numbers, compared_samples
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
+from adl.show.cost import quality_by_cost, samples_by_cost
 from adl.show.curve import curves, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.depth import depth_maps, error_by_depth
@@ -147,6 +148,7 @@ __all__ = [
     "probability",
     "process",
     "prototypes",
+    "quality_by_cost",
     "randomisation",
     "reconstructed",
     "reconstructions",
@@ -160,6 +162,7 @@ __all__ = [
     "returns",
     "right_by_length",
     "rotation",
+    "samples_by_cost",
     "segmented",
     "skeletons",
     "straight",

@@ -12,6 +12,7 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from adl.run.experiment import Outcome
 from adl.show.style import Draw, panel, styled
@@ -145,7 +146,7 @@ def _set(ax: Axes, reader: Reading, frame: Frame) -> None:
     ax.set_aspect(frame.get("aspect", ax.get_aspect()))
     if "x_ticks" in frame:
         ax.set_xticks(frame["x_ticks"], [f"{tick:g}" for tick in frame["x_ticks"]])
-        ax.minorticks_off()
+        ax.xaxis.set_minor_locator(NullLocator())
     if "title" in frame:
         ax.set_title(reader.text(frame["title"]), color=frame.get("title_color", "black"))
     dotted = {"color": "0.4", "linestyle": ":", "linewidth": 1, "zorder": 0.5}
