@@ -93,9 +93,12 @@ def named_folders(given: Sequence[str], taken: Sequence[str] = ()) -> dict[str, 
 
 
 def same_data(config: Study) -> dict[str, Any]:
-    """Fields of a configuration that say which data are read, where they are not as by default."""
-    default = {field.name: field.default for field in dataclasses.fields(type(config))}
-    return {name: getattr(config, name) for name in _data_fields() if getattr(config, name) != default[name]}
+    """Fields of a configuration that say which data are read, where they are not as by default.
+
+    Not every one has all: what is judged without a test split names none.
+    """
+    default = {field.name: field.default for field in dataclasses.fields(type(config)) if field.name in _data_fields()}
+    return {name: getattr(config, name) for name in default if getattr(config, name) != default[name]}
 
 
 def _data_fields() -> list[str]:
@@ -145,7 +148,7 @@ def given_member(path: str | Path, *, asked: Mapping[str, Any]) -> Member:
 
     Args:
       path: of its folder.
-      asked: "dataset", and of `same_data`: what it must have learned from.
+      asked: "dataset", and of `same_data`: what it must have learned from, in so far as it can be told.
     Raises:
       BadInput: as `run.load`; or if it learned from something else, is several runs, or offers no sample.
     """
@@ -153,7 +156,7 @@ def given_member(path: str | Path, *, asked: Mapping[str, Any]) -> Member:
     trained = trained_run(home)
     theirs = {"dataset": trained.config.dataset, **same_data(trained.config)}
     for name in sorted({*asked, *theirs} - {"data_dir"}):
-        if asked.get(name) != theirs.get(name):
+        if hasattr(trained.config, name) and asked.get(name) != theirs.get(name):
             its, ours = (of.get(name, "as by default") for of in (theirs, asked))
             raise BadInput(f"{home}: it learned from another --{name} than this page's: {its}, not {ours}")
     if trained.program.num_axes:

@@ -15,6 +15,7 @@ from adl.run.claim import words
 from adl.run.record import read_rows
 from experiments.flow.image import SMOKE as FLOW
 from experiments.gan.image import SMOKE
+from experiments.gan.image import Config as Game
 from experiments.generative.compare import MODULES, Config
 from experiments.generative.compare import SMOKE as PAGE
 from experiments.pixel.image import SMOKE as PIXEL
@@ -26,6 +27,8 @@ def test_words_have_a_member_read_what_the_page_reads():
     config = dataclasses.replace(Config(), dataset="./photos", picture_size="8x8", train_split="train[:50%]")
     asked = members.same_data(config)
     assert asked == {"dataset": "./photos", "picture_size": "8x8", "train_split": "train[:50%]"}
+    game = Game(picture_size="8x8", train_split="train[:50%]", num_steps=7)  # which names no split to test
+    assert members.same_data(game) == {"picture_size": "8x8", "train_split": "train[:50%]"}
     homes = [members.place(Path("runs/page"), *of) for of in ((asked, 60.0), (asked, 61.0), ({}, 60.0))]
     assert len(set(homes)) == 3 and {home.parent for home in homes} == {Path("runs")}
 
