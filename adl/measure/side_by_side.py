@@ -61,6 +61,34 @@ def judged_together(
     return Partial(probe, ((np.stack([*drawn.values()]), image, label, seen, np.unique(seen)), as_arguments(features)))
 
 
+def against(judged: Probe, plain: Probe, who: str) -> Probe:
+    """Probe: a model's samples beside those of others, and how much nearer to 1/2 its halves of the test are.
+
+    Args:
+      judged: of `samples.judged_samples`.
+      plain: of `judged_together`, by the same reference.
+      who: of them is surpassed.
+    Returns:
+      All single numbers of both, and of each number that both have "NUMBER_each" `[1 + R]`, the model's first;
+      "gain_two_sample_data" and "gain_two_sample_samples": |s - 1/2| of `who` less the model's; "kernel_share": the
+      model's kernel distance over that of `who`; and `rows` `[2 + R, num_shown, H, W, C]`: the model's samples, the
+      training pictures nearest to them, and the others'.
+    """
+
+    def probe(both, key: Key, state: State) -> dict[str, Mean | Array]:
+        told, others = (one(key, state) for one in both)
+        found = {name: value for name, value in {**others, **told}.items() if isinstance(value, Mean)}
+        single = {name: mean.value for name, mean in told.items() if isinstance(mean, Mean)}
+        each = {f"{n}_each": jnp.append(value, others[n]) for n, value in single.items() if n in others}
+        for half in ("two_sample_data", "two_sample_samples"):
+            further = jnp.abs(others[f"{who}_{half}"].value - 0.5)
+            found[f"gain_{half}"] = Mean.of(further - jnp.abs(single[half] - 0.5))
+        found["kernel_share"] = Mean.of(single["kernel"] / others[f"{who}_kernel"].value)
+        return {**found, **each, "rows": jnp.concatenate([told["grid"], told["nearest"], others["grid"]])}
+
+    return Partial(probe, (judged, plain))
+
+
 def _distance_to_nearest(x: Array, known: Array) -> Array:
     """`[]` mean over `x [N, ...]` of the distance to the nearest of `known [M, ...]`; nan of nan."""
     distances = neighbours.squared_distances(x.reshape(len(x), -1), known.reshape(len(known), -1))

@@ -1,0 +1,147 @@
+"""Random cats: drawn ones by default, photographs by name, beside those of probabilistic PCA.
+
+The denoiser of EDM (Karras et al. 2022, arXiv:2206.00364), told no class. Samples are judged as those of all families
+(`measure.samples`), and so are PPCA's, of the same pictures, and cats of the test split, which none need surpass.
+
+    python -m experiments.diffusion.cats
+    >>> pictures = run.load("runs/diffusion/cats").sample(12)
+    python -m experiments.diffusion.cats --dataset cats_dogs_64 --only cat --data_dir FOLDER --patch 4
+    python -m experiments.diffusion.cats --dataset ./my_cats --test_split "train[80%:]" --train_split "train[:80%]" \
+        --picture_size 64x64 --picture_fit crop --patch 4
+
+Expected: not measured yet.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from adl import data, run, show
+from adl.core import BadInput, Key, Learner, Probe, did_you_mean, full_pass, optimizer
+from adl.data.classes import chosen_classes
+from adl.diffusion import evaluation, preconditioner, schedule
+from adl.diffusion.denoising import Conditioned
+from adl.diffusion.edm import denoiser, edm
+from adl.diffusion.solver import Denoiser
+from adl.latent import baselines
+from adl.measure.samples import judged_samples
+from adl.measure.side_by_side import against
+from adl.nn.embed import Conditioner
+from adl.nn.unet import UNet, widths
+
+COLS = 12  # pictures of a row
+ROWS = ("samples", "nearest training picture", "PPCA", "test pictures")
+WHO = ("diffusion", "PPCA", "test pictures")
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
+    """The default is the run that the claims are about; its learning rate is reached after 100 steps."""
+
+    any_length = True
+    dataset: str = "scenes/cats"  # TFDS name, or path, with "image"
+    only: str = ""  # the class to keep, of data that have classes: cat, of cats_dogs_64; empty: all pictures
+    num_steps: run.Count = 3000
+    batch_size: run.Count = 64
+    eval_every: run.Count = 500
+    steps_per_call: run.Count = 10
+    width: run.Eights = 32  # channels at full resolution; twice as many after each halving
+    num_blocks: run.Count = 1  # residual blocks a resolution
+    patch: run.Count = 2  # pixels a side that are folded into the channels of one
+    p_mean: run.Logarithm = -0.6  # mean of ln(sigma) in training; pixels are in [-1, 1]
+    p_std: run.Positive = 1.2  # standard deviation of ln(sigma)
+    sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.01  # last noise level of the sampler before 0
+    sigma_max: run.Positive = 40.0  # its first
+    solver_steps: run.Count = 18  # of Heun, two network calls each
+    num_samples: Annotated[run.Count, run.Range(low=COLS)] = 500  # and reference pictures; all, where there are fewer
+    num_factors: run.Count = 64  # latents of PPCA
+
+
+SMOKE = {
+    **{"dataset": "scenes/cats_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 4, "num_samples": 16},
+    **{"solver_steps": 2, "num_factors": 2},
+}
+
+
+class Loaded(NamedTuple):
+    """Pictures, and what is said of those that took no network."""
+
+    train: data.Split
+    reference: data.Split  # of the training pictures, to judge by
+    test: data.Split  # as many
+    plain: Probe  # PPCA's samples, and the test pictures
+
+
+def load(cfg: Config) -> Loaded:
+    """Cats to learn from and to test, and PPCA of them."""
+    wanted = ("image", "label") if cfg.only else ("image",)
+    train, test = data.splits(cfg.dataset, *wanted, of=cfg.parts, **cfg.source)
+    if cfg.only:
+        names = train.class_names
+        if cfg.only not in names:
+            raise BadInput(f"--only {cfg.only}: there are {', '.join(names)}{did_you_mean(cfg.only, names)}")
+        train, test = (chosen_classes(split, [names.index(cfg.only)]).require("image") for split in (train, test))
+    num = min(cfg.num_samples, len(train), len(test))
+    if num < COLS:
+        raise BadInput(f"{len(train)} pictures to learn from, {len(test)} to test: {COLS} of each at least are wanted")
+    few = train.first(num), test.first(num)
+    return Loaded(train, *few, baselines.beside_principal(train, *few, num_factors=cfg.num_factors, num_shown=COLS))
+
+
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+    """A denoiser of cats, what a sampler makes of it, and the same of PPCA."""
+    train, reference, test, plain = loaded
+    shape = train.example_shape
+    model = network(cfg, max(shape[:2]))
+    scaled = preconditioner.karras(float(np.std(reference.column("image") / 127.5)))
+    noise = {"preconditioner": scaled, "p_mean": cfg.p_mean, "p_std": cfg.p_std, "prepare": untold}
+
+    def denoiser_of(learner: Learner, label: Array) -> Denoiser:
+        return denoiser(model, learner.averaged, label, preconditioner=scaled)
+
+    def one(key: Key, learner: Learner) -> Array:
+        return sampler.draw(key, learner, jnp.zeros(1, int))[0]
+
+    sigmas = schedule.karras(cfg.solver_steps, sigma_min=cfg.sigma_min, sigma_max=cfg.sigma_max)
+    sampler = evaluation.Sampler(denoiser_of, sigmas, shape, data.image.from_symmetric)
+    judge = evaluation.denoising_loss(denoiser_of, **noise)
+    tx = optimizer.adam(**cfg.adam, shape=optimizer.warm_up(100), clip=1.0)
+    return run.Experiment(
+        edm(model, tx, **noise, axis=axis),
+        data.shuffled(train, cfg.batch_size),
+        probes={"test": full_pass(judge, data.padded(test, 250), len(test))},
+        final={
+            "samples": against(judged_samples(sampler.draw, reference, num_shown=COLS), plain, "ppca"),
+            "path": sampler.path((0, 0, 0)),
+        },
+        offers={"model": model, "sampler": sampler, "sample": run.Offer(one, run.Repeats(), run.Images(shape))},
+        figures=show.figures(
+            samples=show.of(show.image_grid, "samples/rows", row_labels=ROWS, title="Random cats"),
+            numbers=show.beside_plain(WHO),
+            path=show.denoising(("cat",)),
+            loss=show.curves(
+                {"train": "train/loss", "test": "test/loss"}, y_label="weighted denoising error", title="Denoising loss"
+            ),
+        ),
+    )
+
+
+def untold(key: Key, batch: dict[str, Array]) -> tuple[Array, Array]:
+    """Pixels in [-1, 1], and no class."""
+    del key
+    return data.image.symmetric(batch["image"]), jnp.zeros(len(batch["image"]), int)
+
+
+def network(cfg: Config, size: int) -> Conditioned:
+    """A U-Net for pictures of this size, which attends at its lowest resolution."""
+    channels, dtype = widths(cfg.width, -(-size // cfg.patch)), jnp.dtype(cfg.precision)
+    look = {"attention": (len(channels) - 1,), "patch": cfg.patch}
+    unet = UNet(channels, num_blocks=cfg.num_blocks, **look, dtype=dtype)
+    return Conditioned(unet, Conditioner(0, cfg.width, dtype=dtype))
+
+
+if __name__ == "__main__":
+    run.main(__name__)
