@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core import full_pass
-from adl.diffusion import denoising, evaluation, preconditioner, schedule
+from adl.diffusion import asking, denoising, evaluation, preconditioner, schedule
+from adl.measure.asked import Things
 
 KEY = jax.random.key(0)
 STD = jnp.array([0.5, 0.1, 1.0])  # of the pixels of each class; the last stands for none
@@ -59,3 +60,30 @@ def test_guidance_ends_are_the_model_without_and_with_the_class():
     np.testing.assert_allclose(seen["grid"][0], SAMPLER.draw(KEY, 1.0, jnp.array([2, 2])), atol=1e-4)
     assert not np.allclose(seen["grid"][2], seen["grid"][1], atol=0.1)
     np.testing.assert_array_equal(seen["scale"], [0, 1, 2])
+
+
+def test_what_is_asked_for_is_judged_by_scale_of_guidance():
+    """A denoiser that knows one picture of each caption draws it at scale 1; told no caption, it draws another."""
+    pictures = jnp.array([0.0, 0.25, 0.75, 0.5])[:, None, None, None] * jnp.ones((1, 2, 2, 1))
+
+    def known(state, token):
+        """D(x) is the picture of the second token; 9 has the third's, for padding."""
+        return lambda x, sigma: pictures[jnp.where(token[:, 1] == 9, 3, token[:, 1])] + state
+
+    def see(x):
+        """One place, whose shape and colour are four times the brightness."""
+        seen = jnp.round(4 * x.mean((1, 2, 3))).astype(int)[:, None]
+        return Things(seen, seen)
+
+    token, things = np.array([[7, 1], [7, 2]]), np.array([[1], [3]])
+    real = np.array([0.25, 0.75])[:, None, None, None] * np.ones((1, 2, 2, 1))
+    asked = {"some": asking.Asked(token, Things(things, things), real, real[:1].repeat(2, 0), 0 * real)}
+    sampler = evaluation.Sampler(known, SIGMAS, (2, 2, 1))
+    probe = asking.found_in_samples(sampler, see, asked, scales=(0.0, 1.0), padding=9, num_shown=1)
+    seen = jax.jit(probe)(KEY, 0.0)
+    # real, guided 0 (a picture of 0.5 for both), guided 1, nearest (right for the first), other (nothing there).
+    np.testing.assert_allclose(seen["some_whole"], [1, 0, 1, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["some_place"], [1, 1, 1, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["some_attributes"], [1, 0.5, 1, 0.75, 0], atol=1e-6)
+    assert seen["some_gain"].value == 0 and seen["some_guided_0_colour"].value == 0
+    assert seen["some_grid"].shape == (1, 5, 2, 2, 1)
