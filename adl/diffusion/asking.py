@@ -17,22 +17,22 @@ from adl.core import Key, Mean, Probe, State
 from adl.data.text import Captions
 from adl.diffusion.denoising import unsaid
 from adl.diffusion.evaluation import Sampler
-from adl.measure.asked import SHARES, Things, attribute_shares, nearest_asked
+from adl.measure.asked import SHARES, Attributes, attribute_shares, nearest_asked
 
 COLUMNS = ("image", "caption", "colour", "noun")
 
 
-class Asked(NamedTuple):
+class Wanted(NamedTuple):
     """N captions, what they tell, and N pictures each of three kinds, `[N, H, W, C]` in [0, 1]."""
 
     token: np.ndarray  # [N, T] int
-    things: Things  # [N, P]
+    things: Attributes  # [N, P]
     real: np.ndarray  # the captions' own
     nearest: np.ndarray  # of the training pictures those of which most is asked for
     other: np.ndarray  # another caption's
 
 
-def asked_of(split: data.Split, train: data.Split, captions: Captions) -> Asked:
+def asked_of(split: data.Split, train: data.Split, captions: Captions) -> Wanted:
     """What is asked for by the captions of a split.
 
     Args:
@@ -42,7 +42,7 @@ def asked_of(split: data.Split, train: data.Split, captions: Captions) -> Asked:
     """
     image, things = split.column("image") / np.float32(255), things_of(split)
     nearest = train.column("image")[nearest_asked(things, things_of(train))] / np.float32(255)
-    return Asked(captions.rows(words_of(split)), things, image, nearest, np.roll(image, 1, 0))
+    return Wanted(captions.rows(words_of(split)), things, image, nearest, np.roll(image, 1, 0))
 
 
 def read_split(split: data.Split, captions: Captions) -> data.Split:
@@ -55,15 +55,15 @@ def words_of(split: data.Split) -> list[str]:
     return [text.decode() if isinstance(text, bytes) else text for text in split.column("caption")]
 
 
-def things_of(split: data.Split) -> Things:
+def things_of(split: data.Split) -> Attributes:
     """What they tell."""
-    return Things(split.column("colour"), split.column("noun"))
+    return Attributes(split.column("colour"), split.column("noun"))
 
 
 def found_in_samples(
     sampler: Sampler,
-    see: Callable[[Array], Things],
-    asked: Mapping[str, Asked],
+    see: Callable[[Array], Attributes],
+    asked: Mapping[str, Wanted],
     *,
     scales: Sequence[float],
     padding: int,
@@ -85,7 +85,7 @@ def found_in_samples(
     """
     names = rows_of(scales)
 
-    def judged(see, key: Key, state: State, one: Asked) -> tuple[dict[str, Array], Array]:
+    def judged(see, key: Key, state: State, one: Wanted) -> tuple[dict[str, Array], Array]:
         def at(scale):
             return sampler.guide(key, state, one.token, unsaid(one.token, padding=padding), scale)
 

@@ -12,14 +12,14 @@ from adl.core.types import Mean
 SHARES = ("attributes", "whole", "place", "colour", "shape", "number")
 
 
-class Things(NamedTuple):
+class Attributes(NamedTuple):
     """What is at P places of each of N pictures; 0: nothing."""
 
     colour: Array  # [N, P] int
     shape: Array  # [N, P] int, > 0 where a thing is
 
 
-def attribute_shares(asked: Things, found: Things) -> dict[str, Mean]:
+def attribute_shares(asked: Attributes, found: Attributes) -> dict[str, Mean]:
     """Shares in [0, 1] of what was asked for that was found.
 
     Of the things asked for, `place`: something is there; `colour` and `shape`: something of that colour, that shape is
@@ -44,14 +44,14 @@ def attribute_shares(asked: Things, found: Things) -> dict[str, Mean]:
     return {"attributes": every, "whole": whole, **told}
 
 
-def nearest_asked(asked: Things, known: Things) -> np.ndarray:
+def nearest_asked(asked: Attributes, known: Attributes) -> np.ndarray:
     """`[N]` which of M known pictures has most of what is asked for, the first of several.
 
     Args:
       asked: for in N pictures.
       known: to be there in M.
     """
-    asked, known = (Things(*(np.asarray(leaf) for leaf in one)) for one in (asked, known))
+    asked, known = (Attributes(*(np.asarray(leaf) for leaf in one)) for one in (asked, known))
     nearest = []
     for colour, shape in zip(*asked, strict=True):
         is_asked, is_there = shape > 0, known.shape > 0

@@ -17,7 +17,7 @@ from jax.tree_util import Partial
 from adl import data
 from adl.core import Algorithm, Key, Mean, Metrics, PyTree, learning, tree
 from adl.data.scenes.told import HUES, NOUNS, quarters
-from adl.measure.asked import Things
+from adl.measure.asked import Attributes
 from adl.nn.convolution import Conv
 from adl.nn.mlp import MLP, flat
 from adl.prob.labels import cross_entropy, is_correct
@@ -25,8 +25,8 @@ from adl.prob.labels import cross_entropy, is_correct
 SIZES = (1 + len(HUES), 1 + len(NOUNS))  # of what is told apart, nothing among them
 
 
-def recogniser(known: data.Split, *, num_steps: int, seed: int = 0) -> Callable[[Array], Things]:
-    """`see(x [N, H, W, C]) -> Things` of pictures in [0, 1]: a convolutional network, trained now.
+def recogniser(known: data.Split, *, num_steps: int, seed: int = 0) -> Callable[[Array], Attributes]:
+    """`see(x [N, H, W, C]) -> Attributes` of pictures in [0, 1]: a convolutional network, trained now.
 
     Args:
       known: "image" `[N, H, W, C]` uint8, "colour" and "noun" `[N, 4]`, as of `scenes/told`.
@@ -51,7 +51,7 @@ def recogniser(known: data.Split, *, num_steps: int, seed: int = 0) -> Callable[
     def see(params, x):
         parts = quarters(2 * x - 1)
         logits = model.apply({"params": params}, parts.reshape(-1, *parts.shape[2:]))
-        return Things(*jnp.moveaxis(several_answers(logits, SIZES).reshape(len(x), -1, 2), -1, 0))
+        return Attributes(*jnp.moveaxis(several_answers(logits, SIZES).reshape(len(x), -1, 2), -1, 0))
 
     return Partial(see, state.params)
 

@@ -28,7 +28,7 @@ from adl.diffusion import asking, evaluation, preconditioner, schedule
 from adl.diffusion.denoising import Conditioned, captioned, unsaid
 from adl.diffusion.edm import denoiser, edm
 from adl.diffusion.solver import Denoiser
-from adl.measure.asked import Things
+from adl.measure.asked import Attributes
 from adl.nn.captions import TextConditioner
 from adl.nn.encoder import BERT
 from adl.nn.unet import UNet, widths
@@ -78,9 +78,9 @@ class Loaded(NamedTuple):
     train: data.Split
     test: data.Split
     captions: Captions
-    asked: dict[str, asking.Asked]
+    asked: dict[str, asking.Wanted]
     words: dict[str, list[str]]
-    see: Callable[[Array], Things]
+    see: Callable[[Array], Attributes]
 
 
 def load(cfg: Config) -> Loaded:

@@ -6,7 +6,7 @@ import numpy as np
 
 from adl.core import full_pass
 from adl.diffusion import asking, denoising, evaluation, preconditioner, schedule
-from adl.measure.asked import Things
+from adl.measure.asked import Attributes
 
 KEY = jax.random.key(0)
 STD = jnp.array([0.5, 0.1, 1.0])  # of the pixels of each class; the last stands for none
@@ -73,11 +73,11 @@ def test_what_is_asked_for_is_judged_by_scale_of_guidance():
     def see(x):
         """One place, whose shape and colour are four times the brightness."""
         seen = jnp.round(4 * x.mean((1, 2, 3))).astype(int)[:, None]
-        return Things(seen, seen)
+        return Attributes(seen, seen)
 
     token, things = np.array([[7, 1], [7, 2]]), np.array([[1], [3]])
     real = np.array([0.25, 0.75])[:, None, None, None] * np.ones((1, 2, 2, 1))
-    asked = {"some": asking.Asked(token, Things(things, things), real, real[:1].repeat(2, 0), 0 * real)}
+    asked = {"some": asking.Wanted(token, Attributes(things, things), real, real[:1].repeat(2, 0), 0 * real)}
     sampler = evaluation.Sampler(known, SIGMAS, (2, 2, 1))
     probe = asking.found_in_samples(sampler, see, asked, scales=(0.0, 1.0), padding=9, num_shown=1)
     seen = jax.jit(probe)(KEY, 0.0)

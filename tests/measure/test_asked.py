@@ -3,23 +3,23 @@
 import numpy as np
 import pytest
 
-from adl.measure.asked import SHARES, Things, attribute_shares, nearest_asked
+from adl.measure.asked import SHARES, Attributes, attribute_shares, nearest_asked
 
-ASKED = Things(np.array([[1, 0, 2, 0], [3, 0, 0, 0]]), np.array([[1, 0, 2, 0], [5, 0, 0, 0]]))
+ASKED = Attributes(np.array([[1, 0, 2, 0], [3, 0, 0, 0]]), np.array([[1, 0, 2, 0], [5, 0, 0, 0]]))
 FOUND = {
     "all": (ASKED, {name: 1.0 for name in SHARES}),
     "nothing": (
-        Things(np.zeros((2, 4), int), np.zeros((2, 4), int)),
+        Attributes(np.zeros((2, 4), int), np.zeros((2, 4), int)),
         {name: 0.0 for name in SHARES},
     ),
     # Of three things asked for, one of another colour, one of another shape, and one more than asked for.
     "some": (
-        Things(np.array([[1, 0, 4, 0], [3, 0, 0, 2]]), np.array([[1, 0, 2, 0], [4, 0, 0, 1]])),
+        Attributes(np.array([[1, 0, 4, 0], [3, 0, 0, 2]]), np.array([[1, 0, 2, 0], [4, 0, 0, 1]])),
         {"place": 1, "colour": 2 / 3, "shape": 2 / 3, "number": 1 / 2, "whole": 0, "attributes": 8 / 11},
     ),
     # The right things in other places.
     "elsewhere": (
-        Things(np.array([[0, 1, 0, 2], [3, 0, 0, 0]]), np.array([[0, 1, 0, 2], [5, 0, 0, 0]])),
+        Attributes(np.array([[0, 1, 0, 2], [3, 0, 0, 0]]), np.array([[0, 1, 0, 2], [5, 0, 0, 0]])),
         {"place": 1 / 3, "colour": 1 / 3, "shape": 1 / 3, "number": 1, "whole": 1 / 2, "attributes": 5 / 11},
     ),
 }
@@ -36,12 +36,12 @@ def test_shares_are_those_counted_by_hand(name):
 
 def test_the_nearest_has_most_of_what_is_asked_for():
     rng = np.random.default_rng(0)
-    asked, known = (Things(*(rng.integers(0, 3, (2, n, 4)))) for n in (20, 50))
+    asked, known = (Attributes(*(rng.integers(0, 3, (2, n, 4)))) for n in (20, 50))
     rows = nearest_asked(asked, known)
     for i, row in enumerate(rows):
-        one = Things(*(leaf[i : i + 1] for leaf in asked))
+        one = Attributes(*(leaf[i : i + 1] for leaf in asked))
         totals = [
-            float(attribute_shares(one, Things(*(leaf[j : j + 1] for leaf in known)))["attributes"].total)
+            float(attribute_shares(one, Attributes(*(leaf[j : j + 1] for leaf in known)))["attributes"].total)
             for j in range(50)
         ]
         assert totals[row] == max(totals)

@@ -24,7 +24,7 @@ from adl.data.scenes import drawn
 from adl.data.scenes.caption import caption
 from adl.data.scenes.layout import Variation
 from adl.data.scenes.shapes import CLASSES
-from adl.data.scenes.told import HUES, NOUNS, PLACES, telling, told
+from adl.data.scenes.told import HUES, NOUNS, PLACES, telling, told_scene
 
 PART = 500  # examples that are held at once
 
@@ -171,8 +171,8 @@ class ToldScenes(_Rendered, skip_registration=True):
     name = "scenes"
     BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="told")]
     description = "One to three rendered things, each in its quarter of the picture, and a caption that tells them all."
-    make = functools.partial(told)
-    make_held_out = functools.partial(told, held_out=True)
+    make = functools.partial(told_scene)
+    make_held_out = functools.partial(told_scene, held_out=True)
     parts = {"train": Part(8000, 19), "test": Part(1000, 20), "held_out": Part(1000, 21)}
 
     def _columns(self) -> dict[str, Any]:

@@ -32,7 +32,7 @@ CALM = Variation(
 )
 
 
-class Told(NamedTuple):
+class Captioned(NamedTuple):
     """A picture, and what its caption tells; places are numbers of `PLACES`."""
 
     image: Array  # [H, W, 3] uint8
@@ -41,9 +41,9 @@ class Told(NamedTuple):
     order: Array  # [4] int32: places, in the order in which they are told
 
 
-def told(
+def told_scene(
     key: Key, bank: Bank, *, size: int = 32, held_out: bool = False, variation: Variation = CALM, noise: float = 0.02
-) -> Told:
+) -> Captioned:
     """One to three things in quarters of their own, in front of a room.
 
     Args:
@@ -72,7 +72,7 @@ def told(
     drawn = drawn._replace(z=z, x=column * z / FOCAL, lift=lift)
     at = alone(drawn, around, bank, size)
     image = render(key_noise, around, drawn, at, is_there, slots=MOST, noise=noise).image
-    return Told(image, jnp.where(is_there, 1 + hue, 0), jnp.where(is_there, 1 + noun, 0), order)
+    return Captioned(image, jnp.where(is_there, 1 + hue, 0), jnp.where(is_there, 1 + noun, 0), order)
 
 
 def _painted(drawn, hue):
@@ -88,8 +88,8 @@ def telling(colour: np.ndarray, noun: np.ndarray, order: Sequence[int]) -> str:
     """The caption: "a red disc top left, a cyan star bottom right".
 
     Args:
-      colour: `[4]`, as in `Told`.
-      noun: `[4]`, as in `Told`.
+      colour: `[4]`, as in `Captioned`.
+      noun: `[4]`, as in `Captioned`.
       order: of places; those where nothing is are not told.
     """
     here = [place for place in order if noun[place]]
