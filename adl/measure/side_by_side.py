@@ -69,22 +69,24 @@ def against(judged: Probe, plain: Probe, who: str) -> Probe:
       plain: of `judged_together`, by the same reference.
       who: of them is surpassed.
     Returns:
-      All single numbers of both, and of each number that both have "NUMBER_each" `[1 + R]`, the model's first;
-      "gain_two_sample_data" and "gain_two_sample_samples": |s - 1/2| of `who` less the model's; "kernel_share": the
-      model's kernel distance over that of `who`; and `rows` `[2 + R, num_shown, H, W, C]`: the model's samples, the
-      training pictures nearest to them, and the others'.
+      The numbers that both have, of the model "NUMBER", of the others "WHO_NUMBER", and of all "NUMBER_each" `[1 + R]`,
+      the model's first; "gain_two_sample_data" and "gain_two_sample_samples": |s - 1/2| of `who` less the model's;
+      "gain_kernel" and, in features, "gain_kernel_NAME": the kernel distance of `who` less the model's; and `rows`
+      `[2 + R, num_shown, H, W, C]`: the model's samples, the training pictures nearest to them, and the others'.
     """
 
     def probe(both, key: Key, state: State) -> dict[str, Mean | Array]:
         told, others = (one(key, state) for one in both)
-        found = {name: value for name, value in {**others, **told}.items() if isinstance(value, Mean)}
-        single = {name: mean.value for name, mean in told.items() if isinstance(mean, Mean)}
-        each = {f"{n}_each": jnp.append(value, others[n]) for n, value in single.items() if n in others}
-        for half in ("two_sample_data", "two_sample_samples"):
-            further = jnp.abs(others[f"{who}_{half}"].value - 0.5)
-            found[f"gain_{half}"] = Mean.of(further - jnp.abs(single[half] - 0.5))
-        found["kernel_share"] = Mean.of(single["kernel"] / others[f"{who}_kernel"].value)
-        return {**found, **each, "rows": jnp.concatenate([told["grid"], told["nearest"], others["grid"]])}
+        found: dict[str, Mean | Array] = {}
+        for name in (name for name, mean in told.items() if isinstance(mean, Mean) and name in others):
+            ours, theirs = told[name], others[f"{who}_{name}"]
+            found |= {other: mean for other, mean in others.items() if other.endswith(f"_{name}")}
+            found |= {name: ours, f"{name}_each": jnp.append(ours.value, others[name])}
+            if name in ("two_sample_data", "two_sample_samples"):
+                found[f"gain_{name}"] = Mean.of(jnp.abs(theirs.value - 0.5) - jnp.abs(ours.value - 0.5))
+            elif name.startswith("kernel"):
+                found[f"gain_{name}"] = Mean.of(theirs.value - ours.value)
+        return {**found, "rows": jnp.concatenate([told["grid"], told["nearest"], others["grid"]])}
 
     return Partial(probe, (judged, plain))
 
