@@ -36,12 +36,12 @@ def test_shares_are_those_counted_by_hand(name):
 
 def test_the_nearest_has_most_of_what_is_asked_for():
     rng = np.random.default_rng(0)
-    asked, known = (Attributes(*(rng.integers(0, 3, (2, n, 4)))) for n in (20, 50))
-    rows = nearest_asked(asked, known)
-    for i, row in enumerate(rows):
-        one = Attributes(*(leaf[i : i + 1] for leaf in asked))
+    asked, known = (Attributes(*rng.integers(0, 3, (2, n, 4))) for n in (20, 50))
+    for i, row in enumerate(nearest_asked(asked, known)):
         totals = [
-            float(attribute_shares(one, Attributes(*(leaf[j : j + 1] for leaf in known)))["attributes"].total)
+            sum((k > 0) + (k == a) + (c == b and k > 0) for a, b, k, c in zip(*places, strict=True) if a > 0)
+            + (sum(k > 0 for k in places[2]) == sum(a > 0 for a in places[0]))
             for j in range(50)
+            for places in [(asked.shape[i], asked.colour[i], known.shape[j], known.colour[j])]
         ]
         assert totals[row] == max(totals)
