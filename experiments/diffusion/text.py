@@ -47,7 +47,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     any_length = True
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # whose captions tell all there is
     held_out_split: str = "held_out[50%:]"  # of pairs of colour and shape that are not learned, to ask for
-    judge_split: str = "train+held_out[:50%]"  # that the recogniser learns from
+    judge_split: str = "train[:25%]+held_out[:50%]"  # that the recogniser learns from: as many of each pair, about
     num_steps: run.Count = 3000
     batch_size: run.Count = 64
     eval_every: run.Count = 500
