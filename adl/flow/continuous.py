@@ -17,8 +17,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.core import BadInput
-
-Velocity = Callable[[Array], Array]
+from adl.prob.volume import exact_trace, trace_along
 
 
 class ODE(nn.Module):
@@ -45,7 +44,7 @@ class ODE(nn.Module):
 
         def slope(t, state, variables):
             velocity = lambda x: unbound.apply(variables, x, t, method="_velocity")  # noqa: E731
-            return _with_divergence(velocity, state[0], sign)
+            return exact_trace(velocity, state[0]) if sign is None else trace_along(velocity, state[0], sign)
 
         return self._solved(slope, (x, jnp.zeros(len(x))), variables, 0.0, 1.0)
 
@@ -82,18 +81,3 @@ class ODE(nn.Module):
             max_steps=self.max_steps,
         )
         return jax.tree.map(lambda x: x[-1], solution.ys)
-
-
-def _with_divergence(velocity: Velocity, x: Array, sign: Array | None) -> tuple[Array, Array]:
-    """v `[B, D]`, and its divergence `[B]`: exact, or by random signs `[B, D]`."""
-    if sign is not None:
-        v, pushed = jax.jvp(velocity, (x,), (sign,))
-        return v, (sign * pushed).sum(-1)
-
-    def along(d):
-        e = jnp.zeros_like(x).at[:, d].set(1)
-        v, pushed = jax.jvp(velocity, (x,), (e,))
-        return v, pushed[:, d]
-
-    v, diagonal = jax.vmap(along)(jnp.arange(x.shape[-1]))
-    return v[0], diagonal.sum(0)

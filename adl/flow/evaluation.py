@@ -1,6 +1,7 @@
 """What a flow is judged by: its exact likelihood, of points beside the truth, of pictures in bits; and its draws."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 
 import jax
@@ -11,9 +12,10 @@ from jax.tree_util import Partial
 
 from adl.core import Key, Learner, Mean, Probe
 from adl.core.lift import Phases
-from adl.flow.likelihood import bits_per_dim, drawn_from
+from adl.flow.likelihood import drawn_from
 from adl.flow.matching import carried, straightness
 from adl.measure.plane import LogDensity, energy_distance, normaliser
+from adl.measure.rate import bits
 
 Prepare = Callable[[Key, dict[str, Array]], Array]
 
@@ -44,19 +46,23 @@ def against_truth(log_density: LogDensity, x: Array, log_true: Array, *, limit: 
 def in_bits(
     model: nn.Module, prepare: Prepare, shape: Sequence[int], *, num_levels: int
 ) -> Callable[[Key, Learner, dict[str, Array]], dict[str, Mean]]:
-    """Measure for `core.full_pass`: `nll` in nats an example, and `bits` a dimension of so many grey levels.
+    """Measure for `core.full_pass`: `nll` of the density in nats an example, and what `rate.bits` says of the levels.
+
+    A density of levels spread to [0, 1) bounds their probability: log P >= E log p(x) - D log num_levels.
 
     Args:
       model: the flow; averaged parameters are looked at.
       prepare: as in training, to [0, 1).
-      shape: of an example.
-      num_levels: as in `bits_per_dim`.
+      shape: of an example; D is its size.
+      num_levels: >= 2, grey levels.
+    Source: Theis et al. 2016, arXiv:1511.01844, section 3.1.
     """
+    num_dims = math.prod(shape)
 
     def measure(key: Key, learner: Learner, batch: dict[str, Array]) -> dict[str, Mean]:
-        nll = -model.apply(learner.averaged, prepare(key, batch), method="log_prob")
-        bits = bits_per_dim(nll, shape, num_levels=num_levels)
-        return {"nll": Mean.of(nll, batch["mask"]), "bits": Mean.of(bits, batch["mask"])}
+        log_prob = model.apply(learner.averaged, prepare(key, batch), method="log_prob")
+        of = {"num_dims": num_dims, "levels": num_levels, "mask": batch["mask"]}
+        return {"nll": Mean.of(-log_prob, batch["mask"]), **bits(log_prob - num_dims * math.log(num_levels), **of)}
 
     return measure
 

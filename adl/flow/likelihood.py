@@ -153,19 +153,3 @@ def drawn_from(
     Source: of the temperature, Kingma & Dhariwal 2018, arXiv:1807.03039, section 6.
     """
     return model.apply(variables, temperature * jax.random.normal(key, tuple(shape)), method="inverse")
-
-
-def bits_per_dim(nll: Array, shape: Sequence[int], *, num_levels: int, width: float = 1.0) -> Array:
-    """Bits a dimension of grey levels, of nats an example of the density that they were spread to.
-
-    bits = nll / (D ln 2) + log2(num_levels / width), an upper bound on the bits that the levels themselves cost;
-    uniform levels cost log2 num_levels (17: 4.09, 256: 8). Numbers of different `num_levels` do not compare.
-
-    Args:
-      nll: `[...]` -log p, in nats an example.
-      shape: of an example; D is its size.
-      num_levels: L >= 2.
-      width: > 0, of the interval that all levels were spread to; 1 is [0, 1), 2 is [-1, 1).
-    Source: Theis et al. 2016, arXiv:1511.01844, section 3.1.
-    """
-    return nll / (np.prod(shape) * np.log(2)) + np.log2(num_levels / width)

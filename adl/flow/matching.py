@@ -96,7 +96,8 @@ def reflow(
 ) -> Algorithm:
     """Flow matching, then a second flow of the pairs that the first one joins; the state is `Phases` of `Rectified`.
 
-    The second draws its noise anew at every step, and the first carries it to data: there are as many pairs as steps.
+    The loss is that of the flow that learns. The second draws its noise anew at every step, and the first carries it to
+    data: there are as many pairs as steps.
 
     Args:
       model: of both flows, as in `flow_matching`.
@@ -126,7 +127,7 @@ def reflow(
         field = lambda x, time: model.apply(known(state.first), x, time)  # noqa: E731
         pair = lax.stop_gradient(pairs_of(field, noise, num_steps=num_steps))
         second, metrics = straighten.step(key, state.second, pair)
-        return state._replace(second=second), {f"reflow_{name}": mean for name, mean in metrics.items()}
+        return state._replace(second=second), metrics
 
     return alternate(init, (match, rectify), periods)
 

@@ -8,6 +8,7 @@ it among equally many. The second sees three moments, and is without bias for an
 """
 
 import chex
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -78,12 +79,12 @@ def frechet_distance(x: Array, y: Array) -> Array:
     if min(len(x), len(y)) < x.shape[1]:
         # Of large pictures: S_x S_y has the eigenvalues of A A^T, A of the samples' inner products.
         x, y = (_centred(rows) / jnp.sqrt(len(rows) - 1) for rows in (x, y))
-        overlap = jnp.linalg.svd(matmul(x, y.T), compute_uv=False).sum()
+        overlap = _singular_values(matmul(x, y.T)).sum()
         return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
     root = _square_root(_covariance(x))
     cross = root @ _covariance(y) @ root
     # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
-    overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
+    overlap = jnp.sqrt(jnp.maximum(_eigh(cross)[0], 0)).sum()
     return jnp.square(unit) * (gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap)
 
 
@@ -96,5 +97,20 @@ def _covariance(x):
 
 
 def _square_root(matrix):
-    values, vectors = jnp.linalg.eigh(matrix)
+    values, vectors = _eigh(matrix)
     return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
+
+
+# Of several seeds one matrix after the other. Of a batch LAPACK's kernel on CPU hands parts to the threads of the pool
+# in which it waits for them: as many at once as there are threads, and all wait without an end.
+
+
+@jax.custom_batching.sequential_vmap
+def _eigh(matrix):
+    values, vectors = jnp.linalg.eigh(matrix)
+    return values, vectors
+
+
+@jax.custom_batching.sequential_vmap
+def _singular_values(matrix):
+    return jnp.linalg.svd(matrix, compute_uv=False)

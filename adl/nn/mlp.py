@@ -55,6 +55,22 @@ class MLP(nn.Module):
         return h.reshape(*x.shape[:-1], self.features[-1])
 
 
+class TimedMLP(nn.Module):
+    """A perceptron of rows and the time, as a velocity or a denoiser of points: the time is one number more.
+
+    Its activation is smooth, so that its slope is: flows are integrated by steps.
+    """
+
+    features: Sequence[int]  # width of each hidden layer
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+
+    @nn.compact
+    def __call__(self, x: Array, time: Array, condition: None = None) -> Array:
+        """`[B, D]` from `x [B, D]` and `time [B]`; `condition`, of denoisers, is none."""
+        network = MLP((*self.features, x.shape[-1]), activation=nn.silu, dtype=self.dtype)
+        return network(jnp.concatenate([x, time[:, None].astype(x.dtype)], -1)).astype(x.dtype)
+
+
 class GatedMLP(nn.Module):
     """A perceptron of one hidden layer whose units are products: one affine map lets through what another says.
 

@@ -70,11 +70,14 @@ class Member(NamedTuple):
         return not isinstance(self.trained.offers["sample"].takes, Repeats)
 
 
-def named_folders(given: Sequence[str]) -> dict[str, str]:
+def named_folders(given: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:
     """Folders by name, as they are given: NAME=FOLDER.
 
+    Args:
+      given: the words.
+      taken: names of other rows of the page.
     Raises:
-      BadInput: for another word, or a name that stands twice.
+      BadInput: for another word, or a name that stands twice or is taken.
     """
     found = {}
     for word in given:
@@ -83,6 +86,8 @@ def named_folders(given: Sequence[str]) -> dict[str, str]:
             raise BadInput(f"--workdirs {word}: it must be NAME=FOLDER, such as mine=runs/gan/image")
         if name in found:
             raise BadInput(f"--workdirs {word}: {name} stands there twice")
+        if name in taken:
+            raise BadInput(f"--workdirs {word}: the page has a row {name} already; give this one another name")
         found[name] = path
     return found
 
@@ -182,17 +187,22 @@ def started_member(module: str, home: Path, asked: Mapping[str, Any], *, seconds
 
 def _spent(command: Sequence[str], seconds: float) -> float:
     """Seconds that a command took; it does not outlive this process."""
-    began = time.monotonic()
+    began, told = time.monotonic(), " ".join(command[1:])
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=max(60.0, seconds))
+        try:
+            process.wait(timeout=max(60.0, seconds))
+        except subprocess.TimeoutExpired:
+            raise BadInput(f"{told} was told to stop, and did not") from None
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+    if process.returncode == -signal.SIGTERM:
+        raise BadInput(f"--seconds {seconds:g}: {told} had not begun to learn by then; it takes more")
     if process.returncode not in (0, RESTART):
-        raise BadInput(f"{' '.join(command[1:])} ended with exit code {process.returncode}")
+        raise BadInput(f"{told} ended with exit code {process.returncode}")
     return time.monotonic() - began

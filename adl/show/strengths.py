@@ -1,6 +1,7 @@
 """What becomes of a metric as something is made stronger: points of many metrics, with their errors over seeds."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -12,7 +13,14 @@ PALE = "0.85"
 
 
 def by_strength(
-    x: Sequence[float], rows: Mapping[str, Sequence[str]], *, x_label: str, y_label: str, title: str
+    x: Sequence[float],
+    rows: Mapping[str, Sequence[str]],
+    *,
+    x_label: str,
+    y_label: str,
+    title: str,
+    x_scale: Literal["linear", "log"] = "linear",
+    size: tuple[float, float] = (2.1, 1.9),
 ) -> Draw:
     """A panel a row of metrics, over x, with all others behind it in grey; bars are two standard errors over seeds.
 
@@ -26,11 +34,13 @@ def by_strength(
       x_label: of x, with its unit.
       y_label: of the metrics.
       title: of the figure.
+      x_scale: of the horizontal axis.
+      size: width and height of one panel, in inches.
     """
 
     def draw(outcome: Outcome) -> Figure:
         cols = min(len(rows), 4)
-        figure, axes = panel(-(-len(rows) // cols), cols, size=(2.1, 1.9))
+        figure, axes = panel(-(-len(rows) // cols), cols, size=size)
         kinds = max(len(outcome.settings), 1)
         last = [np.stack([np.reshape(outcome.curve(at)[1][-1], (kinds, -1)) for at in row], 1) for row in rows.values()]
         means = np.stack([values.mean(-1) for values in last])  # [rows, settings, A]
@@ -42,7 +52,10 @@ def by_strength(
                 num = each.shape[-1]
                 error = 2 * each.std(-1, ddof=1) / np.sqrt(num) if num > 1 else None
                 ax.errorbar(x, each.mean(-1), yerr=error, fmt="o-", color=color, markersize=3.5, capsize=2)
-            ax.set(title=name, ylim=(max(0.0, means.min() - 0.05), min(1.02, means.max() + 0.03)))
+            ax.set(title=name, xscale=x_scale, ylim=(max(0.0, means.min() - 0.05), min(1.02, means.max() + 0.03)))
+            if x_scale == "log":
+                ax.set_xticks(x, [f"{tick:g}" for tick in x])
+                ax.minorticks_off()
         if outcome.settings:
             figure.legend(axes[0, 0].containers, outcome.settings, loc="outside right upper")
         figure.supxlabel(x_label, fontsize=9)

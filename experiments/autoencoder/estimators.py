@@ -8,7 +8,7 @@ et al. 2013, arXiv:1308.3432; Jang et al. 2017, arXiv:1611.01144; Kingma & Welli
 
     python -m experiments.autoencoder.estimators
 
-Seen once: over the squared norm of the gradient, a squared bias of 0.16 straight through, 0.47, 0.05 and 0.001 of
+Measured: over the squared norm of the gradient, a squared bias of 0.16 straight through, 0.47, 0.05 and 0.001 of
 Gumbel-softmax at 2, 0.5 and 0.1, whose variances are 0.06, 2.1 and 19; none of the scores, whose variances are 102, 13
 with the mean as baseline, 4.3 of four draws. Of a Gaussian 66 by score, 0.36 reparameterised. Seconds.
 """

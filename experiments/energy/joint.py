@@ -7,7 +7,9 @@ by persistent chains. With --weight 0 it is the same network as a classifier alo
     >>> probability = run.load("runs/energy/joint").predict(pictures)
     python -m experiments.energy.joint --weight 0
 
-Expected: not measured yet. Minutes on 2 cores.
+Expected on digits, one seed: accuracy 0.947, calibration error 0.037; E(x) tells turned digits by an area under the ROC
+of 1.00 and scrambled ones by 0.96, where confidence has 0.51 and 0.92; of blends confidence sees more (0.91 and 0.83).
+3 minutes on 2 cores.
 """
 
 import functools
@@ -18,7 +20,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from adl import data, run, show
+from adl.autoencoder.pixels import require_different
 from adl.core import optimizer
+from adl.data.image import PROTOCOLS
 from adl.energy.joint import Judge, joint_energy
 from adl.energy.tilt import Tilted
 from adl.measure import outliers, samples
@@ -50,12 +54,32 @@ class Config(run.Pictured, run.Parts, run.Config):
     num_samples: run.Count = 1437  # chains compared with as many training images; all, where there are fewer
 
 
+BOUNDS = {  # of a metric, with what it is, and what is known of it
+    "test/accuracy": ({"at_least": 0.923}, "accuracy", "SVC with an RBF kernel 0.958, 3-NN 0.967"),
+    "test/ece": ({"at_most": 0.06}, "calibration error, 15 bins", "0: confidence is what it says"),
+    "strangers/energy_turned": (
+        {"at_least": 0.98},
+        "area under the ROC of E(x), test pictures turned by 90 degrees",
+        "of the same network's confidence 0.51",
+    ),
+    "strangers/energy_scrambled": (
+        {"at_least": 0.94},
+        "area under the ROC of E(x), each pixel that of another test picture",
+        "of the same network's confidence 0.92",
+    ),
+}
+CLAIMS = tuple(
+    run.Claim(metric, f"{PROTOCOLS['digits']}, one seed, averaged parameters; {text}", **bound, reference=seen)
+    for metric, (bound, text, seen) in BOUNDS.items()
+)
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3, "num_samples": 32}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    return data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
+    train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
+    require_different(train)
+    return train, test
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
@@ -91,7 +115,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         offers={"model": model, "predict": run.Offer.of_pictures(judge.log_odds, train)},
         figures=show.figures(
             accuracy=show.curves({"test": "test/accuracy"}, y_label="accuracy", title="Accuracy"),
-            energies=show.curves(ENERGIES, y_label="E(x)", title="Energies in training"),
+            energies=show.curves(ENERGIES, y_label="E(x) (nats)", title="Energies in training"),
+            chains=show.pictures("samples/grid", title="Where chains are"),
         ),
     )
 

@@ -1,4 +1,4 @@
-"""The continuous flow is the exact Gaussian's where its velocity is linear, and its traces agree."""
+"""The continuous flow is the exact Gaussian's where its velocity is linear; of a network, differences agree."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,7 @@ from flax import linen as nn
 from jax.scipy.linalg import expm
 from scipy import stats
 
-from adl.flow.continuous import ODE, _with_divergence
+from adl.flow.continuous import ODE
 from adl.flow.likelihood import Flow
 from adl.nn.mlp import MLP
 
@@ -34,6 +34,7 @@ def test_a_linear_velocity_gives_the_exact_gaussian():
     np.testing.assert_allclose(model.apply(linear(x), z, method="inverse"), x, rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.full
 def test_of_a_network_log_det_is_that_of_differences_and_all_parameters_learn():
     model = Flow((ODE(MLP((8, 2), jnp.tanh), "hutchinson"),))
     x = jax.random.normal(jax.random.key(0), (6, 2))
@@ -50,16 +51,3 @@ def _numerical(f, x, h=1e-2):
     sides = jnp.concatenate([x[None] + h * jnp.eye(2), x[None] - h * jnp.eye(2)])
     z = f(sides)
     return (z[:2] - z[2:]).T / (2 * h)
-
-
-def test_hutchinsons_trace_is_the_exact_one_in_expectation():
-    velocity = lambda x: jnp.stack([jnp.sin(x[:, 0] * x[:, 1]), x[:, 0] ** 2 + x[:, 1] ** 3], -1)  # noqa: E731
-    x = jax.random.normal(jax.random.key(0), (3, 2))
-    v, exact = _with_divergence(velocity, x, None)
-    jacobian = jax.vmap(jax.jacobian(lambda one: velocity(one[None])[0]))(x)
-    np.testing.assert_allclose(exact, jnp.trace(jacobian, axis1=1, axis2=2), rtol=1e-4)
-    # All four pairs of signs: their mean is the expectation.
-    signs = jnp.array([[1.0, 1], [1, -1], [-1, 1], [-1, -1]])
-    drawn = jax.vmap(lambda sign: _with_divergence(velocity, x, jnp.tile(sign[None], (3, 1)))[1])(signs)
-    np.testing.assert_allclose(drawn.mean(0), exact, rtol=1e-4, atol=1e-5)
-    assert drawn.std(0).max() > 1e-2 and v.shape == (3, 2)

@@ -3,24 +3,32 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 from scipy import stats
 
+from adl.core import Learner, average_params
 from adl.flow import evaluation
-from adl.flow.likelihood import bits_per_dim
 
 
-def test_a_uniform_density_costs_the_bits_of_the_levels():
-    np.testing.assert_allclose(bits_per_dim(jnp.zeros(3), (8, 8, 1), num_levels=17), np.log2(17), rtol=1e-6)
-    # The same of levels that were spread to [-1, 1), whose uniform density is 2^-D.
-    nll = jnp.array(64 * np.log(2))
-    np.testing.assert_allclose(bits_per_dim(nll, (8, 8, 1), num_levels=17, width=2.0), np.log2(17), rtol=1e-6)
+class Known(nn.Module):
+    """A density of one pixel of three levels that knows how likely each is, flat over the width of each."""
+
+    chances: tuple[float, ...]
+
+    def log_prob(self, x):
+        level = jnp.floor(3 * x[:, 0]).astype(int)
+        return jnp.log(3 * jnp.array(self.chances))[level]
 
 
-def test_bits_of_levels_bound_their_entropy():
-    """A density that is flat over each level, and knows how likely each is, has the entropy of the levels."""
-    p = np.array([0.5, 0.25, 0.25])
-    nll = -(p * np.log(3 * p)).sum()  # a level is as wide as a third
-    np.testing.assert_allclose(bits_per_dim(nll, (1,), num_levels=3), 1.5, rtol=1e-6)
+def test_bits_of_a_flow_are_those_of_the_levels():
+    """Their entropy, of a density that is right; log2 of their number, of a flat one; padding does not count."""
+    levels = np.repeat([0, 1, 2, 0], [2, 1, 1, 3])
+    batch = {"x": (levels[:, None] + 0.4) / 3, "mask": jnp.arange(7) < 4}
+    for chances, want in (((0.5, 0.25, 0.25), 1.5), ((1 / 3, 1 / 3, 1 / 3), np.log2(3))):
+        judge = evaluation.in_bits(Known(chances), lambda key, batch: batch["x"], (1,), num_levels=3)
+        found = judge(jax.random.key(0), Learner.create({"params": {}}, average_params(0.5)), batch)
+        np.testing.assert_allclose([found["bits"].value, found["bits_uniform"].value], [want, np.log2(3)], rtol=1e-6)
+        assert found["levels"].value == 3 and found["nll"].count == 4
 
 
 def test_a_density_is_judged_by_its_own_word():

@@ -58,3 +58,16 @@ def test_ways_of_one_velocity_are_straight_and_others_are_not():
     np.testing.assert_allclose(carried(constant, noise, num_steps=1), pair.x, rtol=1e-5)
     with pytest.raises(BadInput, match="0 steps"):
         carried(constant, noise, num_steps=0)
+
+
+@pytest.mark.full
+def test_steps_are_those_of_diffusers():
+    torch, diffusers = pytest.importorskip("torch"), pytest.importorskip("diffusers")
+    noise = np.random.default_rng(0).normal(size=(4, 3)).astype("f")
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler()
+    scheduler.set_timesteps(sigmas=np.linspace(1, 0.2, 5))
+    x = torch.tensor(noise)
+    for i, time in enumerate(scheduler.timesteps):
+        x = scheduler.step(torch.tanh(x + scheduler.sigmas[i]), time, x).prev_sample
+    found = carried(lambda x, time: jnp.tanh(x + time[:, None]), jnp.asarray(noise), num_steps=5)
+    np.testing.assert_allclose(found, x.numpy(), rtol=1e-4, atol=1e-5)

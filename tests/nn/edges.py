@@ -299,6 +299,11 @@ EDGES = {
         of(lambda dtype: masked.MaskedMLP((8,), 2, nn.gelu, True, dtype)), scales(NOISE, 1e3), **NEAR
     ),
     "mlp.GatedMLP": Edge(of(lambda dtype: mlp.GatedMLP(5, 3, dtype=dtype)), scales(NOISE, 1e3), **NEAR),
+    "mlp.TimedMLP": Edge(
+        lambda x: of(lambda dtype: mlp.TimedMLP((5,), dtype=dtype))(x, jnp.arange(len(x)) / 4),
+        scales(NOISE, 1e3),
+        **NEAR,
+    ),
     "mlp.flat": Edge(mlp.flat, scales(NOISE, 1e4)),
     "experts.Experts": Edge(
         of(lambda dtype: experts.Experts(3, top_k=2, dtype=dtype)), without(scales(NOISE), "1e15"), **NEAR

@@ -1276,5 +1276,6 @@ NONE = {
         directional.VonMises.mean quadrature.plane special.gauss_legendre special.nodes_to""",
     "counts, which have no scale": "density.histogram",
     "choices, tried at all scales in test_matching": "matching.assigned",
+    "derivatives of what they are given, tried in test_volume": "volume.exact_trace volume.trace_along",
     "parts of what has edges": "special.deviance_of discrete.Poisson.entropy",
 }

@@ -13,6 +13,7 @@ RAW = RNG.normal(size=(6, 3 * 5 - 1)).astype("f")
 X = np.array([-2.9, -0.3, 0.0, 2.2, 2.999, 7.0], "f")
 
 
+@pytest.mark.full
 def test_it_is_hugging_faces():
     torch = pytest.importorskip("torch")
     vits = pytest.importorskip("transformers.models.vits.modeling_vits")
