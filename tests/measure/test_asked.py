@@ -39,9 +39,12 @@ def test_the_nearest_has_most_of_what_is_asked_for():
     asked, known = (Attributes(*rng.integers(0, 3, (2, n, 4))) for n in (20, 50))
     for i, row in enumerate(nearest_asked(asked, known)):
         totals = [
-            sum((k > 0) + (k == a) + (c == b and k > 0) for a, b, k, c in zip(*places, strict=True) if a > 0)
-            + (sum(k > 0 for k in places[2]) == sum(a > 0 for a in places[0]))
-            for j in range(50)
-            for places in [(asked.shape[i], asked.colour[i], known.shape[j], known.colour[j])]
+            sum(
+                int(k > 0) + int(k == a) + int(c == b and k > 0)
+                for a, b, k, c in zip(asked.shape[i], asked.colour[i], shape, colour, strict=True)
+                if a > 0
+            )
+            + int((shape > 0).sum() == (asked.shape[i] > 0).sum())
+            for colour, shape in zip(*known, strict=True)
         ]
         assert totals[row] == max(totals)
