@@ -9,8 +9,8 @@ of 256 levels. Beside it: one Gaussian of full covariance.
     >>> pictures = run.load("runs/flow/image").sample(12)
     python -m experiments.flow.image --dataset mnist --num_levels 2 --num_layers 8
 
-Expected: 2.15 bits on digits after 500 steps, where one Gaussian has 2.95 and the VAE's bound is 2.63; `mnist` is not
-measured yet.
+Expected on digits, three seeds: 2.147 bits, where one Gaussian has 2.94 and the VAE's bound is 2.62; a minute or two on
+2 cores. `mnist` is not measured yet.
 """
 
 import functools
@@ -51,10 +51,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 CLAIMS = (
     run.Claim(
-        **{"metric": "test/bits", "at_most": 2.25, "overrides": {"num_seeds": 3}},
+        **{"metric": "test/bits", "at_most": 2.17, "overrides": {"num_seeds": 3}},
         protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); bits a dimension of the levels, 3 seeds",
-        reference="uniform 4.09; factor analyser of 10 latents 3.07; one Gaussian of full covariance 2.95; "
-        "the VAE's bound 2.63",
+        reference="uniform 4.09, each pixel alone 2.39, one Gaussian of full covariance 2.94; the VAE's bound 2.62",
     ),
 )
 SMOKE = {

@@ -8,7 +8,8 @@ density's mass must be 1. Beside it: a kernel density of the same points, at the
     >>> heights = run.load("runs/flow/plane").log_density(places)
     python -m experiments.flow --dataset eight_gaussians --flow maf_spline
 
-Expected on two moons: KL 0.003 (kernel density 0.028), mass 1.00; half a minute on two CPU cores.
+Expected, three seeds: KL 0.0028 on two moons (kernel density 0.028), 0.0078 on eight Gaussians, mass 1.00; a minute on
+2 cores.
 """
 
 from dataclasses import dataclass
@@ -55,13 +56,13 @@ class Config(run.Averaged, run.Config):
 
 CLAIMS = tuple(
     run.Claim(
-        **{"metric": "test/kl", "at_most": 0.02},
+        **{"metric": "test/kl", "at_most": bound},
         overrides={"num_seeds": 3, **overrides},
         protocol=f"{toy} with noise 0.2; 100,000 points to learn from, 10,000 to test; KL(true || model) in nats, the "
         "mean over test points of log true(x) - log p(x) by the flow's own density; averaged parameters, 3 seeds",
         reference="kernel density of 2,000 points, at the best of 8 bandwidths on the test points: of two moons 0.028",
     )
-    for toy, overrides in (("two moons", {}), ("eight Gaussians", EIGHT))
+    for toy, overrides, bound in (("two moons", {}, 0.0035), ("eight Gaussians", EIGHT, 0.0085))
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (8,), "num_layers": 2, "num_bins": 3, "num_train": 64}
 
