@@ -10,7 +10,7 @@ from jax import Array
 
 from adl import data
 from adl.autoencoder.vae import Likelihood, bernoulli, gaussian
-from adl.core import BadInput, Key, Probe
+from adl.core import Key, Probe
 from adl.measure import levels
 from adl.prob.distributions import normal_log_prob
 
@@ -95,23 +95,9 @@ def of_pictures(
     Raises:
       BadInput: as `data.image.num_levels`; or if there is nothing that a code could tell of a training picture.
     """
-    require_different(train)
+    data.image.require_different(train)
     levels = data.image.num_levels(train, test, asked=asked)
     return binary() if kind == "binary" else dequantised(levels)
-
-
-def require_different(split: data.Split) -> None:
-    """Nothing, where a code has something to tell.
-
-    Raises:
-      BadInput: if all pictures are the same, or there is but one.
-    """
-    few = split.first(1000).arrays["image"]
-    if len(split) < 2 or (len(split) <= len(few) and (few == few[:1]).all()):
-        what = (
-            "there is one training picture" if len(split) < 2 else f"all {len(split):,} training pictures are the same"
-        )
-        raise BadInput(f"{what}: a model needs at least two that differ")
 
 
 def plain_bounds(train: data.Split, test: data.Split, *, asked: int) -> Probe:

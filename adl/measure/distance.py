@@ -76,29 +76,17 @@ def frechet_distance(x: Array, y: Array) -> Array:
     unit = jnp.where(unit > 0, unit, 1)  # and a product of covariances its range
     x, y = x / unit, y / unit
     gap = jnp.square(x.mean(0) - y.mean(0)).sum()
-    if min(len(x), len(y)) < x.shape[1]:
-        # Of large pictures: S_x S_y has the eigenvalues of A A^T, A of the samples' inner products.
-        x, y = (_centred(rows) / jnp.sqrt(len(rows) - 1) for rows in (x, y))
-        overlap = _singular_values(matmul(x, y.T)).sum()
-        return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
-    root = _square_root(_covariance(x))
-    cross = root @ _covariance(y) @ root
-    # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
-    overlap = jnp.sqrt(jnp.maximum(_eigh(cross)[0], 0)).sum()
-    return jnp.square(unit) * (gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap)
+    x, y = _root(x), _root(y)
+    # tr((S_x^(1/2) S_y S_x^(1/2))^(1/2)) is the sum of the singular values of R_x R_y^T, where S = R^T R. The roots of
+    # eigenvalues would make much of the rounding of those that are 0.
+    overlap = _singular_values(matmul(x, y.T)).sum()
+    return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
 
 
-def _centred(x):
-    return x - x.mean(0, keepdims=True)
-
-
-def _covariance(x):
-    return _centred(x).T @ _centred(x) / (len(x) - 1)
-
-
-def _square_root(matrix):
-    values, vectors = _eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
+def _root(rows):
+    """`[min(N, D), D]`, R of S = R^T R."""
+    centred = (rows - rows.mean(0, keepdims=True)) / jnp.sqrt(len(rows) - 1)
+    return centred if len(rows) < rows.shape[1] else _triangle(centred)
 
 
 # Of several seeds one matrix after the other. Of a batch LAPACK's kernel on CPU hands parts to the threads of the pool
@@ -106,9 +94,8 @@ def _square_root(matrix):
 
 
 @jax.custom_batching.sequential_vmap
-def _eigh(matrix):
-    values, vectors = jnp.linalg.eigh(matrix)
-    return values, vectors
+def _triangle(rows):
+    return jnp.linalg.qr(rows, mode="r")
 
 
 @jax.custom_batching.sequential_vmap

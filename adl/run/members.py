@@ -94,9 +94,13 @@ def named_folders(given: Sequence[str], taken: Sequence[str] = ()) -> dict[str, 
 
 def same_data(config: Study) -> dict[str, Any]:
     """Fields of a configuration that say which data are read, where they are not as by default."""
-    fields = ["dataset", "data_dir", *(field.name for kind in (Parts, Pictured) for field in dataclasses.fields(kind))]
     default = {field.name: field.default for field in dataclasses.fields(type(config))}
-    return {name: getattr(config, name) for name in dict.fromkeys(fields) if getattr(config, name) != default[name]}
+    return {name: getattr(config, name) for name in _data_fields() if getattr(config, name) != default[name]}
+
+
+def _data_fields() -> list[str]:
+    kinds = (field.name for kind in (Parts, Pictured) for field in dataclasses.fields(kind))
+    return [*dict.fromkeys(("dataset", "data_dir", *kinds))]
 
 
 def place(page: Path, asked: Mapping[str, Any], seconds: float) -> Path:
@@ -136,19 +140,22 @@ def outside_features(path: str) -> Callable[[Any], Any]:
     return Partial(features, trained.state)
 
 
-def given_member(path: str | Path, *, dataset: str) -> Member:
+def given_member(path: str | Path, *, asked: Mapping[str, Any]) -> Member:
     """A run that is there.
 
     Args:
       path: of its folder.
-      dataset: that it must have learned from.
+      asked: "dataset", and of `same_data`: what it must have learned from.
     Raises:
       BadInput: as `run.load`; or if it learned from something else, is several runs, or offers no sample.
     """
     home = run_below(local_path(str(path), "a run's folder"))
     trained = trained_run(home)
-    if trained.config.dataset != dataset:
-        raise BadInput(f"{home}: it learned from {trained.config.dataset}, and this page is of {dataset}")
+    theirs = {"dataset": trained.config.dataset, **same_data(trained.config)}
+    for name in sorted({*asked, *theirs} - {"data_dir"}):
+        if asked.get(name) != theirs.get(name):
+            its, ours = (of.get(name, "as by default") for of in (theirs, asked))
+            raise BadInput(f"{home}: it learned from another --{name} than this page's: {its}, not {ours}")
     if trained.program.num_axes:
         raise BadInput(f"{home}: it holds several runs, of seeds or values, and one is wanted")
     if "sample" not in trained.offers:
@@ -182,7 +189,9 @@ def started_member(module: str, home: Path, asked: Mapping[str, Any], *, seconds
         known[home.name] = {"asked": told, "seconds": _spent(command, seconds)}
         files.write(costs, json.dumps(known, indent=1) + "\n")
     seconds = known[home.name]["seconds"]
-    return given_member(home, dataset=asked.get("dataset", config.dataset))._replace(seconds=seconds)
+    data = {name: value for name, value in asked.items() if name in _data_fields()}
+    default = Definition.of(module).config.__dataclass_fields__["dataset"].default
+    return given_member(home, asked={"dataset": default, **data})._replace(seconds=seconds)
 
 
 def _spent(command: Sequence[str], seconds: float) -> float:

@@ -25,7 +25,6 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import estimators as est
-from adl.autoencoder import pixels
 from adl.autoencoder.latents import DiagonalNormal
 from adl.core import BadInput, Key, Mean
 from adl.latent import principal
@@ -65,7 +64,7 @@ class Loaded(NamedTuple):
 def load(cfg: Config) -> Loaded:
     """The mean coordinate of each eighth of the training pictures along each component."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    pixels.require_different(train)
+    data.image.require_different(train)
     if len(train) < SIZE:
         raise BadInput(f"{len(train)} training pictures: at least {SIZE}, one for each value of a latent")
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))

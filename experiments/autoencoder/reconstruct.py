@@ -23,7 +23,7 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import deterministic as ae
-from adl.autoencoder import evaluation, pixels
+from adl.autoencoder import evaluation
 from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
 from adl.core import Algorithm, BadInput, beside, full_pass, optimizer
 from adl.data.image import PROTOCOLS
@@ -39,7 +39,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_steps: run.Count = 3000
     steps_per_call: run.Count = 20
     latent_dims: run.Widths = (2, 5, 16, 32)  # sizes of the codes, fewer than there are pixels
-    network: Literal["perceptron", "convolutional"] = "perceptron"
+    network: Literal["perceptron", "convolutional"] = "perceptron"  # of the encoder, and mirrored of the decoder
     hidden: run.Widths = (256, 128)  # widths of the encoder's hidden layers, or channels of its levels; mirrored
     noise: run.NonNegative = 0.0  # standard deviation of what the encoder's pixels are spoilt by; above 0: denoising
     penalty: run.NonNegative = 0.0  # above 0, a sparse code: weight of |z|, or with --rate of a divergence from it
@@ -71,7 +71,7 @@ def load(cfg: Config) -> Loaded:
         raise BadInput("--noise denoises, --penalty is of sparse codes, and --rate of these alone: not together")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
-    pixels.require_different(train)
+    data.image.require_different(train)
     if (most := max(cfg.latent_dims)) >= min(known.shape):
         raise BadInput(f"--latent_dims {most}: it must be below the {known.shape[1]} pixels and {len(train)} pictures")
     found = {size: principal.found(known, size) for size in cfg.latent_dims}

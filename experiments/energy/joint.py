@@ -20,13 +20,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from adl import data, run, show
-from adl.autoencoder.pixels import require_different
 from adl.core import optimizer
 from adl.data.image import PROTOCOLS
 from adl.energy.joint import Judge, joint_energy
 from adl.energy.tilt import Tilted
 from adl.measure import outliers, samples
+from adl.measure.levels import known
 from adl.nn.mlp import MLP, flat
+from adl.prob import neighbours
 from adl.sampling.langevin import langevin
 
 ENERGIES = {"data": "train/data_energy", "chains": "train/sample_energy"}
@@ -55,7 +56,7 @@ class Config(run.Pictured, run.Parts, run.Config):
 
 
 BOUNDS = {  # of a metric, with what it is, and what is known of it
-    "test/accuracy": ({"at_least": 0.923}, "accuracy", "SVC with an RBF kernel 0.958, 3-NN 0.967"),
+    "test/accuracy": ({"at_least": 0.923}, "accuracy", "3-NN in the same run 0.967; an SVC with an RBF kernel 0.958"),
     "test/ece": ({"at_most": 0.06}, "calibration error, 15 bins", "0: confidence is what it says"),
     "strangers/energy_turned": (
         {"at_least": 0.98},
@@ -75,16 +76,18 @@ CLAIMS = tuple(
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3, "num_samples": 32}
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split]:
-    """Pictures to learn from, and to test."""
+def load(cfg: Config) -> tuple[data.Split, data.Split, float]:
+    """Pictures to learn from, and to test; and the accuracy of the 3 nearest neighbours."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
-    require_different(train)
-    return train, test
+    data.image.require_different(train)
+    x, seen = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (test, train))
+    found = neighbours.classify(x, seen, train.arrays["label"], k=3, num_classes=train.num_classes)
+    return train, test, float((found == test.arrays["label"]).mean())
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: tuple[data.Split, data.Split, float], axis: str | None) -> run.Experiment:
     """A joint energy of pictures and classes, and what it tells apart."""
-    train, test = loaded
+    train, test, by_neighbours = loaded
     features = MLP((*cfg.hidden, train.num_classes), activation=nn.silu, dtype=jnp.dtype(cfg.precision))
     model = Tilted(nn.Sequential([flat, features]), cfg.std)
 
@@ -109,6 +112,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         data.shuffled(train, cfg.batch_size),
         probes={"test": judge.classes(image, label)},
         final={
+            "baseline": known({"accuracy": by_neighbours}),
             "strangers": outliers.told_apart(judge.strangeness, image, outliers.strangers(image)),
             "samples": samples.judged_samples(judge.chains, train.first(cfg.num_samples).require("image")),
         },

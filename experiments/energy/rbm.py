@@ -19,7 +19,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from adl import data, run, show
-from adl.autoencoder.pixels import require_different
 from adl.core import optimizer
 from adl.data.image import PROTOCOLS
 from adl.energy import rbm
@@ -34,7 +33,7 @@ COLS = 10  # pictures in a row
 class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     """The default is the run that the claims are about."""
 
-    dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
+    dataset: str = "digits"  # TFDS name, or path, with "image"
     num_steps: run.Count = 6000
     batch_size: run.Count = 128
     steps_per_call: run.Count = 20
@@ -80,8 +79,8 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Both splits by the threshold."""
-    splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
-    require_different(splits[0])
+    splits = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
+    data.image.require_different(splits[0])
     flat = [data.image.flat(split, data.image.binary(split.arrays["image"], cfg.threshold)) for split in splits]
     train, test = (split.require("x") for split in flat)
     levels, dim = [split.arrays["x"].astype(int) for split in (train, test)], train.arrays["x"].shape[1]

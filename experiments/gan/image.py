@@ -91,7 +91,8 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 4, "nu
 
 def load(cfg: Config) -> data.Split:
     """Pictures to learn from."""
-    return data.splits(cfg.dataset, "image", "label", of=(cfg.train_split,), **cfg.source)[0]
+    (train,) = data.splits(cfg.dataset, "image", "label", of=(cfg.train_split,), **cfg.source)
+    return data.image.require_different(train)
 
 
 def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
@@ -102,12 +103,10 @@ def build(cfg: Config, loaded: data.Split, axis: str | None) -> run.Experiment:
     algorithm = game(
         model,
         Players(adam(average=cfg.ema), adam()),
-        latent_dim=cfg.latent_dim,
         objective=getattr(objective, cfg.objective),
         penalties=[make(cfg.penalty_weight) for make in penalty.PENALTIES[cfg.penalty]],
-        n_critic=cfg.n_critic,
         prepare=lambda key, batch: (data.image.symmetric(batch["image"]), batch["label"]),
-        axis=axis,
+        **{"latent_dim": cfg.latent_dim, "n_critic": cfg.n_critic, "axis": axis},
     )
 
     def generate(state: Players[Learner], z: Array, label: Array) -> Array:

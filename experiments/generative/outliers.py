@@ -88,11 +88,14 @@ def load(cfg: Config) -> Loaded:
             shapes = f"{list(other.example_shape)}, and those of {cfg.dataset} {list(train.example_shape)}"
             raise BadInput(f"--others {cfg.others}: its pictures are {shapes}; --picture_size brings both to one size")
         kinds["others"] = np.resize(other.arrays["image"], image.shape)  # as many as there are test pictures
-    x, new = (np.asarray(baselines.middles(part.arrays["image"], levels=levels)) for part in (train, test))
+    seen, unseen = (part.arrays["image"] for part in (train, test))
+    x, new = (np.asarray(baselines.middles(part, levels=levels, learned=part is seen)) for part in (seen, unseen))
     if cfg.num_factors >= x.shape[1]:
         raise BadInput(f"--num_factors {cfg.num_factors}: pictures of {x.shape[1]} numbers have fewer components")
     of = {kind: 256 if kind == "others" else levels for kind in kinds}
-    others = {kind: np.asarray(baselines.middles(image, levels=of[kind])) for kind, image in kinds.items()}
+    others = {
+        kind: np.asarray(baselines.middles(image, levels=of[kind], learned=False)) for kind, image in kinds.items()
+    }
     return Loaded(x, train.arrays["label"], new, test.arrays["label"], others, levels)
 
 

@@ -76,6 +76,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
     """Pictures to learn from, and to test; and the bits of baselines."""
     wanted = ("image",) if cfg.classes == "unknown" else ("image", "label")
     train, test = data.splits(cfg.dataset, *wanted, of=cfg.parts, **cfg.source)
+    data.image.require_different(train)
     levels = data.image.num_levels(train, test, asked=cfg.levels)
     seen = [np.asarray(data.image.level_of(split.column("image"), levels=levels)) for split in (train, test)]
     return train, test, baseline_bits(*seen, num_levels=levels)

@@ -61,7 +61,8 @@ def told_apart(axis):
 
 
 def matched(axis):
-    return score_matching(Bowl(), optax.adam(0.05), objective=by_noise(1.0), prepare=lambda k, x: x + 3, axis=axis)
+    # Of noise as wide as the bowl, 1, the loss would be |x - m|^2 / 2, whatever the noise is.
+    return score_matching(Bowl(), optax.adam(0.05), objective=by_noise(0.5), prepare=lambda k, x: x + 3, axis=axis)
 
 
 def joint(axis):

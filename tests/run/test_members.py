@@ -89,12 +89,12 @@ def test_a_page_of_runs_has_the_bits_of_those_that_have_a_likelihood(tmp_path):
 
 def test_runs_that_cannot_be_compared_are_refused(tmp_path):
     with pytest.raises(BadInput, match="no such folder"):
-        members.given_member(tmp_path / "nothing", dataset="digits")
+        members.given_member(tmp_path / "nothing", asked={"dataset": "digits"})
     run.main("experiments.supervised.classify", ["--workdir", str(tmp_path / "c"), *words(CLASSIFY)])
-    with pytest.raises(BadInput, match="learned from digits"):
-        members.given_member(tmp_path / "c", dataset="mnist")
+    with pytest.raises(BadInput, match="learned from another --dataset than this page's: digits, not mnist"):
+        members.given_member(tmp_path / "c", asked={"dataset": "mnist"})
     with pytest.raises(BadInput, match="no sample"):
-        members.given_member(tmp_path / "c", dataset="digits")
+        members.given_member(tmp_path / "c", asked={"dataset": "digits"})
     x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1)).astype(np.uint8)
     features = members.outside_features(str(tmp_path / "c"))
     odds = features(x / np.float32(255))
