@@ -17,9 +17,14 @@ from adl.core import Key, Mean, Probe, State
 from adl.data.text import Captions
 from adl.diffusion.denoising import unsaid
 from adl.diffusion.evaluation import Sampler
-from adl.measure.asked import SHARES, Attributes, attribute_shares, nearest_asked
+from adl.measure.asked import Attributes, attribute_shares, nearest_asked
 
 COLUMNS = ("image", "caption", "colour", "noun")
+PROTOCOL = {  # what `found_in_samples` measures, for the protocols of claims
+    "attributes": "share of the places, colours, shapes and numbers asked for that are there",
+    "whole": "share of the pictures in which all is as asked for, and nothing more",
+    "gain": "share of what is asked for that is there, less that of samples at a scale of 1",
+}
 
 
 class Wanted(NamedTuple):
@@ -32,14 +37,30 @@ class Wanted(NamedTuple):
     other: np.ndarray  # another caption's
 
 
-def asked_of(split: data.Split, train: data.Split, captions: Captions) -> Wanted:
-    """What is asked for by the captions of a split.
+class Asked(NamedTuple):
+    """Captions of several kinds, as many of each."""
+
+    captions: Captions  # how they are read
+    words: dict[str, list[str]]
+    wanted: dict[str, Wanted]
+
+
+def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int) -> Asked:
+    """What is asked for by the first captions of splits.
 
     Args:
-      split: N >= 2 examples with "image", "caption", "colour" and "noun".
-      train: others, to look up in.
-      captions: how they are read.
+      kinds: by name, two or more examples with `COLUMNS`.
+      train: others, to look up in, and whose words are known.
+      num: of captions of each kind; as many as there are of all, where these are fewer.
     """
+    captions = Captions.of(words_of(train))
+    num = min(num, *map(len, kinds.values()))
+    few = {name: split.first(num) for name, split in kinds.items()}
+    wanted = {name: _wanted(split, train, captions) for name, split in few.items()}
+    return Asked(captions, {name: words_of(split) for name, split in few.items()}, wanted)
+
+
+def _wanted(split: data.Split, train: data.Split, captions: Captions) -> Wanted:
     image, things = split.column("image") / np.float32(255), things_of(split)
     nearest = train.column("image")[nearest_asked(things, things_of(train))] / np.float32(255)
     return Wanted(captions.rows(words_of(split)), things, image, nearest, np.roll(image, 1, 0))
@@ -74,41 +95,40 @@ def found_in_samples(
     Args:
       sampler: of a denoiser that is told captions.
       see: the judge; what it carries, as a tree.
-      asked: by name.
+      asked: by name, as many of each.
       scales: W of guidance, as in `guidance.classifier_free`, 1 among them.
       padding: the token behind captions.
       num_shown: captions of each of which pictures are shown.
     Returns:
-      Of each name and each of `rows_of(scales)` "NAME_ROW_SHARE"; of each name "NAME_SHARE" `[W + 3]` of the rows in
-      their order, "NAME_gain", the share of attributes at the best scale less that at 1, and "NAME_grid"
+      Of each name and each of `rows_of(scales)` "NAME_ROW_SHARE", and of scales but 1 "NAME_ROW_gain", the share of
+      attributes there less that at 1; of each name "NAME_SHARE" `[W + 3]` of the rows in their order, and "NAME_grid"
       `[num_shown, W + 3, H, W, C]`, pictures.
     """
-    names = rows_of(scales)
-
-    def judged(see, key: Key, state: State, one: Wanted) -> tuple[dict[str, Array], Array]:
-        def at(scale):
-            return sampler.guide(key, state, one.token, unsaid(one.token, padding=padding), scale)
-
-        pictures = jnp.concatenate(
-            [one.real[None], lax.map(at, jnp.array(scales)), jnp.stack([one.nearest, one.other])]
-        )
-        shares = lax.map(lambda x: attribute_shares(one.things, see(x)), pictures)
-        return shares, pictures[:, :num_shown].swapaxes(0, 1)
+    rows, several = rows_of(scales), jax.tree.map(lambda *leaves: np.stack(leaves), *asked.values())
 
     def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
-        see, asked = carried
+        see, several = carried
+
+        def judged(one):
+            none = unsaid(one.token, padding=padding)
+            drawn = lax.map(lambda scale: sampler.guide(key, state, one.token, none, scale), jnp.array(scales))
+            pictures = jnp.concatenate([one.real[None], drawn, one.nearest[None], one.other[None]])
+            shares = lax.map(lambda x: attribute_shares(one.things, see(x)), pictures)
+            return shares, pictures[:, :num_shown].swapaxes(0, 1)
+
+        shares, grids = lax.map(judged, jax.tree.map(jnp.asarray, several))
         found: dict[str, Mean | Array] = {}
-        for name, one in asked.items():
-            one = jax.tree.map(jnp.asarray, one)
-            shares, found[f"{name}_grid"] = judged(see, key, state, one)
-            for share in SHARES:
-                each = found[f"{name}_{share}"] = shares[share].value
-                found |= {f"{name}_{row}_{share}": Mean.of(each[i]) for i, row in enumerate(names)}
-            of_scales = shares["attributes"].value[1 : 1 + len(scales)]
-            found[f"{name}_gain"] = Mean.of(of_scales.max() - of_scales[scales.index(1.0)])
+        for i, name in enumerate(asked):
+            found[f"{name}_grid"] = grids[i]
+            for share, mean in shares.items():
+                each = found[f"{name}_{share}"] = mean.value[i]
+                found |= {f"{name}_{row}_{share}": Mean.of(each[j]) for j, row in enumerate(rows)}
+            for j, scale in enumerate(scales, 1):
+                gain = shares["attributes"].value[i, j] - shares["attributes"].value[i, 1 + scales.index(1.0)]
+                found |= {f"{name}_{rows[j]}_gain": Mean.of(gain)} if scale != 1 else {}
         return found
 
-    return Partial(probe, (see if isinstance(see, Partial) else Partial(see), dict(asked)))
+    return Partial(probe, (see if isinstance(see, Partial) else Partial(see), several))
 
 
 def rows_of(scales: Sequence[float]) -> list[str]:

@@ -185,6 +185,21 @@ def labelled(
     return prepare
 
 
+def untold(encode: Callable[[Array], Array] = lambda image: image) -> Prepare:
+    """Pictures of no class, `{"image": [B, ...]}`, of a network that knows no class but "none", 0.
+
+    Args:
+      encode: as in `labelled`.
+    """
+
+    def prepare(key, batch):
+        del key
+        border.check(batch, image="[B, ...]")
+        return encode(batch["image"]), jnp.zeros(len(batch["image"]), int)
+
+    return prepare
+
+
 def drop_labels(key: Key, label: Array, *, rate: float, num_classes: int) -> Array:
     """`[B]` labels, each replaced by `num_classes` ("none") with probability `rate`."""
     return jnp.where(jax.random.bernoulli(key, rate, label.shape), num_classes, label)

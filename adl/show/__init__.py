@@ -11,7 +11,7 @@ from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
 from adl.show.compared import beside_plain, compared_numbers, compared_samples
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
-from adl.show.curve import curves, rescaled
+from adl.show.curve import curves, denoising_losses, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.depth import depth_maps, error_by_depth
 from adl.show.detections import by_difficulty, detected, detection, precision_by_class
@@ -85,6 +85,7 @@ __all__ = [
     "continuations",
     "curves",
     "denoising",
+    "denoising_losses",
     "densities",
     "depth_maps",
     "descent",

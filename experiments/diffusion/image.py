@@ -111,9 +111,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             nearest=show.nearest(names),
             path=show.denoising(names),
             guidance=show.guidance(names),
-            loss=show.curves(
-                {"train": "train/loss", "test": "test/loss"}, y_label="weighted denoising error", title="Denoising loss"
-            ),
+            loss=show.denoising_losses(),
         ),
     )
 

@@ -9,13 +9,17 @@ training picture whose caption tells most of what is asked for, another caption'
     python -m experiments.diffusion.text
     >>> pictures = run.load("runs/diffusion/text").sample("a red disc top left, a cyan star bottom right")
 
-Expected: not measured yet.
+Expected, at guidance of 2: of what is asked for 0.80 is found in samples where all pairs were learned, 0.74 where one
+was not, 0.05 and 0.04 more than without guidance; 0.23 in another caption's picture. Places and numbers are right
+(0.98), colours mostly (0.80), shapes half the time (0.50 and 0.35), for edges are blurred. What is looked up has more
+(0.91 and 0.82), but where a pair was not learned it is never all right, and 12 % of the samples are. 16 minutes on two
+CPU cores, all included.
 """
 
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -36,7 +40,7 @@ from adl.vision.told import recogniser
 
 SHOWN = 4  # captions of either kind in the figure
 SCALES = (1.0, 2.0, 4.0)  # of guidance; samples are offered at the second
-KINDS = {"test": "pairs that were learned", "held_out": "pairs that were not"}
+KINDS = {"test": "pairs that were learned", "held_out": "a pair that was not"}
 ROWS = ("real", *(f"guided {scale:g}" for scale in SCALES), "looked up", "another's")
 
 
@@ -48,9 +52,9 @@ class Config(run.Averaged, run.Parts, run.Config):
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # whose captions tell all there is
     held_out_split: str = "held_out[50%:]"  # of pairs of colour and shape that are not learned, to ask for
     judge_split: str = "train[:25%]+held_out[:50%]"  # that the recogniser learns from: as many of each pair, about
-    num_steps: run.Count = 3000
-    batch_size: run.Count = 64
-    eval_every: run.Count = 500
+    num_steps: run.Count = 6000
+    batch_size: run.Count = 32
+    eval_every: run.Count = 1000
     steps_per_call: run.Count = 10
     width: run.Eights = 32  # channels at full resolution; twice as many after each halving
     patch: run.Count = 2  # pixels a side that are folded into the channels of one
@@ -66,38 +70,38 @@ class Config(run.Averaged, run.Parts, run.Config):
     judge_steps: run.Count = 1500  # of Adam at 0.001, of the recogniser
 
 
+PROTOCOL = "scenes/told, 200 captions of {}, one seed, averaged parameters, guidance of 2, seen by a recogniser; {}"
+KNOWN = "of another caption's picture {}, of the training picture that has most of it {}, of real ones {}"
+CLAIMS = tuple(
+    run.Claim(
+        f"asked/{kind}_guided_2_{what}", PROTOCOL.format(KINDS[kind], asking.PROTOCOL[what]), {}, low, reference=ref
+    )
+    for kind, what, low, ref in (
+        ("test", "attributes", 0.76, KNOWN.format(0.23, 0.91, 0.99)),
+        ("test", "gain", 0.02, "0: guidance does nothing"),
+        ("held_out", "attributes", 0.70, KNOWN.format(0.24, 0.82, 0.98)),
+        ("held_out", "gain", 0.01, "0: guidance does nothing"),
+        ("held_out", "whole", 0.07, KNOWN.format(0.005, 0.005, 0.87)),
+    )
+)
 SMOKE = {
-    **{"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 4, "text_width": 8},
+    **{"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 8, "text_width": 8},
     **{"text_layers": 1, "solver_steps": 2, "num_asked": 4, "judge_steps": 2},
 }
 
 
-class Loaded(NamedTuple):
-    """Pictures with their captions as tokens, what is asked for, and who judges."""
-
-    train: data.Split
-    test: data.Split
-    captions: Captions
-    asked: dict[str, asking.Wanted]
-    words: dict[str, list[str]]
-    see: Callable[[Array], Attributes]
-
-
-def load(cfg: Config) -> Loaded:
-    """Pictures and captions; a recogniser is trained, and training pictures are looked up."""
+def load(cfg: Config) -> tuple[data.Split, data.Split, asking.Asked, Callable[[Array], Attributes]]:
+    """Pictures with captions to learn from and to test, what is asked for, and a recogniser, trained now."""
     parts = (*cfg.parts, cfg.held_out_split, cfg.judge_split)
     train, test, held_out, known = data.splits(cfg.dataset, *asking.COLUMNS, of=parts, **cfg.source)
-    captions = Captions.of(asking.words_of(train))
-    kinds = {name: split.first(cfg.num_asked) for name, split in zip(KINDS, (test, held_out), strict=True)}
-    asked = {name: asking.asked_of(split, train, captions) for name, split in kinds.items()}
-    words = {name: asking.words_of(split)[:SHOWN] for name, split in kinds.items()}
-    read = (asking.read_split(one, captions) for one in (train, test.first(500)))
-    return Loaded(*read, captions, asked, words, recogniser(known, num_steps=cfg.judge_steps))
+    asked = asking.asked_of(dict(zip(KINDS, (test, held_out), strict=True)), train, num=cfg.num_asked)
+    read = (asking.read_split(one, asked.captions) for one in (train, test.first(500)))
+    return *read, asked, recogniser(known, num_steps=cfg.judge_steps)
 
 
-def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     """A denoiser told captions, and what of what is asked for is found in its samples."""
-    train, test, captions, asked, words, see = loaded
+    train, test, (captions, words, asked), see = loaded
     shape, padding = train.example_shape, captions.padding
     model = network(cfg, shape[0], captions)
     scaled = preconditioner.karras(float(np.std(train.first(1000).column("image") / 127.5)))
@@ -113,7 +117,6 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     judge = evaluation.denoising_loss(denoiser_of, **noise, prepare=prepare(caption_dropout=0.0))
 
     def draw(key: Key, learner: Learner, token: Array) -> Array:
-        token = jnp.pad(token, ((0, 0), (0, captions.length - token.shape[1])), constant_values=padding)
         return sampler.guide(key, learner, token, unsaid(token, padding=padding), SCALES[1])
 
     text = run.Text(captions.read, captions.tokens.decode, captions.tokens.start)
@@ -126,9 +129,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
         figures=show.figures(
             asked=show.asked_pictures(words, ROWS),
             shares=show.asked_shares(ROWS, KINDS),
-            loss=show.curves(
-                {"train": "train/loss", "test": "test/loss"}, y_label="weighted denoising error", title="Denoising loss"
-            ),
+            loss=show.denoising_losses(),
         ),
     )
 

@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from adl.core import average_params, jitted
 from adl.diffusion import preconditioner, schedule
-from adl.diffusion.denoising import captioned, drop_labels, labelled
+from adl.diffusion.denoising import captioned, drop_labels, labelled, untold
 from adl.diffusion.edm import denoiser, edm, weighted_errors
 from adl.diffusion.solver import heun, sample
 
@@ -102,3 +102,11 @@ def test_hidden_captions_keep_their_first_token_alone():
     assert abs(is_hidden.mean() - 0.2) < 0.016  # four standard errors
     np.testing.assert_array_equal(hidden, jnp.where(is_hidden[:, None], jnp.array([[1, 9, 9, 9]]), token))
     np.testing.assert_array_equal(captioned(padding=9, caption_dropout=0.0)(KEY, batch)[1], token)
+
+
+def test_what_is_untold_is_of_the_only_class():
+    image = jnp.arange(6.0).reshape(3, 2)
+    x, label = untold(lambda x: 2 * x)(KEY, {"image": image, "label": jnp.arange(3)})
+    np.testing.assert_array_equal(x, 2 * image)
+    np.testing.assert_array_equal(label, [0, 0, 0])
+    assert jnp.issubdtype(label.dtype, jnp.integer)

@@ -77,7 +77,8 @@ def test_what_is_asked_for_is_judged_by_scale_of_guidance():
 
     token, things = np.array([[7, 1], [7, 2]]), np.array([[1], [3]])
     real = np.array([0.25, 0.75])[:, None, None, None] * np.ones((1, 2, 2, 1))
-    asked = {"some": asking.Wanted(token, Attributes(things, things), real, real[:1].repeat(2, 0), 0 * real)}
+    some = asking.Wanted(token, Attributes(things, things), real, real[:1].repeat(2, 0), 0 * real)
+    asked = {"some": some, "bare": some._replace(real=0 * real)}
     sampler = evaluation.Sampler(known, SIGMAS, (2, 2, 1))
     probe = asking.found_in_samples(sampler, see, asked, scales=(0.0, 1.0), padding=9, num_shown=1)
     seen = jax.jit(probe)(KEY, 0.0)
@@ -85,5 +86,7 @@ def test_what_is_asked_for_is_judged_by_scale_of_guidance():
     np.testing.assert_allclose(seen["some_whole"], [1, 0, 1, 0.5, 0], atol=1e-6)
     np.testing.assert_allclose(seen["some_place"], [1, 1, 1, 1, 0], atol=1e-6)
     np.testing.assert_allclose(seen["some_attributes"], [1, 0.5, 1, 0.75, 0], atol=1e-6)
-    assert seen["some_gain"].value == 0 and seen["some_guided_0_colour"].value == 0
+    np.testing.assert_allclose(seen["bare_whole"], [0, 0, 1, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["some_guided_0_gain"].value, -0.5, atol=1e-6)
+    assert "some_guided_1_gain" not in seen and seen["some_guided_0_colour"].value == 0
     assert seen["some_grid"].shape == (1, 5, 2, 2, 1)
