@@ -6,10 +6,12 @@ The denoiser of EDM (Karras et al. 2022, arXiv:2206.00364), told no class. Sampl
     python -m experiments.diffusion.cats
     >>> pictures = run.load("runs/diffusion/cats").sample(12)
     python -m experiments.diffusion.cats --dataset cats_dogs_64 --only cat --data_dir FOLDER --patch 4
-    python -m experiments.diffusion.cats --dataset ./my_cats --test_split "train[80%:]" --train_split "train[:80%]" \
-        --picture_size 64x64 --picture_fit crop --patch 4
+    python -m experiments.diffusion.cats --dataset ./my_cats --picture_size 64x64 --picture_fit crop --patch 4
 
-Expected: not measured yet.
+Expected of drawn cats: of the data a nearest neighbour takes 0.47 for data, of the samples 0.57 for samples (0.5 each:
+cannot be told apart), where PPCA has 0.71 and 0.39; but PPCA is nearer in kernel distance, 0.007 against 0.016 in
+features of a random network, for colours are too strong. They are cats, with ears, bellies and tails, but blurred at
+their edges, and few have eyes. 9 minutes on two CPU cores.
 """
 
 from dataclasses import dataclass
@@ -61,6 +63,16 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_factors: run.Count = 64  # latents of PPCA
 
 
+PROTOCOL = "scenes/cats, 500 samples and as many training pictures, one seed, averaged parameters; "
+SHARE = "share of the {} whose nearest other picture is of them"
+CLAIMS = tuple(
+    run.Claim(f"samples/{name}", PROTOCOL + what, {}, *bounds, known)
+    for name, what, bounds, known in (
+        ("two_sample_data", SHARE.format("training pictures"), (0.42, 0.55), "0.5: the same; PPCA 0.71, test 0.46"),
+        ("two_sample_samples", SHARE.format("samples"), (0.45, 0.62), "0.5: the same; PPCA 0.39, test 0.48"),
+        ("gain_two_sample_data", "how much nearer to 0.5 the first is than PPCA's", (0.11, 0.5), "0: as far as PPCA's"),
+    )
+)
 SMOKE = {
     **{"dataset": "scenes/cats_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 8, "num_samples": 16},
     **{"solver_steps": 2, "num_factors": 2},

@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from adl.core import full_pass
+from adl import data
+from adl.core import BadInput, full_pass
 from adl.diffusion import asking, denoising, evaluation, preconditioner, schedule
 from adl.measure.asked import Attributes
 
@@ -90,3 +92,20 @@ def test_what_is_asked_for_is_judged_by_scale_of_guidance():
     np.testing.assert_allclose(seen["some_guided_0_gain"].value, -0.5, atol=1e-6)
     assert "some_guided_1_gain" not in seen and seen["some_guided_0_colour"].value == 0
     assert seen["some_grid"].shape == (1, 5, 2, 2, 1)
+
+
+def test_captions_of_kinds_are_as_many_and_two_at_least():
+    def split(*captions):
+        n = len(captions)
+        things = {name: np.eye(n, 4, dtype=np.int32) for name in ("colour", "noun")}
+        image = np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+        return data.Split({"image": image, "caption": np.array(captions, object), **things})
+
+    train = split("a red disc", "a star", "a red star")
+    found = asking.asked_of({"some": train, "few": split("a disc", "a red star")}, train, num=5)
+    assert found.words == {"some": ["a red disc", "a star"], "few": ["a disc", "a red star"]}
+    assert found.wanted["few"].token.shape == (2, found.captions.length)
+    np.testing.assert_array_equal(found.wanted["few"].nearest, found.wanted["few"].real)
+    np.testing.assert_array_equal(found.wanted["few"].other, found.wanted["few"].real[::-1])
+    with pytest.raises(BadInput, match="1 caption of few: two or more are wanted"):
+        asking.asked_of({"few": split("a star")}, train, num=5)
