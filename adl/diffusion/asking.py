@@ -37,7 +37,7 @@ class Wanted(NamedTuple):
     other: np.ndarray  # another caption's
 
 
-class Asked(NamedTuple):
+class AskedFor(NamedTuple):
     """Captions of several kinds, as many of each."""
 
     captions: Captions  # how they are read
@@ -45,7 +45,7 @@ class Asked(NamedTuple):
     wanted: dict[str, Wanted]
 
 
-def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int) -> Asked:
+def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int) -> AskedFor:
     """What is asked for by the first captions of splits.
 
     Args:
@@ -62,7 +62,7 @@ def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int) ->
     num = min(num, *map(len, kinds.values()))
     few = {name: split.first(num) for name, split in kinds.items()}
     wanted = {name: _wanted(split, train, captions) for name, split in few.items()}
-    return Asked(captions, {name: words_of(split) for name, split in few.items()}, wanted)
+    return AskedFor(captions, {name: words_of(split) for name, split in few.items()}, wanted)
 
 
 def _wanted(split: data.Split, train: data.Split, captions: Captions) -> Wanted:

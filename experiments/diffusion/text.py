@@ -90,7 +90,7 @@ SMOKE = {
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split, asking.Asked, Callable[[Array], Attributes]]:
+def load(cfg: Config) -> tuple[data.Split, data.Split, asking.AskedFor, Callable[[Array], Attributes]]:
     """Pictures with captions to learn from and to test, what is asked for, and a recogniser, trained now."""
     parts = (*cfg.parts, cfg.held_out_split, cfg.judge_split)
     train, test, held_out, known = data.splits(cfg.dataset, *asking.COLUMNS, of=parts, **cfg.source)
