@@ -73,15 +73,13 @@ class Config(run.Averaged, run.Parts, run.Config):
 PROTOCOL = "scenes/told, 200 captions of {}, one seed, averaged parameters, guidance of 2, seen by a recogniser; {}"
 KNOWN = "of another caption's picture {}, of the training picture that has most of it {}, of real ones {}"
 CLAIMS = tuple(
-    run.Claim(
-        f"asked/{kind}_guided_2_{what}", PROTOCOL.format(KINDS[kind], asking.PROTOCOL[what]), {}, low, reference=ref
-    )
-    for kind, what, low, ref in (
-        ("test", "attributes", 0.77, KNOWN.format(0.23, 0.91, 0.99)),
-        ("test", "gain", 0.03, "0: guidance does nothing"),
-        ("held_out", "attributes", 0.71, KNOWN.format(0.24, 0.82, 0.98)),
-        ("held_out", "gain", 0.02, "0: guidance does nothing"),
-        ("held_out", "whole", 0.07, KNOWN.format(0.005, 0.005, 0.87)),
+    run.Claim(f"asked/{kind}_guided_2_{what}", PROTOCOL.format(KINDS[kind], asking.PROTOCOL[what]), **more, long=True)
+    for kind, what, more in (
+        ("test", "attributes", {"at_least": 0.77, "reference": KNOWN.format(0.23, 0.91, 0.99)}),
+        ("test", "gain", {"at_least": 0.03, "reference": "0: guidance does nothing"}),
+        ("held_out", "attributes", {"at_least": 0.71, "reference": KNOWN.format(0.24, 0.82, 0.98)}),
+        ("held_out", "gain", {"at_least": 0.02, "reference": "0: guidance does nothing"}),
+        ("held_out", "whole", {"at_least": 0.07, "reference": KNOWN.format(0.005, 0.005, 0.87)}),
     )
 )
 SMOKE = {
