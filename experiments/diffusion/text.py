@@ -57,6 +57,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     eval_every: run.Count = 1000
     steps_per_call: run.Count = 10
     width: run.Eights = 32  # channels at full resolution; twice as many after each halving
+    num_blocks: run.Natural = 1  # residual blocks a resolution on the way down; one more on the way up
     patch: run.Count = 2  # pixels a side that are folded into the channels of one
     text_width: run.Eights = 64  # of the transformer that reads captions; 4 heads
     text_layers: run.Count = 2  # of it
@@ -84,7 +85,7 @@ CLAIMS = tuple(
 )
 SMOKE = {
     **{"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 8, "text_width": 8},
-    **{"text_layers": 1, "solver_steps": 2, "num_asked": 4, "judge_steps": 2},
+    **{"num_blocks": 0, "text_layers": 1, "solver_steps": 2, "num_asked": 4, "judge_steps": 2},
 }
 
 
@@ -139,7 +140,7 @@ def network(cfg: Config, size: int, captions: Captions) -> Conditioned:
     wide = {"num_layers": cfg.text_layers, "num_heads": 4, "width": cfg.text_width, "hidden": 4 * cfg.text_width}
     encoder = BERT(captions.padding + 1, captions.length, **wide, dtype=dtype)
     attention = tuple(range(1, len(channels))) or (0,)
-    unet = UNet(channels, num_blocks=1, attention=attention, patch=cfg.patch, dtype=dtype)
+    unet = UNet(channels, num_blocks=cfg.num_blocks, attention=attention, patch=cfg.patch, dtype=dtype)
     return Conditioned(unet, TextConditioner(encoder, cfg.width, captions.padding, dtype=dtype))
 
 
