@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 from adl.data.split import Split
 
 
@@ -33,3 +33,20 @@ def chosen_classes(split: Split, classes: Sequence[int], *, each: int | None = N
     number = {one: i for i, one in enumerate(classes)}
     renamed = np.array([number[one] for one in label[rows].tolist()], np.int32)
     return Split({**split.subset(rows).arrays, "label": renamed})
+
+
+def named_class(split: Split, name: str) -> Split:
+    """The examples of one class, "image" alone; in memory.
+
+    Args:
+      split: with "image" and "label".
+      name: of the class, as in `Split.class_names`.
+    Raises:
+      BadInput: if there is no class of that name, or no example of it.
+    """
+    names = split.class_names
+    if name not in names:
+        raise BadInput(
+            f"no class {name!r}; there are {', '.join(names) or 'none with a name'}{did_you_mean(name, names)}"
+        )
+    return chosen_classes(split, [names.index(name)]).require("image")

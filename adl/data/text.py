@@ -1,17 +1,19 @@
 """Texts: a corpus is one long row of tokens, and a batch is pieces of it."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from adl.core import BadInput
+from adl.core import BadInput, did_you_mean
 from adl.data.batches import checked, counted, filled
 from adl.data.files import is_path
 from adl.data.files.passages import ONE_TEXT
+from adl.data.ragged import pad
 from adl.data.source import load
 from adl.data.split import Split, read_only
-from adl.data.tokens import Kind, Parting, Tokens, of
+from adl.data.tokens import PATTERNS, Kind, Parting, Tokens, of
 
 
 def corpus(name: str, split: str, data_dir: str = "", **how: Any) -> str:
@@ -85,6 +87,45 @@ def texts(
     corpora = [corpus(name, split, data_dir, **how) for split in (train, test)]
     tokens = of(kind, corpora[0], vocab_size, parting=parting) if tokens is None else tokens
     return Texts(*map(tokens.encode, corpora), tokens)
+
+
+class Captions(NamedTuple):
+    """How short texts are read as rows of one length: a token that stands before each, its words, then padding."""
+
+    tokens: Tokens  # of words
+    length: int  # T, of the longest, with the token before it
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> "Captions":
+        """For texts like these, of which all words are known."""
+        text = "\n".join(texts)
+        tokens = of("word", text, vocab_size=len(text) + 2)  # room for every word
+        return cls(tokens, 1 + max(len(tokens.encode(text)) for text in texts))
+
+    @property
+    def padding(self) -> int:
+        """The token behind a text, one more than there are words."""
+        return len(self.tokens.vocabulary)
+
+    def read(self, text: str) -> np.ndarray:
+        """`[n]` int32, n < T, the words of a text.
+
+        Raises:
+          BadInput: for a word that is not known, or too many of them.
+        """
+        words = re.findall(PATTERNS["punctuation"], text)
+        found = self.tokens.encode(" ".join(words))
+        if unknown := [word for word, token in zip(words, found, strict=True) if not token]:
+            near = did_you_mean(unknown[0], self.tokens.vocabulary[2:])
+            raise BadInput(f"caption {text!r}: no caption that was learned has the word {unknown[0]!r}{near}")
+        if len(found) >= self.length:
+            raise BadInput(f"caption {text!r}: {len(found)} words, where the longest learned has {self.length - 1}")
+        return found
+
+    def rows(self, texts: Sequence[str]) -> np.ndarray:
+        """`[N, T]` int32 of N texts; raises as `read`."""
+        starts = [np.append(np.int32(self.tokens.start), self.read(text)) for text in texts]
+        return pad(starts, self.length, value=self.padding)[0]
 
 
 class Pieces:

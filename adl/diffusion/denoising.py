@@ -185,16 +185,56 @@ def labelled(
     return prepare
 
 
+def untold(encode: Callable[[Array], Array] = lambda image: image) -> Prepare:
+    """Pictures of no class, `{"image": [B, ...]}`, of a network that knows no class but "none", 0.
+
+    Args:
+      encode: as in `labelled`.
+    """
+
+    def prepare(key, batch):
+        del key
+        border.check(batch, image="[B, ...]")
+        return encode(batch["image"]), jnp.zeros(len(batch["image"]), int)
+
+    return prepare
+
+
 def drop_labels(key: Key, label: Array, *, rate: float, num_classes: int) -> Array:
     """`[B]` labels, each replaced by `num_classes` ("none") with probability `rate`."""
     return jnp.where(jax.random.bernoulli(key, rate, label.shape), num_classes, label)
+
+
+def captioned(
+    encode: Callable[[Array], Array] = lambda image: image, *, padding: int, caption_dropout: float = 0.1
+) -> Prepare:
+    """Pictures with their captions, `{"image": [B, ...], "token": [B, T] int}`, some of which are hidden.
+
+    Args:
+      encode: as in `labelled`.
+      padding: the token of places behind a caption.
+      caption_dropout: in [0, 1], share of examples whose caption is hidden: of which the first token alone is left.
+    """
+
+    def prepare(key, batch):
+        border.check(batch, image="[B, ...]", token="int [B, T]")
+        is_hidden = jax.random.bernoulli(key, caption_dropout, (len(batch["token"]), 1))
+        token = jnp.where(is_hidden, unsaid(batch["token"], padding=padding), batch["token"])
+        return encode(batch["image"]), token
+
+    return prepare
+
+
+def unsaid(token: Array, *, padding: int) -> Array:
+    """`[B, T]` captions of which the first token alone is left, which stands before every caption."""
+    return jnp.where(jnp.arange(token.shape[1]) == 0, token, padding)
 
 
 class Conditioned(nn.Module):
     """A network of pictures under a vector that says the time and the condition, their parameters side by side."""
 
     network: nn.Module  # (x [B, ...], vector [B, D]) -> [B, ...]
-    conditioner: nn.Module  # (time [B], condition) -> [B, D]
+    conditioner: nn.Module  # (time [B], condition) -> [B, D], or what else the network is told in
 
     def setup(self):
         """Both in one room."""

@@ -76,22 +76,33 @@ class Sampler(NamedTuple):
           num_classes: K, of a denoiser whose label K is none.
         """
         label = jnp.asarray(classes)
+        none = jnp.full_like(label, num_classes)
 
         def probe(key: Key, state: State) -> dict[str, Array]:
-            both = self.denoiser(state, jnp.concatenate([label, jnp.full_like(label, num_classes)]))
-
-            def at(scale):
-                # One pass of twice the batch, which is compiled once; sigma is a scalar, as solvers give it, so that
-                # it is the same for both halves.
-                def denoise(x, sigma):
-                    known, unknown = jnp.split(both(jnp.concatenate([x, x]), sigma), 2)
-                    return away_from(unknown, known, scale)
-
-                return self._down(key, denoise, len(label))
-
-            return {"grid": lax.map(at, jnp.array(scales)), "scale": jnp.array(scales), "label": label}
+            grid = lax.map(lambda scale: self.guide(key, state, label, none, scale), jnp.array(scales))
+            return {"grid": grid, "scale": jnp.array(scales), "label": label}
 
         return probe
+
+    def guide(self, key: Key, state: State, condition: Array, none: Array, scale: Array | float) -> Array:
+        """One sample `[B, ...]` of each of the conditions, away from what none of them would have been.
+
+        Args:
+          key: consumed.
+          state: that the denoiser is of.
+          condition: `[B, ...]` classes or captions.
+          none: `[B, ...]` what the denoiser is told where it is told nothing.
+          scale: `[]`, as in `guidance.classifier_free`.
+        """
+        both = self.denoiser(state, jnp.concatenate([condition, none]))
+
+        # One pass of twice the batch, which is compiled once; sigma is a scalar, as solvers give it, so that it is the
+        # same for both halves.
+        def denoise(x, sigma):
+            known, unknown = jnp.split(both(jnp.concatenate([x, x]), sigma), 2)
+            return away_from(unknown, known, scale)
+
+        return self._down(key, denoise, len(condition))
 
     def path(self, classes: Sequence[int], *, num_shown: int = 10) -> Probe:
         """Probe: the way of one sample of each of the classes, from noise to data, `num_shown` states of it at most.

@@ -16,12 +16,15 @@ import numpy as np
 
 from adl import data
 from adl.core import BadInput, until_still
-from adl.core.types import Array, Key
+from adl.core.types import Array, Key, Probe
 from adl.latent import factors, mixture
 from adl.measure import rate
+from adl.measure.pictures import random_features
+from adl.measure.side_by_side import judged_together
 from adl.prob import moments
 from adl.prob.gaussian import MultivariateNormal
 from adl.prob.mixture import Mixture
+from adl.prob.product import matmul
 
 LARGEST = 4096  # numbers a picture, of which a covariance is still formed
 RIDGES = (1.0, 4.0, 16.0, 64.0)  # that are tried of the mixture, in units of the variance of the spreading
@@ -111,6 +114,55 @@ def weighted_densities(
         "ppca": factors.ppca(of.mean, covariance, num_factors),
         "mixture": Mixture(jnp.log(found.weights), MultivariateNormal(found.means, found.covariances)),
     }
+
+
+def principal_pictures(image: np.ndarray, *, levels: int, num_factors: int) -> factors.Factors:
+    """Probabilistic PCA alone, of pictures of any size: where they are fewer than numbers in one, by inner products.
+
+    Args:
+      image: `[N, H, W, C]` uint8, N >= 2, to learn from.
+      levels: L >= 2 of grey.
+      num_factors: Z >= 1; N - 1 or D - 1, where these are less.
+    Raises:
+      BadInput: for a single picture, or pictures all alike.
+    Source: Bishop 2006, section 12.1.4, of PCA in closed form as `factors.ppca`.
+    """
+    if len(image) < 2 or (image == image[:1]).all():
+        raise BadInput(f"{len(image)} pictures that are all alike: two or more that differ are wanted")
+    x = ((image.reshape(len(image), -1) * np.float32((levels - 1) / 255)).round() + np.float32(0.5)) / levels
+    mean, dim = x.mean(0, dtype=np.float64).astype(np.float32), x.shape[1]
+    x, spread = jnp.asarray(x - mean), 1 / (12 * levels**2)
+    num_factors = min(num_factors, len(x) - 1, dim - 1)
+    if len(x) >= dim:
+        covariance = matmul(x.T, x) / len(x) + spread * jnp.eye(dim)
+        return factors.ppca(jnp.asarray(mean), covariance, num_factors)
+    values, vectors = jnp.linalg.eigh(matmul(x, x.T) / len(x))
+    values, vectors = values[::-1][:num_factors], vectors[:, ::-1][:, :num_factors]
+    noise = jnp.maximum(jnp.square(x).sum() / len(x) - values.sum(), 0) / (dim - num_factors)
+    axes = matmul(x.T, vectors) / jnp.linalg.norm(matmul(x.T, vectors), axis=0, keepdims=True)
+    scale = jnp.sqrt(jnp.maximum(values - noise, 0))
+    return factors.Factors(jnp.asarray(mean), axes * scale[None], jnp.full(dim, noise + spread))
+
+
+def beside_principal(
+    train: data.Split, reference: data.Split, test: data.Split, *, num_factors: int, num_shown: int
+) -> Probe:
+    """Probe: samples of probabilistic PCA, "ppca", and test pictures, "test", as `side_by_side.judged_together` says.
+
+    Args:
+      train: "image" `[M, H, W, C]` uint8, to fit to.
+      reference: "image" `[N, H, W, C]`, to judge by.
+      test: "image" `[N, H, W, C]`, which no model need surpass.
+      num_factors: as in `principal_pictures`.
+      num_shown: pictures of each that are shown.
+    """
+    image = reference.column("image")
+    ppca = principal_pictures(train.column("image"), levels=256, num_factors=num_factors)
+    drawn = drawn_pictures(jax.random.key(0), ppca, len(image), image, levels=256)
+    rows = {"ppca": np.asarray(drawn), "test": test.column("image") / np.float32(255)}
+    known = data.Split({"image": image, "label": np.zeros(len(image), np.int32)})
+    features = {"random": random_features(image.shape[1:])}
+    return judged_together(rows, known, train, features=features, num_shown=num_shown)
 
 
 def log_levels(density: Density, image: np.ndarray, *, levels: int, seed: int = 0) -> Array:

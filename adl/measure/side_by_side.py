@@ -61,6 +61,36 @@ def judged_together(
     return Partial(probe, ((np.stack([*drawn.values()]), image, label, seen, np.unique(seen)), as_arguments(features)))
 
 
+def against(judged: Probe, plain: Probe, who: str) -> Probe:
+    """Probe: a model's samples beside those of others, and how much nearer to 1/2 its halves of the test are.
+
+    Args:
+      judged: of `samples.judged_samples`.
+      plain: of `judged_together`, by the same reference.
+      who: of them is surpassed.
+    Returns:
+      The numbers that both have, of the model "NUMBER", of the others "WHO_NUMBER", and of all "NUMBER_each" `[1 + R]`,
+      the model's first; "gain_two_sample_data" and "gain_two_sample_samples": |s - 1/2| of `who` less the model's;
+      "gain_kernel" and, in features, "gain_kernel_NAME": the kernel distance of `who` less the model's; and `rows`
+      `[2 + R, num_shown, H, W, C]`: the model's samples, the training pictures nearest to them, and the others'.
+    """
+
+    def probe(both, key: Key, state: State) -> dict[str, Mean | Array]:
+        told, others = (one(key, state) for one in both)
+        found: dict[str, Mean | Array] = {}
+        for name in (name for name, mean in told.items() if isinstance(mean, Mean) and name in others):
+            ours, theirs = told[name], others[f"{who}_{name}"]
+            found |= {other: mean for other, mean in others.items() if other.endswith(f"_{name}")}
+            found |= {name: ours, f"{name}_each": jnp.append(ours.value, others[name])}
+            if name in ("two_sample_data", "two_sample_samples"):
+                found[f"gain_{name}"] = Mean.of(jnp.abs(theirs.value - 0.5) - jnp.abs(ours.value - 0.5))
+            elif name.startswith("kernel"):
+                found[f"gain_{name}"] = Mean.of(theirs.value - ours.value)
+        return {**found, "rows": jnp.concatenate([told["grid"], told["nearest"], others["grid"]])}
+
+    return Partial(probe, (judged, plain))
+
+
 def _distance_to_nearest(x: Array, known: Array) -> Array:
     """`[]` mean over `x [N, ...]` of the distance to the nearest of `known [M, ...]`; nan of nan."""
     distances = neighbours.squared_distances(x.reshape(len(x), -1), known.reshape(len(known), -1))

@@ -1,6 +1,6 @@
 """Embeddings of numbers: what a network can tell apart in a single coordinate, at many scales at once.
 
-And the vector that tells a network a noise level and a class.
+And the vector that tells a network a noise level and a class, or whatever else is a vector.
 """
 
 import jax.numpy as jnp
@@ -113,10 +113,22 @@ class Conditioner(nn.Module):
           label: `[B]` integer class in 0 ... K, K for none.
         """
         dim = 4 * self.width
-        scales = sinusoidal(noise, self.width, slowest=0.5, fastest=32.0)
         # Entries of unit variance: flax's own would whisper the class beside the noise level.
         classes = nn.Embed(self.num_classes + 1, dim, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype)(
             label
         )
-        h = nn.Dense(dim, dtype=self.dtype)(scales) + classes
-        return nn.silu(nn.Dense(dim, dtype=self.dtype)(nn.silu(h)))
+        return told_noise(noise, classes, dtype=self.dtype)
+
+
+def told_noise(noise: Array, told: Array, *, dtype: jnp.dtype = jnp.float32) -> Array:
+    """`[B, 4 W]` what is told and a noise level in one vector, by two layers of the module that calls it.
+
+    Args:
+      noise: `[B]`, as in `Conditioner`.
+      told: `[B, 4 W]`, W even and >= 4; about as large as 1.
+      dtype: of the computation.
+    """
+    dim = told.shape[-1]
+    scales = sinusoidal(noise, dim // 4, slowest=0.5, fastest=32.0)
+    h = nn.Dense(dim, dtype=dtype)(scales) + told
+    return nn.silu(nn.Dense(dim, dtype=dtype)(nn.silu(h)))

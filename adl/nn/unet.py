@@ -3,6 +3,7 @@
 import functools
 import itertools
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import chex
 import jax
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.nn.attention import MultiHeadAttention
 from adl.nn.convolution import Conv
 from adl.nn.dropout import Dropout
 from adl.nn.resnet import group_norm
@@ -18,6 +20,14 @@ from adl.nn.resnet import group_norm
 def widths(width: int, size: int) -> tuple[int, ...]:
     """Channels of the levels for pictures of `size` pixels: halved down to at most 7, with twice as many each time."""
     return (width,) if size <= 7 else (width, *widths(2 * width, -(-size // 2)))
+
+
+class Words(NamedTuple):
+    """What a picture is told in words: one vector of them all, and each of them."""
+
+    vector: Array  # [B, D]
+    memory: Array  # [B, U, E] of each word
+    mask: Array  # [B, U] boolean, False at padding
 
 
 class UNet(nn.Module):
@@ -42,14 +52,18 @@ class UNet(nn.Module):
     norm: Callable[..., nn.Module] | None = None  # `norm(dtype=...)`, as `resnet.BatchNorm`; None: GroupNorm
 
     @nn.compact
-    def __call__(self, x: Array, condition: Array | None = None) -> Array:
+    def __call__(self, x: Array, condition: Array | Words | None = None) -> Array:
         """`[B, H, W, features]` output picture.
 
         Args:
           x: `[B, H, W, C]` input picture, of about unit variance.
-          condition: `[B, D]` what the blocks are told; None: nothing.
+          condition: `[B, D]` what the blocks are told; `Words`: where pixels attend to each other, they then attend to
+            words; None: nothing.
         """
         chex.assert_rank(x, 4)
+        words: tuple[Array, ...] = ()
+        if isinstance(condition, Words):
+            condition, *words = condition
         if condition is not None:
             chex.assert_shape(condition, (len(x), None))
         tall, wide = x.shape[1:3]
@@ -61,7 +75,10 @@ class UNet(nn.Module):
         def block(h, level):
             options = norm, self.dropout, self.dtype
             h = ConditionalBlock(self.channels[level], *options, name=f"ResidualBlock_{next(numbers)}")(h, condition)
-            return SelfAttention(norm, self.dtype)(h) if level in self.attention else h
+            if level in self.attention:
+                h = SelfAttention(norm, self.dtype)(h)
+                h = WordAttention(norm, self.dtype)(h, *words) if words else h
+            return h
 
         h = Conv(self.channels[0], (3, 3), dtype=self.dtype)(x)
         skips = [h]
@@ -158,3 +175,18 @@ class SelfAttention(nn.Module):
         h = (weights @ value).reshape(-1, channels)
         h = nn.Dense(channels, kernel_init=nn.initializers.zeros, dtype=self.dtype)(h)
         return x + h.reshape(x.shape)
+
+
+class WordAttention(nn.Module):
+    """Every pixel looks at every word, around a skip. Source: Rombach et al. 2022, arXiv:2112.10752, section 3.3."""
+
+    norm: Callable[..., nn.Module]
+    dtype: jnp.dtype
+    num_heads: int = 4  # which divides the channels
+
+    @nn.compact
+    def __call__(self, x: Array, memory: Array, mask: Array) -> Array:
+        """`[B, H, W, C]` from `x` `[B, H, W, C]`, as `Words` have `memory` and `mask`."""
+        h = self.norm(dtype=self.dtype)(x).reshape(len(x), -1, x.shape[-1])
+        look = MultiHeadAttention(self.num_heads, self.dtype, output_init=nn.initializers.zeros)
+        return x + look(h, memory, mask=mask[:, None, None]).reshape(x.shape)

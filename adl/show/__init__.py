@@ -3,15 +3,16 @@
 from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answer import answers, right_by_length
+from adl.show.asked import asked_pictures, asked_shares
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
 from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
-from adl.show.compared import compared_numbers, compared_samples
+from adl.show.compared import beside_plain, compared_numbers, compared_samples
 from adl.show.components import component_numbers, components_plane, eigenpictures, reconstructions
 from adl.show.cost import quality_by_cost, samples_by_cost
-from adl.show.curve import curves, rescaled
+from adl.show.curve import curves, denoising_losses, rescaled
 from adl.show.density import estimate, histograms
 from adl.show.depth import depth_maps, error_by_depth
 from adl.show.detections import by_difficulty, detected, detection, precision_by_class
@@ -56,11 +57,14 @@ __all__ = [
     "agreement",
     "answers",
     "ascent",
+    "asked_pictures",
+    "asked_shares",
     "at_modes",
     "attacked",
     "attention",
     "bars",
     "beside_data",
+    "beside_plain",
     "by_class",
     "by_difficulty",
     "by_layer",
@@ -82,6 +86,7 @@ __all__ = [
     "continuations",
     "curves",
     "denoising",
+    "denoising_losses",
     "densities",
     "depth_maps",
     "descent",

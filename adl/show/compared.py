@@ -48,3 +48,15 @@ def compared_numbers(names: Sequence[str], known: Mapping[str, np.ndarray]) -> D
     shares = [dots(names, {"": f"compare/{what}"}, x_label=label, **whole) for what, label in SHARES.items()]
     panels = [*more, *shares]
     return page(*(panels[i : i + 4] for i in range(0, len(panels), 4)), size=(3.3, 2.9))
+
+
+def beside_plain(names: Sequence[str]) -> Draw:
+    """What `measure.side_by_side.against`, as the probe "samples", says of a model, and of those that it stands beside.
+
+    Args:
+      names: of the model, and of the others.
+    """
+    told = {"kernel": DISTANCES["kernel"], "kernel_random": "kernel distance, random features", **SHARES}
+    del told["class_accuracy"]
+    panels = [dots(names, {"": f"samples/{what}_each"}, x_label=label) for what, label in told.items()]
+    return page(panels[:3], panels[3:], size=(3.3, 2.0))

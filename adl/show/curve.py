@@ -54,6 +54,12 @@ def curves(
     return functools.partial(_curves, metrics=metrics, look=look, **options)
 
 
+def denoising_losses() -> Draw:
+    """The loss of a denoiser, in training and by the probe "test"."""
+    names = {"train": "train/loss", "test": "test/loss"}
+    return curves(names, y_label="weighted denoising error", title="Denoising loss")
+
+
 def rescaled(draw: Draw, factors: Mapping[str, float]) -> Draw:
     """The same figure, of metrics in other units than a run writes.
 

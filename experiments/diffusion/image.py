@@ -114,9 +114,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, Probe], axis: str |
             nearest=show.nearest(names),
             path=show.denoising(names),
             guidance=show.guidance(names),
-            loss=show.curves(
-                {"train": "train/loss", "test": "test/loss"}, y_label="weighted denoising error", title="Denoising loss"
-            ),
+            loss=show.denoising_losses(),
         ),
     )
 

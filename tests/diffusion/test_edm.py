@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from adl.core import average_params, jitted
 from adl.diffusion import preconditioner, schedule
-from adl.diffusion.denoising import drop_labels, labelled
+from adl.diffusion.denoising import captioned, drop_labels, labelled, untold
 from adl.diffusion.edm import denoiser, edm, weighted_errors
 from adl.diffusion.solver import heun, sample
 
@@ -92,3 +92,21 @@ def test_share_of_hidden_labels():
     assert set(np.unique(hidden)) == {0, 7}
     assert abs((hidden == 7).mean() - 0.2) < 0.016  # four standard errors
     np.testing.assert_array_equal(drop_labels(KEY, labels, rate=0.0, num_classes=7), labels)
+
+
+def test_hidden_captions_keep_their_first_token_alone():
+    token = jnp.tile(jnp.array([[1, 5, 6, 9]]), (10_000, 1))
+    batch = {"image": jnp.zeros((10_000, 1, 1, 1)), "token": token}
+    _, hidden = captioned(padding=9, caption_dropout=0.2)(KEY, batch)
+    is_hidden = (hidden[:, 1] == 9) & (hidden[:, 2] == 9)
+    assert abs(is_hidden.mean() - 0.2) < 0.016  # four standard errors
+    np.testing.assert_array_equal(hidden, jnp.where(is_hidden[:, None], jnp.array([[1, 9, 9, 9]]), token))
+    np.testing.assert_array_equal(captioned(padding=9, caption_dropout=0.0)(KEY, batch)[1], token)
+
+
+def test_what_is_untold_is_of_the_only_class():
+    image = jnp.arange(6.0).reshape(3, 2)
+    x, label = untold(lambda x: 2 * x)(KEY, {"image": image, "label": jnp.arange(3)})
+    np.testing.assert_array_equal(x, 2 * image)
+    np.testing.assert_array_equal(label, [0, 0, 0])
+    assert jnp.issubdtype(label.dtype, jnp.integer)

@@ -3,9 +3,12 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from adl.core import full_pass
-from adl.diffusion import denoising, evaluation, preconditioner, schedule
+from adl import data
+from adl.core import BadInput, full_pass
+from adl.diffusion import asking, denoising, evaluation, preconditioner, schedule
+from adl.measure.asked import Attributes
 
 KEY = jax.random.key(0)
 STD = jnp.array([0.5, 0.1, 1.0])  # of the pixels of each class; the last stands for none
@@ -59,3 +62,50 @@ def test_guidance_ends_are_the_model_without_and_with_the_class():
     np.testing.assert_allclose(seen["grid"][0], SAMPLER.draw(KEY, 1.0, jnp.array([2, 2])), atol=1e-4)
     assert not np.allclose(seen["grid"][2], seen["grid"][1], atol=0.1)
     np.testing.assert_array_equal(seen["scale"], [0, 1, 2])
+
+
+def test_what_is_asked_for_is_judged_by_scale_of_guidance():
+    """A denoiser that knows one picture of each caption draws it at scale 1; told no caption, it draws another."""
+    pictures = jnp.array([0.0, 0.25, 0.75, 0.5])[:, None, None, None] * jnp.ones((1, 2, 2, 1))
+
+    def known(state, token):
+        """D(x) is the picture of the second token; 9 has the third's, for padding."""
+        return lambda x, sigma: pictures[jnp.where(token[:, 1] == 9, 3, token[:, 1])] + state
+
+    def see(x):
+        """One place, whose shape and colour are four times the brightness."""
+        seen = jnp.round(4 * x.mean((1, 2, 3))).astype(int)[:, None]
+        return Attributes(seen, seen)
+
+    token, things = np.array([[7, 1], [7, 2]]), np.array([[1], [3]])
+    real = np.array([0.25, 0.75])[:, None, None, None] * np.ones((1, 2, 2, 1))
+    some = asking.Wanted(token, Attributes(things, things), real, real[:1].repeat(2, 0), 0 * real)
+    asked = {"some": some, "bare": some._replace(real=0 * real)}
+    sampler = evaluation.Sampler(known, SIGMAS, (2, 2, 1))
+    probe = asking.found_in_samples(sampler, see, asked, scales=(0.0, 1.0), padding=9, num_shown=1)
+    seen = jax.jit(probe)(KEY, 0.0)
+    # real, guided 0 (a picture of 0.5 for both), guided 1, nearest (right for the first), other (nothing there).
+    np.testing.assert_allclose(seen["some_whole"], [1, 0, 1, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["some_place"], [1, 1, 1, 1, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["some_attributes"], [1, 0.5, 1, 0.75, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["bare_whole"], [0, 0, 1, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(seen["some_guided_0_gain"].value, -0.5, atol=1e-6)
+    assert "some_guided_1_gain" not in seen and seen["some_guided_0_colour"].value == 0
+    assert seen["some_grid"].shape == (1, 5, 2, 2, 1)
+
+
+def test_captions_of_kinds_are_as_many_and_two_at_least():
+    def split(*captions):
+        n = len(captions)
+        things = {name: np.eye(n, 4, dtype=np.int32) for name in ("colour", "noun")}
+        image = np.arange(n, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+        return data.Split({"image": image, "caption": np.array(captions, object), **things})
+
+    train = split("a red disc", "a star", "a red star")
+    found = asking.asked_of({"some": train, "few": split("a disc", "a red star")}, train, num=5)
+    assert found.words == {"some": ["a red disc", "a star"], "few": ["a disc", "a red star"]}
+    assert found.wanted["few"].token.shape == (2, found.captions.length)
+    np.testing.assert_array_equal(found.wanted["few"].nearest, found.wanted["few"].real)
+    np.testing.assert_array_equal(found.wanted["few"].other, found.wanted["few"].real[::-1])
+    with pytest.raises(BadInput, match="1 caption of few: two or more are wanted"):
+        asking.asked_of({"few": split("a star")}, train, num=5)

@@ -491,6 +491,7 @@ NONE = {
     "of pictures, which are bytes: densities that have edges in tests/prob, and here": """
         baselines.picture_densities baselines.middles baselines.weighted_densities baselines.log_levels
         baselines.drawn_pictures baselines.bits_of rows.densities rows.plain_bits rows.plain_bounds rows.judged
+        baselines.principal_pictures baselines.beside_principal
         baselines.Density.log_prob baselines.Density.sample novelty.judges novelty.novelty""",
     "rows of one size for every pattern of holes: tests/latent/test_holes.py holds them to closed forms": """
         holes.components_filled holes.fill_holes holes.mixture_with_holes holes.full holes.hidden_log_prob

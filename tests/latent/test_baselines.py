@@ -40,6 +40,25 @@ def test_no_model_has_less_than_no_bits_and_a_better_one_has_fewer():
     assert (drawn[:, 0, 0] == 0).mean() > 0.9  # the pixel that never changes: nine in ten draws lie over its level
 
 
+@pytest.mark.parametrize("num", [6, 200])
+def test_principal_components_are_those_of_the_covariance_whether_pictures_are_few_or_many(num):
+    image = RNG.integers(0, 256, (num, 4, 4, 1), dtype=np.uint8)
+    found = baselines.principal_pictures(image, levels=256, num_factors=3)
+    x = (image.reshape(num, -1) + 0.5) / 256
+    theirs = PCA(3).fit(x)
+    values = theirs.explained_variance_ * (num - 1) / num
+    rest = (x.var(0).sum() - values.sum()) / 13  # the mean of the variances in the other directions
+    np.testing.assert_allclose(found.loc, x.mean(0), atol=1e-6)
+    np.testing.assert_allclose(found.noise, rest + 1 / (12 * 256**2), rtol=2e-3)
+    square = (theirs.components_.T * (values - rest)) @ theirs.components_
+    np.testing.assert_allclose(found.loading @ found.loading.T, square, atol=1e-4)
+
+
+def test_principal_components_of_a_single_picture_are_refused():
+    with pytest.raises(BadInput, match="all alike"):
+        baselines.principal_pictures(IMAGE[:1], levels=LEVELS, num_factors=2)
+
+
 @pytest.mark.parametrize("image", [IMAGE[:1], np.full((5, 2, 2, 1), 3, np.uint8)], ids=["one", "alike"])
 def test_what_has_no_covariance_is_refused(image):
     with pytest.raises(BadInput, match="all alike"):

@@ -666,7 +666,7 @@ NONE = {
         latents.reconstructions latents.straight latents.traversal plane.density_map plane.kernel_density
         plane.likelihood representation.linear_probe representation.two_views disentanglement.gaps
         outliers.told_apart outliers.strangers pictures.as_arguments samples.judged_samples samples.in_features
-        side_by_side.judged_together detection.average_precisions detection.judged_once""",
+        side_by_side.judged_together side_by_side.against detection.average_precisions detection.judged_once""",
     "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
         detection.precision_recall detection.PrecisionRecall.average_precision
         detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",
@@ -678,6 +678,7 @@ NONE = {
         segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
     "what is a number, and a root: within depth.depth_errors": "depth.is_known depth.finished",
+    "counts of things, which have no scale: tests/measure/test_asked.py": "asked.attribute_shares asked.nearest_asked",
     "of tokens, which have no scale": "texts.beside_people texts.repeated",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         latents.from_prior""",

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 
 from adl.data import Split
-from adl.measure.samples import fidelity
-from adl.measure.side_by_side import judged_together
+from adl.measure.samples import fidelity, judged_samples
+from adl.measure.side_by_side import against, judged_together
 
 RNG = np.random.default_rng(0)
 LABEL = np.arange(30) % 3
@@ -26,3 +26,24 @@ def test_each_is_judged_as_alone():
     np.testing.assert_allclose(seen["frechet_flat"], seen["frechet"], rtol=1e-3)
     assert seen["copies_nearest"].value < 0.01 < 0.5 < seen["noise_nearest"].value
     assert seen["grid"].shape == (2, 5, 4, 4, 1)
+
+
+def test_gains_are_how_much_nearer_halves_are_to_chance():
+    """Copies of the reference against noise: both halves, and the kernel distance, by hand of the two."""
+    noise = RNG.uniform(size=(30, 4, 4, 1)).astype("f")
+    reference = Split({"image": TEST, "label": 0 * LABEL})
+    of = {"flat": lambda x: x.reshape(len(x), -1)}
+    plain = judged_together({"noise": noise}, reference, Split({"image": TRAIN}), features=of, num_shown=5)
+    drawn = TRAIN / np.float32(255)
+    judged = judged_samples(lambda key, state, label: drawn, Split({"image": TEST}), features=of, num_shown=5)
+    seen = jax.jit(against(judged, plain, "noise"))(jax.random.key(0), ())
+    for half in ("two_sample_data", "two_sample_samples"):
+        away = np.abs(np.array(seen[f"{half}_each"]) - 0.5)
+        np.testing.assert_allclose(seen[f"{half}_each"], [seen[half].value, seen[f"noise_{half}"].value], rtol=1e-6)
+        np.testing.assert_allclose(seen[f"gain_{half}"].value, away[1] - away[0], atol=1e-6)
+    for kernel in ("kernel", "kernel_flat"):
+        gain = seen[f"noise_{kernel}"].value - seen[kernel].value
+        np.testing.assert_allclose(seen[f"gain_{kernel}"].value, gain, atol=1e-6)
+    assert "noise_nearest" not in seen  # of pictures that are in the reference it says nothing
+    assert seen["rows"].shape == (3, 5, 4, 4, 1)
+    np.testing.assert_allclose(seen["rows"][0], drawn[:5], atol=0.03)  # to the nearest level that the reference has

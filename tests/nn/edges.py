@@ -331,6 +331,11 @@ EDGES = {
     "unet.SelfAttention": Edge(
         of(lambda dtype: unet.SelfAttention(PAIRS, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED
     ),
+    "unet.WordAttention": Edge(
+        lambda x: of(lambda dtype: unet.WordAttention(PAIRS, dtype, 2))(x, x[:, 0], jnp.ones(x.shape[:2]) > 0),
+        scales(PICTURE, 1e3),
+        **NEAR | MOVED,
+    ),
     "transformer.Block": Edge(
         lambda x: of(lambda dtype: transformer.Block(2, dtype=dtype))(x[None])[0], scales(NOISE, 1e3), **NEAR | MOVED
     ),
@@ -421,5 +426,6 @@ NONE = {
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet
         token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
         residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
-        vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool""",
+        vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool
+        captions.TextConditioner embed.told_noise""",
 }

@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 
 from adl import data
 from adl.core import BadInput, jitted
-from adl.data.classes import chosen_classes
+from adl.data.classes import chosen_classes, named_class
 from adl.nn.resnet import BatchNorm, ResNet
 from adl.supervised.classification import classifier, views
 from adl.vision.transfer import body_of, gains, students, told_by, transfer
@@ -121,3 +121,8 @@ def test_few_examples_of_some_classes():
         chosen_classes(split, (7,), each=200)
     with pytest.raises(BadInput, match="class 3 has none of the 3 examples"):
         chosen_classes(split.first(3), (3,))
+    seven = named_class(split, "7")
+    assert seven.names == ("image",)
+    np.testing.assert_array_equal(seven.column("image"), pictures[found.target == 7])
+    with pytest.raises(BadInput, match="no class 'cat'; there are 0, 1, 2, "):
+        named_class(split, "cat")

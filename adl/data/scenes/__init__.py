@@ -3,8 +3,8 @@ are.
 
 `layout` draws a camera, the light, a room and things in it; `render` makes of them a picture and its labels; `drawn`
 puts things together into a `scene`, a `single` thing or a `clip`, each from one key. How much pictures differ is a
-`Variation`, of seven strengths. `sets` are data sets with fixed seeds, by name: `scenes/standard`, `scenes/clips`,
-`scenes/single`.
+`Variation`, of seven strengths. `told` makes scenes that a caption tells in full. `sets` are data sets with fixed
+seeds, by name: `scenes/standard`, `scenes/clips`, `scenes/single`, `scenes/cats`, `scenes/told`.
 
     hidden = functools.partial(scenes.single, variation=scenes.Variation(occlusion=1.0))
     hundred = scenes.rendered(hidden, seed=0, num=100)

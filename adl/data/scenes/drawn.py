@@ -69,7 +69,15 @@ def arrangement(key: Key, bank: Bank, *, size: int, slots: int, fewest: int, var
     return Arrangement(around, drawn, at, placed(at.is_on, drawn, wanted, 1 - 0.8 * variation.occlusion))
 
 
-def single(key: Key, bank: Bank, *, size: int = 32, variation: Variation = MILD, noise: float = 0.02) -> Scene:
+def single(
+    key: Key,
+    bank: Bank,
+    *,
+    size: int = 32,
+    variation: Variation = MILD,
+    noise: float = 0.02,
+    kind: int | None = None,
+) -> Scene:
     """One thing of a class in the middle, of which leaves may hide a part; `label` `[1]` and the like are its own.
 
     Args:
@@ -78,10 +86,12 @@ def single(key: Key, bank: Bank, *, size: int = 32, variation: Variation = MILD,
       size: H = W in pixels.
       variation: how much pictures of one class differ; all 0 is one prototype a class, but for digits and colours.
       noise: as in `scene`.
+      kind: its class; drawn by default.
     """
     key_room, key_kind, key_things, key_place, key_noise = jax.random.split(key, 5)
     around = room(key_room, variation)
-    kind = jnp.append(jax.random.randint(key_kind, (1,), 0, PERSON + 1), jnp.full(4, LEAF))
+    own = jax.random.randint(key_kind, (1,), 0, PERSON + 1) if kind is None else jnp.array([kind])
+    kind = jnp.append(own, jnp.full(4, LEAF))
     drawn = things(key_things, kind, variation, bank)
     u = jax.random.uniform(key_place, (5, 3), minval=-1.0, maxval=1.0)
     height = 0.28 * jnp.exp(jnp.log(1.8) * variation.scale * u[:, 0])  # half of it, in pictures
@@ -108,8 +118,8 @@ def single(key: Key, bank: Bank, *, size: int = 32, variation: Variation = MILD,
     whole = render(key_noise, around, drawn, at, is_there, slots=5, noise=noise)
     # Leaves before it take slots: what is told is of the thing alone.
     slot = jnp.argmax(whole.present)
-    own = {name: getattr(whole, name)[slot][None] for name in ("box", "label", "present", "seen", "colour", "digit")}
-    return whole._replace(instance=(whole.instance == 1 + slot).astype(jnp.uint8), **own)
+    told = {name: getattr(whole, name)[slot][None] for name in ("box", "label", "present", "seen", "colour", "digit")}
+    return whole._replace(instance=(whole.instance == 1 + slot).astype(jnp.uint8), **told)
 
 
 def clip(

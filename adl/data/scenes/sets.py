@@ -3,9 +3,12 @@ something.
 
 `scenes/standard` [64, 64]: image, segment, instance, depth, box, label, present, seen, joints, visible, caption.
 `scenes/clips` [8, 32, 32]: clip, label (which way the moving thing goes), ways.
-`scenes/single` [32, 32]: image, label, segment. Of each there is a small one for a first look: `scenes/sample`,
-`scenes/clips_sample` and `scenes/single_sample`. Digits of a test split are by other writers than those of its training
-split.
+`scenes/single` [32, 32]: image, label, segment.
+`scenes/cats` [32, 32]: the same of cats that nothing hides.
+`scenes/told` [32, 32]: image, caption, and what it tells (colour, noun); its third split, "held_out", is of pairs of a
+colour and a shape that the others do not have.
+Of each there is a small one for a first look: `scenes/sample`, and `scenes/NAME_sample`. Digits of a test split are by
+other writers than those of its training split.
 """
 
 import functools
@@ -19,7 +22,9 @@ import tensorflow_datasets as tfds
 from adl.data.builder import Bundled, png
 from adl.data.scenes import drawn
 from adl.data.scenes.caption import caption
+from adl.data.scenes.layout import Variation
 from adl.data.scenes.shapes import CLASSES
+from adl.data.scenes.told import HUES, NOUNS, PLACES, telling, told_scene
 
 PART = 500  # examples that are held at once
 
@@ -63,9 +68,13 @@ class _Rendered(Bundled, skip_registration=True):
     def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
         num, seed = self.parts[split]
         for start in range(0, num, PART):
-            several = drawn.rendered(type(self).make, seed, min(PART, num - start), split=split, start=start)
+            several = self._several(split, seed, min(PART, num - start), start)
             for row, example in enumerate(self._examples(several, split)):
                 yield start + row, example
+
+    def _several(self, split: str, seed: int, num: int, start: int) -> Any:
+        """Arrays `[num, ...]` of examples of a split, from that one on."""
+        return drawn.rendered(type(self).make, seed, num, split=split, start=start)
 
 
 class Standard(_Rendered, skip_registration=True):
@@ -146,6 +155,45 @@ class Single(_Rendered, skip_registration=True):
             yield {"image": png(image), "label": int(label), "segment": segment}
 
 
+class Cats(Single, skip_registration=True):
+    """Cats, of which nothing hides a part."""
+
+    name = "scenes"
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="cats")]
+    description = "A rendered cat in a room."
+    make = functools.partial(drawn.single, kind=CLASSES.index("cat"), variation=Variation(occlusion=0.0, clutter=0.2))
+    parts = {"train": Part(4000, 15), "test": Part(1000, 16)}
+
+
+class ToldScenes(_Rendered, skip_registration=True):
+    """One to three things in quarters of their own, and a caption that tells all of them."""
+
+    name = "scenes"
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="told")]
+    description = "One to three rendered things, each in its quarter of the picture, and a caption that tells them all."
+    make = functools.partial(told_scene)
+    make_held_out = functools.partial(told_scene, held_out=True)
+    parts = {"train": Part(8000, 19), "test": Part(1000, 20), "held_out": Part(1000, 21)}
+
+    def _columns(self) -> dict[str, Any]:
+        four = functools.partial(tfds.features.Tensor, shape=(len(PLACES),), dtype=np.int32)
+        return {
+            "image": tfds.features.Image(shape=(32, 32, 3)),
+            "caption": tfds.features.Text(),
+            "colour": four(doc=f"at each of {', '.join(PLACES)}: 0, nothing, or one of {', '.join(HUES)}"),
+            "noun": four(doc=f"the same of {', '.join(NOUNS)}"),
+        }
+
+    def _several(self, split: str, seed: int, num: int, start: int) -> Any:
+        make = type(self).make_held_out if split == "held_out" else type(self).make
+        return drawn.rendered(make, seed, num, start=start)
+
+    def _examples(self, rendered: Any, split: str) -> Iterator[dict[str, Any]]:
+        for image, colour, noun, order in zip(*rendered, strict=True):
+            words = telling(colour, noun, order)
+            yield {"image": png(image), "caption": words, "colour": colour, "noun": noun}
+
+
 class Sample(Standard, skip_registration=True):
     """A few of `Standard`'s kind."""
 
@@ -170,6 +218,21 @@ class SingleSample(Single, skip_registration=True):
     parts = {"train": Part(64, 11), "test": Part(32, 12)}
 
 
-SETS = {
-    builder.BUILDER_CONFIGS[0].name: builder for builder in (Standard, Sample, Clips, ClipsSample, Single, SingleSample)
-}
+class CatsSample(Cats, skip_registration=True):
+    """A few of `Cats`' kind."""
+
+    name = "scenes"
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="cats_sample")]
+    parts = {"train": Part(64, 17), "test": Part(32, 18)}
+
+
+class ToldSample(ToldScenes, skip_registration=True):
+    """A few of `ToldScenes`' kind."""
+
+    name = "scenes"
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="told_sample")]
+    parts = {"train": Part(64, 22), "test": Part(32, 23), "held_out": Part(32, 24)}
+
+
+ALL = (Standard, Sample, Clips, ClipsSample, Single, SingleSample, Cats, CatsSample, ToldScenes, ToldSample)
+SETS = {builder.BUILDER_CONFIGS[0].name: builder for builder in ALL}
