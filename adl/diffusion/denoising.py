@@ -3,13 +3,20 @@
 Four choices, each made by itself: how noise is added (`process`), what the network is asked for (`target`), at which
 levels and how much each counts (`levels`), and what comes of a batch (`prepare`).
 
-    DDPM            discrete()   noise                      uniform(1000)           Ho et al. 2020, arXiv:2006.11239
-    v-prediction    cosine       angular                    uniform()               Salimans & Ho, arXiv:2202.00512
-    flow matching   straight     velocity                   uniform(), logistic()   Liu et al. 2023, arXiv:2209.03003
-    EDM             exploding    preconditioned(karras(s))  log_normal(-1.2, 1.2)   Karras et al., arXiv:2206.00364
+    DDPM           discrete()         noise                      uniform(1000)           Ho et al., arXiv:2006.11239
+    with a cosine  discrete_cosine()  noise                      uniform(1000)           Nichol & Dhariwal, 2102.09672
+    VP             preserving()       noise                      uniform()               Song et al., arXiv:2011.13456
+    VE             exploding          preconditioned(            log_uniform(0.01, 50)   Song et al., arXiv:2011.13456
+                                        variance_exploding)
+    v-prediction   cosine             angular                    uniform()               Salimans & Ho, 2202.00512
+    flow matching  straight           velocity                   uniform(), logistic()   Liu et al., arXiv:2209.03003
+    EDM            exploding          preconditioned(karras(s))  log_normal(-1.2, 1.2)   Karras et al., 2206.00364
+
+Samplers take any of these by `denoiser`: DDIM is `solver.euler` and DDPM `solver.ddim(1.0)`, of whichever process.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -19,7 +26,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, forward
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, PyTree, border, descend, forward
 from adl.diffusion.process import Process, Signal
 from adl.diffusion.solver import Denoiser
 from adl.diffusion.target import Aim
@@ -135,6 +142,18 @@ def uniform(num_steps: int | None = None) -> Levels:
         return Level(jax.random.randint(key, (size,), 1, num_steps + 1) / num_steps)
 
     return levels
+
+
+def log_uniform(low: float, high: float) -> Levels:
+    """Times whose logarithm is even between those of `low` and `high`, 0 < low < high.
+
+    Source: Song et al. 2021, arXiv:2011.13456, appendix C: of the process `exploding`, uniform times of theirs.
+    """
+    if not 0 < low < high:
+        raise BadInput(f"times from {low:g} to {high:g}; it must be 0 < low < high")
+    return lambda key, size: Level(
+        jnp.exp(jax.random.uniform(key, (size,), minval=math.log(low), maxval=math.log(high)))
+    )
 
 
 def log_normal(mean: float, std: float) -> Levels:

@@ -1,5 +1,9 @@
-"""Guidance: a denoiser for a class made sharper by what it says that no class would have said."""
+"""Guidance: a denoiser led to a class, by its own prediction without one or by a classifier of noisy data."""
 
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
 from jax import Array
 
 from adl.diffusion.solver import Denoiser
@@ -32,5 +36,26 @@ def classifier_free(conditional: Denoiser, unconditional: Denoiser, scale: Array
 
     def denoise(x, sigma):
         return away_from(unconditional(x, sigma), conditional(x, sigma), scale)
+
+    return denoise
+
+
+def by_classifier(denoiser: Denoiser, log_prob: Callable[[Array, Array], Array], scale: Array | float) -> Denoiser:
+    """Denoiser that is led to where a classifier of noisy data finds the class likelier.
+
+    D_w(x; sigma) = D(x; sigma) + w sigma^2 grad_x log p(c | x; sigma)
+
+    Args:
+      denoiser: D, not told the class.
+      log_prob: `(x [B, ...], sigma []) -> [B]` log-probability of the class of each example, in nats, by a classifier
+        that knows data plus sigma noise.
+      scale: w `[]`; 0 forgets the class, 1 samples by Bayes' rule, more trades variety for members that are sure.
+    Source: Dhariwal & Nichol 2021, arXiv:2105.05233, eq. 10 and algorithm 2, as a denoiser.
+    """
+
+    def denoise(x, sigma):
+        uphill = jax.grad(lambda x: log_prob(x, sigma).sum())(x)
+        level = sigma if jnp.ndim(sigma) == 0 else sigma.reshape(-1, *[1] * (x.ndim - 1))
+        return denoiser(x, sigma) + scale * level**2 * uphill
 
     return denoise

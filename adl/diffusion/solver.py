@@ -1,4 +1,4 @@
-"""Solvers of the probability-flow equation, and the scan that samples with any of them.
+"""Solvers of the probability-flow equation, or of its stochastic sisters, and the scan that samples with any of them.
 
 dx / dsigma = (x - D(x; sigma)) / sigma   carries noise at `sigma_max` into data at 0, given a denoiser D.
 Source: Karras et al. 2022, arXiv:2206.00364, eq. 1 and 3 for sigma(t) = t, s(t) = 1.
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from adl.core import Key
+from adl.core import BadInput, Key
 
 Denoiser = Callable[[Array, Array], Array]  # (x [B, ...], sigma []) -> E[data | x] [B, ...]
 Solver = Callable[[Key, Denoiser, Array, Array, Array], Array]  # (key, denoiser, x, sigma, next sigma) -> next x
@@ -24,7 +24,7 @@ def sample(key: Key, denoiser: Denoiser, x: Array, sigmas: Array, solver: Solver
       denoiser: `(x [B, ...], sigma []) -> [B, ...]`.
       x: `[B, ...]` noise of standard deviation `sigmas[0]`.
       sigmas: `[N + 1]` falling noise levels; the last may be 0.
-      solver: `euler`, `heun`, or one of these in `churned`.
+      solver: `euler`, `heun`, `runge_kutta`, one of these in `churned`, `ddim` or `reverse`.
     Returns:
       `[B, ...]` at noise level `sigmas[-1]`.
     """
@@ -77,6 +77,82 @@ def heun(key: Key, denoiser: Denoiser, x: Array, sigma: Array, sigma_next: Array
     levels = jnp.stack([sigma, jnp.where(sigma_next > 0, sigma_next, sigma)])
     slopes = lax.scan(look, x, levels)[1]  # a scan: the denoiser, which may be large, is compiled once
     return x + (sigma_next - sigma) * jnp.where(sigma_next > 0, slopes.mean(0), slopes[0])
+
+
+def runge_kutta(key: Key, denoiser: Denoiser, x: Array, sigma: Array, sigma_next: Array) -> Array:
+    """One step by the classical four slopes; four calls, global error of order 4.
+
+    A step to 0 is Euler's, as in `heun`.
+
+    Args:
+      key: unused.
+      denoiser: as in `sample`.
+      x: `[B, ...]` at noise level `sigma`.
+      sigma: `[]` > 0.
+      sigma_next: `[]` >= 0.
+    Source: Kutta 1901, Z. Math. Phys. 46.
+    """
+    del key
+    step = sigma_next - sigma
+    ends = jnp.where(sigma_next > 0, sigma_next, sigma)
+
+    def look(slope, at):
+        share, level = at
+        slope = _slope(denoiser, x + share * step * slope, level)
+        return slope, slope
+
+    middle = (sigma + ends) / 2
+    places = jnp.array([0, 0.5, 0.5, 1], x.dtype), jnp.stack([sigma, middle, middle, ends])
+    slopes = lax.scan(look, jnp.zeros_like(x), places)[1]
+    mean = jnp.tensordot(jnp.array([1, 2, 2, 1], x.dtype) / 6, slopes, 1)
+    return x + step * jnp.where(sigma_next > 0, mean, slopes[0])
+
+
+def ddim(eta: float = 0.0) -> Solver:
+    """DDIM's step, and all between it and DDPM's: what is seen, less of the noise seen in it, and some that is fresh.
+
+    x' = D + sqrt(s'^2 - v^2) (x - D) / s + v n,   v = eta s' sqrt(1 - s'^2 / s^2),   n ~ N(0, I),   s, s' noise levels
+
+    It is the same of every process, for over alpha all are data plus noise: at eta = 0 it is `euler`, at 1 DDPM, the
+    posterior of the chain.
+
+    Args:
+      eta: in [0, 1]; 0 adds no noise, 1 as much as DDPM.
+    Raises:
+      BadInput: if it is not.
+    Source: Song et al. 2021, arXiv:2010.02502, eq. 12 and 16; of eta = 1, Ho et al. 2020, arXiv:2006.11239, eq. 7.
+    """
+    if not 0 <= eta <= 1:
+        raise BadInput(f"eta is {eta:g}; it must be in [0, 1]: 0 adds no noise (DDIM), 1 as much as DDPM")
+
+    def step(key, denoiser, x, sigma, sigma_next):
+        seen, share = denoiser(x, sigma), sigma_next / sigma
+        fresh = eta * jnp.sqrt((1 - share) * (1 + share))  # of the noise at the next level
+        kept = share * jnp.sqrt(1 - fresh**2)
+        return seen + kept * (x - seen) + sigma_next * fresh * jax.random.normal(key, x.shape, x.dtype)
+
+    return step
+
+
+def reverse(key: Key, denoiser: Denoiser, x: Array, sigma: Array, sigma_next: Array) -> Array:
+    """One step of Euler-Maruyama of the stochastic equation that runs the noising backwards; one call.
+
+    dx = 2 (x - D(x; sigma)) / sigma dsigma + sqrt(2 sigma |dsigma|) n,   n ~ N(0, I)
+
+    Its law, not each path, converges with order 1. The last step to 0 adds no noise and returns D(x; sigma).
+
+    Args:
+      key: consumed, by the noise.
+      denoiser: as in `sample`.
+      x: `[B, ...]` at noise level `sigma`.
+      sigma: `[]` > 0.
+      sigma_next: `[]` >= 0.
+    Source: Song et al. 2021, arXiv:2011.13456, eq. 6, of sigma(t) = t.
+    """
+    noise = jax.random.normal(key, x.shape, x.dtype)
+    slope, step = _slope(denoiser, x, sigma), sigma_next - sigma
+    onward = x + 2 * step * slope + jnp.sqrt(-2 * sigma * step) * noise
+    return jnp.where(sigma_next > 0, onward, x + step * slope)
 
 
 def churned(

@@ -6,7 +6,9 @@ import numpy as np
 import optax
 import pytest
 from flax import linen as nn
+from scipy import stats
 
+from adl.core import BadInput
 from adl.diffusion import denoising, preconditioner, process, schedule, solver, target
 from adl.diffusion.denoising import Level
 
@@ -15,6 +17,13 @@ X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 4, 4, 1)), "float32")
 N = jnp.asarray(np.random.default_rng(1).normal(size=X.shape), "float32")
 VALUES = {
     "DDPM": (process.discrete(), target.noise, denoising.uniform(1000)),
+    "DDPM, cosine": (process.discrete_cosine(), target.noise, denoising.uniform(1000)),
+    "VP": (process.preserving(), target.noise, denoising.uniform()),
+    "VE": (
+        process.exploding,
+        target.preconditioned(preconditioner.variance_exploding),
+        denoising.log_uniform(0.01, 50.0),
+    ),
     "v": (process.cosine, target.angular, denoising.uniform()),
     "flow": (process.straight, target.velocity, denoising.logistic()),
     "data": (process.cosine, target.data, denoising.uniform()),
@@ -123,4 +132,8 @@ def test_levels_have_their_laws():
     odds = denoising.logistic(0.5, 2.0)(KEY, 4000).time
     logits = np.log(odds / (1 - odds))
     assert abs(logits.mean() - 0.5) < 0.13 and abs(logits.std() - 2) < 0.1
+    logs = np.log(denoising.log_uniform(0.1, 10.0)(KEY, 4000).time)
+    assert stats.kstest(logs, "uniform", (np.log(0.1), np.log(100))).pvalue > 1e-3
     assert isinstance(denoising.uniform()(KEY, 3), Level)
+    with pytest.raises(BadInput, match="0 < low < high"):
+        denoising.log_uniform(2.0, 1.0)
