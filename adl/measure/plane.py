@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
-from jax import Array
+import numpy as np
+from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl.core import Key, Mean, Probe, State
@@ -39,10 +40,28 @@ def truth(draw: Callable[..., tuple[Array, Array]], x: Array, *, noise: float, n
 
     @on_host
     def density(x):
-        exact, _ = draw(jax.random.key(2), num_exact, noise=0.0)
-        return kernel.gaussian_log_prob(x, exact, noise, chunk=CHUNK)
+        return kernel.gaussian_log_prob(x, _exact(draw, num_exact), noise, chunk=CHUNK)
 
     return density(x)
+
+
+def truth_map(draw: Callable[..., tuple[Array, Array]], limit: float, *, noise: float, num_exact: int = 4096) -> Array:
+    """`[CELLS^2]`, `truth` at `places(limit)`: a grid, whose Gaussians are products of rows and columns.
+
+    In double precision; -inf farther from all exact places than 38 deviations, where the density is below 1e-308.
+
+    Args:
+      draw: as all that follow, as in `truth`.
+      limit: > 0, half a side of the square.
+      noise: the toy's standard deviation.
+      num_exact: exact places.
+    """
+    exact = np.asarray(on_host(lambda: _exact(draw, num_exact))(), float)
+    line = np.asarray(places(limit)[:CELLS, 0], float)
+    across, down = (np.exp(-np.square((line[:, None] - at) / noise) / 2) for at in exact.T)
+    with np.errstate(divide="ignore"):
+        found = np.log(down @ across.T) - np.log(2 * np.pi * num_exact) - 2 * np.log(noise)
+    return jnp.asarray(found.reshape(-1), jnp.float32)
 
 
 def likelihood(log_density: LogDensity, x: Array, log_true: Array, *, limit: float) -> Probe:
@@ -105,7 +124,8 @@ def kernel_density(centers: Array, x: Array, log_true: Array, *, bandwidths: Seq
 
     def probe(columns, key: Key, state: State) -> dict[str, Mean]:
         centers, x, log_true = columns
-        found = jnp.stack([kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK) for width in bandwidths])
+        look = lambda width: kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK)  # noqa: E731
+        found = lax.map(look, jnp.asarray(bandwidths, x.dtype))
         best = found[found.mean(1).argmax()]
         return {"nll": Mean.of(-best), "kl": Mean.of(log_true - best)}
 
@@ -136,3 +156,7 @@ def energy_distance(x: Array, y: Array) -> Array:
     num_x, num_y = len(x), len(y)
     own = apart(x, x) / (num_x * (num_x - 1)) + apart(y, y) / (num_y * (num_y - 1))
     return 2 * apart(x, y) / (num_x * num_y) - own
+
+
+def _exact(draw: Callable[..., tuple[Array, Array]], num: int) -> Array:
+    return draw(jax.random.key(2), num, noise=0.0)[0]

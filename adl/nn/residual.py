@@ -14,6 +14,7 @@ from jax import Array, lax
 
 from adl.core import BadInput
 from adl.nn.convolution import Conv
+from adl.nn.pooling import max_pool
 
 DEEP = {"kind": "bottleneck", "channels": (256, 512, 1024, 2048)}
 RESNETS: dict[str, dict[str, Any]] = {  # `OriginalResNet(num_classes, **RESNETS["resnet50"])`
@@ -99,7 +100,7 @@ class OriginalResNet(nn.Module):
         """`[B, K]` logits, or features `[B, channels[-1]]`, from pictures `x` `[B, H, W, C]`, standardised."""
         chex.assert_rank(x, 4)
         h = nn.relu(ConvNorm(self.stem, 7, 2, self.norm, self.dtype, name="stem")(x))
-        h = nn.max_pool(h, (3, 3), (2, 2), ((1, 1), (1, 1)))
+        h = max_pool(h, 3, 2, padding=1)
         block = functools.partial(PostResidualBlock, kind=self.kind, strided=self.strided, widening=self.widening)
         block = functools.partial(block, norm=self.norm, dtype=self.dtype)
         for stage, (width, number) in enumerate(zip(self.channels, self.num_blocks, strict=True)):

@@ -11,10 +11,12 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.stages import Lowered
 from rich.console import Console
 from rich.table import Table
 
@@ -96,9 +98,9 @@ def plan(definition: Definition, config: Config, topology: str) -> Plan:
     started = time.perf_counter()
     notes = []
     try:
-        with _uncached():
-            compiled = _compiled(program, 1)
-            memory = _memory(compiled if steps == 1 else _compiled(program, steps))
+        with _uncached(), ThreadPoolExecutor() as pool:  # a compiler of one thread has work for two cores
+            compiled, *many = pool.map(Lowered.compile, [_lowered(program, n) for n in sorted({1, steps})])
+            memory = _memory(many[0] if many else compiled)
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
             raise
@@ -185,8 +187,8 @@ def overview(planned: Mapping[str, Plan | str], topology: str) -> Table:
     return table
 
 
-def _compiled(program: Program, steps: int) -> Any:
-    """The program's step, compiled for the shapes of its first batch."""
+def _lowered(program: Program, steps: int) -> Lowered:
+    """The program's step, for the shapes of its first batch."""
     alg = program.algorithm(steps)
     init_key, step_root, _ = program.keys()
     batch = jax.tree.map(np.asarray, program.experiment.batches[0])
@@ -194,7 +196,7 @@ def _compiled(program: Program, steps: int) -> Any:
     if steps > 1:
         batch = jax.tree.map(lambda x: np.broadcast_to(x, (steps, *x.shape)), batch)
     state = jax.eval_shape(alg.init, init_key, batch)
-    return alg.step.lower(*_shapes((keys if steps > 1 else keys[0], state, batch))).compile()
+    return alg.step.lower(*_shapes((keys if steps > 1 else keys[0], state, batch)))
 
 
 @contextlib.contextmanager

@@ -80,7 +80,8 @@ def load(cfg: Config) -> Toy:
     """Points to learn, points to test, and how likely these are."""
     draw = getattr(data.toys, cfg.dataset)
     train, test = (draw(jax.random.key(key), n, noise=cfg.noise)[0] for key, n in enumerate((cfg.num_train, NUM_TEST)))
-    return Toy(train, test, *(plane.truth(draw, x, noise=cfg.noise) for x in (test, plane.places(SIDE))))
+    log_test, log_plane = plane.truth(draw, test, noise=cfg.noise), plane.truth_map(draw, SIDE, noise=cfg.noise)
+    return Toy(train, test, log_test, log_plane)
 
 
 def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:

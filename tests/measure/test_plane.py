@@ -57,6 +57,15 @@ def test_truth_of_a_toy_is_its_mixture():
     np.testing.assert_allclose(plane.truth(draw, x, noise=0.2), want, atol=1e-3)
 
 
+def test_truth_of_the_whole_plane_is_that_of_its_places():
+    some = np.random.default_rng(0).permutation(plane.CELLS**2)[:200]  # of a toy that is the same in no mirror
+    seen = plane.truth_map(toys.two_moons, LIMIT, noise=0.2, num_exact=300)
+    want = plane.truth(toys.two_moons, plane.places(LIMIT)[some], noise=0.2, num_exact=300)
+    assert seen.shape == (plane.CELLS**2,)
+    np.testing.assert_allclose(seen[some], want, rtol=1e-4, atol=1e-3)
+    assert np.isneginf(plane.truth_map(toys.two_moons, LIMIT, noise=0.02, num_exact=8)).any()
+
+
 def test_kernel_density_of_the_best_bandwidth_is_scikit_learns():
     centers, x, widths = X[:300], X[300:1300], [0.05, 0.3, 1.5]
     seen = plane.kernel_density(centers, x, log_normal(x), bandwidths=widths)(KEY, ())

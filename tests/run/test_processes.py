@@ -192,8 +192,8 @@ def test_told_to_stop_all_save_and_fewer_go_on(tmp_path):
 
 @pytest.mark.full
 def test_a_lost_process_ends_the_others_and_the_same_command_goes_on(tmp_path):
-    folder = tmp_path / "run"
-    job = Job(folder, 2, *SMALL, "--num_steps", "5000")
+    folder, command = tmp_path / "run", (*SMALL, "--num_steps", "5000")
+    job = Job(folder, 2, *command)
     wait_for(folder, 45)
     job.processes[1].kill()
     killed = time.monotonic()
@@ -202,8 +202,17 @@ def test_a_lost_process_ends_the_others_and_the_same_command_goes_on(tmp_path):
     assert "another task died" in job.said(0) and "unhealthy (stopped sending heartbeats):\n1\n" in job.said(0)
     last = max(int(path.name) for path in (folder / "checkpoints").iterdir() if path.name.isdigit())
     before = [row for row in read_rows(folder / "metrics.jsonl") if row["step"] <= last]
-    rows = launch(folder, 2, "--num_steps", str(last + 10))
-    assert rows[: len(before)] == before and rows[-1]["step"] == last + 10
+    job = Job(folder, 2, *command)
+    late = time.monotonic() + 200
+    while not (folder / "checkpoints" / str(last + 40)).exists():
+        assert time.monotonic() < late, job.said(0)
+        time.sleep(0.05)
+    job.processes[0].send_signal(signal.SIGTERM)
+    assert job.codes() == [75, 75], job.said(0)
+    rows = read_rows(folder / "metrics.jsonl")
+    assert rows[: len(before)] == before and rows[-1]["step"] >= last + 40
+    steps = [row["step"] for row in rows if "train/loss" in row]
+    assert steps == [*range(1, len(steps) + 1)]
 
 
 def test_bad_input_ends_all_with_one_line(tmp_path, chains):

@@ -1,12 +1,15 @@
 """Detectors, of pictures with one to three bright squares; in one there is none."""
 
+import jax
 import numpy as np
 import optax
+from flax import linen as nn
+from jax import Array
 
 from adl import data
 from adl.core import Algorithm
 from adl.vision.centernet import CenterNet, centernet
-from adl.vision.detr import DETR, detr
+from adl.vision.detr import Answers, detr
 from adl.vision.objects import boxed_pictures
 from tests.case import Case
 
@@ -40,10 +43,18 @@ def find_centres(axis: str | None) -> Algorithm:
     return centernet(CenterNet(2, (8,), cell=2), optax.adam(0.003), cell=2, prepare=PREPARE, axis=axis)
 
 
+class Guesses(nn.Module):
+    """Four queries' answers after each of two layers: laws are about the sets' loss, whatever answers."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Answers:
+        h = nn.relu(nn.Dense(16)(x.reshape(len(x), -1)))
+        told = nn.Dense(2 * 4 * 7)(h).reshape(len(x), 2, 4, 7).swapaxes(0, 1)
+        return Answers(told[..., :3], jax.nn.sigmoid(told[..., 3:]))
+
+
 def find_sets(axis: str | None) -> Algorithm:
-    model = DETR(2, 4, (8,), 4, width=16, num_heads=2, num_encoder_layers=1, num_decoder_layers=2)
-    # Softmax does not see the keys' bias: its gradient is rounding, which a small epsilon would blow up to full steps.
-    return detr(model, optax.adam(0.003, eps=1e-4), prepare=PREPARE, axis=axis)
+    return detr(Guesses(), optax.adam(0.003), prepare=PREPARE, axis=axis)
 
 
 CASES = {
