@@ -18,7 +18,7 @@ from adl import run
 from adl.core import BadInput
 from adl.run import sweep
 from adl.run.checkpoint import Checkpoints
-from adl.run.claim import discover, words
+from adl.run.claim import discover, key, read_measured, words
 from adl.run.offer import VERBS
 from adl.run.record import read_rows
 
@@ -154,6 +154,15 @@ def test_claims_name_what_is_measured(name):
     for claim in module.CLAIMS:
         assert np.isfinite(claim.at_least) or np.isfinite(claim.at_most)
         assert claim.protocol and set(claim.overrides) <= fields
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_are_of_the_claims_that_stand_there(name):
+    """Each of a claim, and judged by its bounds."""
+    module = importlib.import_module(f"experiments.{name}")
+    bounds = {key(claim): (claim.at_least, claim.at_most) for claim in module.CLAIMS}
+    for which, record in read_measured(module).items():
+        assert record["bound"] == [end if np.isfinite(end) else None for end in bounds[which]], which
 
 
 def launch(folder: Path, num_steps: int = 400) -> subprocess.Popen:

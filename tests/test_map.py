@@ -34,11 +34,14 @@ def test_the_map_fits_a_terminal_and_shows_calls():
     assert any(line.startswith("  uncertainty ") for line in lines), "packages without factories are named"
 
 
+GAMES = ["gan.adversarial.gan", "gan.adversarial.wgan_gp", "gan.auxiliary.acgan", "gan.cycle.cyclegan"]
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        (["gan"], ["gan.adversarial.gan", "gan.adversarial.wgan_gp"]),
-        (["GAN"], ["gan.adversarial.gan", "gan.adversarial.wgan_gp"]),
+        (["gan"], GAMES),
+        (["GAN"], GAMES),
         (["adl.gan.adversarial.wgan_gp"], ["gan.adversarial.wgan_gp"]),
         (["importance", "burda"], ["autoencoder.dreg.dreg", "autoencoder.vae.iwae"]),
         (["1707.06347"], ["rl.ppo.ppo"]),

@@ -96,8 +96,10 @@ def halvings(size: Sequence[int], num_levels: int) -> list[tuple[int, int]]:
     """Sizes (H, W) of a picture, and after each of its halvings, which round up.
 
     Raises:
-      BadInput: for a halving of a single pixel.
+      BadInput: for a halving of a single pixel, and for none.
     """
+    if not num_levels:
+        raise BadInput("no level of channels: at least one, which halves the picture")
     sizes = [tuple(size)]
     for _ in range(num_levels):
         if max(sizes[-1]) == 1:

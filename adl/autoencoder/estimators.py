@@ -27,6 +27,7 @@ from jax.flatten_util import ravel_pytree
 
 from adl.autoencoder.latents import DiagonalNormal
 from adl.core.types import Key, PyTree
+from adl.prob.special import safe_product
 
 Function = Callable[[Array], Array]  # z -> []
 Estimator = Callable[[Key, Function, PyTree], Array]  # (key, f, parameters of q) -> []
@@ -46,7 +47,7 @@ def enumerated(f: Function, logits: Array) -> Array:
     num, size = logits.shape
     assert size**num <= MOST, f"{size}^{num} values are too many to sum over: at most {MOST}"
     values = jnp.asarray(np.eye(size, dtype=np.float32)[list(itertools.product(range(size), repeat=num))])
-    log_prob = (values * jax.nn.log_softmax(logits)[None]).sum((1, 2))
+    log_prob = safe_product(values, jax.nn.log_softmax(logits)[None]).sum((1, 2))
     return (jnp.exp(log_prob) * jax.vmap(f)(values)).sum()
 
 
@@ -178,7 +179,7 @@ def _relaxed(key: Key, logits: Array, temperature: float) -> Array:
 
 
 def _log_prob(z: Array, logits: Array) -> Array:
-    return (z * jax.nn.log_softmax(logits)).sum()
+    return safe_product(z, jax.nn.log_softmax(logits)).sum()
 
 
 def _with_score(value: Array, gain: Array, log_prob: Array) -> Array:

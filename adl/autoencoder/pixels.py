@@ -5,11 +5,14 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from adl import data
 from adl.autoencoder.vae import Likelihood, bernoulli, gaussian
-from adl.core import BadInput, Key
+from adl.core import Key, Probe
+from adl.measure import levels
+from adl.prob.distributions import normal_log_prob
 
 
 class Pixels(NamedTuple):
@@ -60,6 +63,25 @@ def dequantised(num_levels: int) -> Pixels:
     return Pixels(observe, likelihood, mean, num_outputs=2)
 
 
+def fixed(std: float) -> Pixels:
+    """Numbers in [0, 1], each with Gaussian noise of one and the same standard deviation, which weighs errors.
+
+    Where a decoder may say the noise itself, a few moving things can be noise to it, and nothing is coded. Bounds are
+    of a density of pixels, and stand beside others of the same std alone.
+
+    Args:
+      std: > 0, of a pixel in [0, 1].
+    """
+
+    def observe(key: Key, image: Array) -> Array:
+        return data.image.unit(image).reshape(len(image), -1)
+
+    def likelihood(x: Array, output: Array) -> Array:
+        return normal_log_prob(x, output, jnp.log(std)).sum(-1)
+
+    return Pixels(observe, likelihood, lambda output: output, num_outputs=1)
+
+
 def of_pictures(
     train: data.Split, test: data.Split, *, asked: int, kind: Literal["dequantised", "binary"] = "dequantised"
 ) -> Pixels:
@@ -73,20 +95,24 @@ def of_pictures(
     Raises:
       BadInput: as `data.image.num_levels`; or if there is nothing that a code could tell of a training picture.
     """
-    require_different(train)
+    data.image.require_different(train)
     levels = data.image.num_levels(train, test, asked=asked)
     return binary() if kind == "binary" else dequantised(levels)
 
 
-def require_different(split: data.Split) -> None:
-    """Nothing, where a code has something to tell.
+def plain_bounds(train: data.Split, test: data.Split, *, asked: int) -> Probe:
+    """Probe of log p(x) of test pictures by what needs no network, in nats an image, of the levels of `dequantised`.
 
-    Raises:
-      BadInput: if all pictures are the same, or there is but one.
+    `independent`, exact: each pixel alone, by how often it has each level. `gaussian`, a bound: one of full covariance,
+    of up to `levels.WIDEST` numbers. `uniform`.
+
+    Args:
+      train: "image", to count.
+      test: "image", to judge.
+      asked: as in `of_pictures`.
     """
-    few = split.first(1000).arrays["image"]
-    if len(split) < 2 or (len(split) <= len(few) and (few == few[:1]).all()):
-        what = (
-            "there is one training picture" if len(split) < 2 else f"all {len(split):,} training pictures are the same"
-        )
-        raise BadInput(f"{what}: a code needs at least two that differ")
+    num_levels = data.image.num_levels(train, test, asked=asked)
+    seen = [np.asarray(data.image.level_of(split.column("image"), levels=num_levels)) for split in (train, test)]
+    nats = -seen[1][0].size * np.log(2)
+    found = levels.baseline_bits(*seen, num_levels=num_levels)
+    return levels.known({name: bits * nats for name, bits in found.items()})

@@ -251,3 +251,16 @@ def perplexity(index: Array, num_codes: int) -> Array:
     """
     share = jnp.bincount(index.reshape(-1), length=num_codes) / index.size
     return jnp.exp(-jnp.where(share > 0, share * jnp.log(jnp.where(share > 0, share, 1)), 0).sum())
+
+
+def independent_nll(known: Array, asked: Array, num_codes: int) -> Array:
+    """`[]` mean -log p(k) in nats of codes if each place stood alone: what a prior of no place before it has.
+
+    Args:
+      known: `[N, T]`, from which each place's shares are counted, one more of each code.
+      asked: `[M, T]`.
+      num_codes: K.
+    """
+    counts = jax.vmap(lambda column: jnp.bincount(column, length=num_codes), 1)(known)
+    log_prob = jnp.log((counts + 1) / (len(known) + num_codes))
+    return -log_prob[jnp.arange(known.shape[1])[None], asked].sum(1).mean()

@@ -92,6 +92,22 @@ def dequantised(key: Key, pixels: Array, *, levels: int) -> Array:
     return (level_of(pixels, levels=levels) + jax.random.uniform(key, pixels.shape)) / levels
 
 
+def require_different(split: Split) -> Split:
+    """The split, of whose pictures there is something to learn.
+
+    Raises:
+      BadInput: if all pictures are the same, or there is but one.
+    """
+    few = split.first(1000).arrays["image"]
+    if len(split) < 2 or (len(split) <= len(few) and (few == few[:1]).all()):
+        what = (
+            "there is one training picture" if len(split) < 2 else f"all {len(split):,} training pictures are the same"
+        )
+        raise BadInput(f"{what}: a model needs at least two that differ")
+    return split
+
+
 def flat(split: Split, image: np.ndarray) -> Split:
-    """Pictures as points: "x" `[N, D]` of `image` `[N, ...]`, made of the split's, and "label" as the split has it."""
-    return Split({"x": np.asarray(image).reshape(len(split), -1), "label": split.arrays["label"]}, split.info)
+    """Pictures as points: "x" `[N, D]` of `image` `[N, ...]`, made of the split's, and "label" where it has that."""
+    label = {"label": split.arrays["label"]} if "label" in split.names else {}
+    return Split({"x": np.asarray(image).reshape(len(split), -1), **label}, split.info)

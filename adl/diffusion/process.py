@@ -52,14 +52,14 @@ def preserving(*, beta_min: float = 0.1, beta_max: float = 20.0) -> Process:
     for t in [0, 1].
 
     Args:
-      beta_min: >= 0, how fast noise comes in at time 0.
+      beta_min: > 0, how fast noise comes in at time 0.
       beta_max: > beta_min, at time 1.
     Raises:
       BadInput: of rates that do not rise.
     Source: Song et al. 2021, arXiv:2011.13456, eq. 11, 32 and 33.
     """
-    if not 0 <= beta_min < beta_max:
-        raise BadInput(f"beta_min is {beta_min:g} and beta_max {beta_max:g}; it must be 0 <= beta_min < beta_max")
+    if not 0 < beta_min < beta_max:
+        raise BadInput(f"beta_min is {beta_min:g} and beta_max {beta_max:g}; it must be 0 < beta_min < beta_max")
     rise = beta_max - beta_min
 
     def signal(t):

@@ -1,10 +1,13 @@
 """Schedules: the noise levels that a sampler visits, from the largest down to none."""
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
 from adl.core import BadInput
 from adl.diffusion.process import Process
+
+LEAST = 1e-6  # of alpha at the first time: below, it is rounding
 
 
 def karras(num_steps: int, *, sigma_min: float = 0.002, sigma_max: float = 80.0, rho: float = 7.0) -> Array:
@@ -35,11 +38,13 @@ def even(process: Process, num_steps: int, *, first: float = 1.0) -> Array:
     Returns:
       `[N + 1]` falling levels that end with 0: of data over alpha, in the unit of the data.
     Raises:
-      BadInput: of no steps, or no first time.
+      BadInput: of no steps, or no first time; outside a trace, of one where alpha is 0.
     Source: Ho et al. 2020, arXiv:2006.11239, algorithm 2; of fewer steps, Song et al. 2021, arXiv:2010.02502, section
       4.2.
     """
     if num_steps < 1 or first <= 0:
         raise BadInput(f"{num_steps} steps from the time {first:g}; at least 1, from after 0")
     signal = process.signal(first * (1 - jnp.arange(num_steps) / num_steps))
+    if not isinstance(signal.alpha, jax.core.Tracer) and not signal.alpha[0] > LEAST:
+        raise BadInput(f"nothing of the data is left at the time {first:g}; begin before, at 0.99 for one")
     return jnp.append(signal.sigma / signal.alpha, 0.0)

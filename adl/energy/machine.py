@@ -14,7 +14,7 @@ from jax.tree_util import Partial
 
 from adl.core import Key, Learner, Mean, Probe, PyTree, trace
 from adl.energy.contrastive_divergence import Follower, Points
-from adl.energy.rbm import RBM, annealing, block_gibbs, log_partition
+from adl.energy.rbm import ENUMERATED, RBM, annealing, block_gibbs, log_partition
 from adl.measure import rate
 from adl.sampling import importance
 
@@ -28,6 +28,10 @@ class Machine(NamedTuple):
     shape: Sequence[int]  # of a picture, (H, W, C)
     num_steps: int  # of Gibbs, from coins to a picture
 
+    def is_exact(self, params: PyTree) -> bool:
+        """Whether the states of the smaller layer are few enough to be summed."""
+        return min(params["weight"].shape) <= ENUMERATED
+
     def exact(self, x: Array) -> Probe:
         """Probe: `nll` in nats a picture of `x [N, D]`, `bits` of two levels, and `log_partition`, by brute force."""
 
@@ -40,7 +44,8 @@ class Machine(NamedTuple):
     def annealed(self, x: Array, start: Array, *, num_chains: int, num_temperatures: int) -> Probe:
         """Probe: the same by annealing, and `log_partition_error`, its standard error.
 
-        The estimate of the partition function errs rather downwards, so that likelihoods are rather flattered.
+        The estimate of the partition function errs rather downwards, so that likelihoods are rather flattered. Of a
+        machine that can be summed "gap" is by how much it is above the exact one.
 
         Args:
           x: `[N, D]` pictures to test.
@@ -57,7 +62,10 @@ class Machine(NamedTuple):
             chains, log_first = annealing(params, reference=jnp.log(share) - jnp.log1p(-share), **how)
             ends, _ = trace(chains, num_temperatures, lambda state: ())(key, chains.init(init_key, ()))
             told = self._likelihood(x, params, log_first + importance.log_normaliser(ends.log_weight))
-            return {**told, "log_partition_error": Mean.of(importance.log_normaliser_error(ends.log_weight))}
+            told["log_partition_error"] = Mean.of(importance.log_normaliser_error(ends.log_weight))
+            if self.is_exact(params):
+                told["gap"] = Mean.of(told["log_partition"].value - log_partition(params))
+            return told
 
         return Partial(probe, (x, share))
 

@@ -64,8 +64,9 @@ def noise_contrastive(
     """
     prepare = border.prepared(prepare, "float [B, D]")
 
-    def loss(key, params, extras, x):
-        noise_key, data_key, key = jax.random.split(key, 3)
+    def loss(key, params, extras, batch):
+        prepare_key, noise_key, data_key, key = jax.random.split(key, 4)
+        x = prepare(prepare_key, batch)
         other = noise.sample(noise_key, (ratio * len(x),))
         nll, moved = forward(model, data_key, params, extras, x)
         at_noise, _ = forward(model, key, params, extras, other)
@@ -77,14 +78,8 @@ def noise_contrastive(
         parts = {"loss": jax.nn.softplus(-of_data) + by_example.sum(1), "nll": nll, "accuracy": is_right}
         return {name: Mean.of(values) for name, values in parts.items()}, moved
 
-    update = descend(loss, tx, axis)
-
     def init(key, batch):
         prepare_key, key = jax.random.split(key)
         return Learner.create(model.init(key, prepare(prepare_key, batch)), tx)
 
-    def step(key, learner, batch):
-        prepare_key, key = jax.random.split(key)
-        return update(key, learner, prepare(prepare_key, batch))
-
-    return Algorithm(init, step)
+    return Algorithm(init, descend(loss, tx, axis))

@@ -18,6 +18,7 @@ import optax
 
 from adl.core import Algorithm, Learner, Mean, border, descend, forward
 from adl.core.types import Array, Key, PyTree
+from adl.prob.volume import exact_trace, trace_along
 
 Objective = Callable[[Key, Callable[[Array], Array], Array], Array]  # (key, score, x [B, ...]) -> [B]
 
@@ -30,12 +31,8 @@ def by_trace(key: Key, score: Callable[[Array], Array], x: Array) -> Array:
       score: `x [B, ...] -> [B, ...]`, row by row.
       x: `[B, ...]`.
     """
-
-    def one(x):
-        value, slope = _row(score, x), jax.jacfwd(lambda x: _row(score, x))(x)
-        return jnp.trace(slope.reshape(x.size, x.size)) + jnp.square(value).sum() / 2
-
-    return jax.vmap(one)(x)
+    value, trace = exact_trace(score, x)
+    return trace + jnp.square(value).reshape(len(x), -1).sum(1) / 2
 
 
 def by_slices(num_slices: int = 1) -> Objective:
@@ -48,9 +45,8 @@ def by_slices(num_slices: int = 1) -> Objective:
 
     def objective(key, score, x):
         def along(key):
-            v = jax.random.rademacher(key, x.shape, x.dtype)
-            value, turned = jax.jvp(score, (x,), (v,))
-            return (v * turned).reshape(len(x), -1).sum(1), jnp.square(value).reshape(len(x), -1).sum(1) / 2
+            value, trace = trace_along(score, x, jax.random.rademacher(key, x.shape, x.dtype))
+            return trace, jnp.square(value).reshape(len(x), -1).sum(1) / 2
 
         traces, squares = jax.vmap(along)(jax.random.split(key, num_slices))
         return traces.mean(0) + squares[0]
@@ -95,8 +91,9 @@ def score_matching(
     """
     prepare = border.prepared(prepare, "float [B, D, ...]")
 
-    def loss(key, params, extras, x):
-        model_key, key = jax.random.split(key)
+    def loss(key, params, extras, batch):
+        prepare_key, model_key, key = jax.random.split(key, 3)
+        x = prepare(prepare_key, batch)
 
         def score(x):
             return -jax.grad(lambda x: forward(model, model_key, params, extras, x)[0].sum())(x)
@@ -106,18 +103,8 @@ def score_matching(
         _, moved = forward(model, model_key, params, extras, x)
         return {"loss": Mean.of(values), "slope": Mean.of(jax.lax.stop_gradient(slopes))}, moved
 
-    update = descend(loss, tx, axis)
-
     def init(key, batch):
         prepare_key, key = jax.random.split(key)
         return Learner.create(model.init(key, prepare(prepare_key, batch)), tx)
 
-    def step(key, learner, batch):
-        prepare_key, key = jax.random.split(key)
-        return update(key, learner, prepare(prepare_key, batch))
-
-    return Algorithm(init, step)
-
-
-def _row(score: Callable[[Array], Array], x: Array) -> Array:
-    return score(x[None])[0]
+    return Algorithm(init, descend(loss, tx, axis))

@@ -9,7 +9,9 @@ Sources: Goodfellow et al. 2014, arXiv:1406.2661, algorithm 1; conditional: Mirz
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import chex
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
@@ -46,6 +48,7 @@ def gan(
     objective: Objective = objectives.non_saturating,
     penalties: Sequence[Penalty] = (),
     n_critic: int = 1,
+    also: Callable[..., Array] | None = None,
     prepare: Callable[[Key, PyTree], tuple[Array, ...]] = lambda key, batch: (batch,),
     axis: str | None = None,
 ) -> Algorithm:
@@ -63,6 +66,8 @@ def gan(
       objective: losses of the players, from logits.
       penalties: added to the discriminator's losses.
       n_critic: >= 1, a divisor of the batch (under pmap: of a device's share).
+      also: `also(answer [B, P], *given) -> [B]`, a loss that both players lower besides, the discriminator on data and
+        fakes: its answer is then `[B, 1 + P]`, of which the first is the logit. It is reported as `also`.
       prepare: `prepare(key, batch) -> (x [B, ...], *given)`: examples as the generator should make them, and what
         both players are told of each (its label).
       axis: as in `core.descend`.
@@ -70,6 +75,11 @@ def gan(
       BadInput: if the batch does not divide by `n_critic`.
     """
     prepare = border.prepared(prepare)
+
+    def understood(answer: Array, given: Sequence[Array]) -> tuple[Array, Array]:
+        """Logits `[B]`, and what else both players lower `[B]`."""
+        chex.assert_rank(answer, 1 if also is None else 2)
+        return (answer, jnp.zeros_like(answer)) if also is None else (answer[:, 0], also(answer[:, 1:], *given))
 
     def disc_loss(key: Key, params, extras, gen, batch) -> tuple[Metrics, PyTree]:
         prepare_key, latent_key, *penalty_keys, pass_key = jax.random.split(key, 3 + len(penalties))
@@ -79,17 +89,20 @@ def gan(
         fake, _ = forward(model.gen, gen_key, gen.params, gen.extras, z, *given)
 
         def judge(key, x):
-            return forward(model.disc, key, params, extras, x, *given)
+            answer, moved = forward(model.disc, key, params, extras, x, *given)
+            return *understood(answer, given), moved
 
-        (real_logits, moved), (fake_logits, _) = judge(real_key, real), judge(fake_key, fake)
+        (real_logits, on_data, moved), (fake_logits, on_fakes, _) = judge(real_key, real), judge(fake_key, fake)
         terms = [
             penalty(own_key, lambda x, key=judge_key: judge(key, x)[0], real, fake)
             for penalty, own_key, judge_key in zip(penalties, penalty_keys, judge_keys, strict=True)
         ]
-        losses = objective.disc(real_logits, fake_logits) + sum(terms)
+        losses = objective.disc(real_logits, fake_logits) + sum(terms) + on_data + on_fakes
         metrics = {"loss": losses, "real": real_logits, "fake": fake_logits}
         if terms:
             metrics["penalty"] = sum(terms)
+        if also is not None:
+            metrics["also"] = on_data + on_fakes
         return {name: Mean.of(values) for name, values in metrics.items()}, moved
 
     def gen_loss(key: Key, params, extras, disc, batch) -> tuple[Metrics, PyTree]:
@@ -97,8 +110,9 @@ def gan(
         real, *given = prepare(prepare_key, batch)
         z = jax.random.normal(latent_key, (len(real), latent_dim))
         fake, moved = forward(model.gen, gen_key, params, extras, z, *given)
-        logits, _ = forward(model.disc, disc_key, disc.params, disc.extras, fake, *given)
-        return {"loss": Mean.of(objective.gen(logits))}, moved
+        answer, _ = forward(model.disc, disc_key, disc.params, disc.extras, fake, *given)
+        logits, on_fakes = understood(answer, given)
+        return {"loss": Mean.of(objective.gen(logits) + on_fakes)}, moved
 
     def init(key: Key, batch) -> Players[Learner]:
         prepare_key, gen_key, disc_key, latent_key = jax.random.split(key, 4)

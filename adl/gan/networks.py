@@ -12,16 +12,10 @@ from flax import linen as nn
 from jax import Array
 
 from adl.gan.adversarial import Players
+from adl.gan.heads import Head, Projection, Wrap, bare, require_classes
 from adl.nn.convolution import Conv
 from adl.nn.mlp import MLP
 from adl.nn.resnet import group_norm
-
-Wrap = Callable[[nn.Module], nn.Module]  # of each layer that has a kernel: the layer itself, or `SpectralNorm`
-
-
-def bare(layer: nn.Module) -> nn.Module:
-    """The layer itself."""
-    return layer
 
 
 def leaky_relu(x: Array) -> Array:
@@ -36,11 +30,12 @@ def perceptrons(
     *,
     output: Callable[[Array], Array] = jnp.tanh,
     wrap: Wrap = bare,
+    head: Head = Projection,
     dtype: jnp.dtype = jnp.float32,
 ) -> Players[nn.Module]:
     """Two perceptrons; the arguments are those of `MLPGenerator` and `MLPDiscriminator`."""
     gen = MLPGenerator(shape, hidden, num_classes, output, dtype)
-    return Players(gen, MLPDiscriminator(hidden, num_classes, wrap, dtype))
+    return Players(gen, MLPDiscriminator(hidden, num_classes, wrap, dtype, head))
 
 
 def convolutions(
@@ -49,11 +44,12 @@ def convolutions(
     num_classes: int = 0,
     *,
     wrap: Wrap = bare,
+    head: Head = Projection,
     dtype: jnp.dtype = jnp.float32,
 ) -> Players[nn.Module]:
     """Two convolutional networks; the arguments are those of `ConvGenerator` and `ConvDiscriminator`."""
     gen = ConvGenerator(shape, width, num_classes, dtype)
-    return Players(gen, ConvDiscriminator(width, num_classes, wrap, dtype))
+    return Players(gen, ConvDiscriminator(width, num_classes, wrap, dtype, head))
 
 
 class MLPGenerator(nn.Module):
@@ -68,26 +64,27 @@ class MLPGenerator(nn.Module):
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None) -> Array:
         """`[B, *shape]` from `z` `[B, Z]` and `label` `[B]` in 0 ... K - 1."""
-        h = _with_class(z, label, self.num_classes)
+        h = with_class(z, label, self.num_classes)
         x = MLP((*self.hidden, int(np.prod(self.shape))), activation=leaky_relu, dtype=self.dtype)(h)
         return self.output(x.astype(jnp.float32)).reshape(-1, *self.shape)
 
 
 class MLPDiscriminator(nn.Module):
-    """A perceptron, and a `Projection` of its last hidden layer."""
+    """A perceptron, and a head on its last hidden layer."""
 
     hidden: Sequence[int]  # widths of the hidden layers
     num_classes: int = 0  # K; 0 where no label is given
     wrap: Wrap = bare
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
+    head: Head = Projection  # what the last features are judged by
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None) -> Array:
-        """`[B]` from `x` `[B, ...]` and `label` `[B]` in 0 ... K - 1."""
+        """`[B]`, or what the head gives, from `x` `[B, ...]` and `label` `[B]` in 0 ... K - 1."""
         h = x.reshape(len(x), -1)
         for width in self.hidden:
             h = leaky_relu(self.wrap(nn.Dense(width, dtype=self.dtype))(h))
-        return Projection(self.num_classes, self.wrap)(h, label)
+        return self.head(self.num_classes, self.wrap)(h, label)
 
 
 class ConvGenerator(nn.Module):
@@ -107,7 +104,7 @@ class ConvGenerator(nn.Module):
     @nn.compact
     def __call__(self, z: Array, label: Array | None = None) -> Array:
         """`[B, H, W, C]` from `z` `[B, Z]` and `label` `[B]` in 0 ... K - 1."""
-        given = _with_class(z, label, self.num_classes)
+        given = with_class(z, label, self.num_classes)
         levels = resolutions(self.shape)
         (rows, cols), width = levels[-1], self.width * 2 ** (len(levels) - 1)
         h = nn.Dense(rows * cols * width, dtype=self.dtype)(given).reshape(-1, rows, cols, width)
@@ -122,7 +119,7 @@ class ConvGenerator(nn.Module):
 
 
 class ConvDiscriminator(nn.Module):
-    """A 3x3 convolution at each of the `resolutions`, one of stride 2 between, and a `Projection` of all at the last.
+    """A 3x3 convolution at each of the `resolutions`, one of stride 2 between, and a head on all at the last.
 
     Source: Radford et al. 2016, arXiv:1511.06434.
     """
@@ -131,10 +128,12 @@ class ConvDiscriminator(nn.Module):
     num_classes: int = 0  # K; 0 where no label is given
     wrap: Wrap = bare
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters and logits are float32
+    head: Head = Projection  # what the last features are judged by
 
     @nn.compact
     def __call__(self, x: Array, label: Array | None = None) -> Array:
-        """`[B]` from pictures `x` `[B, H, W, C]` and `label` `[B]` in 0 ... K - 1."""
+        """`[B]`, or what the head gives, from `x` `[B, H, W, C]` and `label` `[B]` in 0 ... K - 1."""
+        chex.assert_rank(x, 4)
         h = x
         for level in range(len(resolutions(x.shape[1:]))):
             width = self.width * 2**level
@@ -142,29 +141,7 @@ class ConvDiscriminator(nn.Module):
                 h = leaky_relu(self.wrap(Conv(width, (3, 3), 2, dtype=self.dtype))(h))
             h = leaky_relu(self.wrap(Conv(width, (3, 3), dtype=self.dtype))(h))
         h = leaky_relu(self.wrap(nn.Dense(4 * self.width, dtype=self.dtype))(h.reshape(len(h), -1)))
-        return Projection(self.num_classes, self.wrap)(h, label)
-
-
-class Projection(nn.Module):
-    """Logits of features: whether they are of data, and whether of data of that class.
-
-    a = w^T h + b + <e(label), h>
-
-    Source: Miyato & Koyama 2018, arXiv:1802.05637, eq. 3 and figure 1(d).
-    """
-
-    num_classes: int = 0  # K; 0 where no label is given
-    wrap: Wrap = bare
-
-    @nn.compact
-    def __call__(self, h: Array, label: Array | None = None) -> Array:
-        """`[B]` float32 from features `h` `[B, D]` and `label` `[B]` in 0 ... K - 1."""
-        h = h.astype(jnp.float32)
-        logits = self.wrap(nn.Dense(1))(h)[:, 0]
-        if label is None:
-            return logits
-        _assert_classes(label)
-        return logits + (self.wrap(nn.Embed(self.num_classes, h.shape[-1]))(label) * h).sum(-1)
+        return self.head(self.num_classes, self.wrap)(h, label)
 
 
 def resolutions(shape: Sequence[int]) -> tuple[tuple[int, int], ...]:
@@ -175,15 +152,10 @@ def resolutions(shape: Sequence[int]) -> tuple[tuple[int, int], ...]:
     return ((height, width), *resolutions((-(-height // 2), -(-width // 2))))
 
 
-def _with_class(z: Array, label: Array | None, num_classes: int) -> Array:
+def with_class(z: Array, label: Array | None, num_classes: int) -> Array:
     """`[B, 2 Z]` latents beside an embedding of the class of the same size and scale; without a label, `z`."""
     if label is None:
         return z
-    _assert_classes(label)
+    require_classes(label)
     embedding = nn.Embed(num_classes, z.shape[-1], embedding_init=nn.initializers.normal(1.0))
     return jnp.concatenate([z, embedding(label)], -1)
-
-
-def _assert_classes(label: Array) -> None:
-    chex.assert_rank(label, 1)
-    chex.assert_type(label, int)

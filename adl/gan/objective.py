@@ -5,9 +5,11 @@ Each function returns the losses `[B]` that its player lowers.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from jax import Array, nn
+
+Game = Literal["non_saturating", "minimax", "hinge", "wasserstein", "least_squares"]  # the objectives by name
 
 
 class Objective(NamedTuple):
@@ -37,3 +39,7 @@ hinge = Objective(lambda real, fake: nn.relu(1 - real) + nn.relu(1 + fake), lamb
 # The critic estimates W_1(p, q) = max E a(real) - E a(fake) over functions of slope at most 1, which a penalty or
 # spectral normalisation must see to. Source: Arjovsky et al. 2017, arXiv:1701.07875, eq. 2.
 wasserstein = Objective(lambda real, fake: fake - real, lambda fake: -fake)
+
+# The discriminator's numbers are to be 1 of data and 0 of fakes, and the generator's fakes are to be taken for 1: none
+# has a flat side. For the best discriminator p / (p + q). Source: Mao et al. 2017, arXiv:1611.04076, eq. 2.
+least_squares = Objective(lambda real, fake: (real - 1) ** 2 + fake**2, lambda fake: (fake - 1) ** 2)

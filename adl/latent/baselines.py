@@ -69,19 +69,20 @@ def picture_densities(
     return weighted_densities(key, x, jnp.ones(len(x)), ridge=ridge, **size)
 
 
-def middles(image: np.ndarray, *, levels: int) -> Array:
+def middles(image: np.ndarray, *, levels: int, learned: bool = True) -> Array:
     """`[N, D]` the middles of grey levels spread over [0, 1)^D, of pictures from which densities can be learned.
 
     Args:
       image: as in `picture_densities`.
       levels: L >= 2 of grey.
+      learned: whether densities are to be learned from them, and not only judged.
     Raises:
       BadInput: as `picture_densities`.
     """
     dim = int(np.prod(image.shape[1:]))
     if dim > LARGEST:
         raise BadInput(f"pictures of {dim} numbers: a covariance is formed of {LARGEST} at most; make them smaller")
-    if len(image) < 2 or dim < 2 or (image == image[:1]).all():
+    if learned and (len(image) < 2 or dim < 2 or (image == image[:1]).all()):
         raise BadInput(f"{len(image)} pictures of {dim} numbers that are all alike: two or more that differ are wanted")
     return (jnp.round(data.image.unit(jnp.asarray(image)) * (levels - 1)).reshape(len(image), -1) + 0.5) / levels
 

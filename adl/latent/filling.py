@@ -9,14 +9,25 @@ from jax.tree_util import Partial
 
 from adl.core import Algorithm, Key, Mean, Probe, State, until_still
 from adl.latent import holes
+from adl.prob.distributions import normal_log_prob
 
 SIMPLE = ("mean", "neighbours")  # that need no model
 
 
 def hidden_and_filled(
-    models: Mapping[str, Algorithm], known: Array, x: Array, *, shares: Sequence[float], num_neighbours: int, steps: int
+    models: Mapping[str, Algorithm],
+    known: Array,
+    x: Array,
+    *,
+    shares: Sequence[float],
+    num_neighbours: int,
+    steps: int,
+    ridge: float,
 ) -> Probe:
-    """Probe: errors of `SIMPLE` and of the models, in their order, and how likely the models find what is hidden.
+    """Probe: errors of `SIMPLE` and of the models, and how likely the mean and the models find what is hidden.
+
+    Of the mean it is the likelihood of columns that know nothing of each other, each a Gaussian of what is seen of it;
+    neighbours have none.
 
     Args:
       models: by name, `holes.mixture_with_holes`.
@@ -25,9 +36,10 @@ def hidden_and_filled(
       shares: S of the numbers that are hidden, in (0, 1).
       num_neighbours: >= 1, as in `holes.neighbours_filled`.
       steps: of EM, at most.
+      ridge: > 0, added to the variances by which the mean has a likelihood, in squared units of x.
     Returns:
-      `rmse` `[methods, S]` of hidden numbers of the test rows, in units of x, and `nats` `[models, S]`, the mean of
-      log p(hidden | seen) over their number; and each by name, "gaussian_rmse_0.1".
+      `[S]` by name, "gaussian_rmse" of hidden numbers of the test rows, in units of x, and "gaussian_nats", the mean of
+      log p(hidden | seen) over their number; and each alone, "gaussian_rmse_0.1".
     """
 
     def at_share(key, known, x, share):
@@ -36,7 +48,9 @@ def hidden_and_filled(
         shown = jax.random.bernoulli(test_key, 1 - share, x.shape).astype(float)
         rows = (known, seen, x, shown)
         filled = {"mean": holes.mean_filled(*rows), "neighbours": holes.neighbours_filled(*rows, k=num_neighbours)}
-        nats, count = {}, (1 - shown).sum()
+        count, (mean, variance) = (1 - shown).sum(), holes.seen_moments(known, seen)
+        alone = normal_log_prob(x, mean[None], 0.5 * jnp.log(variance + ridge)[None])
+        nats = {"mean": (alone * (1 - shown)).sum() / count}
         for name, algorithm in models.items():
             model, _ = until_still(algorithm, max_steps=steps)(key, {"x": known, "seen": seen})
             filled[name] = holes.fill_holes(model, x, shown)
@@ -47,13 +61,8 @@ def hidden_and_filled(
     def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
         known, x = map(jnp.asarray, carried)
         told = lax.map(lambda share: at_share(key, known, x, share), jnp.array(shares))
-        single = {
-            f"{name}_{what}_{share:g}": Mean.of(values[i])
-            for what, of in told.items()
-            for name, values in of.items()
-            for i, share in enumerate(shares)
-        }
-        order = {"rmse": [*SIMPLE, *models], "nats": [*models]}  # a program's trees are in that of the alphabet
-        return {**single, **{what: jnp.stack([told[what][name] for name in names]) for what, names in order.items()}}
+        each = {f"{name}_{what}": values for what, of in told.items() for name, values in of.items()}
+        single = {f"{name}_{share:g}": Mean.of(of[i]) for name, of in each.items() for i, share in enumerate(shares)}
+        return {**each, **single}
 
     return Partial(probe, (known, x))

@@ -26,6 +26,7 @@ from adl.prob.product import matmul
 from adl.prob.special import HALF_LOG_2PI
 
 EMPTY = 1e-6  # rows that a component counts besides its own, so that nothing is divided by 0
+ROUNDING = 1e-6  # of a variance, beside which a smaller one that is left after another is taken off has no digits
 Shape = Callable[[Array, Array], Array]  # (mean [D], covariance [D, D]) -> covariance, of most likelihood of its kind
 
 
@@ -47,7 +48,7 @@ def ppca_shaped(num_factors: int) -> Shape:
     return lambda mean, covariance: ppca(mean, covariance, num_factors).covariance()
 
 
-@border.columns(x="float [B, D]", seen="[B, D]")
+@border.columns(x="float [B, D]", seen="float [B, D]")
 def mixture_with_holes(
     num_components: int, *, shape: Shape = full, reg_covar: float = 1e-3, axis: str | None = None
 ) -> Algorithm:
@@ -59,7 +60,8 @@ def mixture_with_holes(
     Args:
       num_components: K >= 1.
       shape: of the covariances, `full` or `ppca_shaped(...)`.
-      reg_covar: > 0, added to each variance, in squared units of x: of columns that are hardly seen it is what holds.
+      reg_covar: > 0, added to each variance, in squared units of x, or `ROUNDING` of the variance, where that
+        is more: of columns that are hardly seen it is what holds.
       axis: as in `core.accumulate`.
     """
 
@@ -69,7 +71,7 @@ def mixture_with_holes(
         rows = jax.random.choice(key, len(x), (num_components,), replace=len(x) < num_components)
         means = jnp.where(seen[rows] > 0, x[rows], mean[None]) if num_components > 1 else mean[None]
         covariances = jnp.broadcast_to(jnp.diag(variance + reg_covar), (num_components, *variance.shape * 2))
-        return GaussianMixture(jnp.full(num_components, 1 / num_components), means, covariances)
+        return GaussianMixture(jnp.ones(num_components) / num_components, means, covariances)
 
     def measure(key, mixture, x, seen):
         def row(one):
@@ -95,7 +97,8 @@ def mixture_with_holes(
         shift = shift / safe[:, None]
         means = mixture.means + shift
         covariances = second / safe[:, None, None] - shift[:, :, None] * shift[:, None, :]
-        covariances = covariances + reg_covar * jnp.eye(means.shape[1])[None]
+        least = jnp.maximum(reg_covar, ROUNDING * jnp.diagonal(covariances, axis1=1, axis2=2))
+        covariances = covariances + least[:, None] * jnp.eye(means.shape[1])[None]
         covariances = jax.vmap(shape)(means, covariances)
         there = (count > EMPTY)[:, None]
         means = jnp.where(there, means, mixture.means)

@@ -2,9 +2,9 @@
 
 By reconstruction: the distance to the plane of the first principal components. By likelihood: -log p(x) of a Gaussian,
 of probabilistic PCA, of a mixture. By a likelihood ratio, -log p(x) / p_0(x), with a background p_0 of pixels that know
-nothing of each other: what makes any picture likely cancels, such as little ink. By the nearest picture that is known.
-And by brightness alone, which is no model: what it tells, no model need be built for.
-Source: Ren et al. 2019, arXiv:1906.02845, eq. 4, for the ratio.
+nothing of each other, some of them of any level: what makes any picture likely cancels, such as being near the mean. By
+the nearest picture that is known. And by brightness alone, which is no model: what it tells, no model is needed for.
+Source: Ren et al. 2019, arXiv:1906.02845, eq. 4 for the ratio, section 3 for the changed pixels of the background.
 """
 
 from typing import NamedTuple
@@ -18,6 +18,7 @@ from adl.latent import baselines, principal
 from adl.prob import moments, neighbours
 from adl.prob.distributions import normal_log_prob
 
+CHANGED = 0.2  # share of the background's pixels that are of any level
 NAMES = ("brightness", "ink", "reconstruction", "gaussian", "ppca", "mixture", "ratio", "neighbour")
 
 
@@ -53,7 +54,8 @@ def novelty(fitted: Judges, x: Array) -> dict[str, Array]:
       x: the middles of grey levels, as those that were learned.
     """
     nll = {name: -jax.lax.map(density.log_prob, x, batch_size=256) for name, density in fitted.densities.items()}
-    background = normal_log_prob(x, fitted.mean[None], 0.5 * jnp.log(fitted.variance)[None]).sum(1)
+    alone = normal_log_prob(x, fitted.mean[None], 0.5 * jnp.log(fitted.variance)[None])
+    background = jnp.logaddexp(jnp.log1p(-CHANGED) + alone, jnp.log(CHANGED)).sum(1)
     away = neighbours.squared_distances(x, fitted.known)
     brightness = x.mean(1) - fitted.mean.mean()
     return {

@@ -8,6 +8,7 @@ it among equally many. The second sees three moments, and is without bias for an
 """
 
 import chex
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -75,26 +76,28 @@ def frechet_distance(x: Array, y: Array) -> Array:
     unit = jnp.where(unit > 0, unit, 1)  # and a product of covariances its range
     x, y = x / unit, y / unit
     gap = jnp.square(x.mean(0) - y.mean(0)).sum()
-    if min(len(x), len(y)) < x.shape[1]:
-        # Of large pictures: S_x S_y has the eigenvalues of A A^T, A of the samples' inner products.
-        x, y = (_centred(rows) / jnp.sqrt(len(rows) - 1) for rows in (x, y))
-        overlap = jnp.linalg.svd(matmul(x, y.T), compute_uv=False).sum()
-        return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
-    root = _square_root(_covariance(x))
-    cross = root @ _covariance(y) @ root
-    # tr(A^(1/2)) is the sum of roots of eigenvalues; no matrix need be rooted, and rank deficiency does no harm.
-    overlap = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(cross), 0)).sum()
-    return jnp.square(unit) * (gap + jnp.trace(_covariance(x)) + jnp.trace(_covariance(y)) - 2 * overlap)
+    x, y = _root(x), _root(y)
+    # tr((S_x^(1/2) S_y S_x^(1/2))^(1/2)) is the sum of the singular values of R_x R_y^T, where S = R^T R. The roots of
+    # eigenvalues would make much of the rounding of those that are 0.
+    overlap = _singular_values(matmul(x, y.T)).sum()
+    return jnp.square(unit) * (gap + jnp.square(x).sum() + jnp.square(y).sum() - 2 * overlap)
 
 
-def _centred(x):
-    return x - x.mean(0, keepdims=True)
+def _root(rows):
+    """`[min(N, D), D]`, R of S = R^T R."""
+    centred = (rows - rows.mean(0, keepdims=True)) / jnp.sqrt(len(rows) - 1)
+    return centred if len(rows) < rows.shape[1] else _triangle(centred)
 
 
-def _covariance(x):
-    return _centred(x).T @ _centred(x) / (len(x) - 1)
+# Of several seeds one matrix after the other. Of a batch LAPACK's kernel on CPU hands parts to the threads of the pool
+# in which it waits for them: as many at once as there are threads, and all wait without an end.
 
 
-def _square_root(matrix):
-    values, vectors = jnp.linalg.eigh(matrix)
-    return (vectors * jnp.sqrt(jnp.maximum(values, 0))[None]) @ vectors.T
+@jax.custom_batching.sequential_vmap
+def _triangle(rows):
+    return jnp.linalg.qr(rows, mode="r")
+
+
+@jax.custom_batching.sequential_vmap
+def _singular_values(matrix):
+    return jnp.linalg.svd(matrix, compute_uv=False)

@@ -16,6 +16,7 @@ from jax.tree_util import Partial
 from adl.core.types import Key, Mean, Probe, State
 from adl.measure.roc import area_under_roc, threshold_curve
 
+BLENDED = 4  # pictures in a blend
 Scores = Callable[[Key, State, Array], Mapping[str, Array]]  # (key, state, examples [N, ...]) -> by name [N]
 
 
@@ -55,11 +56,12 @@ def strangers(image: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:
     """Pictures unlike those given, made of them: `[N, H, W, C]` by kind.
 
     "turned" by 90 degrees, where they are square, else by 180; "inverted", white for black; "scrambled": each pixel
-    that of another picture at the same place, so that all that is known of single pixels is as it was.
+    that of another picture at the same place, so that all that is known of single pixels is as it was. "blended": the
+    mean of `BLENDED` pictures, nearer to the mean of all than any: to plain likelihoods likelier than what was learned.
 
     Args:
       image: `[N, H, W, C]` uint8.
-      seed: of who lends whom a pixel.
+      seed: of who lends whom a pixel, and who is blended.
     """
     rng = np.random.default_rng(seed)
     rows = rng.permuted(np.tile(np.arange(len(image))[:, None], (1, image[0].size)), axis=0)
@@ -69,4 +71,5 @@ def strangers(image: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:
         "turned": np.rot90(image, turns, axes=(1, 2)).copy(),
         "inverted": 255 - image,
         "scrambled": flat.reshape(image.shape),
+        "blended": image[rng.integers(len(image), size=(len(image), BLENDED))].mean(1).round().astype(np.uint8),
     }

@@ -6,6 +6,7 @@ by the midpoint rule on a square outside of which neither density has any mass, 
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,31 @@ CHUNK = 500  # points at a time, of a density around many centers
 def places(limit: float) -> Array:
     """`[CELLS^2, 2]` centers of the cells of the square [-limit, limit]^2, rows along the second coordinate."""
     return quadrature.plane(-limit, limit, CELLS)[0].reshape(-1, 2)
+
+
+class ToyPoints(NamedTuple):
+    """Points of a toy density, and the density itself."""
+
+    train: Array  # [N, 2]
+    test: Array  # [M, 2]
+    log_test: Array  # [M] log-density at the test points
+    log_plane: Array  # [CELLS^2] at `places`
+
+
+def toy_points(
+    draw: Callable[..., tuple[Array, Array]], num_train: int, num_test: int, *, noise: float, limit: float
+) -> ToyPoints:
+    """Points to learn and other points to test, and how likely these and a square's places are.
+
+    Args:
+      draw: as in `truth`.
+      num_train: N >= 1.
+      num_test: M >= 1.
+      noise: > 0, the toy's standard deviation.
+      limit: > 0, half a side of the square.
+    """
+    train, test = (draw(jax.random.key(key), n, noise=noise)[0] for key, n in enumerate((num_train, num_test)))
+    return ToyPoints(train, test, truth(draw, test, noise=noise), truth_map(draw, limit, noise=noise))
 
 
 def truth(draw: Callable[..., tuple[Array, Array]], x: Array, *, noise: float, num_exact: int = 4096) -> Array:
@@ -124,8 +150,11 @@ def kernel_density(centers: Array, x: Array, log_true: Array, *, bandwidths: Seq
 
     def probe(columns, key: Key, state: State) -> dict[str, Mean]:
         centers, x, log_true = columns
-        look = lambda width: kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK)  # noqa: E731
-        found = lax.map(look, jnp.asarray(bandwidths, x.dtype))
+
+        def under(width: Array) -> Array:
+            return kernel.gaussian_log_prob(x, centers, width, chunk=CHUNK)
+
+        found = lax.map(under, jnp.asarray(bandwidths, x.dtype))
         best = found[found.mean(1).argmax()]
         return {"nll": Mean.of(-best), "kl": Mean.of(log_true - best)}
 

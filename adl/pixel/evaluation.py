@@ -62,7 +62,7 @@ class Painter(NamedTuple):
         return self.draw(key, learner, jnp.zeros(1, jnp.int32))[0]
 
     def complete(self, key: Key, learner: Learner, x: Array, known: Array | None, label: Array) -> Array:
-        """`[B, H, W, C]` in [0, 1]: levels `x` where they are known `[H, W, C]`, the others drawn; None: all are."""
+        """`[B, H, W, C]` in [0, 1]: levels `x` where they are known `[H, W, C]`, the others drawn; None: all."""
         known = jnp.zeros(self.shape, bool) if known is None else known
         given = (label,) if self.has_label else ()
         look, memory = looking_back(self.model, learner.averaged, len(x), *given)

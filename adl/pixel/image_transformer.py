@@ -48,6 +48,7 @@ class ImageTransformer(nn.Module):
 
     def __call__(self, x: Array, label: Array | None = None) -> Array:
         """`[B, H, W, C, P]` from levels `[B, H, W, C]`, and where there are classes these `[B]`."""
+        x = x.astype(jnp.int32)  # the token of a start is a number beyond the levels
         before = jnp.concatenate([self._start(x, label), x.reshape(len(x), -1)[:, :-1]], 1)
         at = Places.of(before.shape[1], None, None, self.window)
         return self._told(before, at)[0].reshape(*x.shape, self.num_outputs)
@@ -59,6 +60,7 @@ class ImageTransformer(nn.Module):
 
     def read(self, x: Array, place: Array, cache: Cache, label: Array | None = None) -> tuple[Array, Cache]:
         """`[B, P]` of the pixel at `place`, read in turn from 0; right are only the levels of `x` before it."""
+        x = x.astype(jnp.int32)
         before = jnp.take(x.reshape(len(x), -1), jnp.maximum(place - 1, 0)[None], axis=1)
         before = jnp.where(place == 0, self._start(x, label), before)
         out, cache = self._told(before, Places.of(1, None, cache, self.window), cache)

@@ -62,6 +62,7 @@ def logistic_mixture(num_levels: int, num_components: int) -> Likelihood:
     def surprise(output: Array, level: Array) -> Array:
         chex.assert_shape(output, (*level.shape, 3 * num_components))
         chex.assert_type(level, int)
+        level = level.astype(jnp.int32)  # of 8 bits, 2 * 200 would be 144
         odds, mean, log_scale = jnp.split(output, 3, -1)
         log_scale = jnp.clip(log_scale, *LOG_SCALES)
         place = (2 * level[..., None] / (num_levels - 1) - 1 - mean) * jnp.exp(-log_scale)

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from adl.core.errors import BadInput
 from adl.prob.product import matmul
 
 FEW = 8  # dimensions, up to which differences are squared one by one: the product would not be faster
@@ -41,9 +42,15 @@ def classify(x: Array, reference: Array, labels: Array, *, k: int, num_classes: 
       labels: `[M]` integers in 0 ... num_classes - 1.
       k: in 1 ... M.
       num_classes: K >= 1.
+    Raises:
+      BadInput: of fewer than k references.
     Source: Cover & Hart 1967, IEEE Transactions on Information Theory 13(1).
     """
     chex.assert_equal_shape_prefix([reference, labels], 1)
+    if len(reference) < k:
+        raise BadInput(
+            f"{len(reference)} examples whose class is known, and {k} neighbours are asked: give {k} or more"
+        )
     distances = squared_distances(x, reference)
     least, nearest = lax.top_k(-jnp.where(jnp.isnan(distances), jnp.inf, distances), k)
     votes = jax.nn.one_hot(labels[nearest], num_classes).sum(1)

@@ -70,11 +70,14 @@ class Member(NamedTuple):
         return not isinstance(self.trained.offers["sample"].takes, Repeats)
 
 
-def named_folders(given: Sequence[str]) -> dict[str, str]:
+def named_folders(given: Sequence[str], taken: Sequence[str] = ()) -> dict[str, str]:
     """Folders by name, as they are given: NAME=FOLDER.
 
+    Args:
+      given: the words.
+      taken: names of other rows of the page.
     Raises:
-      BadInput: for another word, or a name that stands twice.
+      BadInput: for another word, or a name that stands twice or is taken.
     """
     found = {}
     for word in given:
@@ -83,15 +86,21 @@ def named_folders(given: Sequence[str]) -> dict[str, str]:
             raise BadInput(f"--workdirs {word}: it must be NAME=FOLDER, such as mine=runs/gan/image")
         if name in found:
             raise BadInput(f"--workdirs {word}: {name} stands there twice")
+        if name in taken:
+            raise BadInput(f"--workdirs {word}: the page has a row {name} already; give this one another name")
         found[name] = path
     return found
 
 
 def same_data(config: Study) -> dict[str, Any]:
     """Fields of a configuration that say which data are read, where they are not as by default."""
-    fields = ["dataset", "data_dir", *(field.name for kind in (Parts, Pictured) for field in dataclasses.fields(kind))]
     default = {field.name: field.default for field in dataclasses.fields(type(config))}
-    return {name: getattr(config, name) for name in dict.fromkeys(fields) if getattr(config, name) != default[name]}
+    return {name: getattr(config, name) for name in _data_fields() if getattr(config, name) != default[name]}
+
+
+def _data_fields() -> list[str]:
+    kinds = (field.name for kind in (Parts, Pictured) for field in dataclasses.fields(kind))
+    return [*dict.fromkeys(("dataset", "data_dir", *kinds))]
 
 
 def place(page: Path, asked: Mapping[str, Any], seconds: float) -> Path:
@@ -131,19 +140,22 @@ def outside_features(path: str) -> Callable[[Any], Any]:
     return Partial(features, trained.state)
 
 
-def given_member(path: str | Path, *, dataset: str) -> Member:
+def given_member(path: str | Path, *, asked: Mapping[str, Any]) -> Member:
     """A run that is there.
 
     Args:
       path: of its folder.
-      dataset: that it must have learned from.
+      asked: "dataset", and of `same_data`: what it must have learned from.
     Raises:
       BadInput: as `run.load`; or if it learned from something else, is several runs, or offers no sample.
     """
     home = run_below(local_path(str(path), "a run's folder"))
     trained = trained_run(home)
-    if trained.config.dataset != dataset:
-        raise BadInput(f"{home}: it learned from {trained.config.dataset}, and this page is of {dataset}")
+    theirs = {"dataset": trained.config.dataset, **same_data(trained.config)}
+    for name in sorted({*asked, *theirs} - {"data_dir"}):
+        if asked.get(name) != theirs.get(name):
+            its, ours = (of.get(name, "as by default") for of in (theirs, asked))
+            raise BadInput(f"{home}: it learned from another --{name} than this page's: {its}, not {ours}")
     if trained.program.num_axes:
         raise BadInput(f"{home}: it holds several runs, of seeds or values, and one is wanted")
     if "sample" not in trained.offers:
@@ -177,22 +189,29 @@ def started_member(module: str, home: Path, asked: Mapping[str, Any], *, seconds
         known[home.name] = {"asked": told, "seconds": _spent(command, seconds)}
         files.write(costs, json.dumps(known, indent=1) + "\n")
     seconds = known[home.name]["seconds"]
-    return given_member(home, dataset=asked.get("dataset", config.dataset))._replace(seconds=seconds)
+    data = {name: value for name, value in asked.items() if name in _data_fields()}
+    default = Definition.of(module).config.__dataclass_fields__["dataset"].default
+    return given_member(home, asked={"dataset": default, **data})._replace(seconds=seconds)
 
 
 def _spent(command: Sequence[str], seconds: float) -> float:
     """Seconds that a command took; it does not outlive this process."""
-    began = time.monotonic()
+    began, told = time.monotonic(), " ".join(command[1:])
     process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))})
     try:
         process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=max(60.0, seconds))
+        try:
+            process.wait(timeout=max(60.0, seconds))
+        except subprocess.TimeoutExpired:
+            raise BadInput(f"{told} was told to stop, and did not") from None
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
+    if process.returncode == -signal.SIGTERM:
+        raise BadInput(f"--seconds {seconds:g}: {told} had not begun to learn by then; it takes more")
     if process.returncode not in (0, RESTART):
-        raise BadInput(f"{' '.join(command[1:])} ended with exit code {process.returncode}")
+        raise BadInput(f"{told} ended with exit code {process.returncode}")
     return time.monotonic() - began

@@ -106,6 +106,9 @@ Eights = Annotated[Count, multiple_of(8)]  # channels, in groups that are normal
 Split = Annotated[Count, Shared()]  # over the devices
 Widths = Annotated[tuple[int, ...], Range(low=1), tyro.conf.arg(metavar="INT >= 1 ...")]  # of layers, each
 Positives = Annotated[tuple[float, ...], Range(low=0, open_low=True), tyro.conf.arg(metavar="FLOAT > 0 ...")]  # each
+Shares = Annotated[
+    tuple[float, ...], Range(low=0, high=1, open_low=True, open_high=True), tyro.conf.arg(metavar="0 < FLOAT < 1 ...")
+]  # of a whole, each
 
 
 def require(config: Any) -> None:

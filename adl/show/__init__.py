@@ -18,7 +18,7 @@ from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
 from adl.show.functions import forecasts, process
-from adl.show.game import players
+from adl.show.game import players, translations
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
@@ -172,6 +172,7 @@ __all__ = [
     "traces",
     "track",
     "track_errors",
+    "translations",
     "traversal",
     "under_attack",
     "views",

@@ -43,6 +43,7 @@ def perturbed(outcome: Outcome) -> Figure:
         seen["images"],
         row_labels=[f"z{number}" for number in seen["latent"]],
         col_labels=[f"{value:.1f}" for value in seen["ticks"]],
+        x_label="value of the latent",
         title="One latent moved, the others as they were",
     )
 

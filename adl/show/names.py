@@ -90,4 +90,4 @@ def marks(names: Sequence[str], values: Mapping[str, Source], **frame: Unpack[Fr
 
 def _name(ax, names: Sequence[str]) -> None:
     ax.set_yticks(np.arange(len(names)), names)
-    ax.invert_yaxis()
+    ax.set_ylim(len(names) - 0.5, -0.5)  # from the top, and with those that have no value

@@ -7,7 +7,7 @@ from adl.show.images import image_grid
 
 
 def pixel_samples(outcome: Outcome) -> Figure:
-    """What `measure.samples.two_sample_test`, as the probe "samples", drew of a model that is asked for no class."""
+    """What `measure.samples.judged_samples`, as the probe "samples", drew of a model that is asked for no class."""
     return image_grid(outcome.of("samples")["grid"], title="Samples")
 
 

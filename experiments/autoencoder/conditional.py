@@ -5,8 +5,8 @@ Sohn et al. 2015 (NIPS). Grey levels are filled up by U[0, 1), and bounds are of
     python -m experiments.autoencoder.conditional
     >>> pictures = run.load("runs/autoencoder/conditional").sample([3, 1, 4])
 
-Seen once, one seed: a bound of -114.9, where the VAE without the class has -116.5. Mean pictures of latents drawn are
-smooth: 3 nearest neighbours name 0.85 of them rightly, and one tells 0.91 of samples and data apart.
+Expected, three seeds: a bound of -114.4, where the VAE without the class has -116.0. Mean pictures of latents drawn are
+smooth: 3 nearest neighbours name 0.87 of them rightly, and one tells 0.91 of samples and data apart. A minute.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from flax import linen as nn
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae, of_class
-from adl.core import full_pass, optimizer
+from adl.core import Probe, full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.measure import latents, samples
 
@@ -41,26 +41,35 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 CLAIMS = (
     run.Claim(
-        **{"metric": "test/elbo", "at_least": -116.5},
-        protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); sampled bound on log p(x|class) in nats an image",
-        reference="the same networks without the class: -116.5 (autoencoder.vae, five seeds)",
+        **{"metric": "test/elbo", "at_least": -115.0, "overrides": {"num_seeds": 3}},
+        protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); sampled bound on log p(x|class), mean of 3 seeds",
+        reference="the same networks without the class: -116.0 (autoencoder.vae, 5 seeds); one Gaussian -130.5",
+    ),
+    run.Claim(
+        **{"metric": "samples/class_accuracy", "at_least": 0.82, "overrides": {"num_seeds": 3}},
+        protocol=f"digits, mean of 3 seeds, averaged parameters; {samples.PROTOCOL['class_accuracy']}",
+        reference=samples.DIGITS["class_accuracy"],
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "num_samples": 64}
 SHOWN = 12  # classes of which examples are drawn between two latents
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
-    """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
+Loaded = tuple[data.Split, data.Split, pixels.Pixels, Probe]  # the last of bounds that need no network
+
+
+def load(cfg: Config) -> Loaded:
+    """Pictures to learn from; to test, seen once with a fixed key; how they are seen; and bounds without a network."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
     seen = pixels.of_pictures(train, test, asked=cfg.levels)
     x = seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))
-    return train, data.Split({"x": x, **test.arrays}), seen
+    plain = pixels.plain_bounds(train, test, asked=cfg.levels)
+    return train, data.Split({"x": x, **test.arrays}), seen, plain
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """A conditional VAE, its bound on the test split, and pictures of each class."""
-    train, test, seen = loaded
+    train, test, seen, plain = loaded
     shape, num_classes = train.example_shape, train.num_classes
     num_outputs = test.arrays["x"].shape[1] * seen.num_outputs
     model = conditional_perceptrons(cfg.latent_dim, cfg.hidden, num_outputs, nn.silu, jnp.dtype(cfg.precision))
@@ -82,7 +91,8 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
         data.shuffled(train, cfg.batch_size),
         probes={"test": full_pass(bound, data.padded(test.require("x", "label"), 500), len(test))},
         final={
-            "samples": samples.two_sample_test(draw, train.first(cfg.num_samples)),
+            "baseline": plain,
+            "samples": samples.judged_samples(draw, train.first(cfg.num_samples)),
             "arc": latents.arc(generate, cfg.latent_dim, train.some_classes(SHOWN)),
         },
         offers={"model": model, "sample": run.Offer.of_classes(draw, train)},

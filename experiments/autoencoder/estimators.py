@@ -8,7 +8,7 @@ et al. 2013, arXiv:1308.3432; Jang et al. 2017, arXiv:1611.01144; Kingma & Welli
 
     python -m experiments.autoencoder.estimators
 
-Seen once: over the squared norm of the gradient, a squared bias of 0.16 straight through, 0.47, 0.05 and 0.001 of
+Measured: over the squared norm of the gradient, a squared bias of 0.16 straight through, 0.47, 0.05 and 0.001 of
 Gumbel-softmax at 2, 0.5 and 0.1, whose variances are 0.06, 2.1 and 19; none of the scores, whose variances are 102, 13
 with the mean as baseline, 4.3 of four draws. Of a Gaussian 66 by score, 0.36 reparameterised. Seconds.
 """
@@ -25,7 +25,6 @@ from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import estimators as est
-from adl.autoencoder import pixels
 from adl.autoencoder.latents import DiagonalNormal
 from adl.core import BadInput, Key, Mean
 from adl.latent import principal
@@ -65,7 +64,7 @@ class Loaded(NamedTuple):
 def load(cfg: Config) -> Loaded:
     """The mean coordinate of each eighth of the training pictures along each component."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
-    pixels.require_different(train)
+    data.image.require_different(train)
     if len(train) < SIZE:
         raise BadInput(f"{len(train)} training pictures: at least {SIZE}, one for each value of a latent")
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))

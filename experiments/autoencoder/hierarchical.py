@@ -7,7 +7,9 @@ of as many latents the amortisation gap is told, what the encoder loses against 
     python -m experiments.autoencoder.hierarchical
     >>> pictures = run.load("runs/autoencoder/hierarchical").sample(16)
 
-Not measured yet.
+Expected, three seeds: a bound of -114.2 of two levels the plain way, -116.8 by the ladder, whose divergence is the
+smaller one, and -116.6 of one level, whose encoder loses 2.8 of them. Each pixel alone, as 17 categories, has -106.1:
+a Gaussian pays for the borders that never change. A minute and a half on 2 cores.
 """
 
 from dataclasses import dataclass
@@ -21,7 +23,8 @@ from adl import data, run, show
 from adl.autoencoder import evaluation, gap, pixels
 from adl.autoencoder.hierarchical import TwoLevels, two_levels
 from adl.autoencoder.vae import VAE, perceptrons, vae
-from adl.core import BadInput, beside, full_pass, optimizer, probe
+from adl.core import BadInput, Probe, beside, full_pass, optimizer, probe
+from adl.data.image import PROTOCOLS
 
 NAMES = {"ladder": "two levels, ladder", "plain": "two levels, plain", "one": "one level"}
 
@@ -45,7 +48,14 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_gap_pictures: run.Count = 100  # test pictures whose gap is told, first ones
 
 
-CLAIMS = ()
+OF = f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); nats an image, mean of 3 seeds"
+SEEDS = {"num_seeds": 3}
+ELSE = "in the same run: one level of 10 -116.6, one Gaussian -130.5, each pixel alone -106.1"
+GAP = f"{OF}; of one level, the first 100 test pictures, 300 steps of Adam to each one's Gaussian"
+CLAIMS = (
+    run.Claim("plain/elbo", f"{OF}; sampled bound, 10 and 5 latents", SEEDS, at_least=-115.0, reference=ELSE),
+    run.Claim("gap/gap", GAP, SEEDS, at_least=2.5, reference="an encoder that is as good as descent: 0"),
+)
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "high_dim": 2},
     **{"num_importance_samples": 50, "num_gap_steps": 2, "num_gap_pictures": 10, "models": ("ladder", "one")},
@@ -53,21 +63,25 @@ SMOKE = {
 }
 
 
-def load(cfg: Config) -> tuple[data.Split, data.Split, pixels.Pixels]:
-    """Pictures to learn from; to test, seen once with a fixed key, which all runs share; and how they are seen."""
+Loaded = tuple[data.Split, data.Split, pixels.Pixels, Probe]  # the last of bounds that need no network
+
+
+def load(cfg: Config) -> Loaded:
+    """Pictures to learn from; to test, seen once with a fixed key; how they are seen; and bounds without a network."""
     if not cfg.hidden:
         raise BadInput("--hidden: at least one layer, whose width the ways between the levels have")
     if not cfg.models or len({*cfg.models}) < len(cfg.models):
         raise BadInput(f"--models {' '.join(cfg.models)}: at least one, and each once")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     seen = pixels.of_pictures(train, test, asked=cfg.levels)
-    return train, data.Split({"x": seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))}), seen
+    x = seen.observe(jax.random.key(0), jnp.asarray(test.arrays["image"]))
+    return train, data.Split({"x": x}), seen, pixels.plain_bounds(train, test, asked=cfg.levels)
 
 
-def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """Each model, its bounds on the test split, and what one encoder for all pictures costs."""
-    train, test, seen = loaded
-    shape, few = train.example_shape, test.first(cfg.num_gap_pictures)
+    train, test, seen, plain = loaded
+    shape = train.example_shape
     models = {name: network(cfg, name, test.arrays["x"].shape[1] * seen.num_outputs) for name in cfg.models}
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps))
     more = {"likelihood": seen.likelihood, "axis": axis, "prepare": lambda key, b: seen.observe(key, b["image"])}
@@ -83,14 +97,17 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, pixels.Pixels], axi
         return seen.mean(bound.decode(bound.prior().sample(key, (1, size)))).reshape(shape)
 
     many = cfg.num_importance_samples
-    own = {"num_steps": cfg.num_gap_steps}
-    gaps = each(lambda model: gap.amortisation(model, seen.likelihood, **own), few, 50, {"one"} & {*models})
+    gaps = {}
+    if "one" in models:
+        few, own = test.first(cfg.num_gap_pictures), {"num_steps": cfg.num_gap_steps}
+        gaps = each(lambda model: gap.amortisation(model, seen.likelihood, **own), few, 50, ("one",))
     nlls = each(lambda model: evaluation.importance(model, seen.likelihood, num_samples=many), test, 20, models)
+    last = {"baseline": plain} | ({"gap": gaps["one"]} if gaps else {})
     return run.Experiment(
         beside({name: vae(model, tx, **more) for name, model in models.items()}),
         data.shuffled(train, cfg.batch_size),
         probes=each(lambda model: evaluation.bounds(model, seen.likelihood), test, 500, models),
-        final={f"{name}_importance": nll for name, nll in nlls.items()} | ({"gap": gaps["one"]} if gaps else {}),
+        final={f"{name}_importance": nll for name, nll in nlls.items()} | last,
         offers={**models, "sample": run.Offer(draw, run.Repeats(), run.Images(shape))},  # of the first model
         figures=show.figures(
             bound=show.curves(

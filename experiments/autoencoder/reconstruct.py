@@ -1,13 +1,14 @@
 """Handwritten digits out of few numbers: autoencoders of several code sizes, beside as many principal components.
 
-Hinton & Salakhutdinov 2006, Science 313; denoising: Vincent et al. 2008 (ICML); sparse: Ng 2011, CS294A lecture notes.
-All sizes learn on the same batches; the error is squared, of a picture with pixels in [0, 1].
+Hinton & Salakhutdinov 2006, Science 313; denoising: Vincent et al. 2008 (ICML); sparse: Ng 2011, CS294A notes. Errors
+are squared, of a picture with pixels in [0, 1]; all sizes learn on the same batches.
 
     python -m experiments.autoencoder.reconstruct
     >>> codes = run.load("runs/autoencoder/reconstruct").embed(pictures)
     python -m experiments.autoencoder.reconstruct --network convolutional --hidden 16 32 --noise 0.3
 
-Seen once: 0.57 of the components' error by 5 numbers and by 16, 0.80 by 32; 1.08 by 2, 0.89 after 500 steps.
+Expected, three seeds: 0.57 of the components' error by 5 numbers, 0.56 by 16, 0.82 by 32. By 2 it is 0.66 twice, and
+once 1.08, of pictures that are coded far out; 0.73 to 0.76 after 1,000 steps. A minute on 2 cores.
 """
 
 import math
@@ -16,12 +17,13 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 from jax.tree_util import Partial
 
 from adl import data, run, show
 from adl.autoencoder import deterministic as ae
-from adl.autoencoder import evaluation, pixels
+from adl.autoencoder import evaluation
 from adl.autoencoder.convolutional import PictureDecoder, PictureEncoder
 from adl.core import Algorithm, BadInput, beside, full_pass, optimizer
 from adl.data.image import PROTOCOLS
@@ -37,7 +39,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_steps: run.Count = 3000
     steps_per_call: run.Count = 20
     latent_dims: run.Widths = (2, 5, 16, 32)  # sizes of the codes, fewer than there are pixels
-    network: Literal["perceptron", "convolutional"] = "perceptron"
+    network: Literal["perceptron", "convolutional"] = "perceptron"  # of the encoder, and mirrored of the decoder
     hidden: run.Widths = (256, 128)  # widths of the encoder's hidden layers, or channels of its levels; mirrored
     noise: run.NonNegative = 0.0  # standard deviation of what the encoder's pixels are spoilt by; above 0: denoising
     penalty: run.NonNegative = 0.0  # above 0, a sparse code: weight of |z|, or with --rate of a divergence from it
@@ -46,8 +48,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 
 OF = f"{PROTOCOLS['digits']}; squared error of a test picture, over that of as many principal components"
-CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=1.0, reference="components: 1") for n in (5, 16, 32))
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3), "steps_per_call": 1}
+MORE = {"overrides": {"num_seeds": 3}, "reference": "components: 1"}
+CLAIMS = tuple(run.Claim(f"test/share_{n}", OF, at_most=x, **MORE) for n, x in {5: 0.58, 16: 0.575, 32: 0.85}.items())
+SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dims": (2, 3)}
 
 
 class Loaded(NamedTuple):
@@ -55,6 +58,7 @@ class Loaded(NamedTuple):
 
     train: data.Split
     test: data.Split
+    x: np.ndarray  # [M, D] of the latter, in [0, 1]
     components: dict[int, principal.Components]  # by their number
     errors: dict[int, float]  # squared, of a test picture
 
@@ -64,24 +68,21 @@ def load(cfg: Config) -> Loaded:
     if not cfg.latent_dims or len({*cfg.latent_dims}) < len(cfg.latent_dims):
         raise BadInput(f"--latent_dims {' '.join(map(str, cfg.latent_dims))}: at least one size, and each once")
     if (cfg.penalty and cfg.noise) or (cfg.rate and not cfg.penalty):
-        raise BadInput(
-            "--noise is of codes that denoise, --penalty of sparse ones, --rate of these alone: not together"
-        )
+        raise BadInput("--noise denoises, --penalty is of sparse codes, and --rate of these alone: not together")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     known, asked = (flat(jnp.asarray(data.image.unit(split.arrays["image"]))) for split in (train, test))
-    pixels.require_different(train)
+    data.image.require_different(train)
     if (most := max(cfg.latent_dims)) >= min(known.shape):
         raise BadInput(f"--latent_dims {most}: it must be below the {known.shape[1]} pixels and {len(train)} pictures")
     found = {size: principal.found(known, size) for size in cfg.latent_dims}
     errors = {size: float(principal.errors(each, asked).mean()) for size, each in found.items()}
-    return Loaded(train, test, found, errors)
+    return Loaded(train, test, np.asarray(asked), found, errors)
 
 
 def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """An autoencoder of each size, its error on the test split, and pictures made of the codes."""
-    train, test, components, exact = loaded
+    train, test, x, components, exact = loaded
     shape, models = test.example_shape, {size: network(cfg, size, test.example_shape) for size in cfg.latent_dims}
-    x = flat(jnp.asarray(data.image.unit(test.arrays["image"])))
 
     def coder(state, size):
         return models[size].bind(state[f"of_{size}"].averaged)
@@ -96,14 +97,11 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     def embed(key, state, image):
         return coder(state, cfg.latent_dims[-1]).encode(flat(data.image.unit(image)))
 
+    judge = evaluation.reconstruction_errors(coder, exact)
     return run.Experiment(
         beside({f"of_{size}": algorithm(cfg, model, axis) for size, model in models.items()}),
         data.shuffled(train, cfg.batch_size),
-        probes={
-            "test": full_pass(
-                evaluation.reconstruction_errors(coder, exact), data.padded(data.Split({"x": x}), 500), len(test)
-            )
-        },
+        probes={"test": full_pass(judge, data.padded(data.Split({"x": x}), 500), len(test))},
         final={"reconstruction": Partial(pictures, (x[:10], components))},
         offers={"embed": run.Offer(embed, run.Images(shape), run.Cells())},  # of the last size
         figures=figures(exact),

@@ -14,13 +14,12 @@ between are harder: 0.04 for eight_gaussians (0.042), two_moons 0.03 (0.027), sp
 
 import functools
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jax import Array
 
 from adl import data, run, show
 from adl.core import optimizer
@@ -71,24 +70,13 @@ CLAIMS = (
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "num_chains": 32, "langevin_steps": 3, "num_train": 64}
 
 
-class Toy(NamedTuple):
-    """Points of a toy density, and the density itself."""
-
-    train: Array  # [num_train, 2]
-    test: Array  # [NUM_TEST, 2]
-    log_test: Array  # [NUM_TEST] log-density at the test points
-    log_plane: Array  # [CELLS^2] at `plane.places`
-
-
-def load(cfg: Config) -> Toy:
+def load(cfg: Config) -> plane.ToyPoints:
     """Points to learn, points to test, and how likely these are."""
     draw = getattr(data.toys, cfg.dataset)
-    train, test = (draw(jax.random.key(key), n, noise=cfg.noise)[0] for key, n in enumerate((cfg.num_train, NUM_TEST)))
-    log_test, log_plane = plane.truth(draw, test, noise=cfg.noise), plane.truth_map(draw, SIDE, noise=cfg.noise)
-    return Toy(train, test, log_test, log_plane)
+    return plane.toy_points(draw, cfg.num_train, NUM_TEST, noise=cfg.noise, limit=SIDE)
 
 
-def build(cfg: Config, loaded: Toy, axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: plane.ToyPoints, axis: str | None) -> run.Experiment:
     """An energy of the plane, its exact likelihood, and where its chains are."""
     model = Tilted(MLP((*cfg.hidden, 1), activation=nn.silu, dtype=jnp.dtype(cfg.precision)), cfg.std)
     algorithm = persistent_contrastive_divergence(

@@ -9,8 +9,8 @@ of 256 levels. Beside it: one Gaussian of full covariance.
     >>> pictures = run.load("runs/flow/image").sample(12)
     python -m experiments.flow.image --dataset mnist --num_levels 2 --num_layers 8
 
-Expected: 2.15 bits on digits after 500 steps, where one Gaussian has 2.95 and the VAE's bound is 2.63; `mnist` is not
-measured yet.
+Expected on digits, three seeds: 2.147 bits, where one Gaussian has 2.94 and the VAE's bound is 2.62; a minute or two on
+2 cores. `mnist` is not measured yet.
 """
 
 import functools
@@ -51,10 +51,9 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 CLAIMS = (
     run.Claim(
-        **{"metric": "test/bits", "at_most": 2.25},
-        protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); bits a dimension of the levels",
-        reference="uniform 4.09; factor analyser of 10 latents 3.07; one Gaussian of full covariance 2.95; "
-        "the VAE's bound 2.63",
+        **{"metric": "test/bits", "at_most": 2.17, "overrides": {"num_seeds": 3}},
+        protocol=f"{PROTOCOLS['digits']}, as 17 levels plus U[0, 1); bits a dimension of the levels, 3 seeds",
+        reference="uniform 4.09, each pixel alone 2.39, one Gaussian of full covariance 2.94; the VAE's bound 2.62",
     ),
 )
 SMOKE = {
@@ -66,11 +65,17 @@ SMOKE = {
 def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
     """Pictures to learn from and to test, and the bits of baselines."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
+    data.image.require_different(train)
     height, width, _ = train.example_shape
-    if height % 2**cfg.num_levels or width % 2**cfg.num_levels:
-        fits = next(n for n in range(cfg.num_levels, -1, -1) if not (height % 2**n or width % 2**n))
-        near = f"--num_levels {fits}, or " if fits else ""
-        size = "x".join(str(-(-side // 2**cfg.num_levels) * 2**cfg.num_levels) for side in (height, width))
+    least = 2 if cfg.flow == "real_nvp" else 1  # a checkerboard has two fields a side
+
+    def fits(n: int) -> bool:
+        return all(not side % 2**n and side >= least * 2**n for side in (height, width))
+
+    if not fits(cfg.num_levels):
+        fewer = next((n for n in range(cfg.num_levels, 0, -1) if fits(n)), 0)
+        near, step = f"--num_levels {fewer}, or " if fewer else "", 2**cfg.num_levels
+        size = "x".join(str(max(least, -(-side // step)) * step) for side in (height, width))
         raise BadInput(
             f"--num_levels {cfg.num_levels}: pictures of {height} x {width} cannot be halved so often; {near}"
             f"--picture_size {size} --picture_fit resize"
@@ -118,13 +123,15 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
 
 def network(cfg: Config) -> Flow:
     """The flow of that name, of numbers in [0, 1)."""
-    move = {"additive": coupling.additive_move, "affine": coupling.affine_move()}
-    move["spline"] = spline.spline_move(cfg.num_bins, 6.0)
+    if cfg.coupling == "spline":
+        move = spline.spline_move(cfg.num_bins, 6.0)
+    else:
+        move = coupling.additive_move if cfg.coupling == "additive" else coupling.affine_move()
     net = glow.convolutional_network(cfg.width, jnp.dtype(cfg.precision))
     if cfg.flow == "glow":
-        pictures = glow.glow(cfg.num_levels, cfg.num_layers, net, move=move[cfg.coupling])
+        pictures = glow.glow(cfg.num_levels, cfg.num_layers, net, move=move)
     else:
-        pictures = glow.real_nvp(cfg.num_levels, net, move=move[cfg.coupling])
+        pictures = glow.real_nvp(cfg.num_levels, net, move=move)
     return Flow((logit(), pictures))
 
 

@@ -1,1 +1,1 @@
-"""Adversarial learning: digits and a grid of Gaussians, by three games."""
+"""Adversarial learning: digits, a grid of Gaussians, and pictures translated without pairs."""

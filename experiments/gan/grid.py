@@ -23,6 +23,7 @@ from adl.core import optimizer
 from adl.data import toys
 from adl.gan import networks, objective, penalty
 from adl.gan.adversarial import Players, from_noise, gan
+from adl.gan.objective import Game
 from adl.measure.samples import mode_coverage
 
 STD = 0.05  # of a mode; modes are 2 apart
@@ -44,7 +45,7 @@ class Config(run.Config):
     eval_every: run.Count = 1000
     checkpoint_every: run.Count = 5000
     num_points: run.Points = 100000  # of the training data
-    objective: Literal["non_saturating", "minimax", "hinge", "wasserstein"] = "non_saturating"  # of the game
+    objective: Game = "non_saturating"  # of the game
     penalty: Literal["r1", "gradient", "none"] = "r1"  # on the discriminator's slope: 0 on data, or 1 in between
     penalty_weight: run.NonNegative = 0.3  # larger covers sooner, smaller is sharper
     n_critic: Annotated[run.Count, run.divisor_of("batch_size")] = 1  # updates of the discriminator a step

@@ -58,7 +58,7 @@ def test_a_decoder_that_knows_the_class_helps_and_one_that_lies_harms():
             asked,
             subsets=subsets,
             num_generated=40,
-            num_steps=50,
+            num_steps=200,
         )
         found[sign] = {name: float(mean.value) for name, mean in jax.jit(lambda probe=probe: probe(KEY, ()))().items()}
     assert found[1]["generated"] > 0.95 and found[-1]["generated"] < 0.3

@@ -16,19 +16,24 @@ X = (np.random.default_rng(0).random((6, 12)) > 0.5).astype("f")
 
 def made(inference):
     model = two_levels((3, 2), (8,), 12, inference=inference)
-    return model, model.init(KEY, KEY, X)
+    return model, jax.jit(model.init)(KEY, KEY, X)
 
 
 @pytest.mark.parametrize("inference", ["ladder", "plain"])
 def test_divergence_is_the_mean_log_ratio(inference):
     model, variables = made(inference)
-    bound = model.bind(variables)
-    q, p = bound.encode(X), bound.prior()
-    z, log_q = q.sample_and_log_prob(KEY, (20000,))
+
+    @jax.jit
+    def drawn(variables):
+        bound = model.bind(variables)
+        q, p = bound.encode(X), bound.prior()
+        z, log_q = q.sample_and_log_prob(KEY, (20000,))
+        closed = jax.vmap(lambda key: q.kl(p, q.sample(key)))(jax.random.split(KEY, 2000))
+        return z, log_q, q.log_prob(z), log_q - p.log_prob(z), closed
+
+    z, log_q, again, ratio, closed = drawn(variables)
     assert z[0].shape == (20000, 6, 3) and z[1].shape == (20000, 6, 2)
-    np.testing.assert_allclose(log_q, q.log_prob(z), rtol=1e-3, atol=1e-3)
-    ratio = log_q - p.log_prob(z)
-    closed = jax.vmap(lambda key: q.kl(p, q.sample(key)))(jax.random.split(KEY, 2000))
+    np.testing.assert_allclose(log_q, again, rtol=1e-3, atol=1e-3)
     error = ratio.std(0) / np.sqrt(20000) + closed.std(0) / np.sqrt(2000)
     assert (abs(ratio.mean(0) - closed.mean(0)) < 5 * error + 1e-3).all()
 
@@ -55,12 +60,16 @@ def test_the_prior_draws_as_many_as_are_asked_for():
 
 def test_bounds_rise_with_samples_and_go_in_parts():
     model, variables = made("ladder")
-    bound = model.bind(variables)
-    keys = jax.random.split(KEY, 200)
-    one = jax.vmap(lambda key: elbo(key, bound, X, likelihood=bernoulli)["elbo"])(keys).mean(0)
-    many = jax.vmap(lambda key: iwae_bound(key, bound, X, likelihood=bernoulli, num_samples=20))(keys).mean(0)
+
+    @jax.jit
+    def bounds(variables):
+        bound, keys, of = model.bind(variables), jax.random.split(KEY, 200), {"likelihood": bernoulli}
+        one = jax.vmap(lambda key: elbo(key, bound, X, **of)["elbo"])(keys).mean(0)
+        many = jax.vmap(lambda key: iwae_bound(key, bound, X, **of, num_samples=20))(keys).mean(0)
+        return one, many, log_likelihood(KEY, bound, X, **of, num_samples=500, chunk=50)
+
+    one, many, parts = bounds(variables)
     assert (many > one).all()
-    parts = log_likelihood(KEY, bound, X, likelihood=bernoulli, num_samples=500, chunk=50)
     assert (parts > one).all() and np.isfinite(parts).all()
 
 
@@ -78,7 +87,7 @@ FULL = {"marks": pytest.mark.full}
 def test_learns(make, options):
     model, _ = made("ladder")
     algorithm = make(model, optax.adam(0.03), likelihood=bernoulli, **options)
-    start = algorithm.init(KEY, X)
+    start = jax.jit(algorithm.init)(KEY, X)
 
     def step(state, key):
         return algorithm.step(key, state, X)

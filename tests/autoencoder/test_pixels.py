@@ -40,6 +40,16 @@ def test_levels_are_filled_up_and_their_density_is_per_level():
     assert seen.num_outputs == 2
 
 
+def test_noise_of_one_width_is_that_of_scipy():
+    seen = pixels.fixed(0.2)
+    x = seen.observe(KEY, IMAGE)
+    np.testing.assert_allclose(x, np.asarray(IMAGE).reshape(2, 4) / 255, rtol=1e-6)
+    mean = jax.random.normal(KEY, (3, 2, 4))
+    want = stats.norm.logpdf(np.asarray(x)[None], mean, 0.2).sum(-1)
+    np.testing.assert_allclose(seen.likelihood(x[None], mean), want, rtol=1e-4)
+    np.testing.assert_array_equal(seen.mean(mean), mean)
+
+
 @pytest.mark.parametrize(
     "image, what", [(IMAGE[:1], "one training picture"), (np.asarray(IMAGE)[[0, 0, 0]], "all 3 training")]
 )
@@ -48,3 +58,16 @@ def test_pictures_that_are_all_one_are_said(image, what):
         pixels.of_pictures(data.Split({"image": np.asarray(image)}), data.Split({"image": np.asarray(IMAGE)}), asked=0)
     seen = pixels.of_pictures(*[data.Split({"image": np.asarray(IMAGE)})] * 2, asked=0, kind="binary")
     assert seen.num_outputs == 1
+
+
+def test_what_needs_no_network_is_told_in_nats_of_the_same_levels():
+    """Of two pixels that are alike each alone takes twice its own entropy, and a Gaussian knows that they are alike."""
+    level = np.random.default_rng(0).integers(0, 8, 4000)
+    image = np.round(255 / 7 * level).astype(np.uint8)[:, None, None, None] * np.ones((1, 1, 2, 1), np.uint8)
+    split = data.Split({"image": image})
+    told = {name: float(mean.value) for name, mean in pixels.plain_bounds(split, split, asked=0)(KEY, ()).items()}
+    np.testing.assert_allclose(told["uniform"], -2 * np.log(8), rtol=1e-6)
+    np.testing.assert_allclose(told["independent"], -2 * np.log(8), atol=0.01)
+    x = np.repeat(level[:, None], 2, 1) + np.random.default_rng(1).random((4000, 2))
+    fitted = stats.multivariate_normal(x.mean(0), np.cov(x.T))
+    np.testing.assert_allclose(told["gaussian"], fitted.logpdf(x).mean(), atol=0.05)

@@ -46,8 +46,9 @@ def test_averages_become_the_means_of_what_chooses_them():
     rows = np.concatenate([RNG.normal(size=(50, 2)) * 0.1 + place for place in ((0, 0), (3, 0), (0, 3))]).astype("f")
     book = vq.Codebook(3, decay=0.9)
     variables = {vq.COLLECTION: {"share": jnp.full(3, 1 / 3), "total": jnp.asarray(rows[[0, 60, 120]]) / 3}}
+    moved = jax.jit(lambda variables, rows: book.apply(variables, rows, mutable=[vq.COLLECTION]))
     for _ in range(100):
-        found, variables = book.apply(variables, rows, mutable=[vq.COLLECTION])
+        found, variables = moved(variables, rows)
     codes = variables[vq.COLLECTION]["total"] / variables[vq.COLLECTION]["share"][:, None]
     np.testing.assert_allclose(codes, KMeans(3, init=np.asarray(codes), n_init=1).fit(rows).cluster_centers_, atol=1e-3)
     np.testing.assert_allclose(variables[vq.COLLECTION]["share"], 1 / 3, rtol=1e-3)
@@ -59,11 +60,12 @@ def test_averages_become_the_means_of_what_chooses_them():
 def test_a_code_that_nothing_chooses_stays_where_it_is():
     book, rows = vq.Codebook(2, decay=0.5), np.zeros((10, 2), "f")
     variables = {vq.COLLECTION: {"share": jnp.full(2, 0.5), "total": jnp.array([[0.0, 0.0], [5.0, 5.0]])}}
+    moved = jax.jit(lambda variables, rows: book.apply(variables, rows, mutable=[vq.COLLECTION]))
     for _ in range(200):
-        _, variables = book.apply(variables, rows, mutable=[vq.COLLECTION])
+        _, variables = moved(variables, rows)
     share, total = (variables[vq.COLLECTION][name] for name in ("share", "total"))
     np.testing.assert_allclose(total[1] / share[1], 10, rtol=1e-3)
-    _, variables = book.apply(variables, np.full((10, 2), 9.0, "f"), mutable=[vq.COLLECTION])
+    _, variables = moved(variables, np.full((10, 2), 9.0, "f"))
     share, total = (variables[vq.COLLECTION][name] for name in ("share", "total"))
     np.testing.assert_allclose(total[1] / share[1], 9, atol=0.01)  # and is found again
 
@@ -74,16 +76,23 @@ def test_perplexity_counts_the_codes_in_use():
     np.testing.assert_allclose(vq.perplexity(jnp.array([0, 0, 1, 1]), 8), 2, rtol=1e-5)
 
 
+def test_places_alone_have_the_entropy_of_their_shares():
+    index = jnp.asarray(np.stack([np.arange(4000) % 4, np.arange(4000) % 2, np.zeros(4000)], 1).astype("int32"))
+    np.testing.assert_allclose(vq.independent_nll(index, index, 8), np.log(4) + np.log(2), atol=0.02)
+    never = vq.independent_nll(index, jnp.full((1, 3), 7), 8)
+    np.testing.assert_allclose(never, 3 * np.log(4008), rtol=1e-5)  # finite, of what was never seen
+
+
 def prior(length, num_codes):
     return GPT(vocab_size=num_codes + 1, max_length=length, num_layers=1, num_heads=2, width=8)
 
 
 def test_the_prior_sums_to_one_and_draws_what_it_says():
     model = prior(2, 3)
-    variables = model.init(KEY, jnp.zeros((1, 2), jnp.int32))
+    variables = jax.jit(model.init)(KEY, jnp.zeros((1, 2), jnp.int32))
     variables = jax.tree.map(lambda leaf: 8 * leaf, variables)
     every = jnp.asarray(list(itertools.product(range(3), repeat=2)))
-    p = jnp.exp(vq.codes_log_prob(model.apply(variables, vq.preceding(every, 3))[..., :3], every))
+    p = jnp.exp(vq.codes_log_prob(jax.jit(model.apply)(variables, vq.preceding(every, 3))[..., :3], every))
     np.testing.assert_allclose(p.sum(), 1, rtol=1e-5)
     drawn = jax.jit(lambda: vq.draw_codes(KEY, model, variables, num=20000, length=2, num_codes=3))()
     share = np.bincount(np.asarray(drawn[:, 0] * 3 + drawn[:, 1]), minlength=9) / 20000
@@ -115,7 +124,7 @@ def test_learns_and_the_prior_too(book):
     def step(state, key):
         return algorithm.step(key, state, x)
 
-    start = algorithm.init(KEY, x)
+    start = jax.jit(algorithm.init)(KEY, x)
     state, metrics = jax.jit(lambda: jax.lax.scan(step, start, jax.random.split(KEY, 300)))()
     seen = {name: mean.total / mean.count for name, mean in metrics.items()}
     assert seen["elbo"][-1] > seen["elbo"][0] + 4

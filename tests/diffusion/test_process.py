@@ -48,7 +48,7 @@ def test_levels_at_even_times_are_the_processes():
 @pytest.mark.parametrize(
     "make, wrong",
     [
-        (lambda: process.preserving(beta_min=2.0, beta_max=1.0), "0 <= beta_min < beta_max"),
+        (lambda: process.preserving(beta_min=2.0, beta_max=1.0), "0 < beta_min < beta_max"),
         (lambda: process.discrete(1), "at least 2"),
         (lambda: schedule.even(process.cosine, 0), "at least 1"),
     ],

@@ -13,7 +13,7 @@ from adl.energy import rbm
 from adl.energy.contrastive_divergence import Points, contrastive_divergence, persistent_contrastive_divergence
 from adl.energy.joint import joint_energy
 from adl.energy.noise_contrastive import Normalised, noise_contrastive
-from adl.energy.score_matching import by_slices, score_matching
+from adl.energy.score_matching import by_noise, score_matching
 from adl.energy.tilt import Tilted
 from adl.nn.mlp import MLP
 from adl.prob.gaussian import MultivariateNormal
@@ -39,7 +39,8 @@ def case(make: Callable, **options) -> Case:
 
 
 def binary(step):
-    return (points(step) > 0.5).astype("f")
+    """Two units that are mostly on."""
+    return (points(step) > -1).astype("f")
 
 
 def labelled(key, x):
@@ -60,7 +61,8 @@ def told_apart(axis):
 
 
 def matched(axis):
-    return score_matching(Bowl(), optax.adam(0.05), objective=by_slices(), prepare=lambda k, x: x + 3, axis=axis)
+    # Of noise as wide as the bowl, 1, the loss would be |x - m|^2 / 2, whatever the noise is.
+    return score_matching(Bowl(), optax.adam(0.05), objective=by_noise(0.5), prepare=lambda k, x: x + 3, axis=axis)
 
 
 def joint(axis):

@@ -99,6 +99,8 @@ def test_what_a_machine_is_judged_by():
     annealed = jax.jit(lambda key: probe(key, state))(jax.random.key(1))
     error = 4 * annealed["log_partition_error"].value
     assert abs(annealed["log_partition"].value - exact["log_partition"].value) < error < 0.3
+    gap = annealed["log_partition"].value - exact["log_partition"].value
+    np.testing.assert_allclose(annealed["gap"].value, gap, atol=1e-4)
     seen = machine.samples(np.zeros((1, 50, 2, 3, 1), "f"))(jax.random.key(2), state)
     assert seen["drawn"].shape == (3, 50, 2, 3, 1)
     p = np.exp(JOINT).sum(1) / np.exp(LOG_Z)

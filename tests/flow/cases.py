@@ -33,12 +33,12 @@ def match(axis: str | None) -> Algorithm:
 
 
 def rectify(axis: str | None) -> Algorithm:
-    of = {"periods": (30, 10), "num_steps": 2, "prepare": lambda key, x: x + 3}
+    of = {"periods": (2, 38), "num_steps": 2, "prepare": lambda key, x: x + 3}
     return reflow(Velocity(), optax.adam(0.05), **of, axis=axis)
 
 
 CASES = {
     "flow": Case(learn, points, "loss"),
     "flow_matching": Case(match, points, "loss", is_deterministic=False),
-    "reflow": Case(rectify, points, "loss", is_deterministic=False, steps=30),
+    "reflow": Case(rectify, points, "loss", is_deterministic=False, steps=40),
 }

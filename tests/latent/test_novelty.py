@@ -32,3 +32,17 @@ def test_scores_are_what_they_are_called():
         assert far[name].mean() > scores[name].mean(), name
     theirs = -jax.vmap(fitted.densities["gaussian"].log_prob)(jnp.asarray(X))
     np.testing.assert_allclose(scores["gaussian"], theirs, rtol=1e-4, atol=1e-3)
+
+
+def test_a_ratio_sees_what_plain_likelihoods_take_for_the_best_of_pictures():
+    """In the middle between two kinds all is likely, but for what knows how numbers go together; far out is far out."""
+    kinds = np.where(RNG.random((400, 1)) < 0.5, 0.25, 0.75)
+    x = (kinds + 0.03 * RNG.normal(size=(400, 6))).astype("f")
+    fitted = novelty.judges(jax.random.key(0), x, jnp.ones(400), **SIZE)
+    inside, between, out = (
+        novelty.novelty(fitted, jnp.asarray(rows, jnp.float32))
+        for rows in (x, 0.5 + 0.03 * RNG.normal(size=(400, 6)), np.array([0.1, 0.9])[RNG.integers(2, size=(400, 6))])
+    )
+    assert between["gaussian"].mean() < inside["gaussian"].mean()
+    for strange in (between, out):
+        assert strange["ratio"].mean() > inside["ratio"].max()

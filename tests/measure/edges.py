@@ -434,7 +434,7 @@ EDGES = {
     "outliers.outlier_area": Edge(
         outliers.outlier_area,
         SCORES | NONE_SUCH,
-        area,
+        lambda s, y: area(np.clip(s, -1e30, 1e30), y),
         slopes=(),
         blank=("nan", "one class"),
     ),
@@ -673,7 +673,7 @@ NONE = {
     "levels, which have no scale: tests/measure/test_levels.py": """
         levels.baseline_bits levels.independent_bits levels.one_gaussian_bits levels.known""",
     "fixed places": "plane.places",
-    "draws": "plane.truth plane.truth_map disentanglement.information_gap",
+    "draws": "plane.toy_points plane.truth plane.truth_map disentanglement.information_gap",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
         segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",

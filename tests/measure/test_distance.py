@@ -1,5 +1,6 @@
 """Distances are their formulas with SciPy and scikit-learn, and known where they are known."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.linalg import sqrtm
@@ -58,3 +59,14 @@ def test_survives_constant_pixels():
     x = jnp.asarray(RNG.normal(size=(50, 2)), "float32")
     padded = [jnp.pad(z, ((0, 0), (0, 2))) for z in (x, 2 * x + 1)]
     np.testing.assert_allclose(frechet_distance(*padded), frechet_distance(x, 2 * x + 1), rtol=1e-4)
+
+
+def test_of_several_seeds_at_once_it_is_that_of_each():
+    """Two matrices of each of three seeds in one program: in a batch, on a few threads, they wait for each other."""
+    x, y = RNG.normal(size=(3, 60, 24)).astype("f"), RNG.normal(size=(60, 24)).astype("f")
+
+    def both(x):
+        return jnp.stack([frechet_distance(x, y), frechet_distance(x[:, :9] + 1, y[:, :9]), frechet_distance(x[:9], y)])
+
+    found = jax.jit(jax.vmap(both))(x)
+    np.testing.assert_allclose(found, [both(one) for one in x], rtol=1e-3)

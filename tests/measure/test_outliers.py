@@ -24,6 +24,8 @@ def test_strangers_are_made_of_the_pictures():
     np.testing.assert_array_equal(made["inverted"].astype(int) + image, 255)
     np.testing.assert_array_equal(np.sort(made["scrambled"], 0), np.sort(image, 0))
     assert (made["scrambled"] != image).mean() > 0.8
+    assert made["blended"].dtype == np.uint8 and abs(made["blended"].mean() - image.mean()) < 8
+    assert 0.4 < made["blended"].std(0).mean() / image.std(0).mean() < 0.6  # of four
     assert strangers(image[:, :3])["turned"].shape == (40, 3, 4, 1)
 
 

@@ -1,30 +1,20 @@
-"""Fields that would not be looked at are refused, each in one line."""
+"""What a network does not look at is read from no configuration, so that a flag for it is refused."""
 
 import pytest
 
-from adl.core import BadInput
+from adl import run
 from adl.pixel.networks import NETWORKS, OPTIONS
-from experiments.pixel.image import Config, require_used
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        ({"model": "made", "width": 8}, "--width: it wants another --model than made"),
-        ({"hidden": (8,)}, "--hidden: it wants another --model than gated"),
-        ({"num_components": 2}, "--num_components: it wants --likelihood logistics"),
-    ],
-)
-def test_a_field_that_would_not_be_looked_at_is_refused(options, told):
-    with pytest.raises(BadInput, match=told):
-        require_used(Config(**options))
-
-
-def test_a_field_that_is_looked_at_is_not():
-    require_used(Config(model="made", hidden=(8,)))
-    require_used(Config(likelihood="logistics", num_components=2))
+from adl.run.claim import words
+from experiments.pixel.image import SMOKE
 
 
 def test_every_network_has_the_options_that_it_is_said_to_look_at():
     for kind, network in NETWORKS.items():
         assert {*OPTIONS[kind]} <= {*network.__dataclass_fields__}
+
+
+def test_an_option_of_another_network_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run.main("experiments.pixel.image", [*words(SMOKE), "--hidden", "8", "--workdir", str(tmp_path / "run")])
+    assert "--hidden 8: nothing depends on it here" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

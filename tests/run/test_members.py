@@ -12,8 +12,12 @@ from adl import run
 from adl.core import BadInput
 from adl.run import members
 from adl.run.claim import words
+from adl.run.record import read_rows
+from experiments.flow.image import SMOKE as FLOW
 from experiments.gan.image import SMOKE
-from experiments.generative.compare import Config
+from experiments.generative.compare import MODULES, Config
+from experiments.generative.compare import SMOKE as PAGE
+from experiments.pixel.image import SMOKE as PIXEL
 from experiments.supervised.classify import SMOKE as CLASSIFY
 
 
@@ -31,6 +35,8 @@ def test_folders_by_name():
     for given, told in ((("runs/a",), "NAME=FOLDER"), (("a=", "b=c"), "NAME=FOLDER"), (("a=b", "a=c"), "twice")):
         with pytest.raises(BadInput, match=told):
             members.named_folders(given)
+    with pytest.raises(BadInput, match="row gan already"):
+        members.named_folders(("mine=a", "gan=b"), taken=("gan",))
 
 
 @pytest.mark.full
@@ -54,14 +60,41 @@ def test_a_member_that_fails_is_told(tmp_path):
         members.started_member("experiments.gan.image", tmp_path / "gan", {"hidden": (-3,)}, seconds=60.0)
 
 
+def test_a_budget_in_which_nothing_begins_is_told(tmp_path):
+    with pytest.raises(BadInput, match="--seconds 0.2: .* had not begun"):
+        members.started_member("experiments.gan.image", tmp_path / "gan", {}, seconds=0.2)
+    assert not (tmp_path / "members.json").exists()
+
+
+@pytest.mark.full
+def test_a_page_of_runs_has_the_bits_of_those_that_have_a_likelihood(tmp_path):
+    data = {name: PAGE[name] for name in ("train_split", "test_split")}
+    small = {"flow": FLOW, "pixel": PIXEL, "gan": SMOKE}
+    for name, smoke in small.items():  # of the page's pictures
+        options = {key: value for key, value in smoke.items() if not key.startswith("picture_")} | data
+        options = {key: value for key, value in options.items() if name != "gan" or key != "test_split"}
+        run.main(MODULES[name], ["--workdir", str(tmp_path / name), *words(options)])
+    folders = [f"{name}={tmp_path / name}" for name in small]
+    run.main(
+        "experiments.generative.compare", ["--workdir", str(tmp_path / "page"), *words(PAGE), "--workdirs", *folders]
+    )
+    (row,) = read_rows(tmp_path / "page" / "metrics.jsonl")
+    of = {name: read_rows(tmp_path / name / "metrics.jsonl") for name in small}
+    for name in ("flow", "pixel"):
+        bits = [one["test/bits"] for one in of[name] if "test/bits" in one][-1]
+        np.testing.assert_allclose(row[f"compare/{name}_bits"], bits, rtol=1e-6)
+    assert "compare/gan_bits" not in row and "compare/gan_class_accuracy" in row
+    assert "compare/flow_class_accuracy" not in row and "compare/flow_seconds" not in row
+
+
 def test_runs_that_cannot_be_compared_are_refused(tmp_path):
     with pytest.raises(BadInput, match="no such folder"):
-        members.given_member(tmp_path / "nothing", dataset="digits")
+        members.given_member(tmp_path / "nothing", asked={"dataset": "digits"})
     run.main("experiments.supervised.classify", ["--workdir", str(tmp_path / "c"), *words(CLASSIFY)])
-    with pytest.raises(BadInput, match="learned from digits"):
-        members.given_member(tmp_path / "c", dataset="mnist")
+    with pytest.raises(BadInput, match="learned from another --dataset than this page's: digits, not mnist"):
+        members.given_member(tmp_path / "c", asked={"dataset": "mnist"})
     with pytest.raises(BadInput, match="no sample"):
-        members.given_member(tmp_path / "c", dataset="digits")
+        members.given_member(tmp_path / "c", asked={"dataset": "digits"})
     x = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 1)).astype(np.uint8)
     features = members.outside_features(str(tmp_path / "c"))
     odds = features(x / np.float32(255))
