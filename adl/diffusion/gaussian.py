@@ -4,6 +4,7 @@ D(x; sigma) = m + S (S + sigma^2 I)^-1 (x - m),   score (D - x) / sigma^2,   p_s
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +13,30 @@ from jax import Array, lax
 
 from adl.core import Key, Mean, Probe, State
 from adl.diffusion.likelihood import log_likelihood
-from adl.diffusion.solver import Denoiser, Solver, sample
+from adl.diffusion.solver import Denoiser, Solver, heun, sample
 from adl.measure.distance import frechet_distance
+from adl.measure.rate import power_law
 from adl.prob.gaussian import MultivariateNormal
 
 DenoiserOf = Callable[[State], Denoiser]
+
+
+def path_error(found: Array, want: Array) -> Array:
+    """`[]` root mean square distance of points `[B, D]` from where each should be: of solvers without noise."""
+    return jnp.sqrt(jnp.square(found - want).sum(-1).mean())
+
+
+def law_error(found: Array, want: Array) -> Array:
+    """`[]` Wasserstein distance between the Gaussians fitted to both `[B, D]`: of solvers that draw noise."""
+    return jnp.sqrt(jnp.maximum(frechet_distance(found, want), 0))
+
+
+class Tried(NamedTuple):
+    """A solver under trial."""
+
+    solver: Solver
+    calls: int = 1  # of the denoiser, a step
+    error: Callable[[Array, Array], Array] = path_error  # `law_error` of one that draws noise
 
 
 def noised(target: MultivariateNormal, sigma: Array | float) -> MultivariateNormal:
@@ -48,8 +68,24 @@ def score_error(denoiser: Denoiser, exact: Denoiser, x: Array, sigma: Array | fl
     return jnp.square(denoiser(x, jnp.asarray(sigma)) - want).sum() / jnp.square(want - x).sum()
 
 
+def exact_flow(target: MultivariateNormal, x: Array, sigma: Array | float, sigma_next: Array | float) -> Array:
+    """`[B, D]` where the probability flow carries `x [B, D]` from one noise level to another, by the covariance's axes.
+
+    x' = m + A sqrt((L + sigma_next^2) / (L + sigma^2)) A' (x - m),   S = A L A'
+    """
+    variance, axes = jnp.linalg.eigh(target.covariance)
+    scale = jnp.sqrt((variance + sigma_next**2) / (variance + sigma**2))
+    return target.loc[None] + ((x - target.loc[None]) @ axes * scale[None]) @ axes.T
+
+
 def against_gaussian(
-    denoiser: DenoiserOf, target: MultivariateNormal, *, levels: Sequence[float], sigmas: Array, num: int = 1000
+    denoiser: DenoiserOf,
+    target: MultivariateNormal,
+    *,
+    levels: Sequence[float],
+    sigmas: Array,
+    solver: Solver = heun,
+    num: int = 1000,
 ) -> Probe:
     """Probe of a denoiser of rows beside the closed forms of the Gaussian that its data are of.
 
@@ -58,6 +94,7 @@ def against_gaussian(
       target: of the data.
       levels: noise levels > 0 whose score is looked at.
       sigmas: as in `log_likelihood`, of the likelihood.
+      solver: as in `log_likelihood`.
       num: draws, that all is averaged over.
     Returns:
       `probe(key, state)`: `score_<level>`, as `score_error` says; `likelihood_error`, mean of |log p - log p*| in nats;
@@ -72,7 +109,7 @@ def against_gaussian(
             found[f"score_{level:g}"] = Mean.of(score_error(denoise, exact, x, level))
         lowest = noised(target, sigmas[-1])
         x = lowest.sample(jax.random.fold_in(key, 1), (num,))
-        log_prob, want = log_likelihood(denoise, x, sigmas), jax.vmap(lowest.log_prob)(x)
+        log_prob, want = log_likelihood(denoise, x, sigmas, solver=solver), jax.vmap(lowest.log_prob)(x)
         judged = {"likelihood_error": jnp.abs(log_prob - want), "nll": -log_prob, "entropy": -want}
         return {**found, **{name: Mean.of(value) for name, value in judged.items()}}
 
@@ -82,7 +119,7 @@ def against_gaussian(
 def by_evaluations(
     denoiser: DenoiserOf,
     target: MultivariateNormal,
-    solvers: Mapping[str, tuple[Solver, int]],
+    solvers: Mapping[str, Tried],
     *,
     schedule: Callable[[int], Array],
     evaluations: Sequence[int],
@@ -93,35 +130,74 @@ def by_evaluations(
     Args:
       denoiser: as in `against_gaussian`.
       target: as in `against_gaussian`.
-      solvers: by name, with the calls that a step takes.
+      solvers: by name.
       schedule: `(steps) -> [steps + 1]` falling noise levels, of which all begin with the same.
       evaluations: calls that a sample may take, at least those of a step.
       num: samples.
     Returns:
       `probe(key, state)`: `<solver>_<evaluations>`, the Frechet distance of samples from as many draws of the target,
-      and `data`, that of other draws.
+      and `data`, that of other draws; `distances` `[S, E]`, the former by solver and evaluations.
     """
-    steps = {name: [max(1, n // calls) for n in evaluations] for name, (_, calls) in solvers.items()}
-
-    def levels(name):
-        """One shape for all numbers of steps: a step from the first level to itself does nothing."""
-        each = [np.asarray(schedule(n)) for n in steps[name]]
-        return np.stack([np.pad(row, (max(map(len, each)) - len(row), 0), mode="edge") for row in each])
-
-    rows = {name: levels(name) for name in solvers}
+    rows = {name: _ladders(schedule, [max(1, n // one.calls) for n in evaluations]) for name, one in solvers.items()}
 
     def probe(key: Key, state: State) -> dict[str, Mean]:
         data_key, other_key, noise_key, key = jax.random.split(key, 4)
         data, other = (target.sample(key, (num,)) for key in (data_key, other_key))
         noise, denoise = jax.random.normal(noise_key, data.shape), denoiser(state)
-        found = {"data": frechet_distance(other, data)}
-        for name, (solver, _) in solvers.items():
+        found, every = {"data": frechet_distance(other, data)}, []
+        for name, tried in solvers.items():
 
-            def distance(sigmas, solver=solver):
+            def distance(sigmas, solver=tried.solver):
                 return frechet_distance(sample(key, denoise, sigmas[0] * noise, sigmas, solver), data)
 
-            distances = lax.map(distance, jnp.asarray(rows[name]))
-            found |= {f"{name}_{n}": distances[i] for i, n in enumerate(evaluations)}
+            every.append(lax.map(distance, rows[name]))
+            found |= {f"{name}_{n}": every[-1][i] for i, n in enumerate(evaluations)}
+        return {**{name: Mean.of(value) for name, value in found.items()}, "distances": jnp.stack(every)}
+
+    return probe
+
+
+def orders(
+    target: MultivariateNormal,
+    solvers: Mapping[str, Tried],
+    *,
+    schedule: Callable[[int], Array],
+    steps: Sequence[int],
+    num: int = 50_000,
+) -> Probe:
+    """Probe of solvers alone, with the exact denoiser: the power of the steps by which their error falls.
+
+    Args:
+      target: of the data.
+      solvers: by name.
+      schedule: `(steps) -> [steps + 1]` falling noise levels > 0, of which all begin and end with the same.
+      steps: of which each is taken.
+      num: points, drawn from the target with noise of the first level.
+    Returns:
+      `probe(key, state)`: `<solver>_order`, as `rate.power_law` of one over the steps; `<solver>_error` of the most.
+    """
+    ladders = _ladders(schedule, steps)
+
+    def probe(key: Key, state: State) -> dict[str, Mean]:
+        del state
+        (start_key, key), denoise = jax.random.split(key), exact_denoiser(target)
+        first, last = ladders[0, 0], ladders[0, -1]
+        start = noised(target, first).sample(start_key, (num,))
+        want, found = exact_flow(target, start, first, last), {}
+        for name, tried in solvers.items():
+
+            def error(sigmas, tried=tried):
+                return tried.error(sample(key, denoise, start, sigmas, tried.solver), want)
+
+            errors = lax.map(error, ladders)
+            found[f"{name}_order"] = power_law(1 / jnp.asarray(steps, jnp.float32), errors)
+            found[f"{name}_error"] = errors[-1]
         return {name: Mean.of(value) for name, value in found.items()}
 
     return probe
+
+
+def _ladders(schedule: Callable[[int], Array], counts: Sequence[int]) -> Array:
+    """`[N, L]`, of one length for all numbers of steps: a step from the first level to itself does nothing."""
+    each = [np.asarray(schedule(n)) for n in counts]
+    return jnp.asarray(np.stack([np.pad(row, (max(map(len, each)) - len(row), 0), mode="edge") for row in each]))
