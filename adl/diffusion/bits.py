@@ -1,6 +1,6 @@
 """Bits a dimension of variational diffusion: by its bound, in any number of steps, and by its probability flow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -21,27 +21,42 @@ ANCESTRAL = ddim(1.0)
 Measured = Callable[[Key, Learner, Mapping[str, Array]], dict[str, Mean]]  # for `core.full_pass`
 
 
-def bound_bits(model: VDM, prepare: Prepare, *, num_draws: int = 1, num_steps: int | None = None) -> Measured:
-    """Measure for `core.full_pass`: the bound as `Bound.in_bits` says it, by averaged parameters.
+def bound_bits(model: VDM, prepare: Prepare, *, num_draws: int = 1) -> Measured:
+    """Measure for `core.full_pass`: the bound without end as `Bound.in_bits` says it, by averaged parameters.
 
     Args:
       model: as in training.
       prepare: from a batch to levels and condition.
       num_draws: of noise and time, over which each example's bound is averaged.
-      num_steps: T, of which the bound is; None: without end.
     """
 
     def measure(key: Key, learner: Learner, batch: Mapping[str, Array]) -> dict[str, Mean]:
         level, condition = prepare(key, batch)
-
-        def drawn(key):
-            time_key, key = jax.random.split(key)
-            of = {"time": even_times(time_key, len(level)), "num_steps": num_steps, "method": "bound"}
-            return model.apply(learner.averaged, key, level, condition, **of)
-
-        parts = lax.map(drawn, jax.random.split(key, num_draws))
-        mean = Bound(*(part.mean(0) for part in parts))
+        mean = _mean_bound(key, model, learner, level, condition, num_draws, None)
         return mean.in_bits(level, num_levels=model.num_levels, mask=batch["mask"])
+
+    return measure
+
+
+def bits_by_steps(model: VDM, prepare: Prepare, *, steps: Sequence[int], num_draws: int = 1) -> Measured:
+    """Measure for `core.full_pass`: `bits_<T>`, the bound in T steps, each that of a hierarchical VAE.
+
+    Args:
+      model: as in training.
+      prepare: as in `bound_bits`.
+      steps: T of each, >= 1.
+      num_draws: as in `bound_bits`.
+    """
+
+    def measure(key: Key, learner: Learner, batch: Mapping[str, Array]) -> dict[str, Mean]:
+        level, condition = prepare(key, batch)
+        of = {"num_dims": level[0].size, "levels": model.num_levels, "mask": batch["mask"]}
+
+        def total(num_steps):
+            return _mean_bound(key, model, learner, level, condition, num_draws, num_steps).total
+
+        nats = lax.map(total, jnp.asarray(steps, jnp.float32))  # one program for all
+        return {f"bits_{num}": bits(-each, **of)["bits"] for num, each in zip(steps, nats, strict=True)}
 
     return measure
 
@@ -126,3 +141,14 @@ def schedule_curve(model: VDM, num: int = 101) -> Probe:
         return {"time": time, "learned": schedule(time), "straight": jnp.linspace(*schedule.ends(), num)}
 
     return probe
+
+
+def _mean_bound(
+    key: Key, model: VDM, learner: Learner, level: Array, condition, num_draws: int, num_steps: Array | None
+) -> Bound:
+    def drawn(key):
+        time_key, key = jax.random.split(key)
+        of = {"time": even_times(time_key, len(level)), "num_steps": num_steps, "method": "bound"}
+        return model.apply(learner.averaged, key, level, condition, **of)
+
+    return Bound(*(part.mean(0) for part in lax.map(drawn, jax.random.split(key, num_draws))))

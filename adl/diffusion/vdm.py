@@ -119,7 +119,9 @@ class VDM(nn.Module):
         seen = jnp.concatenate([z, jnp.sin(turned), jnp.cos(turned)], -1)
         return self.network(seen, gamma / 8, condition)
 
-    def bound(self, key: Key, level: Array, condition=None, *, time: Array, num_steps: int | None = None) -> Bound:
+    def bound(
+        self, key: Key, level: Array, condition=None, *, time: Array, num_steps: int | Array | None = None
+    ) -> Bound:
         """The bound, each example's diffusion at one time of its own.
 
         Args:

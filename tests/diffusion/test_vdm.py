@@ -237,14 +237,16 @@ def test_zeros_carry_the_square():
     jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-6), jax.grad(tilted, (0, 1))(a, b), want)
 
 
-@pytest.mark.parametrize("steps", [None, 3])
-def test_bits_are_the_bounds(steps):
-    """Of averaged parameters, over many draws; those of parts sum to them."""
-    batch = {"level": LEVEL, "mask": jnp.array([1.0, 1.0, 0.0])}
-    seen = bits.bound_bits(MODEL, lambda key, batch: (batch["level"], None), num_draws=7, num_steps=steps)
-    found = {name: float(mean.value) for name, mean in seen(KEY, LEARNED, batch).items()}
-    assert found["levels"] == K
+def test_bits_are_the_bounds():
+    """Of averaged parameters and what counts, over many draws; those of parts sum to them."""
+    batch, prepare = {"level": LEVEL, "mask": jnp.array([1.0, 1.0, 0.0])}, lambda key, batch: (batch["level"], None)
+    seen = bits.bound_bits(MODEL, prepare, num_draws=300)
+    by_steps = bits.bits_by_steps(MODEL, prepare, steps=(3, 2000), num_draws=300)
+    found, few = ({n: float(m.value) for n, m in of(KEY, LEARNED, batch).items()} for of in (seen, by_steps))
+    assert found["levels"] == K and found.keys() >= {"bits_uniform"}
     np.testing.assert_allclose(found["bits"], found["prior"] + found["reconstruction"] + found["diffusion"], rtol=1e-5)
+    np.testing.assert_allclose(few["bits_2000"], found["bits"], rtol=0.01)
+    assert few["bits_3"] > 1.1 * found["bits"]
 
 
 class Known(nn.Module):
