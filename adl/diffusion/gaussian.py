@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array, lax
 
 from adl.core import Key, Mean, Probe, State
@@ -199,5 +198,6 @@ def orders(
 
 def _ladders(schedule: Callable[[int], Array], counts: Sequence[int]) -> Array:
     """`[N, L]`, of one length for all numbers of steps: a step from the first level to itself does nothing."""
-    each = [np.asarray(schedule(n)) for n in counts]
-    return jnp.asarray(np.stack([np.pad(row, (max(map(len, each)) - len(row), 0), mode="edge") for row in each]))
+    each = [schedule(n) for n in counts]
+    longest = max(map(len, each))
+    return jnp.stack([jnp.pad(row, (longest - len(row), 0), mode="edge") for row in each])

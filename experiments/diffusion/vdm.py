@@ -126,10 +126,10 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
 
 
 def network(cfg: Config, shape: tuple[int, ...], levels: int) -> VDM:
-    """A U-Net that attends at its lowest resolution, and a schedule."""
+    """A U-Net that attends below full resolution, and a schedule."""
     channels = widths(cfg.width, shape[0])
     more = {"dropout": cfg.dropout, "dtype": jnp.dtype(cfg.precision), "features": shape[-1]}
-    unet = UNet(channels, num_blocks=cfg.num_blocks, attention=(len(channels) - 1,), **more)
+    unet = UNet(channels, num_blocks=cfg.num_blocks, attention=tuple(range(1, len(channels))), **more)
     told = Conditioned(unet, Conditioner(0, cfg.width, dtype=unet.dtype))
     return VDM(told, Schedule(cfg.low, cfg.high, cfg.width_of_schedule), levels)
 
