@@ -15,7 +15,7 @@ from adl.nn.mlp import TimedMLP
 
 KEY = jax.random.key(0)
 X = jnp.asarray(np.random.default_rng(0).normal(size=(4000, 3)) * np.array([0.5, 1.0, 2.0]), "float32")
-FULL = ("noise", "flow")  # tried in the full suite alone
+FULL = ("noise", "flow", "v")  # tried in the full suite alone
 WAYS = {
     "noise": (process.preserving(), target.noise),
     "v": (process.cosine, target.angular),
@@ -67,6 +67,7 @@ def test_units_drop_and_pictures_are_judged_as_rows_are():
     np.testing.assert_allclose(found[0], found[1], rtol=1e-4)
 
 
+@pytest.mark.full
 def test_a_step_descends_it():
     """By an optimizer that moves along the slope itself, as far as autodiff of the errors says."""
     model = TimedMLP((4,))

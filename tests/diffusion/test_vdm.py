@@ -122,6 +122,7 @@ def test_of_more_steps_it_is_the_sum_of_their_divergences():
     np.testing.assert_allclose(found[0].prior, first, rtol=1e-4)
 
 
+@pytest.mark.full
 def test_it_bounds_log_p_and_more_steps_come_nearer_to_the_one_without_end():
     """Two levels of two pixels have 25 pictures: bounds of all of them are no more than a probability in sum."""
     every = jnp.stack(jnp.meshgrid(jnp.arange(K), jnp.arange(K)), -1).reshape(-1, 2)
