@@ -27,7 +27,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.core import Algorithm, BadInput, Key, Learner, Mean, PyTree, border, descend, forward
-from adl.diffusion.process import Process, Signal
+from adl.diffusion.process import Process
 from adl.diffusion.solver import Denoiser
 from adl.diffusion.target import Aim
 
@@ -42,6 +42,7 @@ class Level(NamedTuple):
 
 
 Levels = Callable[[Key, int], Level]  # (key, B) -> a time for each example; the key is consumed
+Errors = Callable[..., Array]  # of the arguments of `denoising_errors`, which is one; [B]
 
 
 def denoising(
@@ -51,6 +52,7 @@ def denoising(
     process: Process,
     target: Aim,
     levels: Levels,
+    errors: Errors | None = None,
     prepare: Prepare = lambda key, batch: (batch, None),
     axis: str | None = None,
 ) -> Algorithm:
@@ -64,6 +66,7 @@ def denoising(
       process: alpha and sigma at a time.
       target: what F is asked for.
       levels: draws the times, and says what each counts.
+      errors: what is descended: `sliced.sliced_errors(...)`; None: `denoising_errors`, as above.
       prepare: `prepare(key, batch) -> (x [B, ...], condition)`: what is diffused, pixels in [-1, 1] or a code, and what
         the model is told of it, its class or text, or None.
       axis: as in `core.descend`.
@@ -80,11 +83,11 @@ def denoising(
         x, condition = prepare(prepare_key, batch)
         level = levels(level_key, len(x))
 
-        def errors(network):
+        def judged(network):
             network = functools.partial(_told, network, condition)
-            return denoising_errors(noise_key, network, x, level.time, process=process, target=target)
+            return (errors or denoising_errors)(noise_key, network, x, level.time, process=process, target=target)
 
-        losses, extras = forward(model, dropout_key, params, extras, method=errors)
+        losses, extras = forward(model, dropout_key, params, extras, method=judged)
         return {"loss": Mean.of(losses, level.weight)}, extras
 
     return Algorithm(init, descend(loss, tx, axis))
@@ -103,7 +106,7 @@ def denoising_errors(
       process: as in `denoising`.
       target: as in `denoising`.
     """
-    noise, signal = jax.random.normal(key, x.shape), _wide(process.signal(time), x)
+    noise, signal = jax.random.normal(key, x.shape), process.signal(time).like(x)
     output = network(*target.seen(signal.alpha * x + signal.sigma * noise, time, signal))
     return jnp.square(target.error(output, x, noise, signal)).mean(tuple(range(1, x.ndim)))
 
@@ -121,7 +124,7 @@ def denoiser(model: nn.Module, variables: PyTree, condition: PyTree, *, process:
 
     def denoise(x, sigma):
         time = process.time(jnp.broadcast_to(sigma, (len(x),)))
-        signal = _wide(process.signal(time), x)
+        signal = process.signal(time).like(x)
         noisy = signal.alpha * x
         output = _told(functools.partial(model.apply, variables), condition, *target.seen(noisy, time, signal))
         return target.clean(output, noisy, signal)
@@ -248,7 +251,3 @@ class Conditioned(nn.Module):
 
 def _told(network: Callable, condition: PyTree, x: Array, time: Array) -> Array:
     return network(x, time.reshape(len(x)), condition)
-
-
-def _wide(signal: Signal, like: Array) -> Signal:
-    return Signal(*(factor.reshape(-1, *[1] * (like.ndim - 1)) for factor in signal))

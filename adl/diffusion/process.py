@@ -8,6 +8,7 @@ Over alpha_t, each is data plus sigma_t / alpha_t noise: a solver needs no more 
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -20,6 +21,10 @@ class Signal(NamedTuple):
 
     alpha: Array  # >= 0, factor of the data
     sigma: Array  # >= 0, standard deviation of the noise
+
+    def like(self, x: Array) -> "Signal":
+        """Of the times `[B]`, or of one, both widened to the rank of `x [B, ...]`."""
+        return Signal(*(factor.reshape(-1, *[1] * (x.ndim - 1)) for factor in self))
 
 
 class Process(NamedTuple):
@@ -41,6 +46,15 @@ cosine = Process(
 """alpha = cos(pi t / 2), sigma = sin(pi t / 2) for t in [0, 1].
 
 Source: Salimans & Ho 2022, arXiv:2202.00512, section 2; Nichol & Dhariwal 2021, arXiv:2102.09672, eq. 17 without s.
+"""
+
+log_ratio = Process(
+    lambda t: Signal(jnp.exp(jax.nn.log_sigmoid(-t) / 2), jnp.exp(jax.nn.log_sigmoid(t) / 2)),
+    lambda ratio: 2 * jnp.log(ratio),
+)
+"""alpha^2 = 1 - sigma^2, and the time is log sigma^2 / alpha^2 itself, so that any schedule is one of it.
+
+Source: Kingma et al. 2021, arXiv:2107.00630, eq. 3.
 """
 
 

@@ -97,27 +97,28 @@ def alibi(query: Array, key: Array, num_heads: int) -> Array:
 class Conditioner(nn.Module):
     """A noise level and a class as one vector, by which the blocks of a `UNet` are scaled and shifted.
 
-    silu(W_2 silu(W_1 sinusoidal(noise) + e_label))
+    silu(W_2 silu(W_1 sinusoidal(noise) + e_label)),   e = 0 where there are no classes
     """
 
-    num_classes: int  # K; label K stands for "no class given"
+    num_classes: int  # K; label K stands for "no class given"; of a model without classes 0
     width: int  # even and >= 4; the vector has four times as many entries
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
 
     @nn.compact
-    def __call__(self, noise: Array, label: Array) -> Array:
+    def __call__(self, noise: Array, label: Array | None) -> Array:
         """`[B, 4 width]`.
 
         Args:
           noise: `[B]` noise level or time on a scale of order 1, as c_noise of a preconditioner.
-          label: `[B]` integer class in 0 ... K, K for none.
+          label: `[B]` integer class in 0 ... K, K for none; None of a model that is never told one.
         """
         dim = 4 * self.width
-        # Entries of unit variance: flax's own would whisper the class beside the noise level.
-        classes = nn.Embed(self.num_classes + 1, dim, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype)(
-            label
-        )
-        return told_noise(noise, classes, dtype=self.dtype)
+        told = jnp.zeros((1, dim), self.dtype)
+        if label is not None:
+            # Entries of unit variance: flax's own would whisper the class beside the noise level.
+            of = {"embedding_init": nn.initializers.normal(1.0), "dtype": self.dtype}
+            told = nn.Embed(self.num_classes + 1, dim, **of)(label)
+        return told_noise(noise, told, dtype=self.dtype)
 
 
 def told_noise(noise: Array, told: Array, *, dtype: jnp.dtype = jnp.float32) -> Array:
@@ -125,7 +126,7 @@ def told_noise(noise: Array, told: Array, *, dtype: jnp.dtype = jnp.float32) -> 
 
     Args:
       noise: `[B]`, as in `Conditioner`.
-      told: `[B, 4 W]`, W even and >= 4; about as large as 1.
+      told: `[B, 4 W]`, or `[1, 4 W]` of all alike, W even and >= 4; about as large as 1.
       dtype: of the computation.
     """
     dim = told.shape[-1]

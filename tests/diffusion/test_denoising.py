@@ -1,5 +1,7 @@
 """Published losses as values of one factory, against the losses as their papers write them."""
 
+import typing
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +11,9 @@ from flax import linen as nn
 from scipy import stats
 
 from adl.core import BadInput
-from adl.diffusion import denoising, preconditioner, process, schedule, solver, target
+from adl.diffusion import denoising, preconditioner, process, published, schedule, solver, target
 from adl.diffusion.denoising import Level
+from adl.nn.mlp import TimedMLP
 
 KEY = jax.random.key(0)
 X = jnp.asarray(np.random.default_rng(0).normal(size=(6, 4, 4, 1)), "float32")
@@ -137,3 +140,17 @@ def test_levels_have_their_laws():
     assert isinstance(denoising.uniform()(KEY, 3), Level)
     with pytest.raises(BadInput, match="0 < low < high"):
         denoising.log_uniform(2.0, 1.0)
+
+
+@pytest.mark.parametrize("name", typing.get_args(published.Name))
+def test_published_ways_learn_and_denoise_by_their_names(name):
+    """What is learned at first, a network of zeros, has errors of about 1 where its target has unit variance."""
+    x = jax.random.normal(KEY, (256, 2))
+    way = published.way_of(name, 1.0)
+    algorithm = denoising.denoising(TimedMLP((4,)), optax.sgd(0.0), **way._asdict())
+    learner = algorithm.init(KEY, x)
+    still = jax.tree.map(jnp.zeros_like, learner.params)
+    _, metrics = algorithm.step(KEY, learner._replace(params=still), x)
+    np.testing.assert_allclose(metrics["loss"].value, 2.0 if name == "flow" else 1.0, rtol=0.2)
+    seen = denoising.denoiser(TimedMLP((4,)), {"params": still}, None, process=way.process, target=way.target)
+    assert jnp.isfinite(seen(x, jnp.float32(20.0))).all() and jnp.abs(seen(x, jnp.float32(0.05)) - x).max() < 0.3

@@ -29,11 +29,21 @@ def test_many_small_steps_are_the_stochastic_equation():
         np.testing.assert_allclose(found, want, rtol=1e-2)
 
 
-@pytest.mark.parametrize("way", [process.preserving(), process.discrete(), process.discrete_cosine(), process.cosine])
+WAYS = [process.preserving(), process.discrete(), process.discrete_cosine(), process.cosine, process.log_ratio]
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_unit_variance_is_kept_and_noise_only_grows(way):
     signal = way.signal(jnp.linspace(0.01, 0.99, 50))
     np.testing.assert_allclose(signal.alpha**2 + signal.sigma**2, 1, rtol=1e-5)
     assert (jnp.diff(signal.sigma / signal.alpha) > 0).all()
+
+
+def test_the_logarithm_of_the_ratio_is_a_time_far_out_as_well():
+    t = jnp.array([-30.0, -8.0, 0.0, 5.0, 30.0])
+    signal = process.log_ratio.signal(t)
+    np.testing.assert_allclose(2 * (jnp.log(signal.sigma) - jnp.log(signal.alpha)), t, rtol=1e-5)
+    np.testing.assert_allclose(process.log_ratio.time(signal.sigma / signal.alpha), t, rtol=1e-5, atol=1e-6)
 
 
 def test_levels_at_even_times_are_the_processes():

@@ -13,10 +13,11 @@ from adl.energy import rbm
 from adl.energy.contrastive_divergence import Points, contrastive_divergence, persistent_contrastive_divergence
 from adl.energy.joint import joint_energy
 from adl.energy.noise_contrastive import Normalised, noise_contrastive
-from adl.energy.score_matching import by_noise, score_matching
+from adl.energy.score_matching import score_matching
 from adl.energy.tilt import Tilted
 from adl.nn.mlp import MLP
 from adl.prob.gaussian import MultivariateNormal
+from adl.prob.score import by_noise
 from adl.sampling.langevin import langevin
 from tests.case import Case, points
 

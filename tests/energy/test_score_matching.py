@@ -8,8 +8,9 @@ import optax
 import pytest
 
 from adl.core import jitted
-from adl.energy.score_matching import by_noise, by_slices, by_trace, score_matching
+from adl.energy.score_matching import score_matching
 from adl.nn.mlp import MLP
+from adl.prob.score import by_noise, by_slices, by_trace
 
 X = np.float32(np.random.default_rng(0).normal(size=(400, 3)) * np.array([0.6, 1.0, 1.5]) + np.array([1, 0, -1]))
 NOISE = 0.5

@@ -59,6 +59,13 @@ def test_starts_at_zero(awake):
     assert not apply(jax.jit(net().init)(KEY, *args), *args).any()
 
 
+def test_a_model_without_classes_listens_to_noise_alone():
+    model, noise = Conditioner(0, 8), jnp.array([-1.0, 0.5])
+    variables = model.init(KEY, noise, None)
+    assert "Embed_0" not in variables["params"] and model.apply(variables, noise, None).shape == (2, 32)
+    assert not np.allclose(*model.apply(variables, noise, None))
+
+
 def test_listens_to_class_noise_and_every_pixel(awake):
     apply, variables, x, noise, label = awake
     output = apply(variables, x, noise, label)

@@ -1277,5 +1277,7 @@ NONE = {
     "counts, which have no scale": "density.histogram",
     "choices, tried at all scales in test_matching": "matching.assigned",
     "derivatives of what they are given, tried in test_volume": "volume.exact_trace volume.trace_along",
+    "of the same derivatives and a square, tried in energy/test_score_matching": """
+        score.by_trace score.by_slices score.by_noise""",
     "parts of what has edges": "special.deviance_of discrete.Poisson.entropy",
 }

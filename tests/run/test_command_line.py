@@ -95,6 +95,7 @@ PRODUCTS = [  # (experiment, words, what is said): what no field alone can know
     ("gan.grid", ["--hidden", "1000000000", *JIT], "--hidden 1000000000: state and batches would take .* GiB"),
     ("diffusion.image", ["--sigma_min", "50"], "--sigma_min 50.0: it must be below --sigma_max 40.0"),
     ("diffusion.image", ["--width", "12"], "--width 12: it must be a multiple of 8"),
+    ("diffusion.vdm", ["--low", "6"], "--low 6.0: it must be below --high 5.0"),
     ("supervised.classify", ["--model", "mlp", "--hidden_width", "10000000", *JIT], "--hidden_width 10000000: .* take"),
     ("supervised.classify", ["--hidden_width", "64", *JIT], "--hidden_width 64: nothing depends on it here"),
     ("supervised.classify", ["--batch_size", "1000000000", *JIT], "--batch_size 1000000000: the batches .* would take"),

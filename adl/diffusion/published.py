@@ -1,0 +1,37 @@
+"""Published choices of process, target and levels, by name: what `denoising` is told to be one of them."""
+
+from typing import Literal, NamedTuple
+
+from adl.diffusion import preconditioner, process, target
+from adl.diffusion.denoising import Levels, log_normal, log_uniform, uniform
+from adl.diffusion.process import Process
+from adl.diffusion.target import Aim
+
+Name = Literal["edm", "ve", "vp", "ddpm", "ddpm_cosine", "flow"]
+
+
+class Way(NamedTuple):
+    """Three arguments of `denoising`; a denoiser takes the former two."""
+
+    process: Process
+    target: Aim
+    levels: Levels
+
+
+def way_of(name: Name, sigma_data: float) -> Way:
+    """The choices of that name, whose papers the table of `denoising` has.
+
+    Args:
+      name: `edm`, and `ve`, variance-exploding noise, both with the preconditioner `karras`; `vp`, variance-preserving
+        noise; `ddpm`; `ddpm_cosine`; `flow`, flow matching.
+      sigma_data: > 0, root mean square of the data, for the preconditioner.
+    """
+    karras = target.preconditioned(preconditioner.karras(sigma_data))
+    return {
+        "edm": Way(process.exploding, karras, log_normal(-0.5, 1.5)),
+        "ve": Way(process.exploding, karras, log_uniform(0.01, 50.0)),
+        "vp": Way(process.preserving(), target.noise, uniform()),
+        "ddpm": Way(process.discrete(), target.noise, uniform(1000)),
+        "ddpm_cosine": Way(process.discrete_cosine(), target.noise, uniform(1000)),
+        "flow": Way(process.straight, target.velocity, uniform()),
+    }[name]
