@@ -97,26 +97,26 @@ def alibi(query: Array, key: Array, num_heads: int) -> Array:
 class Conditioner(nn.Module):
     """A noise level and a class as one vector, by which the blocks of a `UNet` are scaled and shifted.
 
-    silu(W_2 silu(W_1 sinusoidal(noise) + e_label))
+    silu(W_2 silu(W_1 sinusoidal(noise) + e_label)),   e = 0 where there are no classes
     """
 
-    num_classes: int  # K; label K stands for "no class given"
+    num_classes: int  # K; label K stands for "no class given"; of no label it is not asked
     width: int  # even and >= 4; the vector has four times as many entries
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
 
     @nn.compact
-    def __call__(self, noise: Array, label: Array) -> Array:
+    def __call__(self, noise: Array, label: Array | None) -> Array:
         """`[B, 4 width]`.
 
         Args:
           noise: `[B]` noise level or time on a scale of order 1, as c_noise of a preconditioner.
-          label: `[B]` integer class in 0 ... K, K for none.
+          label: `[B]` integer class in 0 ... K, K for none; None: of a model that knows no classes.
         """
         dim = 4 * self.width
         scales = sinusoidal(noise, self.width, slowest=0.5, fastest=32.0)
-        # Entries of unit variance: flax's own would whisper the class beside the noise level.
-        classes = nn.Embed(self.num_classes + 1, dim, embedding_init=nn.initializers.normal(1.0), dtype=self.dtype)(
-            label
-        )
-        h = nn.Dense(dim, dtype=self.dtype)(scales) + classes
+        h = nn.Dense(dim, dtype=self.dtype)(scales)
+        if label is not None:
+            # Entries of unit variance: flax's own would whisper the class beside the noise level.
+            of = {"embedding_init": nn.initializers.normal(1.0), "dtype": self.dtype}
+            h = h + nn.Embed(self.num_classes + 1, dim, **of)(label)
         return nn.silu(nn.Dense(dim, dtype=self.dtype)(nn.silu(h)))
