@@ -3,11 +3,12 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from adl import data, diffusion
 from adl.core import Algorithm, average_params
-from adl.diffusion import denoising, preconditioner, process, target
+from adl.diffusion import denoising, masked, preconditioner, process, target
 from tests.case import Case, images
 
 PREPARE = denoising.labelled(data.image.symmetric, num_classes=2)
@@ -35,4 +36,27 @@ def match(axis: str | None) -> Algorithm:
     return denoising.denoising(Conditioned(2), optax.adam(0.01), **of, prepare=PREPARE, axis=axis)
 
 
+class Words(nn.Module):
+    """What each place holds, from all that is seen: the smallest network that fills in."""
+
+    @nn.compact
+    def __call__(self, token):
+        seen = jax.nn.one_hot(token, 6).reshape(len(token), -1)
+        return nn.Dense(token.shape[1] * 5)(nn.tanh(nn.Dense(8)(seen))).reshape(*token.shape, 5)
+
+
+def texts(step: int) -> dict[str, np.ndarray]:
+    return {"token": (np.arange(6)[None] + np.arange(16)[:, None] + step) % 5}
+
+
+def fill_in(axis: str | None) -> Algorithm:
+    """Masked diffusion of texts whose first token is known."""
+
+    def prepare(key, batch):
+        return batch["token"], jnp.ones_like(batch["token"], bool).at[..., 0].set(False)
+
+    return masked.masked_diffusion(Words(), optax.adam(0.03), num_tokens=5, prepare=prepare, axis=axis)
+
+
 CASES = {name: Case(make, images, "loss", is_deterministic=False) for name, make in (("edm", denoise), ("flow", match))}
+CASES["masked"] = Case(fill_in, texts, "loss", is_deterministic=False)
