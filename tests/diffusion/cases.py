@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from adl import data, diffusion
+from adl import autoencoder, data, diffusion
 from adl.core import Algorithm, average_params
-from adl.diffusion import denoising, masked, preconditioner, process, target
+from adl.diffusion import denoising, latent, masked, preconditioner, process, target
 from tests.case import Case, images
 
 PREPARE = denoising.labelled(data.image.symmetric, num_classes=2)
@@ -36,6 +36,29 @@ def match(axis: str | None) -> Algorithm:
     return denoising.denoising(Conditioned(2), optax.adam(0.01), **of, prepare=PREPARE, axis=axis)
 
 
+class OfCodes(nn.Module):
+    """A code from a noisy one and its noise level."""
+
+    @nn.compact
+    def __call__(self, x, noise, nothing):
+        return nn.Dense(x.shape[-1])(nn.tanh(nn.Dense(8)(jnp.concatenate([x, noise[:, None]], -1))))
+
+
+def in_codes(axis: str | None) -> Algorithm:
+    """A VAE of pictures, two steps of three, then diffusion of its codes."""
+    model, tx = autoencoder.vae.perceptrons(2, (8,), 2 * 64), optax.adam(0.01)
+
+    def rows(key, batch):
+        return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
+
+    def code(key, learner, batch):
+        return model.bind(learner.variables).encode(rows(key, batch)).sample(key)
+
+    coder = autoencoder.vae.vae(model, tx, likelihood=autoencoder.vae.gaussian, prepare=rows, axis=axis)
+    denoiser = diffusion.edm.edm(OfCodes(), tx, preconditioner=preconditioner.karras(1.0), axis=axis)
+    return latent.latent_diffusion(coder, denoiser, code=code, periods=(2, 1), axis=axis)
+
+
 class Words(nn.Module):
     """What each place holds, from all that is seen: the smallest network that fills in."""
 
@@ -60,3 +83,6 @@ def fill_in(axis: str | None) -> Algorithm:
 
 CASES = {name: Case(make, images, "loss", is_deterministic=False) for name, make in (("edm", denoise), ("flow", match))}
 CASES["masked"] = Case(fill_in, texts, "loss", is_deterministic=False)
+CASES["latent"] = Case(
+    in_codes, lambda step: {"image": images(step)["image"]}, "autoencoder_loss", is_deterministic=False
+)
