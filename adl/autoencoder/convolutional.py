@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from adl.autoencoder.vae import VAE, Gaussian
 from adl.core import BadInput
 from adl.nn.convolution import Conv
 from adl.nn.mlp import flat
@@ -90,6 +91,36 @@ class PictureDecoder(nn.Module):
         h = self.activation(nn.Dense(height * width * self.channels[-1], dtype=self.dtype)(z))
         h = h.reshape(len(z), height, width, self.channels[-1])
         return Doubling(self.shape, self.channels, self.num_outputs, self.activation, self.dtype)(h)
+
+
+def grid_vae(
+    code_dim: int,
+    channels: Sequence[int],
+    shape: Sequence[int],
+    num_outputs: int = 1,
+    activation: Callable[[Array], Array] = nn.silu,
+    dtype: jnp.dtype = jnp.float32,
+) -> VAE:
+    """Convolutional encoder and decoder around a Gaussian latent that is a grid, written as a row `[h w code_dim]`.
+
+    Args:
+      code_dim: numbers of each cell of the grid, >= 1.
+      channels: as of `Halving`; the grid is as high and wide as the last level.
+      shape: of a picture, (H, W, C).
+      num_outputs: as of `Doubling`.
+      activation: of the hidden layers.
+      dtype: of the computation.
+    """
+    height, width = halvings(shape[:2], len(channels))[-1]
+
+    def in_rows(h: Array) -> Array:  # all means, then all log deviations
+        return flat(jnp.moveaxis(h.reshape(len(h), height, width, 2, code_dim), 3, 1))
+
+    of = {"activation": activation, "dtype": dtype}
+    last = nn.Dense(2 * code_dim, dtype=dtype)
+    encoder = nn.Sequential([Halving(shape, channels, **of), last, in_rows])
+    in_grids = lambda z: z.reshape(len(z), height, width, code_dim)  # noqa: E731
+    return VAE(Gaussian(encoder), nn.Sequential([in_grids, Doubling(shape, channels, num_outputs, **of)]))
 
 
 def halvings(size: Sequence[int], num_levels: int) -> list[tuple[int, int]]:

@@ -6,6 +6,7 @@ its parameters, which is what is looked at.
 
 from collections.abc import Callable, Mapping, Sequence
 
+import jax
 from flax import linen as nn
 from jax import Array
 
@@ -130,3 +131,20 @@ def coder(model: VAE, pixels: Pixels, shape: Sequence[int]) -> tuple[Encode, Dec
         return pixels.mean(model.bind(learner.averaged).decode(z)).reshape(*z.shape[:-1], *shape)
 
     return encode, decode
+
+
+def drawn_codes(model: VAE, pixels: Pixels, shape: Sequence[int]) -> Callable[[Key, Learner, dict[str, Array]], Array]:
+    """`(key, learner, batch) -> [B, *shape]`: one code of each "image" of a batch, drawn of q(z|x).
+
+    Args:
+      model: encoder and decoder.
+      pixels: how it sees pictures.
+      shape: in which the numbers of a code are arranged.
+    """
+
+    def code(key: Key, learner: Learner, batch: dict[str, Array]) -> Array:
+        see, draw = jax.random.split(key)
+        x = pixels.observe(see, batch["image"])
+        return model.bind(learner.averaged).encode(x).sample(draw).reshape(-1, *shape)
+
+    return code

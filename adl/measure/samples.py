@@ -4,6 +4,7 @@
 reference, and says of them everything that this package knows.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
@@ -134,26 +135,72 @@ def judged_samples(
     num_classes = int(label.max()) + 1
     rows = reference.some_classes(num_rows) if has_classes else np.zeros(1, np.int32)
     shown = np.stack([np.resize(np.flatnonzero(label == c), num_shown) for c in rows])
-    size = max(1, PIXELS // image[0].size)
     features = {"random": random_features(image.shape[1:])} if features is None else as_arguments(features)
-
-    def all_drawn(key, state, label):
-        if size >= len(label):
-            return draw(key, state, label)
-        parts = jnp.resize(label, (-(-len(label) // size), size))
-        drawn = lax.map(lambda part: draw(part[0], state, part[1]), (jax.random.split(key, len(parts)), parts))
-        return drawn.reshape(-1, *image.shape[1:])[: len(label)]
 
     def probe(columns, key, state):
         (image, label, levels), features = columns
         image, label, levels = map(jnp.asarray, (image, label, levels))
-        samples = rounded(all_drawn(key, state, label), levels)
+        samples = rounded(_drawn_in_parts(draw, key, state, label, image.shape[1:]), levels)
         judged = fidelity(samples, image, label, num_classes=num_classes)
         judged |= in_features(samples, image, features)
         judged |= {"grid": samples[shown], "nearest": judged["nearest"][shown], "label": jnp.asarray(rows)}
         return judged if has_classes else {k: v for k, v in judged.items() if k not in ("class_accuracy", "label")}
 
     return Partial(probe, ((image, label, np.unique(image)), features))
+
+
+def judged_ways(
+    draws: Mapping[str, Callable[[Key, State, Array], Array]], reference: data.Split, *, num_shown: int = 12
+) -> Probe:
+    """Probe of pictures of no class, drawn in several ways from one state, as many each as there are in the reference.
+
+    As of `judged_samples`, pixels are set to the nearest of the grey levels of the data. All are judged in one loop.
+
+    Args:
+      draws: by name, as in `judged_samples`, of labels that are all 0. What one carries as a `Partial` the probe
+        carries.
+      reference: "image" `[N, H, W, C]` uint8, N >= 3.
+      num_shown: pictures of each way in `grid`.
+    Returns:
+      Of each way "WAY_two_sample_data", "WAY_two_sample_samples", "WAY_two_sample_accuracy", and "WAY_frechet" and the
+      others of `closeness`, of pixels; and `grid` `[R + 1, num_shown, H, W, C]`, whose last row are data.
+    """
+    image = reference.arrays["image"] / np.float32(255)
+
+    def probe(columns, key, state):
+        image, levels, draws = columns
+        image, levels = jnp.asarray(image), jnp.asarray(levels)
+        label, keys = jnp.zeros(len(image), jnp.int32), jax.random.split(key, len(draws))
+        ways = zip(keys, draws.values(), strict=True)
+        drawn = jnp.stack([_drawn_in_parts(draw, key, state, label, image.shape[1:]) for key, draw in ways])
+        drawn, known = rounded(drawn, levels), image.reshape(len(image), -1)
+
+        def judged(samples):
+            rows = samples.reshape(known.shape)
+            shares = recognised(known, rows)
+            names = ("two_sample_data", "two_sample_samples", "two_sample_accuracy")
+            told = dict(zip(names, map(Mean.of, (*shares, sum(shares) / 2)), strict=True))
+            return told | closeness(rows, known)
+
+        told = lax.map(judged, drawn)
+        each = {
+            f"{way}_{what}": Mean(mean.total[i], mean.count[i])
+            for i, way in enumerate(draws)
+            for what, mean in told.items()
+        }
+        return {**each, "grid": jnp.concatenate([drawn[:, :num_shown], image[None, :num_shown]])}
+
+    return Partial(probe, (image, np.unique(image), as_arguments(draws)))
+
+
+def _drawn_in_parts(draw: Callable, key: Key, state: State, label: Array, shape: tuple[int, ...]) -> Array:
+    """`[N, *shape]` pictures of the labels `[N]`, `PIXELS` at most at a time."""
+    size = max(1, PIXELS // math.prod(shape))
+    if size >= len(label):
+        return draw(key, state, label)
+    parts = jnp.resize(label, (-(-len(label) // size), size))
+    drawn = lax.map(lambda part: draw(part[0], state, part[1]), (jax.random.split(key, len(parts)), parts))
+    return drawn.reshape(-1, *shape)[: len(label)]
 
 
 def rounded(x: Array, levels: Array) -> Array:

@@ -100,7 +100,7 @@ class Conditioner(nn.Module):
     silu(W_2 silu(W_1 sinusoidal(noise) + e_label)),   e = 0 where there are no classes
     """
 
-    num_classes: int  # K; label K stands for "no class given"; of a model without classes 0
+    num_classes: int  # K; label K stands for "no class given"; of no label it is not asked
     width: int  # even and >= 4; the vector has four times as many entries
     dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
 
@@ -110,7 +110,7 @@ class Conditioner(nn.Module):
 
         Args:
           noise: `[B]` noise level or time on a scale of order 1, as c_noise of a preconditioner.
-          label: `[B]` integer class in 0 ... K, K for none; None of a model that is never told one.
+          label: `[B]` integer class in 0 ... K, K for none; None: of a model that knows no classes.
         """
         dim = 4 * self.width
         told = jnp.zeros((1, dim), self.dtype)

@@ -3,11 +3,12 @@
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
-from adl import data, diffusion
+from adl import autoencoder, data, diffusion
 from adl.core import Algorithm, average_params
-from adl.diffusion import denoising, preconditioner, process, target, vdm
+from adl.diffusion import denoising, latent, masked, preconditioner, process, target, vdm
 from adl.diffusion.sliced import sliced_errors
 from tests.case import Case, images
 
@@ -61,5 +62,54 @@ def vary(axis: str | None) -> Algorithm:
     return vdm.vdm(model, optax.adam(0.02), prepare=prepare, axis=axis)
 
 
+class OfCodes(nn.Module):
+    """A code from a noisy one and its noise level."""
+
+    @nn.compact
+    def __call__(self, x, noise, nothing):
+        return nn.Dense(x.shape[-1])(nn.tanh(nn.Dense(8)(jnp.concatenate([x, noise[:, None]], -1))))
+
+
+def in_codes(axis: str | None) -> Algorithm:
+    """A VAE of pictures, two steps of three, then diffusion of its codes."""
+    model, tx = autoencoder.vae.perceptrons(2, (8,), 2 * 64), optax.adam(0.01)
+
+    def rows(key, batch):
+        return data.image.unit(batch["image"]).reshape(len(batch["image"]), -1)
+
+    def code(key, learner, batch):
+        return model.bind(learner.variables).encode(rows(key, batch)).sample(key)
+
+    coder = autoencoder.vae.vae(model, tx, likelihood=autoencoder.vae.gaussian, prepare=rows, axis=axis)
+    denoiser = diffusion.edm.edm(OfCodes(), tx, preconditioner=preconditioner.karras(1.0), axis=axis)
+    return latent.latent_diffusion(coder, denoiser, code=code, periods=(2, 1), axis=axis)
+
+
+class Words(nn.Module):
+    """What each place holds, from all that is seen: the smallest network that fills in."""
+
+    @nn.compact
+    def __call__(self, token):
+        seen = jax.nn.one_hot(token, 6).reshape(len(token), -1)
+        return nn.Dense(token.shape[1] * 5)(nn.tanh(nn.Dense(8)(seen))).reshape(*token.shape, 5)
+
+
+def texts(step: int) -> dict[str, np.ndarray]:
+    return {"token": (np.arange(6)[None] + np.arange(16)[:, None] + step) % 5}
+
+
+def fill_in(axis: str | None) -> Algorithm:
+    """Masked diffusion of texts whose first token is known."""
+
+    def prepare(key, batch):
+        return batch["token"], jnp.ones_like(batch["token"], bool).at[..., 0].set(False)
+
+    return masked.masked_diffusion(Words(), optax.adam(0.03), num_tokens=5, prepare=prepare, axis=axis)
+
+
 FACTORIES = {"edm": denoise, "flow": match, "sliced": slice_, "vdm": vary}
 CASES = {name: Case(make, images, "loss", is_deterministic=False) for name, make in FACTORIES.items()}
+CASES["masked"] = Case(fill_in, texts, "loss", is_deterministic=False)
+CASES["latent"] = Case(
+    in_codes, lambda step: {"image": images(step)["image"]}, "autoencoder_loss", is_deterministic=False
+)

@@ -14,6 +14,7 @@ from adl.measure.samples import (
     PIXELS,
     fidelity,
     judged_samples,
+    judged_ways,
     mode_coverage,
     recognised,
     rounded,
@@ -199,3 +200,26 @@ def _by_torch(kernels, x):
         weight = torch.tensor(np.array(kernel).transpose(3, 2, 0, 1))
         x = torch.relu(torch.nn.functional.conv2d(torch.nn.functional.pad(x, pad), weight, stride=2))
     return torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1).numpy()
+
+
+def test_several_ways_are_judged_as_each_by_itself_and_carry_their_arrays():
+    """Of copies no sample is taken for a sample; noise lies wide around the data, which are all taken for data."""
+    image = np.random.default_rng(0).integers(0, 17, (40, 4, 4, 1)).astype(np.uint8) * 15
+    kept = np.asarray(image[::-1] / np.float32(255))
+    draws = {
+        "copies": Partial(lambda kept, key, state, label: kept, kept),
+        "grey": lambda key, state, label: state + 0.01 * jax.random.normal(key, (len(label), 4, 4, 1)),
+    }
+    probe = judged_ways(draws, Split({"image": image}), num_shown=3)
+    assert any(leaf is kept for leaf in jax.tree.leaves(probe)), "no constant of the program"
+    seen = jax.jit(probe)(jax.random.key(0), 0.5)
+    assert seen["copies_two_sample_samples"].value == seen["copies_two_sample_data"].value == 0
+    np.testing.assert_allclose(seen["copies_frechet"].value, 0, atol=1e-5)
+    assert seen["grey_two_sample_samples"].value == 1 and seen["grey_recall"].value < 0.1
+    alone = judged_samples(draws["grey"], Split({"image": image}), features={})(
+        jax.random.split(jax.random.key(0))[1], 0.5
+    )
+    for what in ("frechet", "kernel", "precision", "two_sample_data", "two_sample_accuracy"):
+        np.testing.assert_allclose(seen[f"grey_{what}"].value, alone[what].value, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(seen["grid"][-1], image[:3] / np.float32(255))
+    np.testing.assert_array_equal(seen["grid"][0], kept[:3])

@@ -11,6 +11,7 @@ from flax import linen as nn
 from adl.nn import (
     attention,
     convolution,
+    dit,
     embed,
     encoder_decoder,
     experts,
@@ -336,6 +337,11 @@ EDGES = {
         scales(PICTURE, 1e3),
         **NEAR | MOVED,
     ),
+    "dit.AdaptiveBlock": Edge(
+        lambda x: of(lambda dtype: dit.AdaptiveBlock(2, dtype=dtype))(x[None], jnp.ones_like(x[:1]))[0],
+        scales(NOISE, 1e3),
+        **NEAR | MOVED,
+    ),
     "transformer.Block": Edge(
         lambda x: of(lambda dtype: transformer.Block(2, dtype=dtype))(x[None])[0], scales(NOISE, 1e3), **NEAR | MOVED
     ),
@@ -410,7 +416,7 @@ NONE = {
         encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty
         tcn.TCN.empty token.TokenModel.empty_cache transformer.Cache.slots transformer.GPT.empty_cache
-        transformer.gelu_mlp transformer.swiglu unet.widths vision_transformer.VisionTransformer.setup
+        transformer.gelu_mlp transformer.swiglu unet.widths dit.grid_places vision_transformer.VisionTransformer.setup
         unet.space_to_depth unet.depth_to_space unet.whole_patches""",
     "files and words: test_pretrained, test_fields": """
         tensors.of tensors.is_source tensors.is_copy tensors.From.read tensors.From.written tensors.of_linear
@@ -425,7 +431,7 @@ NONE = {
         encoder_decoder.EncoderDecoder encoder_decoder.EncoderDecoder.encode encoder_decoder.EncoderDecoder.decode
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet
         token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
-        residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
+        dit.DiT residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
         vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool
         captions.TextConditioner embed.told_noise""",
 }
