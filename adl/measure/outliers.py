@@ -52,6 +52,45 @@ def told_apart(scores: Scores, inside: Array, outside: Mapping[str, Array]) -> P
     return Partial(probe, (inside, dict(outside)))
 
 
+def left_out_areas(
+    scores: Callable[[Key, State, Array], Mapping[str, Array]],
+    inside: Array,
+    label: Array,
+    classes: Array,
+    outside: Mapping[str, Array],
+) -> Probe:
+    """Probe: `outlier_area` of each class, by what never learned it, and of strangers, by what learned all classes.
+
+    Args:
+      scores: `(key, state, examples [N, ...]) -> {name: [K + 1, N]}`, higher for what is more of a stranger: of what
+        learned without each of the classes in turn, and last of what learned from all. A `Partial` where it has
+        arrays.
+      inside: `[M, ...]` data that were not learned, of all classes.
+      label: `[M]` of these.
+      classes: `[K]` that are left out.
+      outside: `[., ...]` strangers by kind.
+    Returns:
+      By kind, of which "left_out" is one, the areas `[S]` of the scores in their order; and each alone, "KIND_SCORE".
+      That of a class left out is the mean over the classes, each found among the data of the others.
+    """
+    sizes, pictures = {kind: len(x) for kind, x in outside.items()}, jnp.concatenate([inside, *outside.values()])
+
+    def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
+        scores, pictures, label, classes = carried
+        table = {kind: {} for kind in ("left_out", *sizes)}
+        for name, score in scores(key, state, pictures).items():
+            of_data, start = score[:, : len(label)], len(label)
+            held = jax.vmap(lambda s, k: outlier_area(s, label == k))(of_data[:-1], classes)
+            table["left_out"][name] = Mean.of(held)
+            for kind, num in sizes.items():
+                both = jnp.concatenate([of_data[-1], score[-1, start : start + num]])
+                table[kind][name], start = Mean.of(outlier_area(both, jnp.arange(len(both)) >= len(label))), start + num
+        single = {f"{kind}_{name}": mean for kind, told in table.items() for name, mean in told.items()}
+        return {**single, **{kind: jnp.stack([mean.value for mean in told.values()]) for kind, told in table.items()}}
+
+    return Partial(probe, (scores, pictures, jnp.asarray(label), jnp.asarray(classes)))
+
+
 def strangers(image: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:
     """Pictures unlike those given, made of them: `[N, H, W, C]` by kind.
 

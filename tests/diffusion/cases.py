@@ -7,8 +7,8 @@ import optax
 
 from adl import data, diffusion
 from adl.core import Algorithm, average_params
-from adl.diffusion import denoising, preconditioner, process, target
-from tests.case import Case, images
+from adl.diffusion import denoising, missing, preconditioner, process, target
+from tests.case import Case, holed, images
 
 PREPARE = denoising.labelled(data.image.symmetric, num_classes=2)
 
@@ -35,4 +35,9 @@ def match(axis: str | None) -> Algorithm:
     return denoising.denoising(Conditioned(2), optax.adam(0.01), **of, prepare=PREPARE, axis=axis)
 
 
+def fill(axis: str | None) -> Algorithm:
+    return missing.denoising_holes(missing.HoledMLP((16,)), optax.adam(0.01), scale=1.0, axis=axis)
+
+
 CASES = {name: Case(make, images, "loss", is_deterministic=False) for name, make in (("edm", denoise), ("flow", match))}
+CASES["denoising_holes"] = Case(fill, holed, "loss", is_deterministic=False)
