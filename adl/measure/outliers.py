@@ -5,7 +5,7 @@ Sources: Hendrycks & Gimpel 2017, arXiv:1610.02136, for the area; Nalisnick et a
 failure of likelihoods.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -53,6 +53,7 @@ def told_apart(scores: Scores, inside: Array, outside: Mapping[str, Array]) -> P
 
 
 def left_out_areas(
+    names: Sequence[str],
     scores: Callable[[Key, State, Array], Mapping[str, Array]],
     inside: Array,
     label: Array,
@@ -62,6 +63,7 @@ def left_out_areas(
     """Probe: `outlier_area` of each class, by what never learned it, and of strangers, by what learned all classes.
 
     Args:
+      names: S of the scores, in the order in which they are told.
       scores: `(key, state, examples [N, ...]) -> {name: [K + 1, N]}`, higher for what is more of a stranger: of what
         learned without each of the classes in turn, and last of what learned from all. A `Partial` where it has
         arrays.
@@ -70,7 +72,7 @@ def left_out_areas(
       classes: `[K]` that are left out.
       outside: `[., ...]` strangers by kind.
     Returns:
-      By kind, of which "left_out" is one, the areas `[S]` of the scores in their order; and each alone, "KIND_SCORE".
+      By kind, of which "left_out" is one, the areas `[S]` by score; and each alone, "KIND_SCORE".
       That of a class left out is the mean over the classes, each found among the data of the others.
     """
     sizes, pictures = {kind: len(x) for kind, x in outside.items()}, jnp.concatenate([inside, *outside.values()])
@@ -78,7 +80,9 @@ def left_out_areas(
     def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
         scores, pictures, label, classes = carried
         table = {kind: {} for kind in ("left_out", *sizes)}
-        for name, score in scores(key, state, pictures).items():
+        found = scores(key, state, pictures)
+        for name in names:
+            score = found[name]
             of_data, start = score[:, : len(label)], len(label)
             held = jax.vmap(lambda s, k: outlier_area(s, label == k))(of_data[:-1], classes)
             table["left_out"][name] = Mean.of(held)

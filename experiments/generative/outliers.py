@@ -20,7 +20,6 @@ import jax.numpy as jnp
 from jax.tree_util import Partial
 
 from adl import data, run, show
-from adl.core import BadInput
 from adl.latent import novelty
 from adl.latent.unfamiliar import Unfamiliar, unfamiliar
 from adl.measure.outliers import left_out_areas
@@ -67,12 +66,8 @@ def load(cfg: Config) -> Unfamiliar:
     """Pictures, and strangers made of them."""
     splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
     other = data.splits(cfg.others, "image", of=(cfg.test_split,), **cfg.source)[0] if cfg.others else None
-    levels, (train, test) = data.image.num_levels(*splits), splits
-    told = other and other.first(cfg.num_test)
-    loaded = unfamiliar(train.first(cfg.num_train), test.first(cfg.num_test), told, levels=levels)
-    if cfg.num_factors >= (dim := loaded.x.shape[1]):
-        raise BadInput(f"--num_factors {cfg.num_factors}: pictures of {dim} numbers have fewer components")
-    return loaded
+    size = {name: getattr(cfg, name) for name in ("num_train", "num_test", "num_factors")}
+    return unfamiliar(*splits, other, **size)
 
 
 def build(cfg: Config, loaded: Unfamiliar, axis: str | None) -> run.Experiment:
@@ -84,11 +79,11 @@ def build(cfg: Config, loaded: Unfamiliar, axis: str | None) -> run.Experiment:
         weights = jnp.concatenate([label[None] != classes[:, None], jnp.ones((1, len(x)), bool)]).astype(float)
         return jax.lax.map(lambda weight: novelty.novelty(novelty.judges(key, x, weight, **size), pictures), weights)
 
-    judged = Partial(scores, (loaded.x, loaded.label, loaded.classes))
+    asked = (novelty.NAMES, Partial(scores, (loaded.x, loaded.label, loaded.classes)))
     kinds, frame = ("left_out", *loaded.others), {"x_lim": (-0.03, 1.03), "verticals": {"": 0.5}}
     dots = [show.dots(novelty.NAMES, {"": f"areas/{kind}"}, x_label=kind.replace("_", " "), **frame) for kind in kinds]
     return run.Experiment(
-        final={"areas": left_out_areas(judged, loaded.new, loaded.new_label, loaded.classes, loaded.others)},
+        final={"areas": left_out_areas(*asked, loaded.new, loaded.new_label, loaded.classes, loaded.others)},
         figures=show.figures(
             areas=show.page(dots, size=(2.6, 3.0), title="Area under the ROC of strangers against test pictures"),
         ),

@@ -47,13 +47,13 @@ def test_a_class_is_held_against_the_others_and_strangers_against_all():
     turns = jnp.asarray(RNG.normal(size=(3, 2)))
 
     def scores(turns, key, state, x):
-        return {"a": turns @ x.T + state, "b": -(turns @ x.T)}
+        return {"a": turns @ x.T + state, "b": -(turns @ x.T)}  # in another order than is asked for
 
-    probe = left_out_areas(jax.tree_util.Partial(scores, turns), x, label, np.array([0, 2]), outside)
+    probe = left_out_areas(("b", "a"), jax.tree_util.Partial(scores, turns), x, label, np.array([0, 2]), outside)
     seen = jax.jit(probe)(jax.random.key(0), 1.0)
     held = [roc_auc_score(label == k, x @ turns[i]) for i, k in enumerate((0, 2))]
     np.testing.assert_allclose(seen["left_out_a"].value, np.mean(held), rtol=1e-5)
     for kind, others in outside.items():
         both = np.concatenate([x, others]) @ turns[2]
         want = roc_auc_score(np.arange(len(both)) >= 30, both)
-        np.testing.assert_allclose(seen[kind], [want, 1 - want], rtol=1e-5)
+        np.testing.assert_allclose(seen[kind], [1 - want, want], rtol=1e-5)
