@@ -50,3 +50,9 @@ def points(step: int) -> np.ndarray:
 def cloud(step: int) -> dict[str, np.ndarray]:
     """All points at every step, some of which weigh less, or nothing."""
     return {"x": POINTS.reshape(-1, 2), "mask": WEIGHTS}
+
+
+def holed(step: int) -> dict[str, np.ndarray]:
+    """All points at every step, of which some numbers are hidden."""
+    points = cloud(step)["x"]
+    return {"x": points, "seen": (np.arange(points.size).reshape(points.shape) % 5 > 0).astype("f")}

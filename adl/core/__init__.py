@@ -5,6 +5,7 @@ from adl.core.errors import BadInput, did_you_mean, first_line
 from adl.core.gradient import descend, forward, learning, scale_gradient
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
+from adl.core.leave_out import leaving_out
 from adl.core.lift import (
     alternate,
     beside,
@@ -77,6 +78,7 @@ __all__ = [
     "jitted",
     "layout",
     "learning",
+    "leaving_out",
     "lift",
     "local_path",
     "make_mesh",

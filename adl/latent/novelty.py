@@ -54,8 +54,6 @@ def novelty(fitted: Judges, x: Array) -> dict[str, Array]:
       x: the middles of grey levels, as those that were learned.
     """
     nll = {name: -jax.lax.map(density.log_prob, x, batch_size=256) for name, density in fitted.densities.items()}
-    alone = normal_log_prob(x, fitted.mean[None], 0.5 * jnp.log(fitted.variance)[None])
-    background = jnp.logaddexp(jnp.log1p(-CHANGED) + alone, jnp.log(CHANGED)).sum(1)
     away = neighbours.squared_distances(x, fitted.known)
     brightness = x.mean(1) - fitted.mean.mean()
     return {
@@ -63,6 +61,17 @@ def novelty(fitted: Judges, x: Array) -> dict[str, Array]:
         "ink": brightness,
         "reconstruction": principal.errors(fitted.plane, x),
         **nll,
-        "ratio": nll["mixture"] + background,
+        "ratio": nll["mixture"] + background_log_prob(fitted, x),
         "neighbour": jnp.where(fitted.weight[None] > 0, away, jnp.inf).min(1),
     }
+
+
+def background_log_prob(fitted: Judges, x: Array) -> Array:
+    """`[M]` log p_0(x) in nats, of the background: the other half of a likelihood ratio, whatever the model.
+
+    Args:
+      fitted: of `judges`.
+      x: `[M, D]` as in `novelty`.
+    """
+    alone = normal_log_prob(x, fitted.mean[None], 0.5 * jnp.log(fitted.variance)[None])
+    return jnp.logaddexp(jnp.log1p(-CHANGED) + alone, jnp.log(CHANGED)).sum(1)

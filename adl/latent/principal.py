@@ -84,7 +84,7 @@ def found(x: Array, num_components: int) -> Components:
     if num_components < len(x) < x.shape[1]:
         centred = x - x[:1]
         mean = centred.mean(0)
-        _, deviations, directions = jnp.linalg.svd((centred - mean) / jnp.sqrt(len(x) - 1), full_matrices=False)
+        _, deviations, directions = jnp.linalg.svd((centred - mean[None]) / jnp.sqrt(len(x) - 1), full_matrices=False)
         variance = jnp.square(deviations)
         return Components(x[0] + mean, directions[:num_components].T, variance[:num_components], variance.sum())
     return components(m.of(x, jnp.ones(len(x))), num_components)

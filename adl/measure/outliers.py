@@ -5,7 +5,7 @@ Sources: Hendrycks & Gimpel 2017, arXiv:1610.02136, for the area; Nalisnick et a
 failure of likelihoods.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -50,6 +50,49 @@ def told_apart(scores: Scores, inside: Array, outside: Mapping[str, Array]) -> P
         return seen
 
     return Partial(probe, (inside, dict(outside)))
+
+
+def left_out_areas(
+    names: Sequence[str],
+    scores: Callable[[Key, State, Array], Mapping[str, Array]],
+    inside: Array,
+    label: Array,
+    classes: Array,
+    outside: Mapping[str, Array],
+) -> Probe:
+    """Probe: `outlier_area` of each class, by what never learned it, and of strangers, by what learned all classes.
+
+    Args:
+      names: S of the scores, in the order in which they are told.
+      scores: `(key, state, examples [N, ...]) -> {name: [K + 1, N]}`, higher for what is more of a stranger: of what
+        learned without each of the classes in turn, and last of what learned from all. A `Partial` where it has
+        arrays.
+      inside: `[M, ...]` data that were not learned, of all classes.
+      label: `[M]` of these.
+      classes: `[K]` that are left out.
+      outside: `[., ...]` strangers by kind.
+    Returns:
+      By kind, of which "left_out" is one, the areas `[S]` by score; and each alone, "KIND_SCORE".
+      That of a class left out is the mean over the classes, each found among the data of the others.
+    """
+    sizes, pictures = {kind: len(x) for kind, x in outside.items()}, jnp.concatenate([inside, *outside.values()])
+
+    def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
+        scores, pictures, label, classes = carried
+        table = {kind: {} for kind in ("left_out", *sizes)}
+        found = scores(key, state, pictures)
+        for name in names:
+            score = found[name]
+            of_data, start = score[:, : len(label)], len(label)
+            held = jax.vmap(lambda s, k: outlier_area(s, label == k))(of_data[:-1], classes)
+            table["left_out"][name] = Mean.of(held)
+            for kind, num in sizes.items():
+                both = jnp.concatenate([of_data[-1], score[-1, start : start + num]])
+                table[kind][name], start = Mean.of(outlier_area(both, jnp.arange(len(both)) >= len(label))), start + num
+        single = {f"{kind}_{name}": mean for kind, told in table.items() for name, mean in told.items()}
+        return {**single, **{kind: jnp.stack([mean.value for mean in told.values()]) for kind, told in table.items()}}
+
+    return Partial(probe, (scores, pictures, jnp.asarray(label), jnp.asarray(classes)))
 
 
 def strangers(image: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:

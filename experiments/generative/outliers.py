@@ -14,17 +14,15 @@ likelihoods (0.004 by one Gaussian, 0.50 by the mixture): the ratio has 0.75. Ha
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.tree_util import Partial
 
 from adl import data, run, show
-from adl.core import BadInput, Mean
-from adl.latent import baselines, novelty
-from adl.measure.outliers import outlier_area, strangers
+from adl.latent import novelty
+from adl.latent.unfamiliar import Unfamiliar, unfamiliar
+from adl.measure.outliers import left_out_areas
 
 
 @dataclass(frozen=True)
@@ -64,74 +62,28 @@ CLAIMS = tuple(
 SMOKE = {"num_train": 60, "num_test": 40, "num_factors": 3, "num_components": 2}
 
 
-class Loaded(NamedTuple):
-    """Pictures as the middles of their levels."""
-
-    x: np.ndarray  # [N, D] to learn from
-    label: np.ndarray  # [N]
-    new: np.ndarray  # [M, D] to test
-    new_label: np.ndarray  # [M]
-    others: dict[str, np.ndarray]  # [., D] strangers by kind
-    levels: int  # of grey
-
-
-def load(cfg: Config) -> Loaded:
+def load(cfg: Config) -> Unfamiliar:
     """Pictures, and strangers made of them."""
     splits = data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
-    levels = data.image.num_levels(*splits)
-    train, test = splits[0].first(cfg.num_train), splits[1].first(cfg.num_test)
-    image = test.arrays["image"]
-    kinds = strangers(image)
-    if cfg.others:
-        other = data.splits(cfg.others, "image", of=(cfg.test_split,), **cfg.source)[0].first(cfg.num_test)
-        if other.example_shape != train.example_shape:
-            shapes = f"{list(other.example_shape)}, and those of {cfg.dataset} {list(train.example_shape)}"
-            raise BadInput(f"--others {cfg.others}: its pictures are {shapes}; --picture_size brings both to one size")
-        kinds["others"] = np.resize(other.arrays["image"], image.shape)  # as many as there are test pictures
-    seen, unseen = (part.arrays["image"] for part in (train, test))
-    x, new = (np.asarray(baselines.middles(part, levels=levels, learned=part is seen)) for part in (seen, unseen))
-    if cfg.num_factors >= x.shape[1]:
-        raise BadInput(f"--num_factors {cfg.num_factors}: pictures of {x.shape[1]} numbers have fewer components")
-    of = {kind: 256 if kind == "others" else levels for kind in kinds}
-    others = {
-        kind: np.asarray(baselines.middles(image, levels=of[kind], learned=False)) for kind, image in kinds.items()
-    }
-    return Loaded(x, train.arrays["label"], new, test.arrays["label"], others, levels)
+    other = data.splits(cfg.others, "image", of=(cfg.test_split,), **cfg.source)[0] if cfg.others else None
+    size = {name: getattr(cfg, name) for name in ("num_train", "num_test", "num_factors")}
+    return unfamiliar(*splits, other, **size)
 
 
-def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: Unfamiliar, axis: str | None) -> run.Experiment:
     """Areas of every score, for every class left out and every kind of strangers."""
     size = {"levels": loaded.levels, "num_factors": cfg.num_factors, "num_components": cfg.num_components}
 
-    def fitted(key, x, weight):
-        return novelty.judges(key, x, weight, **size)
-
-    def areas(carried, key, state):
-        x, label, new_label, classes, pictures = map(jnp.asarray, carried)
+    def scores(known, key, state, pictures):
+        x, label, classes = map(jnp.asarray, known)
         weights = jnp.concatenate([label[None] != classes[:, None], jnp.ones((1, len(x)), bool)]).astype(float)
-        scores = jax.lax.map(lambda weight: novelty.novelty(fitted(key, x, weight), pictures), weights)
-        num, kinds = len(new_label), ["left_out", *others]
-        table = {kind: {} for kind in kinds}
-        for name, score in scores.items():
-            of_test, strange = score[:, :num], score[-1, num:].reshape(len(others), -1)
-            held = jax.vmap(lambda s, k: outlier_area(s, new_label == k))(of_test[:-1], classes)
-            table["left_out"][name] = Mean.of(held)
-            for kind, found in zip(others, strange, strict=True):
-                both = jnp.concatenate([of_test[-1], found])
-                table[kind][name] = Mean.of(outlier_area(both, jnp.arange(len(both)) >= num))
-        single = {f"{kind}_{name}": mean for kind, told in table.items() for name, mean in told.items()}
-        return {**single, **{kind: jnp.stack([table[kind][n].value for n in novelty.NAMES]) for kind in kinds}}
+        return jax.lax.map(lambda weight: novelty.novelty(novelty.judges(key, x, weight, **size), pictures), weights)
 
-    x, label, new, new_label, others = loaded[:5]
-    pictures = np.concatenate([new, *others.values()])
-    frame = {"x_lim": (-0.03, 1.03), "verticals": {"": 0.5}}
-    dots = [
-        show.dots(novelty.NAMES, {"": f"areas/{kind}"}, x_label=kind.replace("_", " "), **frame)
-        for kind in ("left_out", *others)
-    ]
-    arrays = (x, label, new_label, np.intersect1d(label, new_label), pictures)
+    asked = (novelty.NAMES, Partial(scores, (loaded.x, loaded.label, loaded.classes)))
+    kinds, frame = ("left_out", *loaded.others), {"x_lim": (-0.03, 1.03), "verticals": {"": 0.5}}
+    dots = [show.dots(novelty.NAMES, {"": f"areas/{kind}"}, x_label=kind.replace("_", " "), **frame) for kind in kinds]
     return run.Experiment(
-        final={"areas": Partial(areas, arrays)},
+        final={"areas": left_out_areas(*asked, loaded.new, loaded.new_label, loaded.classes, loaded.others)},
         figures=show.figures(
             areas=show.page(dots, size=(2.6, 3.0), title="Area under the ROC of strangers against test pictures"),
         ),

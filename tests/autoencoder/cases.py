@@ -12,11 +12,12 @@ from adl.autoencoder import deterministic as ae
 from adl.autoencoder.conditional import conditional_perceptrons, conditional_vae, of_class
 from adl.autoencoder.dreg import dreg
 from adl.autoencoder.linear import LinearVAE, linear_vae
+from adl.autoencoder.missing import holed_perceptrons, miwae
 from adl.autoencoder.quantised import VQVAE, Codebook, vq_vae
 from adl.autoencoder.vae import bernoulli, beta_vae, iwae, perceptrons, vae
 from adl.core import Algorithm
 from adl.nn.mlp import MLP
-from tests.case import Case, images
+from tests.case import Case, holed, images
 
 
 def flat(key: jax.Array, batch: dict[str, jax.Array]) -> jax.Array:
@@ -57,6 +58,10 @@ def linear(axis: str | None) -> Algorithm:
     return linear_vae(LinearVAE(2), optax.adam(0.01), prepare=flat, axis=axis)
 
 
+def filled(axis: str | None) -> Algorithm:
+    return miwae(holed_perceptrons(1, (8,), 2), optax.adam(0.01), num_samples=3, ridge=0.01, axis=axis)
+
+
 def case(make: Callable, **options) -> Case:
     return Case(functools.partial(autoencode, make, **options), images, "loss", is_deterministic=False)
 
@@ -76,5 +81,6 @@ CASES = {
         is_deterministic=False,
     ),
     "sparse_autoencoder": Case(rare, images, "loss"),
+    "miwae": Case(filled, holed, "loss", is_deterministic=False),
     "vq_vae": Case(quantised, images, "loss"),
 }

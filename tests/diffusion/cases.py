@@ -8,9 +8,9 @@ import optax
 
 from adl import autoencoder, data, diffusion
 from adl.core import Algorithm, average_params
-from adl.diffusion import denoising, latent, masked, preconditioner, process, target, vdm
+from adl.diffusion import denoising, latent, masked, missing, preconditioner, process, target, vdm
 from adl.diffusion.sliced import sliced_errors
-from tests.case import Case, images
+from tests.case import Case, holed, images
 
 PREPARE = denoising.labelled(data.image.symmetric, num_classes=2)
 
@@ -107,9 +107,14 @@ def fill_in(axis: str | None) -> Algorithm:
     return masked.masked_diffusion(Words(), optax.adam(0.03), num_tokens=5, prepare=prepare, axis=axis)
 
 
+def fill(axis: str | None) -> Algorithm:
+    return missing.denoising_holes(missing.HoledMLP((16,)), optax.adam(0.01), scale=1.0, axis=axis)
+
+
 FACTORIES = {"edm": denoise, "flow": match, "sliced": slice_, "vdm": vary}
 CASES = {name: Case(make, images, "loss", is_deterministic=False) for name, make in FACTORIES.items()}
 CASES["masked"] = Case(fill_in, texts, "loss", is_deterministic=False)
 CASES["latent"] = Case(
     in_codes, lambda step: {"image": images(step)["image"]}, "autoencoder_loss", is_deterministic=False
 )
+CASES["denoising_holes"] = Case(fill, holed, "loss", is_deterministic=False)

@@ -4,7 +4,7 @@ import numpy as np
 
 from adl.core import Algorithm
 from adl.latent import bernoulli, factors, holes, ica, kmeans, mixture, online, principal, randomised, variational
-from tests.case import IMAGES, WEIGHTS, Case, cloud
+from tests.case import IMAGES, WEIGHTS, Case, cloud, holed
 
 SIGNALS = (np.random.default_rng(1).laplace(size=(64, 2)) @ np.array([[1.0, 0.6], [0.2, 1.0]])).astype("f")
 
@@ -12,12 +12,6 @@ SIGNALS = (np.random.default_rng(1).laplace(size=(64, 2)) @ np.array([[1.0, 0.6]
 def signals(step: int) -> dict[str, np.ndarray]:
     """Two heavy-tailed sources, mixed."""
     return {"x": SIGNALS, "mask": WEIGHTS}
-
-
-def holed(step: int) -> dict[str, np.ndarray]:
-    """All points at every step, of which some numbers are hidden."""
-    points = cloud(step)["x"]
-    return {"x": points, "seen": (np.arange(points.size).reshape(points.shape) % 5 > 0).astype("f")}
 
 
 def bits(step: int) -> dict[str, np.ndarray]:

@@ -492,11 +492,13 @@ NONE = {
         baselines.picture_densities baselines.middles baselines.weighted_densities baselines.log_levels
         baselines.drawn_pictures baselines.bits_of rows.densities rows.plain_bits rows.plain_bounds rows.judged
         baselines.principal_pictures baselines.beside_principal
-        baselines.Density.log_prob baselines.Density.sample novelty.judges novelty.novelty""",
+        baselines.Density.log_prob baselines.Density.sample novelty.judges novelty.novelty
+        novelty.background_log_prob unfamiliar.unfamiliar unfamiliar.Unfamiliar.classes""",
     "rows of one size for every pattern of holes: tests/latent/test_holes.py holds them to closed forms": """
         holes.components_filled holes.fill_holes holes.mixture_with_holes holes.full holes.hidden_log_prob
         holes.mean_filled
-        holes.neighbours_filled holes.ppca_shaped holes.seen_moments filling.hidden_and_filled""",
+        holes.neighbours_filled holes.ppca_shaped holes.seen_moments filling.hidden_and_filled
+        filling.by_em filling.by_descent""",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         principal.coder_of""",
 }

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from adl.measure.outliers import outlier_area, strangers, told_apart
+from adl.measure.outliers import left_out_areas, outlier_area, strangers, told_apart
 
 RNG = np.random.default_rng(0)
 
@@ -38,3 +38,22 @@ def test_each_score_is_held_against_each_kind():
     seen = jax.jit(told_apart(scores, inside, outside))(jax.random.key(0), 1.0)
     found = {name: float(mean.value) for name, mean in seen.items()}
     assert found == {"size_far": 1, "smallness_far": 0, "size_same": 0.5, "smallness_same": 0.5}
+
+
+def test_a_class_is_held_against_the_others_and_strangers_against_all():
+    """By what never learned it, and by what learned all: scikit-learn's areas of the same scores."""
+    x, label = RNG.normal(size=(30, 2)).astype("f"), np.arange(30) % 3
+    outside = {"near": RNG.normal(size=(20, 2)) + 0.5, "far": RNG.normal(size=(11, 2)) + 2}
+    turns = jnp.asarray(RNG.normal(size=(3, 2)))
+
+    def scores(turns, key, state, x):
+        return {"a": turns @ x.T + state, "b": -(turns @ x.T)}  # in another order than is asked for
+
+    probe = left_out_areas(("b", "a"), jax.tree_util.Partial(scores, turns), x, label, np.array([0, 2]), outside)
+    seen = jax.jit(probe)(jax.random.key(0), 1.0)
+    held = [roc_auc_score(label == k, x @ turns[i]) for i, k in enumerate((0, 2))]
+    np.testing.assert_allclose(seen["left_out_a"].value, np.mean(held), rtol=1e-5)
+    for kind, others in outside.items():
+        both = np.concatenate([x, others]) @ turns[2]
+        want = roc_auc_score(np.arange(len(both)) >= 30, both)
+        np.testing.assert_allclose(seen[kind], [1 - want, want], rtol=1e-5)
