@@ -228,3 +228,28 @@ def _wide(values: tuple[Array, Array], x: Array) -> list[Array]:
 def _places(x: Array) -> int:
     """How many vectors of channels an example holds."""
     return x[0].size // x.shape[-1]
+
+
+def require_halves(shape: Sequence[int], num_levels: int, *, least: int = 1) -> None:
+    """Refuses pictures that a flow of several scales cannot halve as often as it has scales.
+
+    Args:
+      shape: (H, W, C) of a picture.
+      num_levels: >= 1 scales, at each of which both sides are halved.
+      least: pixels a side that are left at the last.
+    Raises:
+      BadInput: which says how many scales there may be, or what size would do.
+    """
+    sides = shape[:2]
+
+    def fits(n: int) -> bool:
+        return all(not side % 2**n and side >= least * 2**n for side in sides)
+
+    if not fits(num_levels):
+        fewer = next((n for n in range(num_levels, 0, -1) if fits(n)), 0)
+        near, step = f"--num_levels {fewer}, or " if fewer else "", 2**num_levels
+        size = "x".join(str(max(least, -(-side // step)) * step) for side in sides)
+        raise BadInput(
+            f"--num_levels {num_levels}: pictures of {sides[0]} x {sides[1]} cannot be halved so often; {near}"
+            f"--picture_size {size} --picture_fit resize"
+        )

@@ -20,7 +20,7 @@ from typing import Literal
 import jax.numpy as jnp
 
 from adl import data, run, show
-from adl.core import BadInput, full_pass, optimizer
+from adl.core import full_pass, optimizer
 from adl.data.image import PROTOCOLS
 from adl.flow import coupling, evaluation, glow, spline
 from adl.flow.likelihood import Flow, flow, logit
@@ -66,20 +66,8 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, dict[str, float]]:
     """Pictures to learn from and to test, and the bits of baselines."""
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     data.image.require_different(train)
-    height, width, _ = train.example_shape
     least = 2 if cfg.flow == "real_nvp" else 1  # a checkerboard has two fields a side
-
-    def fits(n: int) -> bool:
-        return all(not side % 2**n and side >= least * 2**n for side in (height, width))
-
-    if not fits(cfg.num_levels):
-        fewer = next((n for n in range(cfg.num_levels, 0, -1) if fits(n)), 0)
-        near, step = f"--num_levels {fewer}, or " if fewer else "", 2**cfg.num_levels
-        size = "x".join(str(max(least, -(-side // step)) * step) for side in (height, width))
-        raise BadInput(
-            f"--num_levels {cfg.num_levels}: pictures of {height} x {width} cannot be halved so often; {near}"
-            f"--picture_size {size} --picture_fit resize"
-        )
+    glow.require_halves(train.example_shape, cfg.num_levels, least=least)
     return train, test, rows.plain_bits(train, test, asked=cfg.levels)
 
 

@@ -34,6 +34,7 @@ from adl.vision.pose import PoseNet, Posture, heat_surprise, posed_views
 from adl.vision.pose_evaluation import READ_BY, THRESHOLDS, judged_poses
 
 LOSS = {"train": "train/heat", "test (averaged parameters)": "test/loss"}
+NAMES = [f"{joint} {of}" for joint in JOINTS for of in "xy"]
 STRIDE = 2  # pixels of a picture from one cell of its maps to the next
 
 
@@ -63,17 +64,13 @@ class Config(run.Averaged, run.Views, run.Parts, run.Config):
 
 CLAIMS = (
     run.Claim(
-        metric="test/pck",
-        at_least=0.95,
-        overrides={"num_seeds": 3},
+        **{"metric": "test/pck", "at_least": 0.95, "overrides": {"num_seeds": 3}},
         protocol="scenes/standard: 8,000 to learn from; visible joints of all 1,000 test scenes, PCK@0.2 of the torso; "
         "mean of 3 seeds",
         reference="the mean pose of the training scenes: the next claim",
     ),
     run.Claim(
-        metric="test/mean_pose_pck",
-        at_most=0.3,
-        overrides={"num_seeds": 3},
+        **{"metric": "test/mean_pose_pck", "at_most": 0.3, "overrides": {"num_seeds": 3}},
         protocol="the same joints, each where it is on average in the training scenes",
     ),
 )
@@ -99,13 +96,12 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     algorithm = fit(
         model,
         optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices),
-        loss=heat_surprise(stride=STRIDE, std=cfg.std, seen_weight=cfg.seen_weight),
+        **{"loss": heat_surprise(stride=STRIDE, std=cfg.std, seen_weight=cfg.seen_weight), "axis": axis},
         prepare=posed_views(
             MIRRORED if "flip" in cfg.augment else (),
             functools.partial(random_maps, **cfg.view) if "affine" in cfg.augment else None,
             random_channels if "colour" in cfg.augment else None,
         ),
-        axis=axis,
     )
 
     def postures(learner: Learner, image: Array) -> Posture:
@@ -115,12 +111,11 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
         found = places_of(postures(learner, image).log_heat, DECODERS[READ_BY], stride=STRIDE)
         return found.reshape(len(found), -1)
 
-    names = [f"{joint} {of}" for joint in JOINTS for of in "xy"]
     return run.Experiment(
         algorithm,
         data.shuffled(train, cfg.batch_size),
         probes={"test": judged_poses(postures, train, test, stride=STRIDE, std=cfg.std)},
-        offers={"model": model, "predict": run.Offer(places, run.Images(test.example_shape), run.Cells(names))},
+        offers={"model": model, "predict": run.Offer(places, run.Images(test.example_shape), run.Cells(NAMES))},
         figures=show.figures(
             loss=show.curves(LOSS, y_label="nats a joint", title="Loss: heat map from the joint's bump", y_scale="log"),
             skeletons=show.skeletons(test.arrays, BONES, JOINTS),
