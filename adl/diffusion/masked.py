@@ -181,7 +181,7 @@ def write_on(key: Key, predict: Predict, prompt: Array, num_new: int, *, length:
     return text[:, prompt.shape[1] :]
 
 
-class Filler(NamedTuple):
+class Infiller(NamedTuple):
     """How a state's network fills in: what it is judged by, and what it makes."""
 
     predict: Callable[[PyTree], Predict]  # of a state

@@ -10,7 +10,7 @@ from adl.diffusion.target import Aim
 Name = Literal["edm", "ve", "vp", "ddpm", "ddpm_cosine", "flow"]
 
 
-class Way(NamedTuple):
+class Formulation(NamedTuple):
     """Three arguments of `denoising`; a denoiser takes the former two."""
 
     process: Process
@@ -18,7 +18,7 @@ class Way(NamedTuple):
     levels: Levels
 
 
-def way_of(name: Name, sigma_data: float) -> Way:
+def way_of(name: Name, sigma_data: float) -> Formulation:
     """The choices of that name, whose papers the table of `denoising` has.
 
     Args:
@@ -28,10 +28,10 @@ def way_of(name: Name, sigma_data: float) -> Way:
     """
     karras = target.preconditioned(preconditioner.karras(sigma_data))
     return {
-        "edm": Way(process.exploding, karras, log_normal(-0.5, 1.5)),
-        "ve": Way(process.exploding, karras, log_uniform(0.01, 50.0)),
-        "vp": Way(process.preserving(), target.noise, uniform()),
-        "ddpm": Way(process.discrete(), target.noise, uniform(1000)),
-        "ddpm_cosine": Way(process.discrete_cosine(), target.noise, uniform(1000)),
-        "flow": Way(process.straight, target.velocity, uniform()),
+        "edm": Formulation(process.exploding, karras, log_normal(-0.5, 1.5)),
+        "ve": Formulation(process.exploding, karras, log_uniform(0.01, 50.0)),
+        "vp": Formulation(process.preserving(), target.noise, uniform()),
+        "ddpm": Formulation(process.discrete(), target.noise, uniform(1000)),
+        "ddpm_cosine": Formulation(process.discrete_cosine(), target.noise, uniform(1000)),
+        "flow": Formulation(process.straight, target.velocity, uniform()),
     }[name]

@@ -98,7 +98,7 @@ def build(cfg: Config, loaded: tuple[data.text.Texts, dict[str, float]], axis: s
     def written(token):
         return (" " * (tokens.unit == "word")).join((*tokens.vocabulary, HOLE)[one] for one in token)
 
-    filler = masked.Filler(predict, size, cfg.length + 1, cfg.num_fillings)
+    filler = masked.Infiller(predict, size, cfg.length + 1, cfg.num_fillings)
     windows = data.text.windows(test, cfg.length, start=tokens.start)
     bound, shown = filler.bound(tokens.size, cfg.num_draws), windows.arrays["token"][:SHOWN]
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=100, end=0.1), clip=1.0)
