@@ -59,7 +59,7 @@ def of_size(kind: Kind, shape: Sequence[int], num_parameters: int, *, num_heads:
     sizes = (first + (n - 1) * slope + (n - 1) * (n - 2) // 2 * bend for n in itertools.count(1))
     num_units = sum(1 for _ in itertools.takewhile(lambda size: size <= num_parameters, sizes))
     if not num_units:
-        raise BadInput(f"num_parameters {num_parameters}: the narrowest network of the kind {kind} has {first} already")
+        raise BadInput(f"the narrowest {kind} network has {first:,} parameters, more than {num_parameters:,}")
     return of_units(num_units)
 
 

@@ -35,7 +35,7 @@ def test_a_network_of_a_budget_is_as_wide_as_it_can_be(kind):
     assert num_weights(model) <= 9000 < num_weights(wider)
     assert getattr(model, "dropout", 0.1) == 0.1 and model.num_classes == 3
     assert of_size(kind, (4, 3, 2), num_weights(wider), **of) == wider
-    with pytest.raises(BadInput, match=f"num_parameters 10: the narrowest network of the kind {kind} has .* already"):
+    with pytest.raises(BadInput, match=f"the narrowest {kind} network has .* parameters, more than 10"):
         of_size(kind, (4, 3, 2), 10, **of)
 
 
