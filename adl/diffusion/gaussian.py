@@ -169,13 +169,14 @@ def orders(
     Args:
       target: of the data.
       solvers: by name.
-      schedule: `(steps) -> [steps + 1]` falling noise levels > 0, of which all begin and end with the same.
+      schedule: `(steps) -> [steps + 1]` falling noise levels that end with 0, which is left out, and the step to it;
+        all begin, and end before it, with the same.
       steps: of which each is taken.
       num: points, drawn from the target with noise of the first level.
     Returns:
       `probe(key, state)`: `<solver>_order`, as `rate.power_law` of one over the steps; `<solver>_error` of the most.
     """
-    ladders = _ladders(schedule, steps)
+    ladders = _ladders(lambda num: schedule(num + 1)[:-1], steps)
 
     def probe(key: Key, state: State) -> dict[str, Mean]:
         del state

@@ -24,7 +24,7 @@ import numpy as np
 from jax import Array
 
 from adl import data, run, show
-from adl.core import optimizer
+from adl.core import BadInput, optimizer
 from adl.diffusion import denoising, gaussian, schedule, solver
 from adl.diffusion.gaussian import Tried, law_error
 from adl.diffusion.published import Name, way_of
@@ -60,6 +60,9 @@ class Config(run.Averaged, run.Config):
     num_train: run.Points = 100000  # points to learn from
     hidden: run.Widths = (64, 64)  # widths of the network's hidden layers
     likelihood_steps: run.Count = 50  # of Runge-Kutta, from the data to noise
+    solvers: tuple[Literal["DDIM", "Heun", "Runge-Kutta", "DDPM", "reverse"], ...] = tuple(SOLVERS)  # that are tried
+    num_samples: run.Several = 4000  # of the network, by each solver
+    num_paths: run.Several = 50000  # of the exact denoiser, by each solver
     learning_rate: run.Positive = 5e-3  # of Adam at the start, before a cosine to 0
     ema: run.Rate = 0.99  # decay of the parameters' average, which is evaluated
 
@@ -77,31 +80,32 @@ BOUNDS = (
     *((f"order/{name}_order", ORDER, {"at_least": least}, f"in closed form {of}") for name, least, of in ORDERS),
 )
 CLAIMS = tuple(run.Claim(name, of, {"num_seeds": 3}, **bound, reference=known) for name, of, bound, known in BOUNDS)
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (8,), "num_train": 64, "likelihood_steps": 3}
-
-
+SMOKE = {
+    **{"num_steps": 4, "batch_size": 16, "hidden": (8,), "num_train": 64, "likelihood_steps": 3},
+    **{"solvers": ("Heun", "DDPM"), "num_samples": 50, "num_paths": 50},
+}
 CURVES = show.curves(
     {f"noise {level:g}": f"test/score_{level:g}" for level in LEVELS},
     **{"y_label": "squared error over squared score", "title": "Learned score", "y_scale": "log"},
 )
-COST = show.lines(
-    *(CALLS, show.Line("samples/distances", tuple(SOLVERS))),
+LOOK = {
     **{"x_label": "calls of the network", "y_label": "Frechet distance of samples", "legend": "best"},
     **{"title": "Samples by solver and cost", "x_scale": "log", "y_scale": "log", "x_ticks": CALLS},
-)
+}
 
 
 def load(cfg: Config) -> tuple[MultivariateNormal, Array]:
     """The target, and points of it."""
+    if not cfg.solvers:
+        raise BadInput(f"--solvers: at least one of {', '.join(SOLVERS)}")
     known = MultivariateNormal(jnp.array(MEAN), jnp.array(COVARIANCE))
     return known, known.sample(jax.random.key(0), (cfg.num_train,))
 
 
 def build(cfg: Config, loaded: tuple[MultivariateNormal, Array], axis: str | None) -> run.Experiment:
     """A denoiser, beside the closed forms of what it learns."""
-    known, x = loaded
+    (known, x), way = loaded, way_of(cfg.process, SCALE)
     model = TimedMLP(tuple(cfg.hidden), jnp.dtype(cfg.precision))
-    way = way_of(cfg.process, SCALE)
 
     def of(learner):
         return denoising.denoiser(model, learner.averaged, None, process=way.process, target=way.target)
@@ -110,7 +114,10 @@ def build(cfg: Config, loaded: tuple[MultivariateNormal, Array], axis: str | Non
     far = HIGH if cfg.process in ("vp", "ddpm", "ddpm_cosine") else FAR
     rising = schedule.karras(cfg.likelihood_steps + 1, sigma_min=LOW, sigma_max=far)[:-1]
     fitted = MultivariateNormal(x.mean(0), jnp.cov(x.T))
+    tried = {name: SOLVERS[name] for name in cfg.solvers}
     beside = {"levels": LEVELS, "sigmas": rising, "solver": solver.runge_kutta}
+    cost = {"schedule": down, "evaluations": CALLS, "num": cfg.num_samples}
+    panel = show.lines(CALLS, show.Line("samples/distances", cfg.solvers), **LOOK)
 
     def one(key, learner):
         noise_key, key = jax.random.split(key)
@@ -122,19 +129,18 @@ def build(cfg: Config, loaded: tuple[MultivariateNormal, Array], axis: str | Non
             model,
             optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps)),
             **way._asdict(),
-            errors=sliced_errors() if cfg.objective == "sliced" else None,
+            **{"errors": sliced_errors() if cfg.objective == "sliced" else None, "axis": axis},
             prepare=lambda key, batch: (batch["x"], None),
-            axis=axis,
         ),
         data.shuffled(data.Split({"x": np.asarray(x)}), cfg.batch_size),
         probes={"test": gaussian.against_gaussian(of, known, **beside)},
         final={
             "fitted": gaussian.against_gaussian(lambda _: gaussian.exact_denoiser(fitted), known, **beside),
-            "samples": gaussian.by_evaluations(of, known, SOLVERS, schedule=down, evaluations=CALLS),
-            "order": gaussian.orders(known, SOLVERS, schedule=lambda num: down(num + 1)[:-1], steps=STEPS),
+            "samples": gaussian.by_evaluations(of, known, tried, **cost),
+            "order": gaussian.orders(known, tried, schedule=down, steps=STEPS, num=cfg.num_paths),
         },
         offers={"model": model, "sample": run.Offer(one, run.Repeats(), run.Cells("xy"))},
-        figures=show.figures(score=CURVES, cost=show.page([COST], size=(4.4, 3.1))),
+        figures=show.figures(score=CURVES, cost=show.page([panel], size=(4.4, 3.1))),
     )
 
 

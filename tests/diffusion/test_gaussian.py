@@ -68,12 +68,11 @@ def test_samples_come_nearer_by_cost_and_the_higher_order_sooner():
 
 def test_solvers_have_the_order_that_they_say():
     """By the exact flow; what draws noise, by its law."""
-    low = lambda num: levels(num + 1)[:-1]  # noqa: E731
     tried = {
         **{"euler": Tried(solver.euler), "heun": Tried(solver.heun), "runge_kutta": Tried(solver.runge_kutta)},
         **{"ddpm": Tried(solver.ddim(1.0), error=law_error), "reverse": Tried(solver.reverse, error=law_error)},
     }
-    probe = gaussian.orders(TARGET, tried, schedule=low, steps=(16, 32, 64), num=20_000)
+    probe = gaussian.orders(TARGET, tried, schedule=levels, steps=(16, 32, 64), num=20_000)
     found = {name: float(mean.value) for name, mean in jax.jit(probe)(KEY, ()).items()}
     for name, order, atol in (("euler", 1, 0.1), ("heun", 2, 0.15), ("runge_kutta", 4, 0.3), ("ddpm", 1, 0.25)):
         np.testing.assert_allclose(found[f"{name}_order"], order, atol=atol, err_msg=name)
