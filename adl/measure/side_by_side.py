@@ -1,7 +1,8 @@
 """Samples of several models beside each other, by the same judges: for a page that compares them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
@@ -14,23 +15,38 @@ from adl.measure.samples import Features, fidelity, in_features, rounded
 from adl.prob import neighbours
 
 
+def training_pictures(train: data.Split, label: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """`[N, H, W, C]` in [0, 1], training pictures of these classes: what samples may look like, at best.
+
+    Args:
+      train: "image" `[M, H, W, C]` uint8 and "label" `[M]`.
+      label: `[N]` classes; of one that training lacks, any picture.
+      seed: of the draw, with replacement.
+    """
+    rng, known = np.random.default_rng(seed), train.arrays["label"]
+    chosen = [rng.choice(np.flatnonzero((known == k) | (k not in known))) for k in label]
+    return train.arrays["image"][np.array(chosen)] / np.float32(255)
+
+
 def judged_together(
     drawn: Mapping[str, np.ndarray],
     reference: data.Split,
     train: data.Split,
     *,
     features: Features,
+    draws: Mapping[str, Callable[[Key, State, Array], Array]] | None = None,
     num_shown: int = 12,
 ) -> Probe:
     """Probe: each model's samples, judged in one program by `samples.fidelity` and `samples.in_features`.
 
-    Pixels are set to the nearest of the grey levels that training pictures have. The state is not looked at.
+    Pixels are set to the nearest of the grey levels that training pictures have.
 
     Args:
       drawn: by model, `[N, H, W, C]` in [0, 1], the i-th of the class of the i-th picture of the reference.
       reference: "image" `[N, H, W, C]` uint8 and "label" `[N]`, N >= 3.
       train: "image" `[M, H, W, C]` uint8, what the models have seen.
       features: by name, of pictures in [0, 1].
+      draws: by model, `(key, state, label [N]) -> [N, H, W, C]`: what the state draws, below those drawn before.
       num_shown: of samples in `grid`.
     Returns:
       Of each model and number "MODEL_NUMBER", and `[R]` of all in order the "NUMBER"; "nearest" among them is the mean
@@ -43,6 +59,8 @@ def judged_together(
     def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
         arrays, features = carried
         drawn, image, label, seen, levels = map(jnp.asarray, arrays)
+        now = [draw(jax.random.fold_in(key, i), state, label) for i, draw in enumerate((draws or {}).values())]
+        drawn = jnp.concatenate([drawn, *(one[None] for one in now)])
 
         def judged(one):
             one = rounded(one, levels)
@@ -57,7 +75,7 @@ def judged_together(
         shown = rounded(drawn[:, :num_shown], levels)
         return {**single, **{what: mean.value for what, mean in told.items()}, "grid": shown}
 
-    names = [*drawn]
+    names = [*drawn, *(draws or {})]
     return Partial(probe, ((np.stack([*drawn.values()]), image, label, seen, np.unique(seen)), as_arguments(features)))
 
 

@@ -26,7 +26,7 @@ from adl import data, run, show
 from adl.core import BadInput, Mean
 from adl.latent import baselines
 from adl.measure.pictures import random_features
-from adl.measure.side_by_side import judged_together
+from adl.measure.side_by_side import judged_together, training_pictures
 from adl.run import folder, members
 
 Family = Literal["vae", "flow", "pixel", "gan", "diffusion", "energy"]
@@ -89,10 +89,8 @@ def load(cfg: Config) -> Loaded:
 
 def plain_rows(cfg: Config, train: data.Split, test: data.Split, levels: int) -> dict[str, Row]:
     """Training pictures of the same classes, and the baselines."""
-    image, label = train.arrays["image"], train.arrays["label"]
-    rng, key = np.random.default_rng(cfg.seed), jax.random.key(cfg.seed)
-    real = [rng.choice(np.flatnonzero((label == k) | (k not in label))) for k in test.arrays["label"]]
-    rows = {"training": Row(np.asarray(data.image.unit(image[np.array(real)])), has_classes=True)}
+    image, key = train.arrays["image"], jax.random.key(cfg.seed)
+    rows = {"training": Row(training_pictures(train, test.arrays["label"], seed=cfg.seed), has_classes=True)}
     size = {"num_factors": cfg.num_factors, "num_components": cfg.num_components, "seed": cfg.seed}
     densities = baselines.picture_densities(image, levels=levels, **size)
     bits = baselines.bits_of(densities, test.arrays["image"], levels=levels)

@@ -674,7 +674,8 @@ NONE = {
     "levels, which have no scale: tests/measure/test_levels.py": """
         levels.baseline_bits levels.independent_bits levels.one_gaussian_bits levels.known""",
     "fixed places": "plane.places",
-    "draws": "plane.toy_points plane.truth plane.truth_map disentanglement.information_gap",
+    "draws": """
+        plane.toy_points plane.truth plane.truth_map disentanglement.information_gap side_by_side.training_pictures""",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
         segmentation.PixelCounts.of segmentation.PixelCounts.iou segmentation.PixelCounts.dice
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
