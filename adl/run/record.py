@@ -79,8 +79,9 @@ class Records:
         self._digest.update(_line(row).encode())
         for name, value in metrics.items():
             for index in np.ndindex(np.shape(value)):
-                tag = "/".join([name, *map(str, index)])
-                self._events.add_scalar(tag, float(np.asarray(value)[index]), step)
+                tag, number = "/".join([name, *map(str, index)]), float(np.asarray(value)[index])
+                if np.isfinite(number):  # a phase may count nothing, which TensorBoard has no sign for
+                    self._events.add_scalar(tag, number, step)
         self._progress.update(self._task, note="")
         screen.say(*screen.row(f"step {step}", metrics, self._settings))
 
