@@ -56,17 +56,13 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_samples: run.Count = 1437  # compared with as many training images; all, where there are fewer: 1,437 of digits
 
 
-BOUND = show.curves(
-    {"test": "test/elbo", "training": "train/autoencoder_elbo"},
-    **{"y_label": "nats per image", "title": "Bound on log p(x) of the autoencoder", "settled": 0.25},
-)
+ELBO = {"test": "test/elbo", "training": "train/autoencoder_elbo"}
+BOUND = show.curves(ELBO, y_label="nats per image", title="Bound on log p(x) of the autoencoder", settled=0.25)
 SAMPLES = show.of(show.image_grid, "samples/grid", row_labels=(*latent.WAYS, "data"), title="Codes drawn, and decoded")
 LOSS = show.curves({"train": "train/loss"}, y_label="weighted denoising error", title="Denoising loss of the codes")
 PROTOCOL = {**samples.PROTOCOL, "frechet": "of as many samples and training images, pixels in [0, 1]"}
-FOUND = {  # at most, and what codes drawn in the other two ways come to
-    "frechet": (0.75, "in the same run: of codes from the prior 5.05, from one Gaussian 0.81"),
-    "two_sample_data": (0.89, "in the same run: of codes from the prior 0.994, from one Gaussian 0.952"),
-}
+ELSE = "in the same run: of codes from the prior {}, from one Gaussian {}"
+FOUND = {"frechet": (0.75, ELSE.format(5.05, 0.81)), "two_sample_data": (0.89, ELSE.format(0.994, 0.952))}
 CLAIMS = tuple(
     run.Claim(f"samples/diffusion_{name}", f"digits, one seed; {PROTOCOL[name]}", {}, -np.inf, *found)
     for name, found in FOUND.items()
