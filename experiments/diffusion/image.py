@@ -4,10 +4,13 @@ EDM (Karras et al. 2022, arXiv:2206.00364) with classifier-free guidance (Ho & S
 
     python -m experiments.diffusion
     >>> pictures = run.load("runs/diffusion/image").sample([3, 1, 4])
+    python -m experiments.diffusion --network dit
     python -m experiments.diffusion --dataset mnist --num_steps 10000 --eval_every 1000
 
 Expected on digits: of the data a nearest neighbour takes 0.59 for data, of the samples 0.40 for samples (0.5 each:
 cannot be told apart), class accuracy 0.983, Frechet distance on pixels 0.030. 2 minutes on two CPU cores, all included.
+A diffusion transformer (Peebles & Xie 2023, arXiv:2212.09748) in the U-Net's place, as many steps, each a fifth longer:
+0.78, 0.40 and 0.977; so few pictures of so few pixels are what convolutions are for.
 MNIST gets a third resolution, 128 channels wide; its samples are compared with the first 1,437 training images.
 """
 
@@ -62,7 +65,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
 
 BOUNDS = {  # by network: of two_sample_data, two_sample_samples, class_accuracy
     "unet": {"two_sample_data": (0.45, 0.63), "two_sample_samples": (0.36, 0.55), "class_accuracy": (0.98, np.inf)},
-    "dit": {"two_sample_data": (0.0, 1.0), "two_sample_samples": (0.0, 1.0), "class_accuracy": (0.0, np.inf)},
+    "dit": {"two_sample_data": (0.7, 0.83), "two_sample_samples": (0.34, 0.46), "class_accuracy": (0.965, np.inf)},
 }
 CLAIMS = tuple(
     run.Claim(
