@@ -74,8 +74,8 @@ CLAIMS = tuple(
     )
 )
 SMOKE = {
-    **{"dataset": "scenes/cats_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 16, "num_samples": 16},
-    **{"num_blocks": 0, "solver_steps": 2, "num_factors": 2},
+    **{"dataset": "scenes/cats_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 2, "num_samples": 16},
+    **{"num_blocks": 0, "solver_steps": 2, "num_factors": 2, "picture_size": "8x8", "picture_fit": "resize"},
 }
 
 

@@ -84,7 +84,7 @@ CLAIMS = tuple(
     )
 )
 SMOKE = {
-    **{"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 16, "text_width": 8},
+    **{"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 8, "text_width": 8},
     **{"num_blocks": 0, "text_layers": 1, "solver_steps": 2, "num_asked": 4, "judge_steps": 2},
 }
 
