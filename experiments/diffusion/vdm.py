@@ -93,13 +93,12 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
     def looked(measure):
         return full_pass(measure, data.padded(test, 360), len(test))
 
-    draws = {"num_draws": cfg.num_draws}
     return run.Experiment(
         vdm(model, optimizer.adam(**cfg.adam, shape=shaped, clip=1.0), prepare=prepare, axis=axis),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": looked(bound_bits(model, prepare, **draws))},
+        probes={"test": looked(bound_bits(model, prepare, num_draws=cfg.num_draws))},
         final={
-            "steps": looked(bits_by_steps(model, prepare, steps=STEPS, **draws)),
+            "steps": looked(bits_by_steps(model, prepare, steps=STEPS, num_draws=cfg.num_draws)),
             "flow": looked(flow_bits(model, prepare, num_steps=cfg.flow_steps)),
             "baseline": known(bits),
             "schedule": schedule_curve(model),

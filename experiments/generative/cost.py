@@ -80,7 +80,7 @@ CLAIMS = tuple(
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "width": 8, "num_blocks": 0, "num_draws": 2, "num_samples": 16},
     **{"ways": ("heun", "flow"), "evaluations": (4, 6), "train_split": "train[:100]", "test_split": "test[:20]"},
-    **{"picture_size": "4x4", "picture_fit": "resize"},
+    **{"picture_size": "7x7", "picture_fit": "resize"},
 }
 
 
