@@ -130,39 +130,35 @@ def by_evaluations(
         keys = jax.random.split(key, num_draws)
 
         def judged(samples: Array) -> dict[str, Array]:
-            samples = rounded(samples, levels)
             shares = recognised(image.reshape(len(image), -1), samples.reshape(len(image), -1))
             distance = frechet_distance(features(samples), features(image))
-            return dict(zip(METRICS, (distance, *shares), strict=True)) | {"shown": samples[:num_shown]}
+            return dict(zip(METRICS, (distance, *shares), strict=True))
 
-        def draws(name: str) -> dict[str, Array]:
-            """`[E, R, ...]`."""
+        def draws(name: str) -> Array:
+            """`[E R, N, ...]`."""
             denoise = ways[name].denoiser(state, label)
 
             def one(at):
                 key, (sigmas, num_steps) = at
                 noise_key, key = jax.random.split(key)
                 x = sigmas[0] * jax.random.normal(noise_key, image.shape)
-                return judged(decode(sample_first(key, denoise, x, sigmas, num_steps, ways[name].solver)))
+                return decode(sample_first(key, denoise, x, sigmas, num_steps, ways[name].solver))
 
             size = len(evaluations) * num_draws
             each = jax.tree.map(lambda leaf: leaf.repeat(num_draws, 0), budgets[name])
-            told = lax.map(one, (keys[jnp.arange(size) % num_draws], each))
-            return jax.tree.map(lambda leaf: leaf.reshape(len(evaluations), num_draws, *leaf.shape[1:]), told)
+            return lax.map(one, (keys[jnp.arange(size) % num_draws], each))
 
-        found, grid = {"evaluations": jnp.array(evaluations)}, []
-        for name in ways:
-            told = draws(name)
-            grid.append(told.pop("shown")[:, 0])
-            for metric, values in told.items():
+        drawn = rounded(jnp.concatenate([*map(draws, ways), *others.values()]), levels)
+        told, found = lax.map(judged, drawn), {"evaluations": jnp.array(evaluations)}  # one program of all
+        split = len(ways) * len(evaluations) * num_draws
+        for metric in METRICS:
+            by_way = told[metric][:split].reshape(len(ways), len(evaluations), num_draws)
+            for name, values in zip(ways, by_way, strict=True):
                 found |= {f"{name}_{e}_{metric}": Mean.of(values[i]) for i, e in enumerate(evaluations)}
                 error = values.std(1, ddof=1) / np.sqrt(num_draws)
                 found |= {f"{name} {metric}": values.mean(1), f"{name} {metric} error": error}
-        size = (len(others) * num_draws, *image.shape)
-        told = lax.map(judged, jnp.stack([*others.values()]).reshape(size))  # one program of all
-        for metric in METRICS:
-            for name, values in zip(others, told[metric].reshape(-1, num_draws), strict=True):
+            for name, values in zip(others, told[metric][split:].reshape(-1, num_draws), strict=True):
                 found |= {f"{name}_{metric}": Mean.of(values), f"{name} {metric}": values.mean()}
-        return {**found, "grid": jnp.concatenate(grid)}
+        return {**found, "grid": drawn[:split:num_draws, :num_shown]}
 
     return Partial(probe, carried)

@@ -52,7 +52,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     learning_rate: run.Positive = 0.02  # of Muon: the peak, after 100 steps, before a cosine to 0
     weight_decay: run.NonNegative = 0.0  # of kernels, times the learning rate
     width: run.Eights = 32  # channels at full resolution; twice as many after each halving
-    num_blocks: run.Count = 1  # residual blocks a resolution
+    num_blocks: run.Natural = 1  # residual blocks a resolution on the way down; one more on the way up
     patch: run.Count = 2  # pixels a side that are folded into the channels of one
     p_mean: run.Logarithm = -0.6  # mean of ln(sigma) in training; pixels are in [-1, 1]
     p_std: run.Positive = 1.2  # standard deviation of ln(sigma)
@@ -74,8 +74,8 @@ CLAIMS = tuple(
     )
 )
 SMOKE = {
-    **{"dataset": "scenes/cats_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 8, "num_samples": 16},
-    **{"solver_steps": 2, "num_factors": 2},
+    **{"dataset": "scenes/cats_sample", "num_steps": 4, "batch_size": 8, "width": 8, "patch": 2, "num_samples": 16},
+    **{"num_blocks": 0, "solver_steps": 2, "num_factors": 2, "picture_size": "8x8", "picture_fit": "resize"},
 }
 
 

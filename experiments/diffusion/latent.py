@@ -46,7 +46,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     channels: run.Widths = (32,)  # of the encoder's levels, each of which halves the picture; the decoder mirrors them
     code_dim: run.Count = 4  # numbers of each cell of the code
     width: run.Eights = 64  # channels of the denoiser at full resolution; twice as many after each halving
-    num_blocks: run.Count = 1  # residual blocks a resolution
+    num_blocks: run.Natural = 1  # residual blocks a resolution on the way down; one more on the way up
     ema: run.Rate = 0.995  # decay of the parameter averages, which are evaluated
     p_mean: run.Logarithm = -0.4  # mean of ln(sigma) in training; codes are of scale 1
     p_std: run.Positive = 1.2  # standard deviation of ln(sigma)
@@ -69,7 +69,7 @@ CLAIMS = tuple(
 )
 SMOKE = {
     **{"num_steps": 4, "code_steps": 2, "batch_size": 16, "channels": (4,), "code_dim": 1, "width": 8},
-    **{"num_samples": 20, "solver_steps": 2, "train_split": "train[:100]", "test_split": "test[:20]"},
+    **{"num_blocks": 0, "num_samples": 20, "solver_steps": 2, "train_split": "train[:100]", "test_split": "test[:20]"},
 }
 
 

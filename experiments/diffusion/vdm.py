@@ -48,7 +48,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     best: str = "test/bits"
     levels: run.Natural = 0  # grey levels; 0: those of the pictures (digits 17, most 256)
     width: run.Eights = 32  # channels at full resolution; twice as many after each halving
-    num_blocks: run.Count = 1  # residual blocks a resolution
+    num_blocks: run.Natural = 1  # residual blocks a resolution on the way down; one more on the way up
     dropout: run.Rate = 0.1  # within residual blocks
     low: Annotated[run.Logarithm, run.below("high")] = -8.0  # log of noise to signal at time 0, where learning begins
     high: run.Logarithm = 5.0  # the same, at time 1
@@ -65,8 +65,9 @@ ELSE = "in the run: each pixel alone 2.39, one Gaussian 2.94, ten 2.79, PPCA 3.5
 MEASURED = (("test/bits", "the bound, of 10 draws a picture", 1.895), ("flow/bits", "by the flow, 50 steps", 1.904))
 CLAIMS = tuple(run.Claim(n, f"{OF}; {how}", {"num_seeds": 3}, at_most=m, reference=ELSE) for n, how, m in MEASURED)
 SMOKE = {
-    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_draws": 1, "flow_steps": 2, "sampler_steps": 2},
-    **{"train_split": "train[:100]", "test_split": "test[:20]", "picture_size": "4x4", "picture_fit": "resize"},
+    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_blocks": 0, "num_draws": 1, "flow_steps": 2},
+    **{"sampler_steps": 2, "train_split": "train[:100]", "test_split": "test[:20]"},
+    **{"picture_size": "4x4", "picture_fit": "resize"},
 }
 
 
@@ -92,13 +93,12 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, dict[str, float]], 
     def looked(measure):
         return full_pass(measure, data.padded(test, 360), len(test))
 
-    draws = {"num_draws": cfg.num_draws}
     return run.Experiment(
         vdm(model, optimizer.adam(**cfg.adam, shape=shaped, clip=1.0), prepare=prepare, axis=axis),
         data.shuffled(train, cfg.batch_size),
-        probes={"test": looked(bound_bits(model, prepare, **draws))},
+        probes={"test": looked(bound_bits(model, prepare, num_draws=cfg.num_draws))},
         final={
-            "steps": looked(bits_by_steps(model, prepare, steps=STEPS, **draws)),
+            "steps": looked(bits_by_steps(model, prepare, steps=STEPS, num_draws=cfg.num_draws)),
             "flow": looked(flow_bits(model, prepare, num_steps=cfg.flow_steps)),
             "baseline": known(bits),
             "schedule": schedule_curve(model),

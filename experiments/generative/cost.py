@@ -57,6 +57,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     eval_every: run.Count = 500
     steps_per_call: run.Count = 10
     width: run.Eights = 32  # channels at full resolution; twice as many after each halving
+    num_blocks: run.Natural = 1  # residual blocks a resolution on the way down; one more on the way up
     sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.02  # last noise level of the sampler before 0
     sigma_max: run.Positive = 40.0  # its first
     ways: tuple[Way, ...] = ("euler", "ancestral", "heun", "churned", "flow")  # from noise to data
@@ -77,7 +78,7 @@ CLAIMS = tuple(
     for name, bound in BOUNDS.items()
 )
 SMOKE = {
-    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_draws": 2, "num_samples": 16},
+    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_blocks": 0, "num_draws": 2, "num_samples": 16},
     **{"ways": ("heun", "flow"), "evaluations": (4, 6), "train_split": "train[:100]", "test_split": "test[:20]"},
     **{"picture_size": "7x7", "picture_fit": "resize"},
 }
@@ -105,7 +106,7 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
     """Networks of the data set's pictures, and what each way makes of them at each cost."""
     train, test, others = loaded
     channels, shape = widths(cfg.width, train.example_shape[0]), train.example_shape
-    unet = UNet(channels, num_blocks=1, attention=(len(channels) - 1,), dtype=jnp.dtype(cfg.precision))
+    unet = UNet(channels, num_blocks=cfg.num_blocks, attention=(len(channels) - 1,), dtype=jnp.dtype(cfg.precision))
     model = denoising.Conditioned(unet, Conditioner(train.num_classes, cfg.width, dtype=unet.dtype))
     scaled = target.preconditioned(preconditioner.karras(float(np.std(train.column("image") / 127.5))))
     kinds = {
