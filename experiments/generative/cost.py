@@ -86,7 +86,7 @@ SMOKE = {
 def load(cfg: Config) -> Loaded:
     """Pictures to learn from, as many test pictures as are drawn, and draws of what takes no evaluations."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
-    test = test.first(cfg.num_samples)
+    train, test = data.image.require_different(train), test.first(cfg.num_samples)
     if not cfg.ways or not cfg.evaluations:
         raise BadInput("--ways and --evaluations: one of each or more, or there is nothing to draw")
     if len(test) < 3:
