@@ -165,27 +165,28 @@ def judged_ways(
       Of each way "WAY_two_sample_data", "WAY_two_sample_samples", "WAY_two_sample_accuracy", and "WAY_frechet" and the
       others of `closeness`, of pixels; and `grid` `[R + 1, num_shown, H, W, C]`, whose last row are data.
     """
-    image = reference.arrays["image"] / np.float32(255)
+    image, names = reference.arrays["image"] / np.float32(255), [*draws]  # a program sorts what it carries by name
 
     def probe(columns, key, state):
         image, levels, draws = columns
         image, levels = jnp.asarray(image), jnp.asarray(levels)
         label, keys = jnp.zeros(len(image), jnp.int32), jax.random.split(key, len(draws))
-        ways = zip(keys, draws.values(), strict=True)
+        key_of = dict(zip(sorted(names), keys, strict=True))
+        ways = [(key_of[name], draws[name]) for name in names]
         drawn = jnp.stack([_drawn_in_parts(draw, key, state, label, image.shape[1:]) for key, draw in ways])
         drawn, known = rounded(drawn, levels), image.reshape(len(image), -1)
 
         def judged(samples):
             rows = samples.reshape(known.shape)
             shares = recognised(known, rows)
-            names = ("two_sample_data", "two_sample_samples", "two_sample_accuracy")
-            told = dict(zip(names, map(Mean.of, (*shares, sum(shares) / 2)), strict=True))
+            what = ("two_sample_data", "two_sample_samples", "two_sample_accuracy")
+            told = dict(zip(what, map(Mean.of, (*shares, sum(shares) / 2)), strict=True))
             return told | closeness(rows, known)
 
         told = lax.map(judged, drawn)
         each = {
             f"{way}_{what}": Mean(mean.total[i], mean.count[i])
-            for i, way in enumerate(draws)
+            for i, way in enumerate(names)
             for what, mean in told.items()
         }
         return {**each, "grid": jnp.concatenate([drawn[:, :num_shown], image[None, :num_shown]])}

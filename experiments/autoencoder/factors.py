@@ -9,7 +9,9 @@ learning: things of these are coded too, and what is said of their other factors
     >>> codes = run.load("runs/autoencoder/factors").embed(pictures)
     python -m experiments.autoencoder.factors --beta 1 --num_seeds 3
 
-Not measured yet.
+Measured, means of 3 seeds: a gap of 0.138, of 0.137 where colours are new, and of ten principal components 0.201 and
+0.217: this VAE does not beat them. Class apart, of which it keeps 0.042 and they 0.011, places are axes of the pixels,
+which components find (0.37 and 0.28 of column and row, where it has 0.18 and 0.24). A minute on 2 busy cores, a seed.
 """
 
 import functools
@@ -60,14 +62,14 @@ class Config(run.Averaged, run.Config):
 THINGS = "3,000 rendered things of six colours to learn from, 1,100 others to test; mean of 3 seeds"
 CLAIMS = (
     run.Claim(
-        **{"metric": "information/mig", "at_least": 0.1, "overrides": {"num_seeds": 3}},
+        **{"metric": "information/mig", "at_least": 0.08, "overrides": {"num_seeds": 3}},
         protocol=f"{THINGS}; mutual information gap of class, colour, row and column",
         reference="ten principal components 0.20",
     ),
     run.Claim(
-        **{"metric": "held_out/mig", "at_least": 0.1, "overrides": {"num_seeds": 3}},
+        **{"metric": "held_out/mig", "at_least": 0.11, "overrides": {"num_seeds": 3}},
         protocol=f"{THINGS}; of 370 things of two colours that were not learned, gap of class, row and column",
-        reference="ten principal components 0.23",
+        reference="ten principal components 0.22",
     ),
 )
 SMOKE = {"num_steps": 3, "batch_size": 8, "num_train": 40, "num_test": 40, "latent_dim": 3, "hidden": (8,)}

@@ -7,7 +7,9 @@ its own prior N(0, I), and from the one Gaussian that is nearest to the codes th
     >>> pictures = run.load("runs/diffusion/latent").sample(16)
     python -m experiments.diffusion.latent --dataset scenes/single --channels 32 64 --num_samples 1000
 
-Expected: not measured yet.
+Expected on digits, one seed: Frechet distance on pixels 0.68, where codes from the prior come to 5.05 and from one
+Gaussian to 0.81; of the data a nearest neighbour takes 0.87 for data, 0.99 and 0.95 of the others; samples are all
+taken for samples (0.99 and more in all ways), for the decoder blurs. Under 4 minutes on 2 busy cores.
 """
 
 from dataclasses import dataclass
@@ -54,14 +56,13 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     num_samples: run.Count = 1437  # compared with as many training images; all, where there are fewer: 1,437 of digits
 
 
-BOUND = show.curves(
-    {"test": "test/elbo", "training": "train/autoencoder_elbo"},
-    **{"y_label": "nats per image", "title": "Bound on log p(x) of the autoencoder", "settled": 0.25},
-)
+ELBO = {"test": "test/elbo", "training": "train/autoencoder_elbo"}
+BOUND = show.curves(ELBO, y_label="nats per image", title="Bound on log p(x) of the autoencoder", settled=0.25)
 SAMPLES = show.of(show.image_grid, "samples/grid", row_labels=(*latent.WAYS, "data"), title="Codes drawn, and decoded")
 LOSS = show.curves({"train": "train/loss"}, y_label="weighted denoising error", title="Denoising loss of the codes")
 PROTOCOL = {**samples.PROTOCOL, "frechet": "of as many samples and training images, pixels in [0, 1]"}
-FOUND = {"frechet": (9.0, ""), "two_sample_data": (1.0, ""), "two_sample_samples": (1.0, "")}
+ELSE = "in the same run: of codes from the prior {}, from one Gaussian {}"
+FOUND = {"frechet": (0.75, ELSE.format(5.05, 0.81)), "two_sample_data": (0.89, ELSE.format(0.994, 0.952))}
 CLAIMS = tuple(
     run.Claim(f"samples/diffusion_{name}", f"digits, one seed; {PROTOCOL[name]}", {}, -np.inf, *found)
     for name, found in FOUND.items()

@@ -9,11 +9,12 @@ are judged beside training pictures, which no model need surpass; the reference 
     python -m experiments.gan.ablation --num_seeds 3
     >>> pictures = run.load("runs/gan/ablation").sample([3, 1, 4])
 
-Expected on digits, means of 3 seeds: not measured yet.
+Measured on digits, means of 3 seeds: Frechet distances in random features of 0.32 to 0.33 by all four networks, where
+training pictures have 0.32; of test pictures 0.68 to 0.72 are within reach (0.83 of training pictures). Naming classes
+costs modes, 0.59; DCGAN at this rate of learning falls on few, 0.14. Seven minutes on 2 busy cores.
 """
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -32,7 +33,7 @@ from adl.measure.pictures import random_features
 from adl.measure.side_by_side import judged_together, training_pictures
 
 Game = Literal["mlp", "conv_gen", "conv_disc", "conv", "acgan", "dcgan"]
-TITLES: Mapping[str, str] = {
+TITLES = {
     "mlp": "perceptrons",
     "conv_gen": "convolutional generator",
     "conv_disc": "convolutional judge",
@@ -64,11 +65,16 @@ class Config(run.Pictured, run.Parts, run.Config):
 
 
 PROTOCOL = "digits, mean of 3 seeds, averaged parameters, 2,000 updates; 360 samples beside 360 test pictures; "
-CLAIMS = (
-    run.Claim(
-        **{"metric": "compare/mlp_class_accuracy", "at_least": 0.9, "overrides": {"num_seeds": 3}},
-        protocol=PROTOCOL,
-    ),
+WITHIN = "share of test pictures within reach of samples, in random features"
+BOUNDS = {  # with what training pictures have
+    "mlp_frechet_features": ({"at_most": 0.33}, "Frechet distance in random features", "0.319"),
+    "conv_recall_features": ({"at_least": 0.65}, WITHIN, "0.825"),
+    "acgan_recall_features": ({"at_most": 0.64}, WITHIN, "0.825"),
+    "dcgan_recall_features": ({"at_most": 0.18}, WITHIN, "0.825"),
+}
+CLAIMS = tuple(
+    run.Claim(f"compare/{name}", PROTOCOL + what, {"num_seeds": 3}, **bound, reference=f"training pictures: {real}")
+    for name, (bound, what, real) in BOUNDS.items()
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "games": ("mlp", "acgan"), "hidden": (16,), "latent_dim": 4},
@@ -80,10 +86,9 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, np.ndarray]:
     """Pictures to learn from and to test, and as many training pictures, of the same classes."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
     train, test = data.image.require_different(train), test.first(cfg.num_samples)
-    if not cfg.games:
-        raise BadInput(f"--games: at least one of {', '.join(TITLES)}, or nothing is played")
-    if len(test) < 3:
-        raise BadInput(f"--test_split {cfg.test_split}: {len(test)} pictures; samples are judged by 3 or more")
+    if not cfg.games or len(test) < 3:
+        of = f"--games: at least one of {', '.join(TITLES)}, or nothing is played"
+        raise BadInput(of if not cfg.games else f"--test_split {cfg.test_split}: {len(test)} pictures; 3 or more judge")
     return train, test, training_pictures(train, test.column("label"))
 
 

@@ -9,7 +9,8 @@ under the ROC: 1/2 is chance, and below it strangers look more like digits than 
     >>> scores = run.load("runs/generative/novelty").predict(pictures)
     python -m experiments.generative.novelty --dataset mnist --others not_mnist --num_train 5000
 
-Not measured yet.
+Measured on digits, 3 seeds: of a digit left out 0.868 by the flow, 0.845 by the VAE's error, 0.749 by denoising; by a
+mixture of Gaussians 0.952. Means of four pictures: the flow's ratio 0.974, the VAE's bound 0.22. A minute a seed, busy.
 """
 
 from collections.abc import Callable
@@ -61,7 +62,7 @@ CLAIMS = tuple(
     for name, least, text in (
         ("left_out_flow", 0.86, "a digit left out of learning, by the flow's likelihood"),
         ("left_out_vae_error", 0.84, "a digit left out of learning, by what the VAE's code does not keep"),
-        ("blended_flow_ratio", 0.94, "means of four pictures, by the flow's likelihood over that of pixels alone"),
+        ("blended_flow_ratio", 0.97, "means of four pictures, by the flow's likelihood over that of pixels alone"),
     )
 )
 SMOKE = {
