@@ -39,13 +39,15 @@ def of(kind: Kind, text: str, vocab_size: int = 0, *, parting: Parting = "punctu
     Args:
       kind: "char", "bpe" or "word": `characters`, `byte_pairs` or `words`.
       text: training text, not empty.
-      vocab_size: of byte pairs or words, at most; 0: 1024 or 10000. Characters: all there are.
+      vocab_size: of byte pairs or words, at most; 0: 1024 or 10000, and of characters: all there are.
       parting: of words.
 
     Raises:
-      BadInput: if the vocabulary has no room.
+      BadInput: if the vocabulary has no room, or is to be of so many characters.
     """
     if kind == "char":
+        if vocab_size:
+            raise BadInput(f"--vocab_size {vocab_size}: characters are all there are; leave it out, or --tokens bpe")
         return characters(text)
     if kind == "bpe":
         return byte_pairs(text, vocab_size or 1024)

@@ -46,7 +46,8 @@ def unfamiliar(
       num_test: pictures to test, and others; all, where there are fewer.
       num_factors: that are to be found in the rows, fewer than these have numbers.
     Raises:
-      BadInput: for strangers of another shape, too many factors; else as `baselines.middles`.
+      BadInput: for strangers of another shape, too many factors, or classes of which none can be left out, or found;
+        else as `baselines.middles`.
     """
     levels, train, test = data.image.num_levels(train, test), train.first(num_train), test.first(num_test)
     kinds = {kind: (image, levels) for kind, image in strangers(test.arrays["image"]).items()}
@@ -61,4 +62,10 @@ def unfamiliar(
     new = middles(test.arrays["image"], levels=levels, learned=False)
     rows = {kind: np.asarray(middles(image, levels=num, learned=False)) for kind, (image, num) in kinds.items()}
     labels = (train.arrays["label"], test.arrays["label"])
-    return Unfamiliar(np.asarray(x), labels[0], np.asarray(new), labels[1], rows, levels, train.example_shape)
+    found = Unfamiliar(np.asarray(x), labels[0], np.asarray(new), labels[1], rows, levels, train.example_shape)
+    for what, label in zip(("to learn from", "to test"), labels, strict=True):
+        if len(np.unique(label)) < 2:
+            raise BadInput(f"the {len(label)} pictures {what} are of one class: two at least, for one to be a stranger")
+    if not len(found.classes):
+        raise BadInput("no class of the pictures to learn from is among those to test: none can be left out and found")
+    return found

@@ -82,6 +82,10 @@ def below(of: str) -> Relation:
     return Relation("below", lambda value, other: value < other, of)
 
 
+class Distinct(NamedTuple):
+    """Several settings, each of which is tried once."""
+
+
 class Shared(NamedTuple):
     """A number of things that split evenly over the devices, as a batch's examples do."""
 
@@ -105,14 +109,20 @@ Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropou
 Eights = Annotated[Count, multiple_of(8)]  # channels, in groups that are normalised
 Split = Annotated[Count, Shared()]  # over the devices
 Widths = Annotated[tuple[int, ...], Range(low=1), tyro.conf.arg(metavar="INT >= 1 ...")]  # of layers, each
-Positives = Annotated[tuple[float, ...], Range(low=0, open_low=True), tyro.conf.arg(metavar="FLOAT > 0 ...")]  # each
+Settings = Annotated[Widths, Distinct()]  # each tried once
+Positives = Annotated[
+    tuple[float, ...], Range(low=0, open_low=True), Distinct(), tyro.conf.arg(metavar="FLOAT > 0 ...")
+]  # each
 Shares = Annotated[
-    tuple[float, ...], Range(low=0, high=1, open_low=True, open_high=True), tyro.conf.arg(metavar="0 < FLOAT < 1 ...")
+    tuple[float, ...],
+    Range(low=0, high=1, open_low=True, open_high=True),
+    Distinct(),
+    tyro.conf.arg(metavar="0 < FLOAT < 1 ..."),
 ]  # of a whole, each
 
 
 def require(config: Any) -> None:
-    """Every field within what its annotation says.
+    """Every field within what its annotation says; of several names that may be chosen, each once.
 
     Args:
       config: a dataclass.
@@ -130,6 +140,8 @@ def require(config: Any) -> None:
             if not note.holds(value, other):
                 of = f"--{note.of} {other}" if isinstance(note.of, str) else other
                 raise BadInput(f"--{name} {value}: it must be {note.text} {of}")
+        if isinstance(note, Distinct) and (again := [one for i, one in enumerate(value) if one in value[:i]]):
+            raise BadInput(f"--{name} {short(value)}: {again[0]} stands there twice")
 
 
 def notes(config_type: type) -> Iterator[tuple[str, Any]]:
@@ -137,7 +149,13 @@ def notes(config_type: type) -> Iterator[tuple[str, Any]]:
     hints = typing.get_type_hints(config_type, include_extras=True)
     found = [(name, note) for name, hint in hints.items() for note in getattr(hint, "__metadata__", ())]
     found += [(name, Range()) for name, hint in hints.items() if hint in (int, float)]
+    found += [(name, Distinct()) for name, hint in hints.items() if _is_choice(hint)]
     yield from sorted(found, key=lambda pair: isinstance(pair[1], Relation))
+
+
+def _is_choice(hint: Any) -> bool:
+    """Whether a field is several of the names that there are."""
+    return typing.get_origin(hint) is tuple and typing.get_origin(typing.get_args(hint)[0]) is Literal
 
 
 def ranges(config_type: type) -> dict[str, Range]:

@@ -28,7 +28,7 @@ from jax import Array
 from adl import data, run, show
 from adl.autoencoder import evaluation, pixels
 from adl.autoencoder.vae import beta_vae, perceptrons
-from adl.core import Learner, full_pass, optimizer
+from adl.core import BadInput, Learner, full_pass, optimizer
 from adl.data.scenes import drawn, layout
 from adl.latent import principal
 from adl.measure import disentanglement, latents
@@ -51,8 +51,8 @@ class Config(run.Averaged, run.Config):
     eval_every: run.Count = 1500
     num_train: run.Several = 4000  # things that are drawn to learn from, of which those of colours held out are not
     num_test: run.Several = 1500  # others, on which information is told
-    held_out: Annotated[run.Count, run.Range(high=6)] = 2  # colours of the eight that are not learned
-    latent_dim: run.Several = 10  # size of the code
+    held_out: Annotated[run.Count, run.Range(low=1, high=6)] = 2  # colours of the eight that are not learned
+    latent_dim: Annotated[run.Several, run.Range(low=2, high=767)] = 10  # size of the code
     hidden: run.Widths = (400, 400)  # widths of the encoder's hidden layers; the decoder mirrors them
     std: run.Positive = 0.1  # of the noise of each pixel in [0, 1], by which errors are weighed
     beta: run.NonNegative = 10.0  # weight of the KL divergence; above 1 codes are shorter
@@ -80,6 +80,8 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, data.Split]:
     first = len(layout.COLOURS) - cfg.held_out
     known, new = (things(seed, num) for seed, num in ((21, cfg.num_train), (23, cfg.num_test)))
     kept = ((known, known["colour"] < first), (new, new["colour"] < first), (new, new["colour"] >= first))
+    if (sizes := [int(rows.sum()) for _, rows in kept])[0] <= cfg.latent_dim or min(sizes) < 2:
+        raise BadInput(f"{sizes} things to learn, test, and of new colours: two of each, the first above --latent_dim")
     return tuple(data.Split({name: column[rows] for name, column in columns.items()}) for columns, rows in kept)
 
 

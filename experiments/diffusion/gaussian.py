@@ -16,7 +16,7 @@ log-density by 0.020 nats (of a Gaussian fitted to the same points 0.004); order
 
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -57,7 +57,7 @@ class Config(run.Averaged, run.Config):
     batch_size: run.Count = 512
     steps_per_call: run.Count = 50
     eval_every: run.Count = 1000
-    num_train: run.Points = 100000  # points to learn from
+    num_train: Annotated[run.Points, run.Range(low=3, high=10**7)] = 100000  # points to learn from
     hidden: run.Widths = (64, 64)  # widths of the network's hidden layers
     likelihood_steps: run.Count = 50  # of Runge-Kutta, from the data to noise
     solvers: tuple[Literal["DDIM", "Heun", "Runge-Kutta", "DDPM", "reverse"], ...] = tuple(SOLVERS)  # that are tried

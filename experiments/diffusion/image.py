@@ -87,7 +87,7 @@ SMOKE = {
 def load(cfg: Config) -> tuple[data.Split, data.Split, Probe]:
     """Pictures to learn from, and to test; and the rows of every table."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
-    return train, test, rows.judged(train, train.first(cfg.num_samples))
+    return train, test, rows.judged(data.image.require_different(train), train.first(cfg.num_samples))
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split, Probe], axis: str | None) -> run.Experiment:

@@ -71,10 +71,12 @@ class Config(run.Averaged, run.Parts, run.Config):
     judge_steps: run.Count = 1500  # of Adam at 0.001, of the recogniser
 
 
-PROTOCOL = "scenes/told, 200 captions of {}, one seed, averaged parameters, guidance of 2, seen by a recogniser; {}"
+PROTOCOL = "scenes/told, 200 captions of {}: {}, one seed, averaged parameters, guidance of 2, seen by a recogniser; {}"
 KNOWN = "of another caption's picture {}, of the training picture that has most of it {}, of real ones {}"
 CLAIMS = tuple(
-    run.Claim(f"asked/{kind}_guided_2_{what}", PROTOCOL.format(KINDS[kind], asking.PROTOCOL[what]), **more, long=True)
+    run.Claim(
+        f"asked/{kind}_guided_2_{what}", PROTOCOL.format(kind, KINDS[kind], asking.PROTOCOL[what]), **more, long=True
+    )
     for kind, what, more in (
         ("test", "attributes", {"at_least": 0.77, "reference": KNOWN.format(0.23, 0.91, 0.99)}),
         ("test", "gain", {"at_least": 0.03, "reference": "0: guidance does nothing"}),

@@ -130,7 +130,7 @@ def players(cfg: Config, shape: tuple[int, ...], num_classes: int, axis: str | N
         "acgan": networks.perceptrons(hidden=cfg.hidden, head=heads.Auxiliary, **of),
         "dcgan": deep_convolutions(width=cfg.width, axis=axis, **of),
     }
-    return {name: found[name] for name in dict.fromkeys(cfg.games)}
+    return {name: found[name] for name in cfg.games}
 
 
 def game(cfg: Config, name: str, model: Players, axis: str | None) -> Algorithm:

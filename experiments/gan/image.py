@@ -13,7 +13,7 @@ arXiv:1704.00028). Both players are told the class (Miyato & Koyama 2018, arXiv:
 
 Expected on digits, means of 5 seeds: of the data a nearest neighbour recognises 0.34, 0.33 and 0.47, of the samples
 0.77, 0.84 and 0.65 (0.5 each: cannot be told apart), class accuracy 0.998, 0.997 and 0.996. On photographs of hands
-samples are told more easily than that. A minute each, 1.5 for WGAN-GP, on two cores. Larger pictures want convolutions.
+samples are told more easily than that. A minute each, two for WGAN-GP, on two cores. Larger pictures want convolutions.
 """
 
 import functools

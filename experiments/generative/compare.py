@@ -76,13 +76,16 @@ class Loaded(NamedTuple):
 def load(cfg: Config) -> Loaded:
     """Members are run, and baselines fitted."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
-    levels, test = data.image.num_levels(train, test), test.first(cfg.num_samples)
+    levels, test = data.image.num_levels(data.image.require_different(train), test), test.first(cfg.num_samples)
+    if len(test) < 4:
+        raise BadInput(f"--test_split {cfg.test_split}: {len(test)} pictures; samples are judged by 4 or more")
     is_random, given = cfg.features == "random", members.named_folders(cfg.workdirs, (*PLAIN, *cfg.members))
     features = random_features(test.example_shape) if is_random else members.outside_features(cfg.features)
     asked = members.same_data(cfg)
     found = {name: members.given_member(path, asked={"dataset": cfg.dataset, **asked}) for name, path in given.items()}
-    home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
-    found |= {n: members.started_member(MODULES[n], home / n, asked, seconds=cfg.seconds) for n in cfg.members}
+    if cfg.members:
+        home = members.place(folder.chosen(cfg, "generative.compare"), asked, cfg.seconds)
+        found |= {n: members.started_member(MODULES[n], home / n, asked, seconds=cfg.seconds) for n in cfg.members}
     rows = plain_rows(cfg, train, test, levels)
     return Loaded(train, test, levels, rows | {name: row(one, test, levels) for name, one in found.items()}, features)
 

@@ -61,7 +61,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     sigma_min: Annotated[run.Positive, run.below("sigma_max")] = 0.02  # last noise level of the sampler before 0
     sigma_max: run.Positive = 40.0  # its first
     ways: tuple[Way, ...] = ("euler", "ancestral", "heun", "churned", "flow")  # from noise to data
-    evaluations: run.Widths = (4, 8, 16, 32)  # of the network a sample, each even and 4 or more
+    evaluations: run.Settings = (4, 8, 16, 32)  # of the network a sample, each even and 4 or more
     num_draws: run.Several = 3  # of samples, by keys of their own
     num_samples: Annotated[run.Count, run.Range(low=3)] = 360  # a draw, and test pictures; all, where there are fewer
     workdirs: tuple[str, ...] = ()  # other runs that are judged beside, NAME=FOLDER
@@ -87,7 +87,7 @@ SMOKE = {
 def load(cfg: Config) -> Loaded:
     """Pictures to learn from, as many test pictures as are drawn, and draws of what takes no evaluations."""
     train, test = data.splits(cfg.dataset, "image", "label", of=cfg.parts, **cfg.source)
-    test = test.first(cfg.num_samples)
+    train, test = data.image.require_different(train), test.first(cfg.num_samples)
     if not cfg.ways or not cfg.evaluations:
         raise BadInput("--ways and --evaluations: one of each or more, or there is nothing to draw")
     if len(test) < 3:

@@ -74,8 +74,8 @@ class Loaded(NamedTuple):
 
 def load(cfg: Config) -> Loaded:
     """Pictures, and networks of the budget's size."""
-    if not cfg.networks or len({*cfg.networks}) < len(cfg.networks):
-        raise BadInput(f"--networks {' '.join(cfg.networks)}: at least one of them, and each once")
+    if not cfg.networks:
+        raise BadInput(f"--networks: at least one of {', '.join(OPTIONS)}")
     train, test = data.splits(cfg.dataset, "image", of=cfg.parts, **cfg.source)
     levels = data.image.num_levels(data.image.require_different(train), test)
     taken = {option for name in cfg.networks for option in OPTIONS[name]} & {"num_layers", "dropout"}

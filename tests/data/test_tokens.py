@@ -34,6 +34,11 @@ def test_kinds_are_known_by_name():
     assert set(spaced.vocabulary[2:]) == set(text.split())
 
 
+def test_characters_are_not_to_be_so_many():
+    with pytest.raises(BadInput, match="--vocab_size 9: characters are all there are"):
+        tokens.of("char", TRAIN, 9)
+
+
 def test_words_are_the_most_frequent():
     of = tokens.words(TRAIN, 6)
     assert of.vocabulary == ("<unk>", "<eos>", "the", "cat", "sat", "on")

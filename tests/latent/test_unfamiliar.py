@@ -39,3 +39,16 @@ def test_more_factors_than_numbers_are_refused_and_no_more_is_taken_than_asked_f
     found = unfamiliar(split(20), split(9), split(9), num_train=12, num_test=4, num_factors=1)
     assert (len(found.x), len(found.label), len(found.new), len(found.new_label)) == (12, 12, 4, 4)
     assert {len(rows) for rows in found.others.values()} == {4}
+
+
+@pytest.mark.parametrize("learned, tested, said", [(1, 3, "20 pictures to learn from"), (3, 1, "9 pictures to test")])
+def test_pictures_of_one_class_are_refused(learned, tested, said):
+    with pytest.raises(BadInput, match=f"the {said} are of one class"):
+        unfamiliar(split(20, classes=learned), split(9, classes=tested), None, **SIZE)
+
+
+def test_classes_of_which_none_can_be_found_are_refused():
+    other = split(9)
+    other = data.Split({**other.arrays, "label": other.arrays["label"] + 3})
+    with pytest.raises(BadInput, match="none can be left out and found"):
+        unfamiliar(split(20), other, None, **SIZE)
