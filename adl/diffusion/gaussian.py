@@ -115,7 +115,7 @@ def against_gaussian(
     return probe
 
 
-def by_evaluations(
+def solvers_by_evaluations(
     denoiser: DenoiserOf,
     target: MultivariateNormal,
     solvers: Mapping[str, Tried],

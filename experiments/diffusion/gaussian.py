@@ -136,7 +136,7 @@ def build(cfg: Config, loaded: tuple[MultivariateNormal, Array], axis: str | Non
         probes={"test": gaussian.against_gaussian(of, known, **beside)},
         final={
             "fitted": gaussian.against_gaussian(lambda _: gaussian.exact_denoiser(fitted), known, **beside),
-            "samples": gaussian.by_evaluations(of, known, tried, **cost),
+            "samples": gaussian.solvers_by_evaluations(of, known, tried, **cost),
             "order": gaussian.orders(known, tried, schedule=down, steps=STEPS, num=cfg.num_paths),
         },
         offers={"model": model, "sample": run.Offer(one, run.Repeats(), run.Cells("xy"))},

@@ -48,7 +48,7 @@ def test_the_exact_one_has_no_error_and_another_that_of_its_score():
 
 def test_samples_come_nearer_by_cost_and_the_higher_order_sooner():
     solvers = {"euler": Tried(solver.euler), "heun": Tried(solver.heun, 2), "reverse": Tried(solver.reverse)}
-    probe = gaussian.by_evaluations(
+    probe = gaussian.solvers_by_evaluations(
         lambda _: EXACT, TARGET, solvers, schedule=levels, evaluations=(8, 16, 64), num=3000
     )
     found = jax.jit(probe)(KEY, ())
