@@ -21,7 +21,8 @@ from adl.core.lift import (
 from adl.core.optimizer import average_params
 from adl.core.paths import local_path
 from adl.core.place import jitted, over_devices, sharded
-from adl.core.probe import full_pass
+from adl.core.probe import carrying, full_pass
+from adl.core.random_batches import by_random_batches
 from adl.core.rebuildable import Rebuildable
 from adl.core.statistics import accumulate, gathered, standardise
 from adl.core.types import (
@@ -62,6 +63,8 @@ __all__ = [
     "beside",
     "border",
     "buffer",
+    "by_random_batches",
+    "carrying",
     "data_mesh",
     "descend",
     "did_you_mean",

@@ -28,7 +28,7 @@ def jitted(probe: Callable, mesh: Mesh | None = None) -> Callable:
     """
     whole = None if mesh is None else NamedSharding(mesh, PartitionSpec())
     compiled = jax.jit(lambda probe, *arguments: probe(*arguments), out_shardings=whole)
-    carried = jax.device_put(_carrying(probe), whole)
+    carried = jax.device_put(carrying(probe), whole)
 
     def under_mesh(call, *arguments):
         with jax.set_mesh(mesh):
@@ -42,12 +42,12 @@ def jitted(probe: Callable, mesh: Mesh | None = None) -> Callable:
 
 def over_seeds(probe: Probe) -> Probe:
     """The probe of each of the runs of `over_seeds`: `probe(keys [S], states [S, ...])`."""
-    return Partial(lambda probe, key, state: jax.vmap(probe)(key, state), _carrying(probe))
+    return Partial(lambda probe, key, state: jax.vmap(probe)(key, state), carrying(probe))
 
 
 def of_one(name: str, probe: Probe) -> Probe:
     """The probe of one of the algorithms of `beside`, by its name: it sees `state[name]`."""
-    return Partial(lambda probe, key, state: probe(key, state[name]), _carrying(probe))
+    return Partial(lambda probe, key, state: probe(key, state[name]), carrying(probe))
 
 
 def over_values(make: Callable[[PyTree], Probe], values: PyTree) -> Probe:
@@ -59,13 +59,13 @@ def over_values(make: Callable[[PyTree], Probe], values: PyTree) -> Probe:
 
     def probe(values, carried, key, state):
         def one(value, state):
-            own, structure = jax.tree.flatten(_carrying(make(value)))
+            own, structure = jax.tree.flatten(carrying(make(value)))
             decided = [isinstance(leaf, jax.core.Tracer) for leaf in own]
             return structure.unflatten(o if d else c for o, d, c in zip(own, decided, carried, strict=True))(key, state)
 
         return jax.vmap(one)(values, state)
 
-    return Partial(probe, values, jax.tree.leaves(_carrying(make(tree.take(values, 0)))))
+    return Partial(probe, values, jax.tree.leaves(carrying(make(tree.take(values, 0)))))
 
 
 def full_pass(
@@ -99,5 +99,6 @@ def full_pass(
     return Partial(probe, batches)
 
 
-def _carrying(probe: Callable) -> Partial:
+def carrying(probe: Callable) -> Partial:
+    """The same as a tree of the arrays that it carries, none where it is no `Partial`: what others may carry."""
     return probe if isinstance(probe, Partial) else Partial(probe)

@@ -13,7 +13,7 @@ from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl import data
-from adl.core import BadInput, Key, Mean, Probe, State
+from adl.core import BadInput, Key, Mean, Probe, State, carrying
 from adl.data.text import Captions
 from adl.diffusion.denoising import unsaid
 from adl.diffusion.evaluation import Sampler
@@ -51,13 +51,15 @@ def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int) ->
     Args:
       kinds: by name, two or more examples with `COLUMNS`.
       train: others, to look up in, and whose words are known.
-      num: of captions of each kind; as many as there are of all, where these are fewer.
+      num: >= 2, of captions of each kind; as many as there are of all, where these are fewer.
     Raises:
-      BadInput: if there are fewer than two of a kind, or one has a word that no caption of `train` has.
+      BadInput: if there are fewer than two of a kind, or asked for, or one has a word that no caption of `train` has.
     """
     for name, split in kinds.items():
         if len(split) < 2:
             raise BadInput(f"{len(split)} caption of {name}: two or more are wanted, for a picture that is another's")
+    if num < 2:
+        raise BadInput(f"{num} caption of each kind: two or more are wanted, for a picture that is another's")
     captions = Captions.of(words_of(train))
     num = min(num, *map(len, kinds.values()))
     few = {name: split.first(num) for name, split in kinds.items()}
@@ -133,7 +135,7 @@ def found_in_samples(
                 found |= {f"{name}_{rows[j]}_gain": Mean.of(gain)} if scale != 1 else {}
         return found
 
-    return Partial(probe, (see if isinstance(see, Partial) else Partial(see), several))
+    return Partial(probe, (carrying(see), several))
 
 
 def rows_of(scales: Sequence[float]) -> list[str]:

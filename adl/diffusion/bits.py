@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from adl.core import Key, Learner, Mean, Probe
+from adl.core import Key, Learner, Mean, Probe, PyTree
 from adl.diffusion.denoising import Prepare, denoiser
 from adl.diffusion.likelihood import log_likelihood
 from adl.diffusion.process import log_ratio
@@ -31,7 +31,7 @@ def bound_bits(model: VDM, prepare: Prepare, *, num_draws: int = 1) -> Measured:
     """
 
     def measure(key: Key, learner: Learner, batch: Mapping[str, Array]) -> dict[str, Mean]:
-        level, condition = prepare(key, batch)
+        level, condition = _prepared(key, prepare, batch)
         mean = _mean_bound(key, model, learner, level, condition, num_draws, None)
         return mean.in_bits(level, num_levels=model.num_levels, mask=batch["mask"])
 
@@ -49,7 +49,7 @@ def bits_by_steps(model: VDM, prepare: Prepare, *, steps: Sequence[int], num_dra
     """
 
     def measure(key: Key, learner: Learner, batch: Mapping[str, Array]) -> dict[str, Mean]:
-        level, condition = prepare(key, batch)
+        level, condition = _prepared(key, prepare, batch)
         of = {"num_dims": level[0].size, "levels": model.num_levels, "mask": batch["mask"]}
 
         def total(num_steps):
@@ -73,7 +73,7 @@ def flow_bits(model: VDM, prepare: Prepare, *, num_steps: int) -> Measured:
     """
 
     def measure(key: Key, learner: Learner, batch: Mapping[str, Array]) -> dict[str, Mean]:
-        level, condition = prepare(key, batch)
+        level, condition = _prepared(key, prepare, batch)
         noise_key, sign_key = jax.random.split(key)
         of = {"noise": jax.random.normal(noise_key, level.shape), "num_steps": num_steps, "key": sign_key}
         log_weight = flow_log_weight(model, learner, level, condition, **of)
@@ -141,6 +141,11 @@ def schedule_curve(model: VDM, num: int = 101) -> Probe:
         return {"time": time, "learned": schedule(time), "straight": jnp.linspace(*schedule.ends(), num)}
 
     return probe
+
+
+def _prepared(key: Key, prepare: Prepare, batch: Mapping[str, Array]) -> tuple[Array, PyTree]:
+    """Levels and condition, by a key that none of those has which this one is split into."""
+    return prepare(jax.random.fold_in(key, 2**32 - 1), batch)
 
 
 def _mean_bound(

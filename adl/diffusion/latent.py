@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Probe, PyTree, alternate
+from adl.core import Algorithm, Key, Probe, PyTree, alternate, carrying
 from adl.core.lift import Phases
 from adl.diffusion.evaluation import Sampler
 from adl.nn.mlp import flat
@@ -84,8 +84,7 @@ def latent_diffusion(
 
 def of_autoencoder(probe: Probe) -> Partial:
     """A probe, or a measure of a batch, of the autoencoder's state as one of both; what it carries is carried on."""
-    probe = probe if isinstance(probe, Partial) else Partial(probe)
-    return Partial(lambda probe, key, phases, *batch: probe(key, phases.state.autoencoder, *batch), probe)
+    return Partial(lambda probe, key, phases, *batch: probe(key, phases.state.autoencoder, *batch), carrying(probe))
 
 
 class Codes(NamedTuple):

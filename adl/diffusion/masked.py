@@ -76,7 +76,7 @@ def masked_bound(key: Key, predict: Predict, token: Array, may: Array, *, num_to
       num_tokens: V.
     """
     hidden = hide(key, token, may, num_tokens=num_tokens)
-    nats = cross_entropy(predict(hidden.token)[..., :num_tokens], token)
+    nats = cross_entropy(_logits(predict, hidden.token, num_tokens), token)
     return hidden.weight * jnp.where(hidden.is_hidden, nats, 0).sum(-1)
 
 
@@ -151,7 +151,7 @@ def fill(
         key, left = given
         when_key, what_key = jax.random.split(key)
         is_due = (token == num_tokens) & (jax.random.uniform(when_key, token.shape) * left < 1)
-        made = choose(what_key, predict(token)[..., :num_tokens])
+        made = choose(what_key, _logits(predict, token, num_tokens))
         token = jnp.where(is_due, made.astype(token.dtype), token)
         return token, token
 
@@ -227,3 +227,11 @@ class Infiller(NamedTuple):
     @property
     def _how(self) -> dict[str, int]:
         return {"num_tokens": self.num_tokens, "num_steps": self.num_steps}
+
+
+def _logits(predict: Predict, token: Array, num_tokens: int) -> Array:
+    """`[B, T, V]` of no other tokens."""
+    logits = predict(token)
+    chex.assert_shape(logits, (*token.shape, None))
+    chex.assert_axis_dimension_gteq(logits, -1, num_tokens)  # fewer would make a bound of fewer tokens, and say nothing
+    return logits[..., :num_tokens]

@@ -1,4 +1,4 @@
-"""Published choices of process, target and levels, by name: what `denoising` is told to be one of them."""
+"""Choices of process, target and levels by the name of their papers: what `denoising` is told to be one of them."""
 
 from typing import Literal, NamedTuple
 
@@ -23,7 +23,8 @@ def way_of(name: Name, sigma_data: float) -> Formulation:
 
     Args:
       name: `edm`, and `ve`, variance-exploding noise, both with the preconditioner `karras`; `vp`, variance-preserving
-        noise; `ddpm`; `ddpm_cosine`; `flow`, flow matching.
+        noise; `ddpm`; `ddpm_cosine`; `flow`, flow matching. As published but for two: the levels of `edm` are higher
+        and wider than those for pictures, log_normal(-1.2, 1.2), and `ve` had another preconditioner.
       sigma_data: > 0, root mean square of the data, for the preconditioner.
     """
     karras = target.preconditioned(preconditioner.karras(sigma_data))

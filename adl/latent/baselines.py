@@ -139,7 +139,9 @@ def principal_pictures(image: np.ndarray, *, levels: int, num_factors: int) -> f
     values, vectors = jnp.linalg.eigh(matmul(x, x.T) / len(x))
     values, vectors = values[::-1][:num_factors], vectors[:, ::-1][:, :num_factors]
     noise = jnp.maximum(jnp.square(x).sum() / len(x) - values.sum(), 0) / (dim - num_factors)
-    axes = matmul(x.T, vectors) / jnp.linalg.norm(matmul(x.T, vectors), axis=0, keepdims=True)
+    axes = matmul(x.T, vectors)
+    # Where pictures are the same there are fewer directions than asked for: one of length 0 stays that.
+    axes = axes / jnp.maximum(jnp.linalg.norm(axes, axis=0, keepdims=True), jnp.finfo(axes.dtype).tiny)
     scale = jnp.sqrt(jnp.maximum(values - noise, 0))
     return factors.Factors(jnp.asarray(mean), axes * scale[None], jnp.full(dim, noise + spread))
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Mean, Probe, State, until_still
+from adl.core import Algorithm, Key, Mean, Probe, State, by_random_batches, until_still
 from adl.latent import holes
 from adl.prob.distributions import normal_log_prob
 
@@ -56,16 +56,7 @@ def by_descent(
       num_steps: >= 1.
       batch_size: B >= 1.
     """
-
-    def learn(key, x, seen):
-        def step(state, key):
-            row_key, key = jax.random.split(key)
-            rows = jax.random.randint(row_key, (batch_size,), 0, len(x))
-            return algorithm.step(key, state, {"x": x[rows], "seen": seen[rows]})[0], None
-
-        start_key, key = jax.random.split(key)
-        state = algorithm.init(start_key, {"x": x[:batch_size], "seen": seen[:batch_size]})
-        return lax.scan(step, state, jax.random.split(key, num_steps))[0]
+    learn = by_random_batches(algorithm, num_steps=num_steps, batch_size=batch_size)
 
     def in_parts(of):
         def rows(key, state, x, seen):
@@ -77,7 +68,9 @@ def by_descent(
 
         return rows
 
-    return Filler(learn, in_parts(fill), log_prob and in_parts(log_prob))
+    return Filler(
+        lambda key, x, seen: learn(key, {"x": x, "seen": seen}), in_parts(fill), log_prob and in_parts(log_prob)
+    )
 
 
 def hidden_and_filled(

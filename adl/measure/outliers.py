@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jax.tree_util import Partial
 
+from adl.core import carrying
 from adl.core.types import Key, Mean, Probe, State
 from adl.measure.roc import area_under_roc, threshold_curve
 
@@ -92,7 +93,7 @@ def left_out_areas(
         single = {f"{kind}_{name}": mean for kind, told in table.items() for name, mean in told.items()}
         return {**single, **{kind: jnp.stack([mean.value for mean in told.values()]) for kind, told in table.items()}}
 
-    return Partial(probe, (scores, pictures, jnp.asarray(label), jnp.asarray(classes)))
+    return Partial(probe, (carrying(scores), pictures, jnp.asarray(label), jnp.asarray(classes)))
 
 
 def strangers(image: np.ndarray, *, seed: int = 0) -> dict[str, np.ndarray]:

@@ -12,6 +12,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.tree_util import Partial
 
+from adl.core import carrying
+
 CHANNELS = 64  # of both layers of random features
 
 
@@ -35,7 +37,7 @@ def random_features(shape: Sequence[int], *, seed: int = 0) -> Partial:
 
 def as_arguments(features: Mapping[str, Callable[[Array], Array]]) -> dict[str, Partial]:
     """The same, each a tree of the arrays that it carries, which a probe may carry in its turn."""
-    return {name: of if isinstance(of, Partial) else Partial(of) for name, of in features.items()}
+    return {name: carrying(of) for name, of in features.items()}
 
 
 def _convolved(kernels: list[Array], x: Array) -> Array:

@@ -4,18 +4,17 @@ It learns in seconds from renderings of which all is known, and then judges pict
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
-from jax import Array, lax
+from jax import Array
 from jax.tree_util import Partial
 
 from adl import data
-from adl.core import Algorithm, Key, Mean, Metrics, PyTree, learning, tree
+from adl.core import Mean, Metrics, by_random_batches, learning
 from adl.data.scenes.told import HUES, NOUNS, quarters
 from adl.measure.asked import Attributes
 from adl.nn.convolution import Conv
@@ -46,7 +45,8 @@ def recogniser(known: data.Split, *, num_steps: int, seed: int = 0) -> Callable[
         loss=several_surprises(SIZES),
         prepare=lambda key, batch: (data.image.symmetric(batch["image"]), batch["label"]),
     )
-    state = learned(algorithm, jax.random.key(seed), columns, num_steps=num_steps, batch_size=128)
+    learn = by_random_batches(algorithm, num_steps=num_steps, batch_size=128)
+    state = learn(jax.random.key(seed), columns)
 
     def see(params, x):
         parts = quarters(2 * x - 1)
@@ -76,29 +76,6 @@ def several_surprises(sizes: Sequence[int]) -> Callable[[Array, Array], Metrics]
 def several_answers(logits: Array, sizes: Sequence[int]) -> Array:
     """`[..., Q]` int32: the likeliest class of each question, of logits `[..., K_1 + ... + K_Q]`."""
     return jnp.stack([part.argmax(-1) for part in _parted(logits, sizes)], -1).astype(jnp.int32)
-
-
-def learned(algorithm: Algorithm, key: Key, columns: PyTree, *, num_steps: int, batch_size: int) -> Any:
-    """The state of an algorithm after steps on random examples that are held in memory.
-
-    Args:
-      algorithm: of a batch like `columns`.
-      key: consumed.
-      columns: `[N, ...]` each.
-      num_steps: >= 0.
-      batch_size: B, of examples that are drawn anew for each step, with replacement.
-    """
-    init_key, key = jax.random.split(key)
-    columns = jax.tree.map(jnp.asarray, columns)
-    size = len(jax.tree.leaves(columns)[0])
-
-    def step(state, key):
-        rows_key, key = jax.random.split(key)
-        rows = jax.random.randint(rows_key, (batch_size,), 0, size)
-        return algorithm.step(key, state, tree.take(columns, rows))[0], None
-
-    start = algorithm.init(init_key, tree.take(columns, np.arange(batch_size) % size))
-    return lax.scan(step, start, jax.random.split(key, num_steps))[0]
 
 
 def _parted(logits: Array, sizes: Sequence[int]) -> list[Array]:

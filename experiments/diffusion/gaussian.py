@@ -51,7 +51,7 @@ SOLVERS = {  # with the calls of a step
 class Config(run.Averaged, run.Config):
     """The default is the run that the claims are about."""
 
-    process: Name = "edm"  # with the target and levels of its paper
+    process: Name = "edm"  # with its target and levels, as `published.way_of` says
     objective: Literal["denoising", "sliced"] = "denoising"  # what is descended; sliced: score matching
     num_steps: run.Count = 2000
     batch_size: run.Count = 512

@@ -109,3 +109,5 @@ def test_captions_of_kinds_are_as_many_and_two_at_least():
     np.testing.assert_array_equal(found.wanted["few"].other, found.wanted["few"].real[::-1])
     with pytest.raises(BadInput, match="1 caption of few: two or more are wanted"):
         asking.asked_of({"few": split("a star")}, train, num=5)
+    with pytest.raises(BadInput, match="1 caption of each kind: two or more"):  # its own picture were another's
+        asking.asked_of({"some": train}, train, num=1)

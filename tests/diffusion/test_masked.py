@@ -139,3 +139,13 @@ def test_a_gap_is_filled_by_what_stands_around_it_and_the_rest_stays():
 def test_no_steps_are_one_line():
     with pytest.raises(BadInput, match="0 steps of filling; at least 1"):
         masked.fill(KEY, table, jnp.full((1, T), V), num_tokens=V, num_steps=0)
+
+
+def test_a_network_of_fewer_tokens_is_refused():
+    """The bound would be one of those that it knows."""
+    few = lambda token: jnp.zeros((*token.shape, 3))  # noqa: E731
+    token = jnp.array([[0, 1, 2]])
+    with pytest.raises(AssertionError):
+        masked.masked_bound(jax.random.key(0), few, token, token >= 0, num_tokens=4)
+    with pytest.raises(AssertionError):
+        masked.fill(jax.random.key(0), few, jnp.full((1, 3), 4), num_tokens=4, num_steps=2)

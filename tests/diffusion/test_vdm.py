@@ -298,6 +298,20 @@ def test_the_flows_bits_are_the_mean_of_its_weights():
     np.testing.assert_allclose(seen["bits"].value, want, rtol=1e-5)
 
 
+def test_what_is_prepared_has_luck_of_its_own():
+    seen = []
+
+    def prepare(key, batch):
+        seen.append(key)
+        raise StopIteration
+
+    for measure in (bits.bound_bits(MODEL, prepare, num_draws=3), bits.flow_bits(MODEL, prepare, num_steps=5)):
+        with pytest.raises(StopIteration):
+            measure(KEY, LEARNED, {})
+    taken = jax.random.key_data(jnp.stack([KEY, *jax.random.split(KEY, 3)])).tolist()
+    assert not any(jax.random.key_data(key).tolist() in taken for key in seen)
+
+
 def test_the_curve_of_a_schedule_is_it():
     seen = bits.schedule_curve(MODEL, 5)(KEY, LEARNED)
     np.testing.assert_allclose(seen["time"], [0, 0.25, 0.5, 0.75, 1])

@@ -54,6 +54,13 @@ def test_principal_components_are_those_of_the_covariance_whether_pictures_are_f
     np.testing.assert_allclose(found.loading @ found.loading.T, square, atol=1e-4)
 
 
+def test_principal_components_are_finite_where_pictures_are_the_same():
+    """Of three in a line there is one, whatever is asked for."""
+    image = np.array([0, 254, 127, 127], np.uint8)[:, None, None, None] * np.ones((4, 4, 1), np.uint8)
+    found = baselines.principal_pictures(image, levels=256, num_factors=3)
+    np.testing.assert_allclose(found.loading @ found.loading.T, np.full((16, 16), (127 / 256) ** 2 / 2), rtol=1e-4)
+
+
 def test_principal_components_of_a_single_picture_are_refused():
     with pytest.raises(BadInput, match="all alike"):
         baselines.principal_pictures(IMAGE[:1], levels=LEVELS, num_factors=2)

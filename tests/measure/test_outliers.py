@@ -1,5 +1,7 @@
 """The area is scikit-learn's, strangers are what they are called, and each score is held against each kind."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -51,6 +53,8 @@ def test_a_class_is_held_against_the_others_and_strangers_against_all():
 
     probe = left_out_areas(("b", "a"), jax.tree_util.Partial(scores, turns), x, label, np.array([0, 2]), outside)
     seen = jax.jit(probe)(jax.random.key(0), 1.0)
+    plain = left_out_areas(("b", "a"), functools.partial(scores, turns), x, label, np.array([0, 2]), outside)
+    np.testing.assert_array_equal(jax.jit(lambda of: of(jax.random.key(0), 1.0)["far"])(plain), seen["far"])
     held = [roc_auc_score(label == k, x @ turns[i]) for i, k in enumerate((0, 2))]
     np.testing.assert_allclose(seen["left_out_a"].value, np.mean(held), rtol=1e-5)
     for kind, others in outside.items():

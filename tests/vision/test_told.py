@@ -8,7 +8,7 @@ import pytest
 from flax import linen as nn
 
 from adl import data
-from adl.core import learning
+from adl.core import by_random_batches, learning
 from adl.vision import told
 
 SIZES = (2, 3)
@@ -32,7 +32,7 @@ def test_learns_from_examples_in_memory():
     x = np.random.default_rng(0).normal(size=(200, 4)).astype("f")
     label = np.stack([x[:, 0] > 0, 1 * (x[:, 1] > -0.5) + (x[:, 1] > 0.5)], 1).astype(np.int32)
     algorithm = learning(nn.Dense(5), optax.adam(0.05), loss=told.several_surprises(SIZES), prepare=lambda key, b: b)
-    state = told.learned(algorithm, jax.random.key(0), (x, label), num_steps=300, batch_size=32)
+    state = by_random_batches(algorithm, num_steps=300, batch_size=32)(jax.random.key(0), (x, label))
     answers = told.several_answers(nn.Dense(5).apply({"params": state.params}, x), SIZES)
     assert (answers == label).all(1).mean() > 0.85
 
