@@ -45,21 +45,29 @@ class AskedFor(NamedTuple):
     wanted: dict[str, Wanted]
 
 
-def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int) -> AskedFor:
+def asked_of(kinds: Mapping[str, data.Split], train: data.Split, *, num: int, new: Sequence[str] = ()) -> AskedFor:
     """What is asked for by the first captions of splits.
 
     Args:
       kinds: by name, two or more examples with `COLUMNS`.
       train: others, to look up in, and whose words are known.
       num: >= 2, of captions of each kind; as many as there are of all, where these are fewer.
+      new: kinds of which each caption tells a pair of colour and shape that none of `train` tells.
     Raises:
-      BadInput: if there are fewer than two of a kind, or asked for, or one has a word that no caption of `train` has.
+      BadInput: if there are fewer than two of a kind, or asked for; if one has a word that no caption of `train` has;
+        if one is to tell a new pair, and tells none.
     """
     for name, split in kinds.items():
         if len(split) < 2:
             raise BadInput(f"{len(split)} caption of {name}: two or more are wanted, for a picture that is another's")
     if num < 2:
         raise BadInput(f"{num} caption of each kind: two or more are wanted, for a picture that is another's")
+    known = set().union(*_pairs_of(train))
+    for name in new:
+        if old := sum(pairs <= known for pairs in _pairs_of(kinds[name])):
+            raise BadInput(
+                f"{old} of {len(kinds[name])} captions of {name} tell no pair of colour and shape that is new"
+            )
     captions = Captions.of(words_of(train))
     num = min(num, *map(len, kinds.values()))
     few = {name: split.first(num) for name, split in kinds.items()}
@@ -86,6 +94,12 @@ def words_of(split: data.Split) -> list[str]:
 def things_of(split: data.Split) -> Attributes:
     """What they tell."""
     return Attributes(split.column("colour"), split.column("noun"))
+
+
+def _pairs_of(split: data.Split) -> list[set[tuple[int, int]]]:
+    """Pairs of colour and shape that each caption tells."""
+    told = zip(*map(np.ndarray.tolist, things_of(split)), strict=True)
+    return [{pair for pair in zip(colours, shapes, strict=True) if pair[1]} for colours, shapes in told]
 
 
 def found_in_samples(

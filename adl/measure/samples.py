@@ -16,6 +16,7 @@ from jax import Array, lax
 from jax.tree_util import Partial
 
 from adl import data
+from adl.core import BadInput
 from adl.core.types import Key, Mean, Probe, State
 from adl.measure import distance, support
 from adl.measure.pictures import as_arguments, random_features
@@ -129,6 +130,7 @@ def judged_samples(
       num_shown: samples of each class in `grid` `[R, num_shown, H, W, C]` and, most like them, `nearest`.
       num_rows: classes R that are shown, at most: of those in the reference, evenly; their numbers are `label` `[R]`.
     """
+    require_several(reference)
     has_classes = "label" in reference.names
     image = reference.arrays["image"] / np.float32(255)
     label = reference.arrays["label"] if has_classes else np.zeros(len(reference), np.int32)
@@ -165,6 +167,7 @@ def judged_ways(
       Of each way "WAY_two_sample_data", "WAY_two_sample_samples", "WAY_two_sample_accuracy", and "WAY_frechet" and the
       others of `closeness`, of pixels; and `grid` `[R + 1, num_shown, H, W, C]`, whose last row are data.
     """
+    require_several(reference)
     image, names = reference.arrays["image"] / np.float32(255), [*draws]  # a program sorts what it carries by name
 
     def probe(columns, key, state):
@@ -192,6 +195,20 @@ def judged_ways(
         return {**each, "grid": jnp.concatenate([drawn[:, :num_shown], image[None, :num_shown]])}
 
     return Partial(probe, (image, np.unique(image), as_arguments(draws)))
+
+
+def require_several(reference: data.Split) -> None:
+    """Refuses a reference of fewer than three pictures, of which neighbours and distances say nothing.
+
+    Args:
+      reference: whose pictures samples are compared with.
+    Raises:
+      BadInput: in one line.
+    """
+    if len(reference) < 3:
+        raise BadInput(
+            f"{len(reference)} pictures to compare samples with: three or more are wanted, of --num_samples too"
+        )
 
 
 def _drawn_in_parts(draw: Callable, key: Key, state: State, label: Array, shape: tuple[int, ...]) -> Array:

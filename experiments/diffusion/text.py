@@ -95,7 +95,7 @@ def load(cfg: Config) -> tuple[data.Split, data.Split, asking.AskedFor, Callable
     """Pictures with captions to learn from and to test, what is asked for, and a recogniser, trained now."""
     parts = (*cfg.parts, cfg.held_out_split, cfg.judge_split)
     train, test, held_out, known = data.splits(cfg.dataset, *asking.COLUMNS, of=parts, **cfg.source)
-    asked = asking.asked_of(dict(zip(KINDS, (test, held_out), strict=True)), train, num=cfg.num_asked)
+    asked = asking.asked_of(dict(zip(KINDS, (test, held_out), strict=True)), train, num=cfg.num_asked, new=["held_out"])
     read = (asking.read_split(one, asked.captions) for one in (train, test.first(500)))
     return *read, asked, recogniser(known, num_steps=cfg.judge_steps)
 

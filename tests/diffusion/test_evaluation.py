@@ -111,3 +111,15 @@ def test_captions_of_kinds_are_as_many_and_two_at_least():
         asking.asked_of({"few": split("a star")}, train, num=5)
     with pytest.raises(BadInput, match="1 caption of each kind: two or more"):  # its own picture were another's
         asking.asked_of({"some": train}, train, num=1)
+
+
+def test_captions_of_new_pairs_tell_one_or_are_refused():
+    def split(*pairs):
+        colour, noun = (np.array(column, np.int32)[:, None] for column in zip(*pairs, strict=True))
+        image, caption = np.zeros((len(pairs), 2, 2, 3), np.uint8), np.array(["a thing"] * len(pairs), object)
+        return data.Split({"image": image, "caption": caption, "colour": colour, "noun": noun})
+
+    train = split((0, 1), (1, 2))
+    asking.asked_of({"new": split((0, 2), (1, 1))}, train, num=2, new=["new"])
+    with pytest.raises(BadInput, match="1 of 2 captions of new tell no pair of colour and shape that is new"):
+        asking.asked_of({"new": split((0, 2), (1, 2))}, train, num=2, new=["new"])

@@ -666,7 +666,8 @@ NONE = {
         latents.reconstructions latents.straight latents.traversal plane.density_map plane.kernel_density
         plane.likelihood representation.linear_probe representation.two_views disentanglement.gaps
         outliers.told_apart outliers.strangers pictures.as_arguments samples.judged_samples samples.in_features
-        samples.judged_ways side_by_side.judged_together side_by_side.against detection.average_precisions
+        samples.judged_ways samples.require_several
+        side_by_side.judged_together side_by_side.against detection.average_precisions
         detection.judged_once outliers.left_out_areas""",
     "counts, which tests/measure/test_detection.py holds to pycocotools' at every edge": """
         detection.precision_recall detection.PrecisionRecall.average_precision

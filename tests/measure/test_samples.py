@@ -3,11 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import torch
 from jax.tree_util import Partial
 from sklearn.model_selection import LeaveOneOut, cross_val_score
 from sklearn.neighbors import KNeighborsClassifier
 
+from adl.core import BadInput
 from adl.data import Split
 from adl.measure.pictures import random_features
 from adl.measure.samples import (
@@ -181,6 +183,13 @@ def test_the_probe_judges_in_every_feature_and_without_classes():
     np.testing.assert_allclose(seen["frechet_same"].value, seen["frechet"].value, atol=1e-6)
     assert seen["precision_same"].value == seen["recall_same"].value == 1
     assert np.isfinite(seen["kernel_far"].value) and "frechet_random" not in seen
+
+
+def test_two_pictures_are_too_few_to_compare_with():
+    few = Split({"image": np.arange(8, dtype=np.uint8).reshape(2, 2, 2, 1)})
+    for judged in (lambda: judged_samples(None, few), lambda: judged_ways({"all": None}, few)):
+        with pytest.raises(BadInput, match="2 pictures to compare samples with: three or more are wanted"):
+            judged()
 
 
 def test_random_features_are_the_same_for_one_seed_and_see_the_picture():
