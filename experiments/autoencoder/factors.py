@@ -90,9 +90,9 @@ def things(seed: int, num: int) -> dict[str, np.ndarray]:
     scenes = drawn.rendered(ALONE, seed, num)
     image = np.where(scenes.instance[..., None] == 1, scenes.image, np.uint8(GROUND))
     row, column = np.random.default_rng(seed).integers(-REACH, REACH + 1, (2, num))
-    moved = [np.roll(one, (down, right), (0, 1)) for one, down, right in zip(image, row, column, strict=True)]
+    moved = np.stack([np.roll(one, by, (0, 1)) for one, *by in zip(image, row, column, strict=True)])
     known = {"class": scenes.label[:, 0], "colour": scenes.colour[:, 0], "row": row, "column": column}
-    return {"image": np.stack(moved)} | {name: np.asarray(values, np.int32) for name, values in known.items()}
+    return {"image": moved, "x": np.asarray(data.image.unit(moved)).reshape(num, -1)} | jax.tree.map(np.int32, known)
 
 
 def build(cfg: Config, loaded: tuple[data.Split, data.Split, data.Split], axis: str | None) -> run.Experiment:
@@ -101,7 +101,7 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, data.Split], axis: 
     seen, shape = pixels.fixed(cfg.std), train.example_shape
     model = perceptrons(cfg.latent_dim, cfg.hidden, math.prod(shape), nn.silu, jnp.dtype(cfg.precision))
     encode, decode = evaluation.coder(model, seen, shape)
-    known, x, unlearned = (seen.observe(jax.random.key(0), jnp.asarray(split.arrays["image"])) for split in loaded)
+    known, x, unlearned = (jnp.asarray(split.arrays["x"]) for split in loaded)
     codes = [principal_codes(known, rows, cfg.latent_dim) for rows in (x, unlearned)]
 
     def posterior(state, x):
@@ -111,11 +111,11 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split, data.Split], axis: 
         return disentanglement.gaps(posterior, x, {name: jnp.asarray(split.arrays[name]) for name in names})
 
     more = {"likelihood": seen.likelihood, "axis": axis, "prepare": lambda key, b: seen.observe(key, b["image"])}
-    bound = full_pass(evaluation.bounds(model, seen.likelihood), data.padded(data.Split({"x": x}), 100), len(x))
+    bound = full_pass(evaluation.bounds(model, seen.likelihood), data.padded(test.require("x"), 100), len(x))
     embed = run.Offer(lambda key, *of: encode(of[0], seen.observe(key, of[1])), run.Images(shape), run.Cells())
     return run.Experiment(
         beta_vae(model, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps)), beta=cfg.beta, **more),
-        data.shuffled(train, cfg.batch_size),
+        data.shuffled(train.require("image"), cfg.batch_size),
         probes={"test": bound},
         final={
             "information": gaps(posterior, x, test, FACTORS),

@@ -333,7 +333,9 @@ EDGES = {
         of(lambda dtype: unet.SelfAttention(PAIRS, dtype)), scales(PICTURE, 1e3), **NEAR | MOVED
     ),
     "unet.WordAttention": Edge(
-        lambda x: of(lambda dtype: unet.WordAttention(PAIRS, dtype, 2))(x, x[:, 0], jnp.ones(x.shape[:2]) > 0),
+        lambda x: of(lambda dtype: unet.WordAttention(PAIRS, dtype, 2))(
+            x, jnp.asarray(PICTURE[:, 0], x.dtype), jnp.ones(x.shape[:2]) > 0
+        ),
         scales(PICTURE, 1e3),
         **NEAR | MOVED,
     ),
