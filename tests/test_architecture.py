@@ -139,11 +139,14 @@ def test_modules_are_reached_without_being_imported():
     """`import adl; adl.gan.adversarial.gan` works at once; a family lends no words, and lists its modules."""
     asked = "import adl\n"
     for package in set(PACKAGES) - WORDS:
-        paths = {path.stem: path for path in (ROOT / "adl" / package).glob("*.py") if path.stem != "__init__"}
-        asked += f"assert sorted(dir(adl.{package})) == {sorted(paths)}\n"
-        for name, path in paths.items():
-            words = public(path, ast.FunctionDef, ast.ClassDef)
-            asked += f"assert all(hasattr(adl.{package}.{name}, word) for word in {words}), adl.{package}.{name}\n"
+        for folder in {path.parent for path in (ROOT / "adl" / package).rglob("__init__.py")}:
+            name = ".".join(folder.relative_to(ROOT).parts)
+            paths = {path.stem: path for path in folder.glob("*.py") if path.stem != "__init__"}
+            below = [path.parent.name for path in folder.glob("*/__init__.py")]
+            asked += f"assert sorted(dir({name})) == {sorted([*paths, *below])}, {name}\n"
+            for stem, path in paths.items():
+                words = public(path, ast.FunctionDef, ast.ClassDef)
+                asked += f"assert all(hasattr({name}.{stem}, word) for word in {words}), {name}.{stem}\n"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, cwd=ROOT)
     assert not done.returncode, done.stderr
 

@@ -18,7 +18,7 @@ from adl.diffusion import denoising
 from adl.energy.contrastive_divergence import Points, persistent_contrastive_divergence
 from adl.nn.mlp import MLP
 from adl.nn.resnet import BatchNorm
-from adl.rl.cartpole import cartpole
+from adl.rl.environment.cartpole import cartpole
 from adl.rl.ppo import ppo
 from adl.sampling.langevin import langevin
 from adl.selfsup.byol import Predicting, byol

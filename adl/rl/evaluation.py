@@ -7,7 +7,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.core import Key, Mean, Probe
-from adl.rl.environment import Environment
+from adl.rl.environment.world import Environment
 from adl.rl.ppo import Agent
 from adl.rl.rollout import Act, play
 

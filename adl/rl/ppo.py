@@ -21,7 +21,7 @@ from adl.core import Algorithm, Learner, Mean, descend, forward, standardise
 from adl.core.epochs import epochs
 from adl.core.types import Array, PyTree
 from adl.rl.advantage import gae
-from adl.rl.environment import Environment
+from adl.rl.environment.world import Environment
 from adl.rl.policy import Actions, categorical
 from adl.rl.rollout import Act, Copies, Transition, collect, start
 

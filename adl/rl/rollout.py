@@ -13,7 +13,7 @@ from jax import lax
 
 from adl.core import Mean, Metrics, tree
 from adl.core.types import Array, Key, PyTree
-from adl.rl.environment import Environment, auto_reset
+from adl.rl.environment.world import Environment, auto_reset
 
 Act = Callable[[Key, Array], tuple[Array, Any]]  # (key, obs [E, ...]) -> (actions [E, ...], what else it has to say)
 

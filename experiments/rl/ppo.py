@@ -18,8 +18,9 @@ import numpy as np
 
 from adl import run, show
 from adl.core import Algorithm, optimizer
-from adl.rl import cartpole, evaluation
-from adl.rl.environment import Environment
+from adl.rl import evaluation
+from adl.rl.environment import cartpole
+from adl.rl.environment.world import Environment
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.rl.rollout import last_episodes

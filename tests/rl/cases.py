@@ -3,7 +3,7 @@
 import optax
 
 from adl.core import Algorithm
-from adl.rl.cartpole import cartpole
+from adl.rl.environment.cartpole import cartpole
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from tests.case import Case, nothing

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.rl.cartpole import cartpole
+from adl.rl.environment.cartpole import cartpole
 
 ENV = cartpole()
 KEY = jax.random.key(0)

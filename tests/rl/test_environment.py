@@ -3,8 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from adl.rl.environment import Environment, Step, auto_reset, time_limit
+from adl.core import BadInput
+from adl.rl.environment.world import Bounds, Choices, Environment, Step, auto_reset, bounds_of, num_choices
+from adl.rl.environment.wrappers import time_limit
 
 KEY = jax.random.key(0)
 
@@ -20,7 +23,7 @@ def counter(goal: int) -> Environment:
         start, now = state[0], state[1] + 1
         return Step((start, now), now[None], action, now - start >= goal, jnp.zeros((), bool))
 
-    return Environment(reset, step)
+    return Environment(reset, step, Bounds(np.zeros(1), np.ones(1)))
 
 
 def episode(env: Environment) -> list[Step]:
@@ -70,3 +73,12 @@ def test_copies_reset_one_by_one():
     after, (state, _) = jax.vmap(auto_reset(env))(jax.random.split(KEY, 3), state, jnp.ones(3))
     np.testing.assert_array_equal(after.truncated, [False, True, False])
     np.testing.assert_array_equal(state.time, [1, 0, 1])
+
+
+def test_an_algorithm_refuses_actions_of_the_other_kind():
+    choices = counter(3)._replace(actions=Choices(3))
+    assert num_choices(choices, "dqn") == 3 and bounds_of(counter(3), "sac").high == 1
+    with pytest.raises(BadInput, match="dqn chooses one of several actions, and here they are vectors"):
+        num_choices(counter(3), "dqn")
+    with pytest.raises(BadInput, match="sac moves by vectors, and here an action is one of 3"):
+        bounds_of(choices, "sac")

@@ -7,7 +7,8 @@ import optax
 import pytest
 
 from adl.core import BadInput, data_mesh, jitted, over_devices, sharded
-from adl.rl.environment import Environment, Step, time_limit
+from adl.rl.environment.world import Choices, Environment, Step
+from adl.rl.environment.wrappers import time_limit
 from adl.rl.policy import ActorCritic, categorical
 from adl.rl.ppo import Moves, judged, ppo, ppo_loss
 from adl.rl.rollout import collect, last_episodes, start
@@ -77,7 +78,7 @@ def treadmill(limit: int, length: int) -> Environment:
     def step(key, state, action):
         return Step(state + 1, (state + 1)[None], jnp.ones(()), state + 1 >= length, jnp.zeros((), bool))
 
-    return time_limit(Environment(reset, step), limit)
+    return time_limit(Environment(reset, step, Choices(2)), limit)
 
 
 class Constant:
@@ -113,7 +114,7 @@ def cards(num_actions: int = 3) -> Environment:
     def step(key, state, action):
         return Step(state, jnp.zeros(num_actions), (action == state) * 1.0, jnp.ones((), bool), jnp.zeros((), bool))
 
-    return Environment(reset, step)
+    return Environment(reset, step, Choices(num_actions))
 
 
 def agent(axis=None, **options):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.rl.environment import Environment, Step
+from adl.rl.environment.world import Choices, Environment, Step
 from adl.rl.rollout import collect, last_episodes, play, start
 
 KEY = jax.random.key(0)
@@ -25,7 +25,7 @@ def scripted() -> Environment:
         odd = jnp.floor(obs[0]) % 2 == 1
         return Step(obs, obs, reward, (ends < 0.25) & ~odd, (ends < 0.25) & odd)
 
-    return Environment(reset, step)
+    return Environment(reset, step, Choices(1))
 
 
 ENV = scripted()

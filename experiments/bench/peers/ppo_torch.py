@@ -14,7 +14,7 @@ from torch import nn
 from torch.distributions import Categorical
 
 from adl.core import standardise
-from adl.rl.cartpole import NUM_ACTIONS
+from adl.rl.environment.cartpole import NUM_ACTIONS
 from adl.rl.policy import ActorCritic, categorical
 from adl.rl.ppo import Moves, ppo_loss
 from experiments.rl.ppo import Config

@@ -3,14 +3,17 @@
 An environment is written for one copy of itself and batched by `vmap`. An episode ends in one of two ways, which
 bootstrapping must tell apart: it is terminated, and nothing is worth anything afterwards, or it is truncated by a
 limit, and its last observation is worth what it would have been.
+
+It says which actions it takes: one of a number of choices, or a vector within bounds. Where not every choice is legal
+in every state, `legal` tells which are.
 """
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax.numpy as jnp
+import numpy as np
 
-from adl.core import fold_in, tree
+from adl.core import BadInput, fold_in, tree
 from adl.core.types import Array, Key, PyTree
 
 
@@ -29,38 +32,58 @@ class Step(NamedTuple):
         return self.terminated | self.truncated
 
 
+class Choices(NamedTuple):
+    """Actions that are one of a number of choices."""
+
+    count: int  # A >= 1: actions are integers 0 ... A - 1
+
+
+class Bounds(NamedTuple):
+    """Actions that are vectors within bounds."""
+
+    low: np.ndarray  # [D]
+    high: np.ndarray  # [D], above low
+
+
 class Environment(NamedTuple):
     """A Markov decision process; keys are consumed."""
 
     reset: Callable[[Key], tuple[PyTree, Array]]  # key -> (state, obs)
     step: Callable[[Key, PyTree, Array], Step]  # (key, state, action) -> Step
+    actions: Choices | Bounds
+    legal: Callable[[PyTree], Array] | None = None  # state -> [A] boolean, one true at least; None: all are, always
 
 
-class Timed(NamedTuple):
-    """State of `time_limit`."""
-
-    time: Array  # [] int32, steps since the reset
-    state: PyTree
-
-
-def time_limit(env: Environment, limit: int) -> Environment:
-    """The environment with its episodes truncated after `limit` steps.
+def num_choices(env: Environment, who: str) -> int:
+    """A, for an algorithm that chooses among actions.
 
     Args:
       env: any environment.
-      limit: >= 1, in steps.
+      who: the algorithm, for the message.
+    Raises:
+      BadInput: if actions are vectors.
     """
+    if not isinstance(env.actions, Choices):
+        raise BadInput(
+            f"{who} chooses one of several actions, and here they are vectors; ppo, sac and td3 move by such"
+        )
+    return env.actions.count
 
-    def reset(key):
-        state, obs = env.reset(key)
-        return Timed(jnp.zeros((), jnp.int32), state), obs
 
-    def step(key, timed, action):
-        after = env.step(key, timed.state, action)
-        time = timed.time + 1
-        return after._replace(state=Timed(time, after.state), truncated=after.truncated | (time >= limit))
+def bounds_of(env: Environment, who: str) -> Bounds:
+    """The bounds, for an algorithm whose actions are vectors.
 
-    return Environment(reset, step)
+    Args:
+      env: any environment.
+      who: the algorithm, for the message.
+    Raises:
+      BadInput: if actions are choices.
+    """
+    if not isinstance(env.actions, Bounds):
+        raise BadInput(
+            f"{who} moves by vectors, and here an action is one of {env.actions.count}; dqn, a2c and ppo choose"
+        )
+    return env.actions
 
 
 def auto_reset(env: Environment) -> Callable[[Key, PyTree, Array], tuple[Step, tuple[PyTree, Array]]]:

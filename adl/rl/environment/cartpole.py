@@ -18,7 +18,8 @@ import jax
 import jax.numpy as jnp
 
 from adl.core.types import Array, Key
-from adl.rl.environment import Environment, Step, time_limit
+from adl.rl.environment.world import Choices, Environment, Step
+from adl.rl.environment.wrappers import time_limit
 
 NUM_ACTIONS = 2  # 0 pushes left, 1 pushes right
 LIMIT = 500  # steps
@@ -39,7 +40,7 @@ def cartpole(limit: int = LIMIT) -> Environment:
     Args:
       limit: steps until truncation, >= 1; v1 has 500, v0 has 200.
     """
-    return time_limit(Environment(reset, step), limit)
+    return time_limit(Environment(reset, step, Choices(NUM_ACTIONS)), limit)
 
 
 def reset(key: Key) -> tuple[Array, Array]:
