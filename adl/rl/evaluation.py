@@ -10,6 +10,7 @@ from adl.core import Key, Mean, Probe
 from adl.rl.environment.world import Environment
 from adl.rl.ppo import Agent
 from adl.rl.rollout import Act, play
+from adl.rl.worth import Worth
 
 Policy = Callable[[Agent], Act]
 
@@ -17,6 +18,11 @@ Policy = Callable[[Agent], Act]
 def greedy(model: nn.Module) -> Policy:
     """The likeliest action each time, of a module that puts out `(logits [..., A], value)`."""
     return lambda agent: lambda key, obs: (model.apply(agent.learner.variables, obs)[0].argmax(-1), ())
+
+
+def best(model: nn.Module, worth: Worth) -> Policy:
+    """The action that is thought to be worth most each time, of a module whose numbers `worth` reads; without noise."""
+    return lambda agent: lambda key, obs: (worth.value(model.apply(agent.learner.variables, obs)).argmax(-1), ())
 
 
 def uniform(num_actions: int) -> Policy:
