@@ -34,6 +34,7 @@ from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
+from adl.show.play import grid_episodes, play_returns
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
 from adl.show.representation import features, linear_probe, members, views
@@ -108,6 +109,7 @@ __all__ = [
     "first_coordinates",
     "first_two",
     "forecasts",
+    "grid_episodes",
     "guidance",
     "heat_map",
     "heat_maps",
@@ -143,6 +145,7 @@ __all__ = [
     "perturbed",
     "pictures",
     "pixel_samples",
+    "play_returns",
     "players",
     "pointing_bars",
     "pole_episodes",
