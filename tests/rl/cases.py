@@ -15,7 +15,7 @@ from adl.rl.tabular import monte_carlo, sarsa, td_control, td_lambda
 from tests.case import Case, nothing
 
 LAKE = mdp_of(grid_outcomes(MAPS["lake"]))
-WALK, EITHER = grid_world(random_walk(3)), jnp.full((5, 2), 0.5)
+WALK, RIGHT = grid_world(random_walk(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
 
 
 def balance(axis: str | None) -> Algorithm:
@@ -39,9 +39,9 @@ CASES = {
     "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
     "td_control": Case(**luck(walk), steps=80),
     "td_lambda": Case(
-        **luck(lambda axis: td_lambda(WALK, policy=EITHER, step_size=0.2, lam=0.5, num_envs=16, axis=axis)), steps=80
+        **luck(lambda axis: td_lambda(WALK, policy=RIGHT, step_size=0.2, lam=0.5, num_envs=16, axis=axis)), steps=80
     ),
-    "monte_carlo": Case(**luck(lambda axis: monte_carlo(WALK, policy=EITHER, num_envs=16, axis=axis)), steps=80),
+    "monte_carlo": Case(**luck(lambda axis: monte_carlo(WALK, policy=RIGHT, num_envs=16, axis=axis)), steps=80),
     "bandit": Case(**luck(pull), reduces=False),
     "value_iteration": Case(lambda axis: value_iteration(LAKE, discount=0.9), nothing, "change", reduces=False),
     "policy_iteration": Case(lambda axis: policy_iteration(LAKE, discount=0.9), nothing, "change", reduces=False),
