@@ -1,18 +1,27 @@
-"""Agents in CartPole."""
+"""Agents in CartPole, and those whose worlds are tables."""
 
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
 from adl.core import Algorithm
+from adl.rl.bandit import bandit, thompson
 from adl.rl.dqn import double, dqn
 from adl.rl.environment.cartpole import cartpole
+from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, random_walk
+from adl.rl.mdp import mdp_of
 from adl.rl.networks import NoisyDense, QNetwork
+from adl.rl.planning import policy_iteration, value_iteration
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.rl.pqn import pqn
 from adl.rl.replay import prioritised_memory
+from adl.rl.tabular import monte_carlo, sarsa, td_control, td_lambda
 from adl.rl.worth import by_atoms
 from tests.case import Case, nothing
+
+LAKE = mdp_of(grid_outcomes(MAPS["lake"]))
+WALK, RIGHT = grid_world(random_walk(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
 
 
 def balance(axis: str | None) -> Algorithm:
@@ -34,8 +43,29 @@ def without_memory(axis: str | None) -> Algorithm:
     return pqn(model, optax.adam(3e-3), **play, num_minibatches=4, axis=axis)
 
 
+def walk(axis: str | None) -> Algorithm:
+    return td_control(WALK, num_states=5, backup=sarsa, step_size=0.2, epsilon=0.5, num_envs=16, axis=axis)
+
+
+def pull(axis: str | None) -> Algorithm:
+    return bandit((0.9, 0.1, 0.2), rule=thompson(), num_copies=16)
+
+
+def luck(make):
+    """Options of a case with luck in it."""
+    return {"make": make, "batch": nothing, "falls": "loss", "is_deterministic": False}
+
+
 CASES = {
     "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
     "dqn": Case(rainbow, nothing, "return", is_deterministic=False, rises=True),
     "pqn": Case(without_memory, nothing, "return", is_deterministic=False, rises=True),
+    "td_control": Case(**luck(walk), steps=80),
+    "td_lambda": Case(
+        **luck(lambda axis: td_lambda(WALK, policy=RIGHT, step_size=0.2, lam=0.5, num_envs=16, axis=axis)), steps=80
+    ),
+    "monte_carlo": Case(**luck(lambda axis: monte_carlo(WALK, policy=RIGHT, num_envs=16, axis=axis)), steps=80),
+    "bandit": Case(**luck(pull), reduces=False),
+    "value_iteration": Case(lambda axis: value_iteration(LAKE, discount=0.9), nothing, "change", reduces=False),
+    "policy_iteration": Case(lambda axis: policy_iteration(LAKE, discount=0.9), nothing, "change", reduces=False),
 }

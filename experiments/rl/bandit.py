@@ -1,0 +1,96 @@
+"""One of ten arms pays best: rules that find it, and what they lose meanwhile, beside the least that can be lost.
+
+Epsilon-greedy, UCB1, KL-UCB and Thompson sampling side by side, many players of each in one program. Lai & Robbins
+1985; Auer, Cesa-Bianchi & Fischer 2002; Garivier & Cappe 2011; Thompson 1933; Lattimore & Szepesvari 2020.
+
+    python -m experiments.rl.bandit
+    >>> believed = run.load("runs/rl/bandit").sample(16)
+    python -m experiments.rl.bandit --arms close --sweep epsilon=0.01,0.1
+
+Expected: TODO
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+
+from adl import run, show
+from adl.core import Key, Mean, beside, reporting
+from adl.rl import bandit
+from adl.rl.bandit import Pulls
+
+ARMS = {  # probabilities that an arm pays
+    "rare": (0.1, 0.05, 0.05, 0.05, 0.02, 0.02, 0.02, 0.01, 0.01, 0.01),  # Garivier & Cappe 2011, scenario 3
+    "close": (0.5, 0.45, 0.45, 0.45, 0.45, 0.45, 0.45, 0.45, 0.45, 0.45),
+    "two": (0.9, 0.8),  # Garivier & Cappe 2011, scenario 1
+}
+Method = Literal["epsilon_greedy", "ucb1", "kl_ucb", "thompson"]
+TITLES = {"epsilon_greedy": "epsilon-greedy", "ucb1": "UCB1", "kl_ucb": "KL-UCB", "thompson": "Thompson"}
+
+
+@dataclass(frozen=True)
+class Config(run.Config):
+    """The default is the run that the claims are about."""
+
+    num_steps: run.Count = 20_000  # pulls of each player
+    batch_size: run.Split = 256  # players of each rule, who do not know each other
+    steps_per_call: run.Count = 200
+    log_every: run.Count = 2_000
+    eval_every: run.Count = 200
+    checkpoint_every: run.Count = 20_000
+    arms: Literal["rare", "close", "two"] = "rare"  # the bandit
+    methods: tuple[Method, ...] = ("epsilon_greedy", "ucb1", "kl_ucb", "thompson")  # the rules
+    epsilon: run.Fraction = 0.1  # share of epsilon-greedy's pulls that are of any arm
+    width: run.Positive = 2.0  # of UCB1's bounds, as its proof wants it
+
+
+CLAIMS = ()
+SMOKE = {"num_steps": 4, "batch_size": 8, "steps_per_call": 2, "log_every": 2, "eval_every": 2}
+SWEEP = "epsilon=0.1,0.2"  # of the tests
+
+
+def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
+    """Players of each rule, and what they have lost by now."""
+    means = np.array(ARMS[cfg.arms])
+    gaps, bound = means.max() - means, bandit.lai_robbins(means)
+    made = {
+        "epsilon_greedy": bandit.epsilon_greedy(cfg.epsilon),
+        "ucb1": bandit.ucb1(cfg.width),
+        "kl_ucb": bandit.kl_ucb(),
+        "thompson": bandit.thompson(),
+    }
+    rules = {name: made[name] for name in cfg.methods}
+    players = {name: bandit.bandit(means, rule=rule, num_copies=cfg.batch_size) for name, rule in rules.items()}
+
+    def now(key: Key, state: dict[str, Pulls]) -> dict[str, Mean]:
+        found = {}
+        for name, pulls in state.items():
+            lost = bandit.regret(means, pulls.count)
+            least = bound * jnp.log(pulls.count[0].sum())
+            told = {"regret": lost, "error": lost.std() / cfg.batch_size**0.5, "of_bound": lost / least}
+            found |= {f"{name}_{what}": Mean.of(value) for what, value in told.items()}
+        return found
+
+    def last(key: Key, state: dict[str, Pulls]) -> dict[str, jnp.ndarray]:
+        return {name: pulls.count.mean(0) for name, pulls in state.items()}
+
+    def believed(key: Key, state: dict[str, Pulls]) -> jnp.ndarray:
+        """Means of the arms, as the first player of the first rule may believe."""
+        count, pay = (x[0] for x in state[cfg.methods[0]])
+        return bandit.thompson()(key, count.sum(), count, pay)
+
+    pulls = np.array([bandit.lai_robbins([means.max(), mean]) for mean in means]) / np.where(gaps > 0, gaps, 1)
+    draw = show.regrets({TITLES[name]: name for name in rules}, bound=bound, gaps=gaps, pulls=pulls)
+    return run.Experiment(
+        reporting(beside(players), "loss", "*_best"),
+        probes={"now": now},
+        final={"last": last},
+        offers={"sample": run.Offer(believed, run.Repeats(), run.Cells())},
+        figures=show.figures(regret=draw),
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)

@@ -1,0 +1,88 @@
+"""How far back a surprise should reach: TD(lambda) on a random walk, over lambda and the step size.
+
+Nineteen cells in a row, left or right at random; the worth of each is known. The error of the values, a root of the
+mean square over the cells, after each of the first ten episodes, averaged over these and over many runs. Sutton &
+Barto 2018, Reinforcement Learning, figure 12.6.
+
+    python -m experiments.rl.prediction
+    python -m experiments.rl.prediction --num_cells 39 --num_moves 8000
+
+Expected: TODO
+"""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from adl import run, show
+from adl.core import Key, Mean, trace
+from adl.rl.environment.grid import grid_outcomes, grid_world, random_walk
+from adl.rl.mdp import mdp_of, policy_value
+from adl.rl.tabular import td_lambda
+
+LAMBDAS = np.array([0.0, 0.4, 0.8, 0.9, 0.95, 1.0], np.float32)
+STEP_SIZES = np.array([0.01, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0], np.float32)
+NUM_EPISODES = 10
+
+
+@dataclass(frozen=True)
+class Config(run.Study):
+    """The default is the study that the claims are about."""
+
+    num_cells: run.Count = 19  # of the walk, odd
+    num_runs: run.Several = 100  # of each lambda and step size, on the same walks
+    num_moves: run.Count = 2500  # of a run, in which its ten episodes end
+
+
+CLAIMS = ()
+SMOKE = {"num_cells": 3, "num_runs": 2, "num_moves": 40}
+
+
+def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
+    """The study, and its figure."""
+    grid = random_walk(cfg.num_cells)
+    world, policy = grid_world(grid), np.full((len(grid.letters), 2), 0.5, np.float32)
+    truth = policy_value(mdp_of(grid_outcomes(grid)), policy, 1.0)
+
+    def error(key: Key, lam: jax.Array, step_size: jax.Array) -> jax.Array:
+        """`[]` mean over the first episodes of the values' error."""
+        alg = td_lambda(world, policy=jnp.asarray(policy), step_size=step_size, lam=lam)
+
+        def view(state):
+            away = jnp.sqrt(jnp.square(state.value - truth)[1:-1].mean())
+            return away, state.copies.finished.time[0, 0] == state.copies.current.time[0]
+
+        start_key, key = jax.random.split(key)
+        _, (away, ended) = trace(alg, cfg.num_moves, view)(key, alg.init(start_key, ()))
+        counts = ended & (jnp.cumsum(ended) <= NUM_EPISODES)
+        return jnp.where(counts, away, 0).sum() / jnp.maximum(counts.sum(), 1)
+
+    def study(key: Key, state: tuple) -> dict[str, Mean | jax.Array]:
+        keys = jax.random.split(key, cfg.num_runs)
+        every = jax.vmap(jax.vmap(jax.vmap(error, (0, None, None)), (None, None, 0)), (None, 0, None))
+        found = every(keys, LAMBDAS, STEP_SIZES)  # [lambda, step size, run]
+        mean, spread = found.mean(-1), found.std(-1, ddof=1) / np.sqrt(cfg.num_runs)
+        at = mean.argmin(1)
+        best, best_error = (x[np.arange(len(LAMBDAS)), at] for x in (mean, spread))
+        told = {f"lambda_{lam:g}": Mean.of(value) for lam, value in zip(LAMBDAS, best, strict=True)}
+        return {**told, "mean": mean, "error": spread, "best": best, "best_error": best_error}
+
+    labels = [f"lambda {lam:g}" for lam in LAMBDAS]
+    left = show.lines(
+        STEP_SIZES,
+        show.Line("study/mean", labels, color="viridis"),
+        **{"x_label": "step size", "title": "By lambda and step size", "y_lim": (0.2, 0.6)},
+    )
+    right = show.lines(
+        LAMBDAS,
+        show.Line("study/best", style="o-", error="study/best_error"),
+        **{"x_label": "lambda", "title": "At the best step size"},
+    )
+    page = show.page([left, right], y_label="error of the values", legend="right")
+    return run.Experiment(final={"study": study}, figures=show.figures(errors=page))
+
+
+if __name__ == "__main__":
+    run.main(__name__)
