@@ -50,7 +50,7 @@ def _rooted(noise: Array) -> Array:
 
 
 class Senses(nn.Module):
-    """What a network sees: convolutions of 3 x 3 over a picture `[B, H, W, C]`, if any, then hidden layers.
+    """What a network sees: convolutions of 3 x 3 with stride 2 over a picture `[B, H, W, C]`, if any, then hidden layers.
 
     Attributes:
       hidden: widths of the layers, each with a rectifier.
@@ -75,7 +75,7 @@ class Senses(nn.Module):
         before = obs.shape[:-picture]
         h = obs.reshape(-1, *obs.shape[-picture:]).astype(self.dtype)
         for width in self.channels:
-            h = rectified(Conv(width, (3, 3), padding="VALID", dtype=self.dtype)(h))
+            h = rectified(Conv(width, (3, 3), 2, dtype=self.dtype)(h))
         h = h.reshape(len(h), -1)
         for width in self.hidden:
             h = rectified(nn.Dense(width, dtype=self.dtype, kernel_init=nn.initializers.he_normal())(h))

@@ -44,8 +44,8 @@ def minatar(game: str, *, sticky: float = 0.1, limit: int = LIMIT) -> Environmen
         except ImportError as error:
             raise BadInput("MinAtar's games are pgx's: pip install 'adl[games]'") from error
         theirs = pgx.make(f"minatar-{game}")
-        theirs.sticky_action_prob = sticky
-        example = theirs.init(jax.random.key(0))
+    theirs.sticky_action_prob = sticky
+    example = jax.eval_shape(theirs.init, jax.random.key(0))
     leaves, structure = jax.tree.flatten(example)
 
     def arrays(state: PyTree) -> tuple:
@@ -62,4 +62,4 @@ def minatar(game: str, *, sticky: float = 0.1, limit: int = LIMIT) -> Environmen
         state = theirs.step(jax.tree.unflatten(structure, state), action, key)
         return Step(arrays(state), state.observation, state.rewards[0], state.terminated, state.truncated)
 
-    return time_limit(Environment(reset, step, Choices(len(example.legal_action_mask))), limit)
+    return time_limit(Environment(reset, step, Choices(example.legal_action_mask.shape[0])), limit)
