@@ -41,7 +41,8 @@ def grid_policies(
             image = ax.imshow(best.reshape(height, width), **shades)
             _draw_arrows(ax, worth, width, directions)
             _draw_letters(ax, rows)
-            ax.set(xticks=[], yticks=[], title=title)
+            ax.set(xticks=[], yticks=[], title=title, facecolor="0.88")
+            ax.spines[:].set_visible(False)
         figure.colorbar(image, ax=axes, label=f"{unit} from here on", shrink=0.9).ax.tick_params(labelsize=8)
         return figure
 

@@ -15,7 +15,8 @@ def regrets(names: Mapping[str, str], *, bound: float, gaps: np.ndarray, pulls: 
     Bands are two standard errors over the players. The metrics are "now/NAME_regret" and "now/NAME_error", the arrays
     "last/NAME" `[K]`, mean pulls. Of several seeds it is their mean.
 
-    What must be seen: rules that end as steep as the dashed bound, and one that bends away upwards.
+    What must be seen: rules that end as steep as the dashed bound, which is about the slope in the long run, and those
+    that bend away upwards.
 
     Args:
       names: `{label: NAME}`.
@@ -37,7 +38,7 @@ def regrets(names: Mapping[str, str], *, bound: float, gaps: np.ndarray, pulls: 
             place = np.arange(len(others)) + 0.16 * (shift - len(names) / 2)
             right.plot(place, outcome.arrays[f"last/{name}"][others], "o", color=color, markersize=4)
             last = steps[-1]
-        times = np.geomspace(max(last / 1000, 1), last, 50)
+        times = np.geomspace(max(last / 100, 1), last, 50)
         left.plot(times, bound * np.log(times), "--", color="0.4", label="Lai and Robbins")
         look = {"xlabel": "pulls T", "ylabel": "regret (units of pay)", "title": "What was lost by then"}
         left.set(xscale="log", xlim=times[[0, -1]], ylim=(0, None), **look)

@@ -47,8 +47,41 @@ class Config(run.Config):
     discount: run.Fraction = 1.0  # of a reward one move later
 
 
-CLAIMS = ()
-SMOKE = {"num_steps": 4, "steps_per_call": 2, "log_every": 2, "eval_every": 4}
+SEEDS = {"num_seeds": 10}
+LAKE = {"world": "large_lake", "num_envs": 64, "discount": 0.99, "epsilon": 0.3, "step_size": 1.0, "decay": 0.6}
+ONLINE = "mean return of training episodes of the last 1,000 of 20,000 moves of each of 8 copies, epsilon 0.1, 10 seeds"
+CLAIMS = (
+    run.Claim(
+        "train/sarsa_return",
+        f"cliff: {ONLINE}",
+        at_least=-30,
+        overrides=SEEDS,
+        reference="Sutton & Barto 2018, example 6.6: about -25",
+    ),
+    run.Claim(
+        "train/q_learning_return",
+        f"cliff: {ONLINE}",
+        at_most=-40,
+        overrides=SEEDS,
+        reference="Sutton & Barto 2018, example 6.6: about -48; it falls off while it explores",
+    ),
+    run.Claim(
+        "greedy/q_learning",
+        "cliff: return of the greedy policy, exactly; each of 10 seeds",
+        at_least=-13,
+        overrides=SEEDS,
+        reduce="worst",
+        reference="planning: -13, the shortest path",
+    ),
+    run.Claim(
+        "greedy/q_learning",
+        "8x8 frozen lake: share of successes of the greedy policy within 200 moves, exactly; mean of 10 seeds",
+        at_least=0.8,
+        overrides={**SEEDS, **LAKE},
+        reference="planning with the same discount: 0.863; any action: 0.002",
+    ),
+)
+SMOKE = {"num_steps": 4}
 SWEEP = "step_size=0.5,0.1"  # of the tests
 
 

@@ -8,7 +8,7 @@ from adl.core import Algorithm
 from adl.rl.bandit import bandit, thompson
 from adl.rl.dqn import double, dqn
 from adl.rl.environment.cartpole import cartpole
-from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, random_walk
+from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
 from adl.rl.mdp import mdp_of
 from adl.rl.networks import NoisyDense, QNetwork
 from adl.rl.planning import policy_iteration, value_iteration
@@ -21,7 +21,7 @@ from adl.rl.worth import by_atoms
 from tests.case import Case, nothing
 
 LAKE = mdp_of(grid_outcomes(MAPS["lake"]))
-WALK, RIGHT = grid_world(random_walk(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
+WALK, RIGHT = grid_world(walk_map(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
 
 
 def balance(axis: str | None) -> Algorithm:

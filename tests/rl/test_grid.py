@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput
-from adl.rl.environment.grid import MAPS, GridMap, Spot, grid_named, grid_outcomes, grid_world, random_walk
+from adl.rl.environment.grid import MAPS, GridMap, Spot, grid_named, grid_outcomes, grid_world, walk_map
 from adl.rl.mdp import garnet, mdp_of, tabled
 
 KEY = jax.random.key(0)
@@ -86,7 +86,7 @@ def test_several_starts_share_the_beginnings():
 
 
 def test_a_walk_ends_on_both_sides():
-    env = grid_world(random_walk(3))
+    env = grid_world(walk_map(3))
     state, obs = env.reset(KEY)
     assert obs == 2
     left = env.step(KEY, env.step(KEY, state, jnp.int32(0)).state, jnp.int32(0))

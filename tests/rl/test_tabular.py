@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput, jitted, repeated, until_still
-from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, random_walk
+from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
 from adl.rl.environment.pendulum import pendulum
 from adl.rl.environment.wrappers import time_limit
 from adl.rl.mdp import action_values, garnet, mdp_of, policy_value, tabled
@@ -76,7 +76,7 @@ def walk_by_hand(states, rewards, first: bool, discount: float):
 @pytest.mark.parametrize("first", [True, False])
 def test_monte_carlo_counts_returns_as_by_hand(first):
     """Of one copy, over several episodes and the beginning of another, which does not count."""
-    env = grid_world(random_walk(3))
+    env = grid_world(walk_map(3))
     alg = monte_carlo(env, policy=jnp.full((5, 2), 0.5), visits="first" if first else "every", discount=0.9)
     step = jax.jit(alg.step)
     state = alg.init(KEY, ())
@@ -97,7 +97,7 @@ def test_monte_carlo_counts_returns_as_by_hand(first):
 
 def test_td_with_lambda_one_is_monte_carlo_of_every_visit_for_small_steps():
     """What one episode moves, over the step size, is the sum over visits of return - value."""
-    env, alpha = grid_world(random_walk(3)), 1e-4
+    env, alpha = grid_world(walk_map(3)), 1e-4
     policy = jnp.full((5, 2), 0.5)
     online, counted = (
         td_lambda(env, policy=policy, step_size=alpha, lam=1.0),

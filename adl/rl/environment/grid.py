@@ -85,7 +85,7 @@ def grid_named(name: str) -> GridMap:
     return MAPS[name]
 
 
-def random_walk(num_cells: int) -> GridMap:
+def walk_map(num_cells: int) -> GridMap:
     """A row of cells, in the middle of which a walk begins; it ends left, for -1, or right, for 1.
 
     Args:
