@@ -26,7 +26,7 @@ from adl.core import Algorithm, Key, Learner, Mean, descend, forward, repeated
 from adl.core.teacher import Decay, Teacher, follow, follower
 from adl.core.types import Array, PyTree
 from adl.rl.environment.world import Environment, num_choices
-from adl.rl.replay import Memory, alike, remembered
+from adl.rl.replay import Replay, alike, remembered
 from adl.rl.returns import n_step
 from adl.rl.rollout import Act, Copies, collect, start
 from adl.rl.worth import Worth, expected
@@ -72,7 +72,7 @@ def dqn(
     discount: float = 0.99,
     choose: Chooser = maximum,
     worth: Worth = expected,
-    memory: Memory = alike,
+    memory: Replay = alike,
     axis: str | None = None,
 ) -> Algorithm:
     """DQN and its descendants; state is a `Thinker`, the batch is `()`.

@@ -50,7 +50,7 @@ def _rooted(noise: Array) -> Array:
 
 
 class Senses(nn.Module):
-    """What a network sees: convolutions of 3 x 3 with stride 2 over a picture `[B, H, W, C]`, if any, then hidden layers.
+    """What a network sees: convolutions, 3 x 3 with stride 2, of a picture `[B, H, W, C]`, if any; then hidden layers.
 
     Attributes:
       hidden: widths of the layers, each with a rectifier.

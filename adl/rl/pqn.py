@@ -27,7 +27,7 @@ from adl.rl.rollout import Transition, collect, start
 from adl.rl.worth import expected
 
 
-class Judged(NamedTuple):
+class Targeted(NamedTuple):
     """What the loss wants to know of B moves."""
 
     obs: Array  # [B, ...]
@@ -96,8 +96,8 @@ def pqn(
     return Algorithm(init, step, Agent(None, 0))
 
 
-def targets(model: nn.Module, variables: PyTree, seen: Transition, *, discount: float, lam: float) -> Judged:
+def targets(model: nn.Module, variables: PyTree, seen: Transition, *, discount: float, lam: float) -> Targeted:
     """Moves `[T E]` with what they are worth, from transitions `[T, E]`; arguments as in `pqn`."""
     following = model.apply(variables, seen.next_obs).max(-1)
     worth = lambda_returns(seen.reward, discount * ~seen.terminated, following, lam=lam * ~seen.truncated)
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), Judged(seen.obs, seen.action, worth))
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), Targeted(seen.obs, seen.action, worth))

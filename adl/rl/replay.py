@@ -25,7 +25,7 @@ class Recalled(NamedTuple):
     place: Array  # [n]
 
 
-class Memory(NamedTuple):
+class Replay(NamedTuple):
     """A way to remember; its state is made by `create` and split over devices by `axes`."""
 
     create: Callable[[PyTree, int], PyTree]  # (like a move of each row [B, ...], capacity of all rows) -> state
@@ -35,12 +35,12 @@ class Memory(NamedTuple):
     axes: PyTree
 
 
-def remembered(memory: Memory, state: PyTree, moves: PyTree) -> PyTree:
+def remembered(memory: Replay, state: PyTree, moves: PyTree) -> PyTree:
     """The state after moves `[T, B, ...]`, one after the other."""
     return lax.scan(lambda state, move: (memory.add(state, move), None), state, moves)[0]
 
 
-def uniform_memory(length: int = 1) -> Memory:
+def uniform_memory(length: int = 1) -> Replay:
     """Every window of `length` >= 1 moves is as likely as any other.
 
     Source: Lin 1992, Machine Learning 8; Mnih et al. 2015, Nature 518.
@@ -51,7 +51,7 @@ def uniform_memory(length: int = 1) -> Memory:
         one = jnp.ones(buffer.share(n, axis))
         return Recalled(window, one, one.astype(int), one.astype(int))
 
-    return Memory(buffer.create, buffer.add, draw, lambda ring, *_: ring, buffer.AXES)
+    return Replay(buffer.create, buffer.add, draw, lambda ring, *_: ring, buffer.AXES)
 
 
 alike = uniform_memory()  # of single moves
@@ -65,7 +65,7 @@ class Ranked(NamedTuple):
     most: Array  # [] the highest priority so far, which new windows have
 
 
-def prioritised_memory(length: int = 1, *, alpha: float = 0.6, beta: float = 0.4, epsilon: float = 1e-6) -> Memory:
+def prioritised_memory(length: int = 1, *, alpha: float = 0.6, beta: float = 0.4, epsilon: float = 1e-6) -> Replay:
     """Windows of `length` moves are drawn in proportion to how surprising they were, and weighed to make up for it.
 
     P(i) = p_i / sum_k p_k,   p_i = (surprise_i + epsilon)^alpha,   w_i = (N P(i))^-beta / max_j w_j
@@ -110,4 +110,4 @@ def prioritised_memory(length: int = 1, *, alpha: float = 0.6, beta: float = 0.4
         trees = priority.weigh(state.trees, drawn.row, drawn.place, value)
         return Ranked(state.ring, trees, jnp.maximum(state.most, most))
 
-    return Memory(create, add, draw, judge, Ranked(buffer.AXES, 0, None))
+    return Replay(create, add, draw, judge, Ranked(buffer.AXES, 0, None))

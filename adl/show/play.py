@@ -43,9 +43,14 @@ def grid_episodes(kinds: Mapping[str, str], things: Sequence[str]) -> Draw:
     def draw(outcome: Outcome) -> Figure:
         num_frames = 7
         figure, axes = panel(len(kinds), num_frames, size=(1.1, 1.2))
+        for ax in axes.flat:
+            ax.set_axis_off()
         for row, (title, probe) in zip(axes, kinds.items(), strict=True):
             path = outcome.arrays[f"{probe}/obs"][: outcome.arrays[f"{probe}/lengths"][0]]
-            for ax, time in zip(row, np.linspace(0, len(path) - 1, num_frames).round().astype(int), strict=True):
+            for ax, time in zip(
+                row, np.unique(np.linspace(0, len(path) - 1, num_frames).round().astype(int)), strict=False
+            ):
+                ax.set_axis_on()
                 there = path[time].any(-1)
                 shown = np.where(there, path[time].argmax(-1) + 1, 0)
                 ax.imshow(shown, cmap=ListedColormap(["0.95", *colors]), vmin=0, vmax=len(colors))

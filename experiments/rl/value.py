@@ -27,7 +27,6 @@ from adl.rl.networks import QNetwork
 from adl.rl.pqn import pqn
 from adl.rl.rainbow import Variant, variant
 from adl.rl.rollout import last_episodes
-from adl.rl.worth import expected
 
 Method = Literal["dqn", "double", "dueling", "prioritised", "n_step", "c51", "noisy", "rainbow", "pqn"]
 
@@ -88,11 +87,10 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "num_envs": 4, "num_updates": 2, "cap
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An agent among its worlds, how its last episodes went, and how it does without exploring."""
-    world, parts, network = control.named(cfg.world), None, {"norm": nn.LayerNorm}
-    if cfg.method != "pqn":
-        parts = variant(cfg.method, reach=1 / (1 - cfg.discount), num_back=cfg.num_back)  # rewards are in [-1, 1]
-        network = parts.network
-    worth, env = parts.worth if parts else expected, world.make()
+    world, plain = control.named(cfg.world), "dqn" if cfg.method == "pqn" else cfg.method
+    parts = variant(plain, reach=1 / (1 - cfg.discount), num_back=cfg.num_back)  # rewards are in [-1, 1]
+    network = {"norm": nn.LayerNorm} if cfg.method == "pqn" else parts.network
+    worth, env = parts.worth, world.make()
     model = QNetwork(env.actions.count, cfg.hidden, **network, dtype=jnp.dtype(cfg.precision))
     whole = {"num_episodes": 100, "limit": world.limit}
 
@@ -104,20 +102,20 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         probes={"last": lambda key, agent: last_episodes(agent.copies)},
         final={
             "best": evaluation.episodes(env, evaluation.best(model, worth), **whole),
-            "uniform": evaluation.episodes(env, evaluation.uniform(env.actions.count), **whole),
+            "uniform": evaluation.episodes(env, evaluation.uniform(env), **whole),
         },
         offers={"model": model, "act": run.Offer(values, run.Cells(tuple(world.observed)), run.Choice(world.moves))},
         figures=show.figures(**{"return": show.play_returns(cfg.world, cfg.num_envs * cfg.horizon)}),
     )
 
 
-def agent(cfg: Config, model: QNetwork, parts: Variant | None, env: Environment, axis: str | None) -> Algorithm:
+def agent(cfg: Config, model: QNetwork, parts: Variant, env: Environment, axis: str | None) -> Algorithm:
     """The method, by Adam on a straight line to 0."""
     tx = optimizer.adam(cfg.learning_rate, optimizer.linear(cfg.num_steps * cfg.num_updates), clip=10.0)
     num_exploring = cfg.explore * cfg.num_steps * cfg.num_envs * cfg.horizon
-    epsilon = falling(cfg.epsilon * (parts.epsilon if parts else 1), num_exploring)
+    epsilon = falling(cfg.epsilon * parts.epsilon, num_exploring)
     play = {"env": env, "num_envs": cfg.num_envs, "horizon": cfg.horizon, "discount": cfg.discount, "epsilon": epsilon}
-    if parts is None:
+    if cfg.method == "pqn":
         return pqn(model, tx, **play, num_epochs=cfg.num_updates, num_minibatches=1, axis=axis)
     replay = {"batch_size": cfg.batch_size, "capacity": cfg.capacity, "warmup": cfg.warmup}
     more = {**replay, **parts.learning, "num_updates": cfg.num_updates, "target": teacher.every(cfg.period)}
