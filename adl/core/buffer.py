@@ -98,7 +98,7 @@ def sample_windows(key: Key, buffer: Buffer, n: int, length: int, axis: str | No
       BadInput: if n does not divide by the devices.
     """
     row_key, place_key = jax.random.split(key)
-    shape = (share(n, axis),)
+    shape = (part(n, axis),)
     row = jax.random.randint(row_key, shape, 0, jax.tree.leaves(buffer.items)[0].shape[0])
     since = jax.random.randint(place_key, shape, 0, jnp.maximum(buffer.count - length + 1, 1))
     oldest = jnp.where(buffer.count < size(buffer), 0, buffer.position)
@@ -111,7 +111,7 @@ def windows_at(buffer: Buffer, row: Array, place: Array, length: int) -> PyTree:
     return jax.tree.map(lambda leaf: leaf[row[:, None], places], buffer.items)
 
 
-def share(n: int, axis: str | None = None) -> int:
+def part(n: int, axis: str | None = None) -> int:
     """A device's part of n draws.
 
     Raises:

@@ -26,7 +26,7 @@ from adl.core import Algorithm, Key, Learner, Mean, descend, forward, repeated
 from adl.core.teacher import Decay, Teacher, follow, follower
 from adl.core.types import Array, PyTree
 from adl.rl.environment.world import Environment, num_choices
-from adl.rl.replay import Replay, alike, remembered
+from adl.rl.replay import Replay, alike, with_moves
 from adl.rl.returns import n_step
 from adl.rl.rollout import Act, Copies, collect, start
 from adl.rl.worth import Worth, expected
@@ -134,7 +134,7 @@ def dqn(
         start_key, play_key, model_key = jax.random.split(key, 3)
         copies = start(start_key, env, num_envs)
         copies, seen, _ = collect(play_key, env, at_random(num_actions), copies, max(warmup // num_envs, 1))
-        remembers = remembered(memory, memory.create(jax.tree.map(lambda x: x[0], seen), capacity), seen)
+        remembers = with_moves(memory, memory.create(jax.tree.map(lambda x: x[0], seen), capacity), seen)
         learner = Learner.create(model.init(model_key, copies.obs), tx)
         return Thinker(learner, follower(learner.variables), copies, remembers)
 
@@ -143,7 +143,7 @@ def dqn(
         share = epsilon(num_envs * state.copies.current.time[0]) if callable(epsilon) else epsilon
         act = explorer(model, state.learner.variables, worth, share)
         copies, seen, played = collect(play_key, env, act, state.copies, horizon)
-        learned = (state.learner, state.target, remembered(memory, state.memory, seen))
+        learned = (state.learner, state.target, with_moves(memory, state.memory, seen))
         (learner, copy, remembers), metrics = updates.step(learn_key, learned, ())
         return Thinker(learner, copy, copies, remembers), {**metrics, **played}
 

@@ -89,14 +89,14 @@ def pqn(
         share = epsilon(num_envs * agent.copies.current.time[0]) if callable(epsilon) else epsilon
         act = explorer(model, agent.learner.variables, expected, share)
         copies, seen, played = collect(play_key, env, act, agent.copies, horizon)
-        moves = targets(model, agent.learner.variables, seen, discount=discount, lam=lam)
+        moves = lambda_targets(model, agent.learner.variables, seen, discount=discount, lam=lam)
         learner, metrics = update(update_key, agent.learner, moves)
         return Agent(learner, copies), {**metrics, **played}
 
     return Algorithm(init, step, Agent(None, 0))
 
 
-def targets(model: nn.Module, variables: PyTree, seen: Transition, *, discount: float, lam: float) -> Targeted:
+def lambda_targets(model: nn.Module, variables: PyTree, seen: Transition, *, discount: float, lam: float) -> Targeted:
     """Moves `[T E]` with what they are worth, from transitions `[T, E]`; arguments as in `pqn`."""
     following = model.apply(variables, seen.next_obs).max(-1)
     worth = lambda_returns(seen.reward, discount * ~seen.terminated, following, lam=lam * ~seen.truncated)

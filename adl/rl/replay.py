@@ -35,7 +35,7 @@ class Replay(NamedTuple):
     axes: PyTree
 
 
-def remembered(memory: Replay, state: PyTree, moves: PyTree) -> PyTree:
+def with_moves(memory: Replay, state: PyTree, moves: PyTree) -> PyTree:
     """The state after moves `[T, B, ...]`, one after the other."""
     return lax.scan(lambda state, move: (memory.add(state, move), None), state, moves)[0]
 
@@ -48,7 +48,7 @@ def uniform_memory(length: int = 1) -> Replay:
 
     def draw(key, ring, n, axis):
         window = buffer.sample_windows(key, ring, n, length, axis)
-        one = jnp.ones(buffer.share(n, axis))
+        one = jnp.ones(buffer.part(n, axis))
         return Recalled(window, one, one.astype(int), one.astype(int))
 
     return Replay(buffer.create, buffer.add, draw, lambda ring, *_: ring, buffer.AXES)
@@ -96,7 +96,7 @@ def prioritised_memory(length: int = 1, *, alpha: float = 0.6, beta: float = 0.4
         return Ranked(ring, priority.weigh(trees, row, first, jnp.broadcast_to(most, row.shape)), state.most)
 
     def draw(key, state, n, axis):
-        n, total = buffer.share(n, axis), priority.totals(state.trees).sum()
+        n, total = buffer.part(n, axis), priority.totals(state.trees).sum()
         point = (jnp.arange(n) + jax.random.uniform(key, (n,))) / n * total  # one from each of n equal parts
         row, place = priority.find(state.trees, point)
         windows = len(state.trees) * jnp.maximum(state.ring.count - length + 1, 1)

@@ -11,8 +11,8 @@ from adl.core import BadInput, jitted, repeated
 from adl.core.teacher import every
 from adl.rl.dqn import double, dqn, explorer, maximum
 from adl.rl.environment.world import Bounds, Choices, Environment, Step
-from adl.rl.pqn import pqn, targets
-from adl.rl.replay import prioritised_memory, remembered, uniform_memory
+from adl.rl.pqn import lambda_targets, pqn
+from adl.rl.replay import prioritised_memory, uniform_memory, with_moves
 from adl.rl.rollout import Transition
 from adl.rl.worth import by_atoms, expected
 
@@ -115,7 +115,7 @@ def test_priorities_draw_and_weigh_as_a_naive_list(num_steps, length):
     rows, places, alpha, beta, n = 2, 8, 0.7, 0.5, 4000
     memory = prioritised_memory(length, alpha=alpha, beta=beta)
     seen = moves(num_steps, rows)
-    state = remembered(memory, memory.create(jax.tree.map(lambda x: x[0], seen), rows * places), seen)
+    state = with_moves(memory, memory.create(jax.tree.map(lambda x: x[0], seen), rows * places), seen)
     first = max(num_steps - places, 0)
     begins = np.arange(first, num_steps - length + 1)
     drawn = memory.draw(KEY, state, n, None)
@@ -148,9 +148,11 @@ def test_pqn_targets_stop_at_ends():
     variables = {"params": {"Dense_0": {"kernel": jnp.full((N, A), 10.0)}}}
     obs, no = jnp.ones((2, 1, N)) / N, jnp.zeros((2, 1), bool)
     seen = Transition(obs, no.astype(int), jnp.ones((2, 1)), obs, no.at[1].set(True), no, ())
-    np.testing.assert_allclose(targets(model, variables, seen, discount=0.5, lam=1.0).target, [1.5, 1.0], rtol=1e-5)
+    np.testing.assert_allclose(
+        lambda_targets(model, variables, seen, discount=0.5, lam=1.0).target, [1.5, 1.0], rtol=1e-5
+    )
     seen = seen._replace(terminated=no, truncated=no.at[0].set(True))
-    np.testing.assert_allclose(targets(model, variables, seen, discount=0.5, lam=1.0).target, [6.0, 6.0], rtol=1e-5)
+    np.testing.assert_allclose(ask(seen).target, [6.0, 6.0], rtol=1e-5)
 
 
 @pytest.mark.parametrize("factory", [dqn, pqn])
