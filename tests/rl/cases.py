@@ -33,14 +33,14 @@ def rainbow(axis: str | None) -> Algorithm:
     worth, memory = by_atoms(0.0, 20.0, 11), prioritised_memory(3)
     model = QNetwork(2, (32, 32), num_atoms=11, streams="dueling", dense=NoisyDense)
     replay = {"num_updates": 8, "batch_size": 32, "capacity": 4096, "warmup": 512, "memory": memory}
-    play = {"env": cartpole(), "num_envs": 16, "horizon": 8, "epsilon": 0.1, "discount": 0.95}
+    play = {"env": cartpole(), "num_envs": 16, "horizon": 8, "epsilon": 0.1, "discount": 0.95, "target": 0.9}
     return dqn(model, optax.adam(3e-3), **play, **replay, choose=double, worth=worth, axis=axis)
 
 
 def without_memory(axis: str | None) -> Algorithm:
     model = QNetwork(2, (32, 32), norm=nn.LayerNorm)
     play = {"env": cartpole(), "num_envs": 16, "horizon": 32, "epsilon": 0.1}
-    return pqn(model, optax.adam(3e-3), **play, num_minibatches=4, axis=axis)
+    return pqn(model, optax.adam(3e-3), **play, num_epochs=4, num_minibatches=4, lam=0.9, axis=axis)
 
 
 def walk(axis: str | None) -> Algorithm:

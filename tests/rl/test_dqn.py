@@ -144,13 +144,11 @@ def test_pqn_reaches_value_iteration_and_its_targets_end_with_episodes():
 
 
 def test_pqn_targets_stop_at_ends():
-    model = Table()
     variables = {"params": {"Dense_0": {"kernel": jnp.full((N, A), 10.0)}}}
+    ask = functools.partial(lambda_targets, Table(), variables, discount=0.5, lam=1.0)
     obs, no = jnp.ones((2, 1, N)) / N, jnp.zeros((2, 1), bool)
     seen = Transition(obs, no.astype(int), jnp.ones((2, 1)), obs, no.at[1].set(True), no, ())
-    np.testing.assert_allclose(
-        lambda_targets(model, variables, seen, discount=0.5, lam=1.0).target, [1.5, 1.0], rtol=1e-5
-    )
+    np.testing.assert_allclose(ask(seen).target, [1.5, 1.0], rtol=1e-5)
     seen = seen._replace(terminated=no, truncated=no.at[0].set(True))
     np.testing.assert_allclose(ask(seen).target, [6.0, 6.0], rtol=1e-5)
 
