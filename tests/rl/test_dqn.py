@@ -1,5 +1,7 @@
 """Deep Q-learning reaches value iteration's Q where a network can say it; what it draws and weighs, by hand."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
