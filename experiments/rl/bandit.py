@@ -38,7 +38,7 @@ class Config(run.Config):
     batch_size: run.Split = 128  # players of each rule, who do not know each other
     steps_per_call: run.Count = 100
     log_every: run.Count = 2_500
-    eval_every: run.Count = 100
+    eval_every: run.Count = 500
     checkpoint_every: run.Count = 10_000
     arms: Literal["rare", "close", "two"] = "rare"  # the bandit
     methods: tuple[Method, ...] = ("epsilon_greedy", "ucb1", "kl_ucb", "thompson")  # the rules
@@ -49,7 +49,7 @@ class Config(run.Config):
 CLAIMS = tuple(
     run.Claim(
         f"train/{name}_growth",
-        "growth of regret by a nat of log T over that of the bound, pulls 7,501 to 10,000, mean of 128 players; ten "
+        "growth of regret by a nat of log T over that of the bound, pulls 9,501 to 10,000, mean of 128 players; ten "
         "arms that pay 0.1 and less",
         at_least=least,
         at_most=most,
