@@ -20,9 +20,9 @@ import numpy as np
 from adl import run, show
 from adl.core import Key, Mean, beside, reporting, until_still
 from adl.rl import tabular
+from adl.rl.dynamic_programming import Planned, value_iteration
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world
 from adl.rl.mdp import mdp_of, policy_return
-from adl.rl.planning import Planned, value_iteration
 
 BACKUPS = {"q_learning": tabular.q_learning, "sarsa": tabular.sarsa, "expected_sarsa": tabular.expected_sarsa}
 TITLES = {"q_learning": "Q-learning", "sarsa": "SARSA", "expected_sarsa": "expected SARSA"}

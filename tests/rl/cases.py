@@ -5,10 +5,10 @@ import optax
 
 from adl.core import Algorithm
 from adl.rl.bandit import bandit, thompson
+from adl.rl.dynamic_programming import policy_iteration, value_iteration
 from adl.rl.environment.cartpole import cartpole
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
 from adl.rl.mdp import mdp_of
-from adl.rl.planning import policy_iteration, value_iteration
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.rl.tabular import monte_carlo, sarsa, td_control, td_lambda

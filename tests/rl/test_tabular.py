@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput, jitted, repeated, until_still
+from adl.rl.dynamic_programming import value_iteration
 from adl.rl.environment.grid import MAPS, GridMap, Spot, grid_outcomes, grid_world, walk_map
 from adl.rl.environment.pendulum import pendulum
 from adl.rl.environment.wrappers import time_limit
 from adl.rl.mdp import action_values, garnet, mdp_of, policy_value, tabled
-from adl.rl.planning import value_iteration
 from adl.rl.tabular import (
     expected_sarsa,
     monte_carlo,
