@@ -72,7 +72,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     gaps, bound = means.max() - means, bandit.lai_robbins(means)
     made = {
         "epsilon_greedy": bandit.epsilon_greedy(cfg.epsilon),
-        "ucb1": bandit.ucb1(cfg.width),
+        "ucb1": bandit.ucb(cfg.width),
         "kl_ucb": bandit.kl_ucb(),
         "thompson": bandit.thompson(),
     }
