@@ -7,7 +7,7 @@ Barto 2018, Reinforcement Learning, figure 12.6.
     python -m experiments.rl.prediction
     python -m experiments.rl.prediction --num_cells 39 --num_moves 8000
 
-Expected: TODO
+Expected: an error of 0.35 with lambda 0, 0.27 with 0.8, 0.50 with 1, each at its best step size. A minute on two cores.
 """
 
 import functools
