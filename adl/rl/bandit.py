@@ -46,7 +46,7 @@ def bandit(means: Sequence[float], *, rule: Rule, num_copies: int) -> Algorithm:
 
     Args:
       means: K >= 2 probabilities, of which an arm pays 1.
-      rule: `epsilon_greedy(...)`, `ucb1()`, `kl_ucb()`, `thompson()`, or another.
+      rule: `epsilon_greedy(...)`, `ucb()`, `kl_ucb()`, `thompson()`, or another.
       num_copies: E >= 1, over all devices.
 
     Source: Lattimore & Szepesvari 2020, Bandit Algorithms, section 4.
@@ -111,7 +111,7 @@ def epsilon_greedy(epsilon: Array | float) -> Rule:
     return index
 
 
-def ucb1(width: Array | float = 2.0) -> Rule:
+def ucb(width: Array | float = 2.0) -> Rule:
     """An upper confidence bound: mean + sqrt(w log t / n), infinite for an arm that was never pulled.
 
     Source: Auer, Cesa-Bianchi & Fischer 2002, Machine Learning 47, figure 1, where w = 2.

@@ -5,7 +5,7 @@ Schulman et al. 2017, arXiv:1707.06347; DQN: Mnih et al. 2015, Nature 518. In tr
 0.1, as MinAtar has it; agents are judged without that.
 
     python -m experiments.rl.minatar --game breakout --method ppo --num_seeds 5
-    >>> action = run.load("runs/rl/minatar").act(np.zeros((1, 10, 10, 4), np.uint8))
+    >>> action = run.load("runs/rl/minatar").act(pictures)
 
 Expected: EXPECTED
 """

@@ -5,9 +5,11 @@ it explores, and goes round. Sutton & Barto 2018, example 6.6 and sections 6.4 t
 
     python -m experiments.rl.tabular
     >>> odds = run.load("runs/rl/tabular").act([[3, 0], [2, 0]])
-    python -m experiments.rl.tabular --world large_lake --num_envs 64 --discount 0.99 --epsilon 0.3 --decay 0.6
+    python -m experiments.rl.tabular --world large_lake --num_envs 64 --epsilon 0.3 --step_size 1 --decay 0.6
 
-Expected: TODO
+Expected: on the cliff Q-learning returns -54 while it explores, SARSA -25, expected SARSA -20; their best actions -13,
+-17 (one seed of ten walks in a circle) and -15. On the large lake, with --discount 0.99, Q-learning's best actions
+arrive 86 times of 100, as planning's. Half a minute for ten seeds on the cliff, two minutes on the lake, two cores.
 """
 
 from dataclasses import dataclass
@@ -20,9 +22,9 @@ import numpy as np
 from adl import run, show
 from adl.core import Key, Mean, beside, reporting, until_still
 from adl.rl import tabular
+from adl.rl.dynamic_programming import Planned, value_iteration
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world
 from adl.rl.mdp import mdp_of, policy_return
-from adl.rl.planning import Planned, value_iteration
 
 BACKUPS = {"q_learning": tabular.q_learning, "sarsa": tabular.sarsa, "expected_sarsa": tabular.expected_sarsa}
 TITLES = {"q_learning": "Q-learning", "sarsa": "SARSA", "expected_sarsa": "expected SARSA"}
@@ -49,36 +51,17 @@ class Config(run.Config):
 
 SEEDS = {"num_seeds": 10}
 LAKE = {"world": "large_lake", "num_envs": 64, "discount": 0.99, "epsilon": 0.3, "step_size": 1.0, "decay": 0.6}
-ONLINE = "mean return of training episodes of the last 1,000 of 20,000 moves of each of 8 copies, epsilon 0.1, 10 seeds"
+SUTTON, SEIJEN = "Sutton & Barto 2018, example 6.6: about {}", "van Seijen et al. 2009, figure 1: above both others"
+ONLINE = "cliff: return of training episodes, the last 1,000 of 20,000 moves of each of 8 copies; mean of 10 seeds"
+EXACT = "{}: greedy policy after 20,000 moves of each copy, exactly, episodes cut after 200 moves; {} of 10 seeds"
+KNOWN = "planning with the same discount: 0.863; any action: 0.002"
 CLAIMS = (
+    run.Claim("train/sarsa_return", ONLINE, SEEDS, at_least=-27, reference=SUTTON.format(-25)),
+    run.Claim("train/expected_sarsa_return", ONLINE, SEEDS, at_least=-22, reference=SEIJEN),
+    run.Claim("train/q_learning_return", ONLINE, SEEDS, at_most=-46, reference=SUTTON.format(-48)),
+    run.Claim("greedy/q_learning", EXACT.format("cliff", "each"), SEEDS, at_least=-13, reduce="worst"),
     run.Claim(
-        "train/sarsa_return",
-        f"cliff: {ONLINE}",
-        at_least=-30,
-        overrides=SEEDS,
-        reference="Sutton & Barto 2018, example 6.6: about -25",
-    ),
-    run.Claim(
-        "train/q_learning_return",
-        f"cliff: {ONLINE}",
-        at_most=-40,
-        overrides=SEEDS,
-        reference="Sutton & Barto 2018, example 6.6: about -48; it falls off while it explores",
-    ),
-    run.Claim(
-        "greedy/q_learning",
-        "cliff: return of the greedy policy, exactly; each of 10 seeds",
-        at_least=-13,
-        overrides=SEEDS,
-        reduce="worst",
-        reference="planning: -13, the shortest path",
-    ),
-    run.Claim(
-        "greedy/q_learning",
-        "8x8 frozen lake: share of successes of the greedy policy within 200 moves, exactly; mean of 10 seeds",
-        at_least=0.8,
-        overrides={**SEEDS, **LAKE},
-        reference="planning with the same discount: 0.863; any action: 0.002",
+        "greedy/q_learning", EXACT.format("8x8 lake", "mean"), {**SEEDS, **LAKE}, at_least=0.855, reference=KNOWN
     ),
 )
 SMOKE = {"num_steps": 4}
@@ -113,20 +96,21 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
         return jnp.log(tabular.mostly_greedy(state[cfg.methods[0]].q[at], 1e-6))
 
     names = [DIRECTIONS[letter] for letter in grid.directions]
-    kinds = {TITLES[name]: f"worth/{name}" for name in backups}
-    curves = {"y_label": "return of an episode", "x_label": "moves of each copy"}
-    greedy_curves = {TITLES[name]: f"greedy/{name}" for name in backups}
+    worths, online, exact = (
+        {TITLES[name]: metric.format(name) for name in backups}
+        for metric in ("worth/{}", "train/{}_return", "greedy/{}")
+    )
+    words = {"y_label": "return of an episode", "x_label": "moves of each copy"}
+    best = {"references": {"planning": "greedy/planning"}, "settled": 0.1}
     return run.Experiment(
         reporting(beside(learners), "loss", "*_return", "*_length"),
         probes={"greedy": greedy},
         final={"worth": lambda key, state: {name: agent.q for name, agent in state.items()}},
         offers={"act": run.Offer(odds, run.Cells(("row", "column")), run.Choice(names))},
         figures=show.figures(
-            policies=show.grid_policies(grid.rows, grid.directions, kinds, still="GHC#AB"),
-            online=show.curves(
-                {TITLES[name]: f"train/{name}_return" for name in backups}, title="While exploring", **curves
-            ),
-            greedy=show.curves(greedy_curves, title="Greedy", references={"planning": "greedy/planning"}, **curves),
+            policies=show.grid_policies(grid.rows, grid.directions, worths, still="GHC#"),
+            online=show.curves(online, title="While exploring", **words),
+            greedy=show.curves(exact, title="By the best actions", **best, **words),
         ),
     )
 

@@ -7,11 +7,11 @@ from flax import linen as nn
 from adl.core import Algorithm
 from adl.rl.bandit import bandit, thompson
 from adl.rl.dqn import double, dqn
+from adl.rl.dynamic_programming import policy_iteration, value_iteration
 from adl.rl.environment.cartpole import cartpole
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
 from adl.rl.mdp import mdp_of
 from adl.rl.networks import QNetwork
-from adl.rl.planning import policy_iteration, value_iteration
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.rl.pqn import pqn

@@ -36,7 +36,7 @@ def test_kl_ucb_is_the_root_that_scipy_finds():
 
 
 def test_ucb1_is_its_formula_and_an_arm_without_pulls_is_first():
-    found = bandit.ucb1()(KEY, jnp.float32(9), jnp.array([4.0, 0.0]), jnp.array([1.0, 0.0]))
+    found = bandit.ucb()(KEY, jnp.float32(9), jnp.array([4.0, 0.0]), jnp.array([1.0, 0.0]))
     np.testing.assert_allclose(found, [0.25 + np.sqrt(2 * np.log(9) / 4), np.inf], rtol=1e-6)
 
 
@@ -60,7 +60,7 @@ def played(rule, steps, means=MEANS, copies=64):
     return alg.step(KEY, alg.init(KEY, ()), ())
 
 
-@pytest.mark.parametrize("rule", [bandit.epsilon_greedy(0.1), bandit.ucb1(), bandit.kl_ucb(), bandit.thompson()])
+@pytest.mark.parametrize("rule", [bandit.epsilon_greedy(0.1), bandit.ucb(), bandit.kl_ucb(), bandit.thompson()])
 def test_pulls_add_up_and_every_rule_finds_the_best_arm(rule):
     pulls, told = played(rule, 600)
     np.testing.assert_array_equal(pulls.count.sum(-1), 600)
@@ -74,7 +74,7 @@ def test_pulls_add_up_and_every_rule_finds_the_best_arm(rule):
 def test_rules_that_meet_the_bound_do_and_others_lose_more():
     """Growth between 300 and 3,000 pulls, in units of the bound's."""
     slope = {}
-    for name, rule in {"thompson": bandit.thompson(), "kl_ucb": bandit.kl_ucb(), "ucb1": bandit.ucb1()}.items():
+    for name, rule in {"thompson": bandit.thompson(), "kl_ucb": bandit.kl_ucb(), "ucb1": bandit.ucb()}.items():
         early, late = (bandit.regret(MEANS, played(rule, n)[0].count).mean() for n in (300, 3000))
         slope[name] = (late - early) / (np.log(10) * bandit.lai_robbins(MEANS))
     assert 0.5 < slope["thompson"] < 1.8 and 0.5 < slope["kl_ucb"] < 2.0 and slope["ucb1"] > 2.5, slope

@@ -101,3 +101,5 @@ def test_bad_maps_are_one_line():
     for rows in (("S.", "..."), ("..", "..")):
         with pytest.raises(BadInput, match="rows of one length, and an S where episodes begin"):
             grid_outcomes(GridMap(rows, {}))
+    with pytest.raises(BadInput, match="an odd number of cells, and 4 is even"):
+        walk_map(4)

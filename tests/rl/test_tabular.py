@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput, jitted, repeated, until_still
-from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
+from adl.rl.dynamic_programming import value_iteration
+from adl.rl.environment.grid import MAPS, GridMap, Spot, grid_outcomes, grid_world, walk_map
 from adl.rl.environment.pendulum import pendulum
 from adl.rl.environment.wrappers import time_limit
 from adl.rl.mdp import action_values, garnet, mdp_of, policy_value, tabled
-from adl.rl.planning import value_iteration
 from adl.rl.tabular import (
     expected_sarsa,
     monte_carlo,
@@ -130,6 +130,10 @@ def test_a_cut_episode_is_worth_what_it_left_and_a_finished_one_nothing():
     before = int(state.action[0])
     state, _ = alg.step(KEY, state, ())
     assert state.q[18, before] == 4.0 and (state.q == 8).sum() == state.q.size - 1 and state.copies.obs[0] == 18
+    corridor = grid_world(GridMap(("SG",), {"G": Spot(3, "end")}, "R"))
+    alg = td_control(corridor, num_states=2, backup=q_learning, step_size=1.0, epsilon=0.0, discount=0.5, initial=8.0)
+    state, _ = alg.step(KEY, alg.init(KEY, ()), ())
+    assert state.q[0, 0] == 3 and state.q[1, 0] == 8
 
 
 def test_the_action_of_a_sarsa_backup_is_the_one_taken():

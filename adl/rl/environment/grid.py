@@ -91,8 +91,13 @@ def walk_map(num_cells: int) -> GridMap:
     Args:
       num_cells: of which a walk does not end, >= 1 and odd; between them are as many states and two.
 
+    Raises:
+      BadInput: for an even number, which has no middle.
+
     Source: Sutton & Barto 2018, example 7.1, with 19 cells.
     """
+    if num_cells % 2 == 0:
+        raise BadInput(f"a walk begins in the middle of an odd number of cells, and {num_cells} is even")
     half = "." * (num_cells // 2)
     return GridMap((f"A{half}S{half}B",), {"A": Spot(-1, "end"), "B": Spot(1, "end")}, "LR", limit=10**6)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from adl.core import until_still
+from adl.rl.dynamic_programming import policy_iteration, value_iteration
 from adl.rl.environment.grid import MAPS, grid_outcomes
 from adl.rl.mdp import action_values, garnet, mdp_of, policy_return, policy_value
-from adl.rl.planning import policy_iteration, value_iteration
 
 KEY = jax.random.key(0)
 PROCESS = mdp_of(garnet(3, 6, 3, 2, end=0.1))
