@@ -6,9 +6,10 @@ are Gymnasium's, number for number.
 
     python -m experiments.rl.value --world cartpole --method dqn --num_seeds 5
     >>> action = run.load("runs/rl/value").act([[0.0, 0.0, 0.1, 0.0]])
-    python -m experiments.rl.value --num_seeds 5 --sweep method=dqn,double,dueling,prioritised,n_step,c51,rainbow,pqn
+    python -m experiments.rl.value --num_seeds 5 --sweep method=dqn,double,n_step,rainbow,pqn
 
-Expected: EXPECTED
+Expected: of DQN, over five seeds, 462 ± 38 on CartPole, where four return 500 and one's values stay too high; -81.5 ± 1.2
+on Acrobot, -103.7 ± 2.4 on MountainCar, by the flags of the claims; 40 to 100 s a seed on two busy cores.
 """
 
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ CLAIMS = (
         at_least=385,
         overrides={"num_seeds": 5},
         protocol=f"CartPole-v1, DQN, 320,000 moves, 38 s a seed; {PROTOCOL}",
-        reference="500 is the most there is; four of the seeds reach it, the values of one are too high to the end",
+        reference="500 is the most there is: four of the seeds reach it",
     ),
     run.Claim(
         metric="best/return",
