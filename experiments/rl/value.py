@@ -8,8 +8,8 @@ are Gymnasium's, number for number.
     >>> action = run.load("runs/rl/value").act([[0.0, 0.0, 0.1, 0.0]])
     python -m experiments.rl.value --num_seeds 5 --sweep method=dqn,double,n_step,rainbow,pqn
 
-Expected: of DQN, over five seeds, 462 ± 38 on CartPole, where four return 500 and one's values stay too high; -81.5 ± 1.2
-on Acrobot, -103.7 ± 2.4 on MountainCar, by the flags of the claims; 40 to 100 s a seed on two busy cores.
+Expected: of DQN, over five seeds, 462 ± 38 on CartPole, where four return 500 and one's values stay too high, -81.5 ±
+1.2 on Acrobot, -103.7 ± 2.4 on MountainCar, by the flags of the claims; 40 to 100 s a seed on two busy cores.
 """
 
 from dataclasses import dataclass
