@@ -23,7 +23,7 @@ from adl.core import Algorithm, optimizer, teacher
 from adl.rl import evaluation
 from adl.rl.dqn import dqn, falling
 from adl.rl.environment import control
-from adl.rl.environment.world import Environment
+from adl.rl.environment.world import Environment, num_choices
 from adl.rl.networks import QNetwork
 from adl.rl.pqn import pqn
 from adl.rl.rainbow import Variant, variant
@@ -99,7 +99,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     parts = variant(plain, reach=1 / (1 - cfg.discount), num_back=cfg.num_back)  # rewards are in [-1, 1]
     network = {"norm": nn.LayerNorm} if cfg.method == "pqn" else parts.network
     worth, env = parts.worth, world.make()
-    model = QNetwork(env.actions.count, cfg.hidden, **network, dtype=jnp.dtype(cfg.precision))
+    model = QNetwork(num_choices(env, cfg.method), cfg.hidden, **network, dtype=jnp.dtype(cfg.precision))
     whole = {"num_episodes": 100, "limit": world.limit}
 
     def values(key, agent, obs):

@@ -13,7 +13,9 @@ from adl.core import BadInput, jitted, repeated
 from adl.core.teacher import every
 from adl.rl.dqn import double, dqn, explorer, maximum
 from adl.rl.environment.world import Bounds, Choices, Environment, Step
+from adl.rl.networks import QNetwork
 from adl.rl.pqn import lambda_targets, pqn
+from adl.rl.rainbow import RAINBOW, variant
 from adl.rl.replay import prioritised_memory, uniform_memory, with_moves
 from adl.rl.rollout import Transition
 from adl.rl.worth import by_atoms, expected
@@ -153,6 +155,24 @@ def test_pqn_targets_stop_at_ends():
     np.testing.assert_allclose(ask(seen).target, [1.5, 1.0], rtol=1e-5)
     seen = seen._replace(terminated=no, truncated=no.at[0].set(True))
     np.testing.assert_allclose(ask(seen).target, [6.0, 6.0], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["dqn", *RAINBOW, "rainbow"])
+def test_descendants_differ_by_what_they_are_named_after(name):
+    """Each is traced, as a step of an agent, and moves the state as it should."""
+    found = variant(name, reach=10.0)
+    assert (found.epsilon == 0) == (name in ("noisy", "rainbow"))
+    model = QNetwork(A, (8,), **found.network)
+    replay = {"num_updates": 1, "batch_size": 8, "capacity": 64, "warmup": 64, "target": 0.9, **found.learning}
+    alg = dqn(model, optax.adam(1e-3), env=places(), num_envs=8, horizon=2, epsilon=0.1, **replay)
+    state = jax.eval_shape(alg.init, KEY, ())
+    after, _ = jax.eval_shape(alg.step, KEY, state, ())
+    assert jax.tree.map(lambda x: x.shape, after) == jax.tree.map(lambda x: x.shape, state)
+
+
+def test_an_unknown_descendant_is_refused():
+    with pytest.raises(BadInput, match="no value method 'rainbo': there are dqn, .*; did you mean rainbow?"):
+        variant("rainbo", reach=1.0)
 
 
 @pytest.mark.parametrize("factory", [dqn, pqn])
