@@ -80,8 +80,9 @@ def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | No
     mesh = data_mesh(devices, axis)
     size = mesh.size
 
-    def one_device(key, state, batch):
-        key = fold_in(key, lax.axis_index(axis))
+    def one_device(key, state, own):
+        index, batch = own
+        key = fold_in(key, index)
         program, shapes = jax.make_jaxpr(alg.step, return_shape=True)(key, state, batch)
         _require_alike(program, alg.axes, state, batch, shapes[0], axis)
         state, metrics = jax.tree.unflatten(
@@ -114,7 +115,9 @@ def over_devices(alg: Algorithm, axis: str = "data", devices: Sequence[Any] | No
         return _map_axes(one, axes, leaves)
 
     def lifted(key, state, batch):
-        state, metrics = step(key, split(alg.axes, state, "a state axis"), split(0, batch, "a batch"))
+        # An index for each device, so that something is split where the batch is (): of nothing JAX makes no program.
+        own = jnp.arange(size), split(0, batch, "a batch")
+        state, metrics = step(key, split(alg.axes, state, "a state axis"), own)
         return merge(alg.axes, state), metrics
 
     return Algorithm(_placed(alg.init, alg.axes, mesh), Compiled(lifted, donate_argnums=1), alg.axes)

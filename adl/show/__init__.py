@@ -21,6 +21,7 @@ from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
 from adl.show.functions import forecasts, process
 from adl.show.game import players, translations
+from adl.show.gridworld import grid_policies
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
@@ -34,8 +35,10 @@ from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
+from adl.show.play import grid_episodes, play_returns
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
+from adl.show.regret import regrets
 from adl.show.representation import features, linear_probe, members, views
 from adl.show.restoration import restored
 from adl.show.roc import threshold_curves
@@ -108,6 +111,8 @@ __all__ = [
     "first_coordinates",
     "first_two",
     "forecasts",
+    "grid_episodes",
+    "grid_policies",
     "guidance",
     "heat_map",
     "heat_maps",
@@ -143,6 +148,7 @@ __all__ = [
     "perturbed",
     "pictures",
     "pixel_samples",
+    "play_returns",
     "players",
     "pointing_bars",
     "pole_episodes",
@@ -158,6 +164,7 @@ __all__ = [
     "reconstructed",
     "reconstructions",
     "regions",
+    "regrets",
     "reliability",
     "reliability_bars",
     "repetition",
