@@ -10,37 +10,17 @@ observations, value clipping (9) is left out: the paper has none.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 import optax
 
-from adl.core import Algorithm, Learner, Mean, descend, forward, standardise
+from adl.core import Algorithm, Mean, descend, forward, standardise
 from adl.core.epochs import epochs
-from adl.core.types import Array, PyTree
-from adl.rl.advantage import gae
+from adl.core.types import Array
 from adl.rl.environment.world import Environment
+from adl.rl.on_policy import Agent, Moves, playing
 from adl.rl.policy import Actions, categorical
-from adl.rl.rollout import Act, Copies, Transition, collect, start
-
-
-class Agent(NamedTuple):
-    """A learner among its copies of the world; `axes` is `Agent(None, 0)`."""
-
-    learner: Learner
-    copies: Copies  # [E, ...]
-
-
-class Moves(NamedTuple):
-    """What the loss wants to know of B moves."""
-
-    obs: Array  # [B, ...]
-    action: Array  # [B, ...]
-    log_prob: Array  # [B] of the action, when it was drawn
-    advantage: Array  # [B]
-    target: Array  # [B] of the value
 
 
 def ppo(
@@ -63,7 +43,8 @@ def ppo(
     """PPO with clipping; state is an `Agent`, the batch is `()`.
 
     A step is `num_envs * horizon` moves and `num_epochs * num_minibatches` updates of the learner. It reports the
-    parts of the loss, means over all of these, and "return" and "length" of the episodes that ended in it.
+    parts of the loss, means over all of these, how well the values told the returns ("explained_variance"), and
+    "return" and "length" of the episodes that ended in it.
 
     Args:
       model: `model.apply(variables, obs) -> (numbers [B, P] of the actions' distribution, value [B])`.
@@ -100,49 +81,8 @@ def ppo(
 
     update = epochs(descend(loss, tx, axis), num_epochs, num_minibatches)
 
-    def init(key, batch=()):
-        env_key, model_key = jax.random.split(key)
-        copies = start(env_key, env, num_envs)
-        return Agent(Learner.create(model.init(model_key, copies.obs), tx), copies)
-
-    def step(key, agent, batch=()):
-        play_key, update_key = jax.random.split(key)
-        act = actor(model, agent.learner.variables, actions)
-        copies, seen, metrics = collect(play_key, env, act, agent.copies, horizon)
-        moves = judged(model, agent.learner.variables, seen, discount=discount, lam=lam)
-        learner, losses = update(update_key, agent.learner, moves)
-        return Agent(learner, copies), {**losses, **metrics}
-
-    return Algorithm(init, step, Agent(None, 0))
-
-
-def actor(model: nn.Module, variables: PyTree, actions: Actions = categorical) -> Act:
-    """Draws actions from the policy; says (log-probability, value) `[E]` of each."""
-
-    def act(key, obs):
-        numbers, value = model.apply(variables, obs)
-        action = actions.sample(key, numbers)
-        return action, (actions.log_prob(action, numbers), value)
-
-    return act
-
-
-def judged(model: nn.Module, variables: PyTree, seen: Transition, *, discount: float, lam: float) -> Moves:
-    """Moves `[T E]` with advantages and value targets, from transitions `[T, E]` of `actor`.
-
-    Args:
-      model: as in `ppo`.
-      variables: those that the moves were played with.
-      seen: T moves of each of E copies.
-      discount: in [0, 1].
-      lam: in [0, 1].
-    """
-    log_prob, value = seen.said
-    # The episode's own next observation, not the next one acted on: a truncated episode is worth what it left behind.
-    _, next_value = model.apply(variables, seen.next_obs)
-    advantage = gae(seen.reward, discount * ~seen.terminated, value, next_value, lam=lam * ~seen.truncated)
-    moves = Moves(seen.obs, seen.action, log_prob, advantage, advantage + value)
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moves)
+    played = {"env": env, "num_envs": num_envs, "horizon": horizon, "discount": discount, "lam": lam}
+    return Algorithm(*playing(model, tx, update, actions=actions, **played), Agent(None, 0))
 
 
 def ppo_loss(

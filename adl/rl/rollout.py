@@ -65,6 +65,19 @@ def start(key: Key, env: Environment, num_envs: int, *, window: int = 100) -> Co
     return tree.copy(Copies(state, obs, current, finished))  # a fully observed state would be its observation's buffer
 
 
+def begin_again(key: Key, env: Environment, copies: Copies) -> Copies:
+    """The copies at the beginning of new episodes; those that they were in are dropped, and none is finished by it.
+
+    Args:
+      key: consumed.
+      env: the environment.
+      copies: E of them.
+    """
+    fresh = start(key, env, len(copies.current.time), window=1)
+    current = fresh.current._replace(time=copies.current.time)
+    return Copies(fresh.state, fresh.obs, current, copies.finished)
+
+
 def collect(key: Key, env: Environment, act: Act, copies: Copies, num_steps: int) -> tuple[Copies, Transition, Metrics]:
     """T moves of each copy.
 

@@ -1,7 +1,7 @@
 """Figures: the only place that knows matplotlib. It draws what a run returns, one file a measure, in one style."""
 
 from adl.show.adversarial import attacked, under_attack
-from adl.show.agents import lengths, pole_episodes, pole_policy, returns
+from adl.show.agents import episode_strip, lengths, policy_map, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.calibration import reliability
@@ -99,6 +99,7 @@ __all__ = [
     "eigenpictures",
     "embedding",
     "energies",
+    "episode_strip",
     "error_by_depth",
     "estimate",
     "exchanged",
@@ -151,8 +152,7 @@ __all__ = [
     "play_returns",
     "players",
     "pointing_bars",
-    "pole_episodes",
-    "pole_policy",
+    "policy_map",
     "pose_scores",
     "precision_by_class",
     "prior",

@@ -1,10 +1,11 @@
-"""Agents in CartPole, and those whose worlds are tables."""
+"""Agents in CartPole, in a world of one move, and those whose worlds are tables."""
 
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
 from adl.core import Algorithm
+from adl.rl.a2c import a2c
 from adl.rl.bandit import bandit, thompson
 from adl.rl.dqn import double, dqn
 from adl.rl.dynamic_programming import policy_iteration, value_iteration
@@ -12,12 +13,17 @@ from adl.rl.environment.cartpole import cartpole
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
 from adl.rl.mdp import mdp_of
 from adl.rl.networks import QNetwork
+from adl.rl.off_policy import networks
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from adl.rl.pqn import pqn
+from adl.rl.reinforce import reinforce
 from adl.rl.replay import prioritised_memory
+from adl.rl.sac import sac
 from adl.rl.tabular import monte_carlo, sarsa, td_control, td_lambda
+from adl.rl.td3 import td3
 from tests.case import Case, nothing
+from tests.rl.toys import aim
 
 LAKE = mdp_of(grid_outcomes(MAPS["lake"]))
 WALK, RIGHT = grid_world(walk_map(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
@@ -25,6 +31,26 @@ WALK, RIGHT = grid_world(walk_map(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
 
 def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), env=cartpole(), num_envs=16, horizon=32, axis=axis)
+
+
+def at_once(axis: str | None) -> Algorithm:
+    return a2c(ActorCritic(2, (16,)), optax.adam(0.03), env=cartpole(), num_envs=16, horizon=32, axis=axis)
+
+
+def by_episodes(axis: str | None) -> Algorithm:
+    model = ActorCritic(2, (16,))
+    return reinforce(model, optax.adam(0.03), env=cartpole(), num_envs=16, horizon=64, discount=0.98, axis=axis)
+
+
+REPLAYED = {"num_envs": 16, "capacity": 1024, "batch_size": 64, "warmup": 4}
+
+
+def softly(axis: str | None) -> Algorithm:
+    return sac(networks(aim(), 2, (16,)), optax.adam(0.01), env=aim(), **REPLAYED, axis=axis)
+
+
+def with_delay(axis: str | None) -> Algorithm:
+    return td3(networks(aim(), 1, (16,)), optax.adam(0.01), env=aim(), **REPLAYED, axis=axis)
 
 
 def remembering(axis: str | None) -> Algorithm:
@@ -55,6 +81,10 @@ def luck(make):
 
 CASES = {
     "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
+    "a2c": Case(at_once, nothing, "return", is_deterministic=False, rises=True),
+    "reinforce": Case(by_episodes, nothing, "return", is_deterministic=False, rises=True),
+    "sac": Case(softly, nothing, "loss", is_deterministic=False),
+    "td3": Case(with_delay, nothing, "loss", is_deterministic=False),
     "dqn": Case(remembering, nothing, "return", is_deterministic=False, rises=True),
     "pqn": Case(without_memory, nothing, "return", is_deterministic=False, rises=True),
     "td_control": Case(**luck(walk), steps=80),

@@ -9,8 +9,9 @@ import pytest
 from adl.core import BadInput, data_mesh, jitted, over_devices, sharded
 from adl.rl.environment.world import Choices, Environment, Step
 from adl.rl.environment.wrappers import time_limit
+from adl.rl.on_policy import Moves, judged
 from adl.rl.policy import ActorCritic, categorical
-from adl.rl.ppo import Moves, judged, ppo, ppo_loss
+from adl.rl.ppo import ppo, ppo_loss
 from adl.rl.rollout import collect, last_episodes, start
 
 KEY = jax.random.key(0)
