@@ -82,14 +82,45 @@ def sample(key: Key, buffer: Buffer, n: int, axis: str | None = None) -> PyTree:
     Raises:
       BadInput: if n does not divide by the devices.
     """
+    return jax.tree.map(lambda leaf: leaf[:, 0], sample_windows(key, buffer, n, 1, axis))
+
+
+def sample_windows(key: Key, buffer: Buffer, n: int, length: int, axis: str | None = None) -> PyTree:
+    """Items `[n, length, ...]` that followed each other in a row; each window that is there is as likely as any other.
+
+    Args:
+      key: consumed.
+      buffer: of this device; it has `length` items of each row at least, else zeros are among them.
+      n: >= 1, windows over all devices, of which each draws its share from its own rows.
+      length: >= 1, items of a window.
+      axis: as in `descend`.
+    Raises:
+      BadInput: if n does not divide by the devices.
+    """
+    row_key, place_key = jax.random.split(key)
+    shape = (part(n, axis),)
+    row = jax.random.randint(row_key, shape, 0, jax.tree.leaves(buffer.items)[0].shape[0])
+    since = jax.random.randint(place_key, shape, 0, jnp.maximum(buffer.count - length + 1, 1))
+    oldest = jnp.where(buffer.count < size(buffer), 0, buffer.position)
+    return windows_at(buffer, row, oldest + since, length)
+
+
+def windows_at(buffer: Buffer, row: Array, place: Array, length: int) -> PyTree:
+    """Items `[n, length, ...]` of rows `[n]`, from places `[n]` on, which are counted round the ring."""
+    places = (place[:, None] + jnp.arange(length)[None]) % size(buffer)
+    return jax.tree.map(lambda leaf: leaf[row[:, None], places], buffer.items)
+
+
+def part(n: int, axis: str | None = None) -> int:
+    """A device's part of n draws.
+
+    Raises:
+      BadInput: if n does not divide by the devices.
+    """
     devices = 1 if axis is None else lax.axis_size(axis)
     if n % devices:
         raise BadInput(f"{n} items of a buffer do not divide by {devices} devices")
-    row_key, place_key = jax.random.split(key)
-    rows = jax.tree.leaves(buffer.items)[0].shape[0]
-    row = jax.random.randint(row_key, (n // devices,), 0, rows)
-    place = jax.random.randint(place_key, (n // devices,), 0, jnp.maximum(buffer.count, 1))
-    return jax.tree.map(lambda leaf: leaf[row, place], buffer.items)
+    return n // devices
 
 
 def present(buffer: Buffer) -> Array:

@@ -97,11 +97,7 @@ class Captions(NamedTuple):
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Captions":
-        """For texts like these, of which all words are known.
-
-        Raises:
-          BadInput: if there are none.
-        """
+        """For texts like these, of which all words are known; raises `BadInput` if there are none."""
         if not texts:
             raise BadInput("no captions: at least one, of which the words are learned")
         text = "\n".join(texts)

@@ -35,6 +35,7 @@ from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
+from adl.show.play import grid_episodes, play_returns
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
 from adl.show.regret import regrets
@@ -110,6 +111,7 @@ __all__ = [
     "first_coordinates",
     "first_two",
     "forecasts",
+    "grid_episodes",
     "grid_policies",
     "guidance",
     "heat_map",
@@ -146,6 +148,7 @@ __all__ = [
     "perturbed",
     "pictures",
     "pixel_samples",
+    "play_returns",
     "players",
     "pointing_bars",
     "pole_episodes",

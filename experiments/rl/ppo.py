@@ -88,7 +88,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         probes={"last": lambda key, agent: last_episodes(agent.copies)},
         final={
             "greedy": evaluation.episodes(env, evaluation.greedy(model), **whole),
-            "uniform": evaluation.episodes(env, evaluation.uniform(cartpole.NUM_ACTIONS), **whole),
+            "uniform": evaluation.episodes(env, evaluation.uniform(env), **whole),
             "policy": evaluation.chart(model, np.stack([0 * angle, 0 * angle, angle, spin], -1, dtype=np.float32)),
             "training": evaluation.training,
         },

@@ -132,3 +132,16 @@ def test_what_does_not_fit_is_refused():
             buffer.add(ring, other)
     with pytest.raises(BadInput, match="3 items of a buffer do not divide by 2 devices"):
         jax.vmap(lambda key: buffer.sample(key, ring, 3, "data"), axis_name="data")(jax.random.split(KEY))
+
+
+@pytest.mark.parametrize("num_steps", [3, L, 3 * L + 2])
+def test_windows_are_of_one_row_and_without_a_gap(num_steps):
+    """And each that is there is as likely as any other."""
+    window = np.asarray(buffer.sample_windows(KEY, filled(num_steps), 4000, 3)["x"]).astype(int)
+    assert window.shape == (4000, 3, 2)
+    assert (window[:, :, 0] == window[:, :1, 0]).all() and (np.diff(window[:, :, 1], axis=1) == 1).all()
+    first = max(num_steps - L, 0) + 1
+    kinds = min(num_steps, L) - 2
+    assert window[:, 0, 1].min() == first and window[:, 2, 1].max() == num_steps
+    counts = np.bincount(window[:, 0, 0] * kinds + window[:, 0, 1] - first, minlength=B * kinds)
+    assert len(counts) == B * kinds and (len(counts) == 1 or chisquare(counts).pvalue > 1e-3)

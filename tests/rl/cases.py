@@ -2,15 +2,20 @@
 
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 
 from adl.core import Algorithm
 from adl.rl.bandit import bandit, thompson
+from adl.rl.dqn import double, dqn
 from adl.rl.dynamic_programming import policy_iteration, value_iteration
 from adl.rl.environment.cartpole import cartpole
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
 from adl.rl.mdp import mdp_of
+from adl.rl.networks import QNetwork
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
+from adl.rl.pqn import pqn
+from adl.rl.replay import prioritised_memory
 from adl.rl.tabular import monte_carlo, sarsa, td_control, td_lambda
 from tests.case import Case, nothing
 
@@ -20,6 +25,19 @@ WALK, RIGHT = grid_world(walk_map(3)), jnp.tile(jnp.array([0.1, 0.9]), (5, 1))
 
 def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), env=cartpole(), num_envs=16, horizon=32, axis=axis)
+
+
+def remembering(axis: str | None) -> Algorithm:
+    """DQN with what touches its memory: priorities of windows of moves."""
+    replay = {"num_updates": 8, "batch_size": 32, "capacity": 2048, "warmup": 512, "memory": prioritised_memory(2)}
+    play = {"env": cartpole(), "num_envs": 16, "horizon": 8, "epsilon": 0.1, "discount": 0.9, "target": 0.7}
+    return dqn(QNetwork(2, (32,)), optax.adam(1e-2), **play, **replay, choose=double, axis=axis)
+
+
+def without_memory(axis: str | None) -> Algorithm:
+    model = QNetwork(2, (32,), norm=nn.LayerNorm)
+    play = {"env": cartpole(), "num_envs": 16, "horizon": 32, "epsilon": 0.1}
+    return pqn(model, optax.adam(3e-3), **play, num_epochs=4, num_minibatches=4, lam=0.9, axis=axis)
 
 
 def walk(axis: str | None) -> Algorithm:
@@ -37,6 +55,8 @@ def luck(make):
 
 CASES = {
     "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
+    "dqn": Case(remembering, nothing, "return", is_deterministic=False, rises=True),
+    "pqn": Case(without_memory, nothing, "return", is_deterministic=False, rises=True),
     "td_control": Case(**luck(walk), steps=80),
     "td_lambda": Case(
         **luck(lambda axis: td_lambda(WALK, policy=RIGHT, step_size=0.2, lam=0.5, num_envs=16, axis=axis)), steps=80
