@@ -4,6 +4,7 @@ from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
+from adl.show.boards import elo_curve, visited_boards
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
@@ -94,6 +95,7 @@ __all__ = [
     "detection",
     "dots",
     "eigenpictures",
+    "elo_curve",
     "embedding",
     "energies",
     "error_by_depth",
@@ -184,5 +186,6 @@ __all__ = [
     "traversal",
     "under_attack",
     "views",
+    "visited_boards",
     "written",
 ]
