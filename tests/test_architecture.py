@@ -22,7 +22,11 @@ ALLOWED = {
     "show": {"run", "show"},
     "run": {"core", "run"},
 }
-EXTRAS = {ROOT / "adl" / "flow" / "continuous.py": {"diffrax"}}  # imported where it is called, by that module alone
+EXTRAS = {  # imported where it is called, by that module alone
+    ROOT / "adl" / "flow" / "continuous.py": {"diffrax"},
+    ROOT / "adl" / "rl" / "planning.py": {"mctx"},
+    ROOT / "adl" / "rl" / "environment" / "pgx_games.py": {"pgx"},
+}
 READS = ROOT / "adl" / "run" / "inputs.py"  # a person's files, as those that are learned from
 FAMILY = {"core", "prob", "nn", "data", "measure", "sampling"}
 ENGINE = {"jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy"}  # JAX itself needs SciPy

@@ -135,7 +135,9 @@ def alphazero(
         time = state.time + 1
         is_kept = jnp.asarray(kept, jnp.int32) == time
         stages = jax.tree.map(
-            lambda old, new: tree.where(is_kept, jnp.broadcast_to(new[None], old.shape), old), state.stages, learner.params
+            lambda old, new: tree.where(is_kept, jnp.broadcast_to(new[None], old.shape), old),
+            state.stages,
+            learner.params,
         )
         metrics = {**metrics, "ends": Mean.of(seen.ended)}
         return SelfPlay(learner, boards, replay, stages, time), metrics

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jax.tree_util import Partial
 
 from adl.core import Key, Mean, Probe, State
@@ -20,6 +21,7 @@ class Exam(NamedTuple):
 
     boards: Board  # [N, ...]
     optimal: np.ndarray  # [N, A] boolean: moves that keep what the position is worth
+    after: np.ndarray | None = None  # [N, A] int32 where a move leads, N if there is none; of every position alone
 
 
 def every_position(rules: Rules, num_actions: int) -> Exam:
@@ -29,12 +31,17 @@ def every_position(rules: Rules, num_actions: int) -> Exam:
       rules: of a small game.
       num_actions: A.
     """
-    known, new = {}, {Position(0, 0)}
+    known, new, table = {}, {Position(0, 0)}, {}
     while new:
-        known |= dict.fromkeys(sorted(new))
+        known |= {position: len(known) + i for i, position in enumerate(sorted(new))}
         afters = {after for position in new for _, after in rules.moves(position)}
         new = {after for after in afters if not rules.lost(after) and not rules.full(after)}
-    return _answered(rules, list(known), num_actions)
+    after = np.full((len(known), num_actions), len(known), np.int32)
+    for position, index in known.items():
+        for action, following in rules.moves(position):
+            after[index, action] = known.get(following, len(known))
+    best = np.stack([optimal_moves(rules, position, num_actions, table) for position in known])
+    return Exam(_boards(rules, list(known)), best, after)
 
 
 def late_positions(
@@ -80,50 +87,70 @@ def named_exam(name: str) -> Exam | None:
     return None
 
 
-def _answered(rules: Rules, positions: list[Position], num_actions: int) -> Exam:
-    table: dict = {}
-    best = np.stack([optimal_moves(rules, position, num_actions, table) for position in positions])
-    return Exam(_boards(rules, positions), best)
-
-
 def _boards(rules: Rules, positions: list[Position]) -> Board:
     count = len(positions)
     return Board(np.stack([*map(rules.stones, positions)]), np.zeros(count, bool), np.zeros(count, np.float32))
 
 
-def visited(exam: Exam, search: Callable[[Any], Callable], count: int) -> Probe:
-    """Probe: what `show.visited_boards` draws of the first positions of an exam.
+def examined(exam: Exam, player: Callable[[Any], Player]) -> Probe:
+    """Probe: "optimal", the share of positions in which a player makes one of the best moves.
 
     Args:
       exam: of the game.
-      search: of what is trained: (key, state) -> `Searched`.
-      count: >= 1, positions.
-    """
-    few = jax.tree.map(lambda x: x[:count], exam)
-
-    def probe(exam: Exam, key: Key, state: State) -> dict[str, Array]:
-        found = jax.vmap(search(state))(jax.random.split(key, len(exam.optimal)), exam.boards)
-        seen = {"stones": exam.boards.stones, "optimal": exam.optimal}
-        return {**seen, "visits": found.visits, "value": found.value}
-
-    return Partial(probe, few)
-
-
-def examined(exam: Exam, **players: Callable[[Any], Player]) -> Probe:
-    """Probe: for each player, by its name, the share of positions in which it makes one of the best moves.
-
-    Args:
-      exam: of the game.
-      **players: `player(state)`, of what is trained.
+      player: `player(state)`, of what is trained.
     """
 
     def probe(exam: Exam, key: Key, state: State) -> dict[str, Mean]:
-        count = len(exam.optimal)
-
-        def share(name):
-            moves = jax.vmap(players[name](state))(jax.random.split(key, count), exam.boards)
-            return Mean.of(exam.optimal[jnp.arange(count), moves])
-
-        return {name: share(name) for name in players}
+        moves = jax.vmap(player(state))(jax.random.split(key, len(exam.optimal)), exam.boards)
+        return {"optimal": Mean.of(_good(exam, moves))}
 
     return Partial(probe, exam)
+
+
+def searched(exam: Exam, search: Callable[[Any], Callable], *, num_shown: int, num_opening: int = 2) -> Probe:
+    """Probe: how a search does in an exam, and what `show.visited_boards` draws of some of its positions.
+
+    "optimal" is the share of positions in which it finds one of the best moves. In an exam of every position also
+    "faults": positions that it can come to and in which its move gives something away; from every opening, on either
+    side, it makes its own moves, and the other side all that there are. Without a fault it never gets less than the
+    opening is worth, against anybody.
+
+    Args:
+      exam: of the game.
+      search: of what is trained: `search(state)`: (key, board) -> `Searched`, without luck.
+      num_shown: >= 1, positions whose "stones", "visits", "optimal_moves" and "value" are shown.
+      num_opening: moves of an opening, at most.
+    """
+
+    def probe(exam: Exam, key: Key, state: State) -> dict[str, Mean | Array]:
+        count = len(exam.optimal)
+        found = jax.vmap(search(state))(jax.random.split(key, count), exam.boards)
+        good = _good(exam, found.action)
+        few = jnp.linspace(0, count - 1, num_shown).astype(int)
+        arrays = {"stones": exam.boards.stones, "visits": found.visits, "value": found.value}
+        seen = jax.tree.map(lambda x: jnp.asarray(x)[few], {**arrays, "optimal_moves": exam.optimal})
+        if exam.after is not None:
+            faults = _come_to(exam, found.action, num_opening) & ~good[None]
+            seen["faults"] = Mean(faults.sum().astype(jnp.float32), jnp.ones(()))
+        return {"optimal": Mean.of(good), **seen}
+
+    return Partial(probe, exam)
+
+
+def _good(exam: Exam, moves: Array) -> Array:
+    """`[N]` whether a move is one of the best."""
+    return jnp.take_along_axis(jnp.asarray(exam.optimal), moves[:, None], 1)[:, 0]
+
+
+def _come_to(exam: Exam, own: Array, num_opening: int) -> Array:
+    """`[2, N]` whether a player who makes these moves is to move there, as the first or the second of the game."""
+    plies = (exam.boards.stones != 0).sum((1, 2))
+    turn = jnp.arange(2)[:, None] == plies[None] % 2
+    taken = (jnp.arange(exam.optimal.shape[1])[None] == own[:, None])[None] | ~turn[..., None]  # [2, N, A]
+
+    def go_on(_, there):
+        leads = there[..., None] & taken
+        return jax.vmap(lambda leads, there: there.at[exam.after].max(leads, mode="drop"))(leads, there)
+
+    openings = jnp.broadcast_to((plies <= num_opening)[None], turn.shape)
+    return turn & lax.fori_loop(0, exam.boards.stones[0].size, go_on, openings)

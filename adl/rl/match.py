@@ -1,14 +1,16 @@
 """Matches between two players: from openings that are drawn, each played twice with the colours exchanged."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from adl.core import Mean, tree
+from adl.core import Mean, Probe, tree
 from adl.core.types import Array, Key, PyTree
+from adl.measure.elo import elo
 from adl.rl.environment.game import Game, Player, uniform_player
 
 
@@ -40,29 +42,38 @@ def match(key: Key, game: Game, one: Player, other: Player, boards: PyTree) -> A
       other: another.
       boards: `[N, ...]` states that are not over.
     """
-    count = len(jax.tree.leaves(boards)[0])
 
-    def moved(player, key, boards, score, sign):
-        """The boards after the player's move, and the score, which `sign` makes that of `one`."""
-        keys = jax.random.split(key, count)
-        after = jax.vmap(game.play)(boards, jax.vmap(player)(keys, boards))
-        now_over = jax.vmap(game.ended)(after) & ~jax.vmap(game.ended)(boards)
-        return after, jnp.where(now_over, -sign * jax.vmap(game.outcome)(after), score)
+    def moves(keys, pair):
+        both = [jax.vmap(player)(keys[i], tree.take(pair, i)) for i, player in enumerate((one, other))]
+        return jnp.stack(both)
+
+    return _matched(key, game, moves, boards)
+
+
+def _matched(key: Key, game: Game, moves: Callable[[Key, PyTree], Array], boards: PyTree) -> Array:
+    """The same for players who move together: (keys `[2, N]`, boards `[2, N, ...]` that wait for each) -> `[2, N]`."""
+    count = len(jax.tree.leaves(boards)[0])
+    each = lambda fn: jax.vmap(jax.vmap(fn))  # noqa: E731
 
     def turn(carry):
         """Each player moves on the boards that wait for it, which then wait for the other."""
-        key, time, ones, others = carry
-        key, one_key, other_key = jax.random.split(key, 3)
-        return key, time + 1, moved(other, other_key, *others, -1.0), moved(one, one_key, *ones, 1.0)
+        key, time, pair, score = carry
+        key, now = jax.random.split(key)
+        after = each(game.play)(pair, moves(jax.random.split(now, (2, count)), pair))
+        ends = each(game.ended)(after) & ~each(game.ended)(pair)
+        signs = jnp.array(
+            [[-1.0], [1.0]]
+        )  # of outcomes, which are of the side to move after the one's, the other's move
+        score = jnp.where(ends, signs * each(game.outcome)(after), score)
+        return key, time + 1, *jax.tree.map(lambda x: x[::-1], (after, score))
 
     def going(carry):
-        _, _, (ones, _), (others, _) = carry
-        return ~(jax.vmap(game.ended)(ones).all() & jax.vmap(game.ended)(others).all())
+        return ~each(game.ended)(carry[2]).all()
 
-    begun = (boards, jnp.zeros(count))
-    _, time, (_, first), (_, second) = lax.while_loop(going, turn, (key, jnp.int32(0), begun, begun))
-    # After an odd number of turns the boards have changed places.
-    return tree.where(time % 2 == 0, jnp.stack([first, second]), jnp.stack([second, first]))
+    pair = jax.tree.map(lambda x: jnp.stack([x, x]), boards)
+    begun = (key, jnp.int32(0), pair, jnp.zeros((2, count)))
+    _, time, _, score = lax.while_loop(going, turn, begun)
+    return jnp.where(time % 2 == 0, score, score[::-1])  # after an odd number the boards have changed places
 
 
 def match_result(outcomes: Array) -> dict[str, Mean]:
@@ -80,6 +91,48 @@ def match_result(outcomes: Array) -> dict[str, Mean]:
     return {**results, "won": Mean.of(outcomes > 0), "lost": Mean.of(outcomes < 0)}
 
 
+def matched(
+    game: Game, player: Callable[[Any], Player], other: Player, *, num_openings: int, num_moves: int = 2
+) -> Probe:
+    """Probe: the `match_result` of what is trained against another player.
+
+    Args:
+      game: any.
+      player: `player(state)`.
+      other: a player that does not learn.
+      num_openings: N >= 2, each played twice.
+      num_moves: of each opening, drawn at random.
+    """
+
+    def probe(key: Key, state: Any) -> dict[str, Mean]:
+        board_key, key = jax.random.split(key)
+        boards = openings(board_key, game, num_openings, num_moves)
+        return match_result(match(key, game, player(state), other, boards))
+
+    return probe
+
+
+def rated(
+    game: Game, player: Callable[[PyTree], Player], stages: Callable[[Any], PyTree], *, num_openings: int
+) -> Probe:
+    """Probe: "rating" `[K]`, Elo of the stages of a player by matches among them, the first 0; "gain", the last's.
+
+    Args:
+      game: any.
+      player: that of a stage.
+      stages: `stages(state)` `[K, ...]`, K >= 2.
+      num_openings: N >= 1, of two moves at random, each of which every pair plays twice.
+    """
+
+    def probe(key: Key, state: Any) -> dict[str, Mean | Array]:
+        board_key, key = jax.random.split(key)
+        boards = openings(board_key, game, num_openings, 2)
+        rating = elo(round_robin(key, game, player, stages(state), boards))
+        return {"rating": rating, "gain": Mean.of(rating[-1])}
+
+    return probe
+
+
 def round_robin(key: Key, game: Game, player: Callable[[PyTree], Player], stages: PyTree, boards: PyTree) -> Array:
     """Points `[K, K]` of each stage of a player against each other one: 1 a win, 1/2 a draw; 2 N games a pair.
 
@@ -95,8 +148,12 @@ def round_robin(key: Key, game: Game, player: Callable[[PyTree], Player], stages
 
     def one(pair):
         key, row, column = pair
-        outcomes = match(key, game, player(tree.take(stages, row)), player(tree.take(stages, column)), boards)
-        return ((1 + outcomes) / 2).sum()
+        two = jax.tree.map(lambda x: jnp.stack([x[row], x[column]]), stages)
+
+        def moves(keys, pair):
+            return lax.map(lambda of: jax.vmap(player(of[0]))(of[1], of[2]), (two, keys, pair))
+
+        return ((1 + _matched(key, game, moves, boards)) / 2).sum()
 
     points = lax.map(one, (jax.random.split(key, len(rows)), jnp.asarray(rows), jnp.asarray(columns)))
     games = 2 * len(jax.tree.leaves(boards)[0])

@@ -81,19 +81,27 @@ class _Tree(NamedTuple):
     prior: Array  # [M, A], 0 of illegal actions
 
 
-def uct(game: Game, num_simulations: int, rule: Callable[[Edges], Array] | None = None) -> Search:
+def uct(
+    game: Game, num_simulations: int, rule: Callable[[Edges], Array] | None = None, *, noise: float = 0.0
+) -> Search:
     """Search by so many simulations; its weights are the shares of the visits.
 
     Args:
       game: any.
       num_simulations: N >= 1.
       rule: how the tree is gone down: `ucb1()`, the default, or `prior_first()`.
+      noise: in [0, 1], share of the root's prior that is drawn, uniform over all distributions of the legal actions
+        (Dirichlet's with concentration 1); 0 to play one's best.
     """
     rule, depth = rule or ucb1(), min(num_simulations, game.longest)
 
     def search(key: Key, judge: Judge, state: PyTree) -> Searched:
-        root_key, key = jax.random.split(key)
+        root_key, noise_key, key = jax.random.split(key, 3)
         tree = _planted(game, state, judge(root_key, state)[0], num_simulations)
+        if noise:
+            drawn = jax.random.exponential(noise_key, (game.num_actions,)) * game.legal(state)
+            prior = (1 - noise) * tree.prior[0] + noise * drawn / drawn.sum()
+            tree = tree._replace(prior=tree.prior.at[0].set(prior))
 
         def simulate(i, tree):
             path = _descended(game, tree, rule, depth)

@@ -4,7 +4,7 @@ from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import lengths, pole_episodes, pole_policy, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
-from adl.show.boards import elo_curve, visited_boards
+from adl.show.boards import best_moves, elo_curve, visited_boards
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
@@ -66,6 +66,7 @@ __all__ = [
     "bars",
     "beside_data",
     "beside_plain",
+    "best_moves",
     "by_class",
     "by_difficulty",
     "by_layer",

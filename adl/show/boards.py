@@ -8,17 +8,18 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from adl.run.experiment import Outcome
+from adl.show.curve import curves
 from adl.show.style import COLORS, Draw, panel
 
 MINE, THEIRS, BEST = COLORS[0], COLORS[1], COLORS[2]
 
 
-def visited_boards(probe: str = "boards", columns: int = 4) -> Draw:
+def visited_boards(probe: str = "search", columns: int = 4) -> Draw:
     """Positions, and the simulations that went through each move: the more, the darker, or the taller above a column.
 
     The probe has "stones" `[N, H, W]`, 1 of the side to move and -1 of the other; "visits" `[N, A]` of the A = W
-    columns or the A = H W squares; "optimal" `[N, A]`, which moves are best; and "value" `[N]`. Numbers of best moves
-    are green. What must be seen: the most visits stand at green numbers.
+    columns or the A = H W squares; "optimal_moves" `[N, A]`, which moves are best; and "value" `[N]`. Numbers of best
+    moves are green. What must be seen: the most visits stand at green numbers.
 
     Args:
       probe: its name.
@@ -32,7 +33,7 @@ def visited_boards(probe: str = "boards", columns: int = 4) -> Draw:
         figure, axes = panel(rows, columns, size=(1.75, 2.0))
         for i, ax in enumerate(axes.ravel()):
             if i < count:
-                _draw_board(ax, *(seen[name][i] for name in ("stones", "visits", "optimal")))
+                _draw_board(ax, *(seen[name][i] for name in ("stones", "visits", "optimal_moves")))
                 ax.set_title(f"value {seen['value'][i]:+.2f}", size="small", pad=3)
             else:
                 ax.set_axis_off()
@@ -53,7 +54,7 @@ def _draw_board(ax: Axes, stones: np.ndarray, visits: np.ndarray, optimal: np.nd
             ax.add_patch(Circle((column + 0.5, row + 0.5), 0.4, color=color, linewidth=0))
     for action in np.flatnonzero(visits > 0):
         color = BEST if optimal[action] else "0.3"
-        said = {"ha": "center", "va": "center", "size": 6.5, "color": color}
+        said = {"ha": "center", "va": "center", "size": 8, "weight": "bold", "color": color}
         if falls:
             tall = 2 * share[action]
             ax.add_patch(Rectangle((action + 0.2, -0.15 - tall), 0.6, tall, color="0.75", linewidth=0))
@@ -86,3 +87,18 @@ def elo_curve(kept: Sequence[int], moves_a_step: int, probe: str = "elo") -> Dra
         return figure
 
     return draw
+
+
+def best_moves(moves_a_step: int) -> Draw:
+    """Share of positions in which one of the best moves is found, by the probes "search" and "network".
+
+    Args:
+      moves_a_step: of self-play.
+    """
+    return curves(
+        {"with search": "search/optimal", "network alone": "network/optimal"},
+        y_label="share of positions",
+        title="A best move is found",
+        x_label="moves of self-play",
+        x_unit=moves_a_step,
+    )

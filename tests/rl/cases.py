@@ -1,9 +1,13 @@
-"""Agents in CartPole."""
+"""Agents in CartPole, and one that plays tic-tac-toe against itself."""
 
 import optax
 
 from adl.core import Algorithm
+from adl.rl.alphazero import alphazero
+from adl.rl.board import BoardNetwork
 from adl.rl.environment.cartpole import cartpole
+from adl.rl.environment.tictactoe import tictactoe
+from adl.rl.mcts import prior_first, uct
 from adl.rl.policy import ActorCritic
 from adl.rl.ppo import ppo
 from tests.case import Case, nothing
@@ -13,4 +17,14 @@ def balance(axis: str | None) -> Algorithm:
     return ppo(ActorCritic(2, (16,)), optax.adam(0.01), env=cartpole(), num_envs=16, horizon=32, axis=axis)
 
 
-CASES = {"ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True)}
+def self_taught(axis: str | None) -> Algorithm:
+    game = tictactoe()
+    sizes = {"num_games": 16, "horizon": 4, "capacity": 256, "num_updates": 2, "num_examples": 32}
+    search = uct(game, 2, prior_first())
+    return alphazero(BoardNetwork(9, 16, 1, "dense"), optax.adam(0.01), game=game, search=search, axis=axis, **sizes)
+
+
+CASES = {
+    "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
+    "alphazero": Case(self_taught, nothing, "loss", is_deterministic=False),
+}

@@ -20,7 +20,12 @@ def agent(axis=None, **options):
     game = tictactoe()
     more = {"num_games": 32, "horizon": 8, "capacity": 4096, "num_updates": 8, "num_examples": 64, **options}
     return alphazero(
-        BoardNetwork(9, 8, 1), optax.adam(3e-3), game=game, search=uct(game, 16, prior_first()), axis=axis, **more
+        BoardNetwork(9, 32, 1, "dense"),
+        optax.adam(3e-3),
+        game=game,
+        search=uct(game, 16, prior_first()),
+        axis=axis,
+        **more,
     )
 
 
@@ -50,14 +55,15 @@ def test_stages_are_kept_when_they_are_due():
 def test_learns_from_its_own_games():
     """Of all positions the network alone finds a best move more often than by chance, and than at first."""
     game, exam = tictactoe(), every_position(TICTACTOE, 9)
-    model = BoardNetwork(9, 8, 1)
-    look = jax.jit(examined(exam, network=lambda s: instant_player(game, judged_by(model, s.learner.variables, game))))
+    model = BoardNetwork(9, 32, 1, "dense")
+    player = lambda s: instant_player(game, judged_by(model, s.learner.variables, game))  # noqa: E731
+    look = jax.jit(lambda key, state: examined(exam, player)(key, state))
     alg = jitted(agent())
     state = alg.init(KEY, ())
-    before = float(look(KEY, state)["network"].value)
+    before = float(look(KEY, state)["optimal"].value)
     for step in range(60):
         state, metrics = alg.step(jax.random.fold_in(KEY, step), state, ())
-    after = float(look(KEY, state)["network"].value)
+    after = float(look(KEY, state)["optimal"].value)
     assert after > 0.85 > before + 0.1, (before, after)
     assert 0.1 < float(metrics["ends"].value) < 0.2, "games of five to nine moves"
 

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput
+from adl.rl.environment.chess import greedy_player, material
 from adl.rl.environment.connect_four import connect_four
-from adl.rl.environment.game import uniform_player
+from adl.rl.environment.game import against, uniform_player
 from adl.rl.environment.games import named_game
 from adl.rl.environment.pgx_games import pgx_game
 from adl.rl.environment.tictactoe import tictactoe
@@ -102,3 +103,23 @@ def test_the_first_position_counts_as_the_first_of_three(chess_game):
         state = play(state, game.words(state).index(word))
         board.push_uci(word)
     assert bool(game.ended(state)) and board.is_repetition(3) and float(game.outcome(state)) == 0
+
+
+def test_material_is_what_python_chess_counts_and_the_greedy_takes_it(chess_game):
+    """After 1. e4 d5 the pawn is taken; then the queen takes back; and nothing else is worth as much."""
+    chess = pytest.importorskip("chess")
+    game, play, state = chess_game
+    choose, board = jax.jit(greedy_player(game)), chess.Board()
+    for word in ("e2e4", "d7d5", None, None):
+        if word is None:
+            word = game.words(state)[int(choose(KEY, state))]
+            assert board.piece_at(chess.parse_square(word[2:])) is not None, "it takes"
+        state = play(state, game.words(state).index(word))
+        board.push_uci(word)
+        worth = {chess.PAWN: 1, chess.KNIGHT: 3, chess.BISHOP: 3, chess.ROOK: 5, chess.QUEEN: 9, chess.KING: 0}
+        balance = sum(worth[p.piece_type] * (1 if p.color == board.turn else -1) for p in board.piece_map().values())
+        assert float(material(state)) == balance
+    assert board.move_stack[2].uci() == "e4d5" and board.move_stack[3].uci() == "d8d5"
+    env = against(game, greedy_player(game), worth=material)
+    after = jax.jit(env.step)(KEY, state, int(np.argmax(game.legal(state))))
+    assert float(after.reward) <= 0 and not bool(after.terminated), "nothing was to be taken"

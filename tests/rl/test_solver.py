@@ -71,7 +71,8 @@ def test_boards_and_positions_are_one():
 
 
 def test_a_win_that_is_there_is_seen():
-    stones = np.zeros((6, 7), int)
-    stones[5, :3], stones[4, :3] = 1, -1
-    best = optimal_moves(CONNECT_FOUR, CONNECT_FOUR.position(stones), 7)
-    assert set(np.flatnonzero(best)) == {3}
+    """Three stones side by side on the ground, and the fourth square free."""
+    rules = Rules(4, 5, 4, falls=True)
+    stones = np.zeros((4, 5), int)
+    stones[3, :3], stones[2, :3] = 1, -1
+    assert set(np.flatnonzero(optimal_moves(rules, rules.position(stones), 5))) == {3}

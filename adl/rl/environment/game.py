@@ -42,15 +42,18 @@ def uniform_player(game: Game) -> Player:
     return choose
 
 
-def against(game: Game, opponent: Player) -> Environment:
+def against(game: Game, opponent: Player, worth: Callable[[PyTree], Array] | None = None) -> Environment:
     """The game as a world of one agent: a step is its move and the opponent's answer, or the end.
 
-    Who begins is drawn in `reset`. The reward is the outcome, 1, 0 or -1 at the end; who makes an illegal move loses.
+    Who begins is drawn in `reset`. The reward is what the agent's side gains in a step; an illegal move ends the game,
+    with reward -1.
 
     Args:
       game: any.
       opponent: who answers.
+      worth: of a state, for the side to move; None: the outcome, so that the reward is 1, 0 or -1 at the end.
     """
+    worth = worth or game.outcome
 
     def reset(key):
         side_key, move_key = jax.random.split(key)
@@ -65,7 +68,8 @@ def against(game: Game, opponent: Player) -> Environment:
         theirs = game.play(mine, opponent(key, mine))
         won_or_drawn = game.ended(mine)
         after = tree.where(won_or_drawn, mine, theirs)
-        reward = jnp.where(is_legal, jnp.where(won_or_drawn, -game.outcome(mine), game.outcome(theirs)), -1.0)
+        gain = jnp.where(won_or_drawn, -worth(mine), worth(theirs)) - worth(state)
+        reward = jnp.where(is_legal, gain, -1.0)
         return Step(after, game.obs(after), reward, game.ended(after) | ~is_legal, jnp.zeros((), bool))
 
     return Environment(reset, step, Choices(game.num_actions), game.legal)

@@ -18,6 +18,7 @@ import numpy as np
 
 from adl.core import BadInput, did_you_mean, tree
 from adl.core.types import Array, PyTree
+from adl.rl.environment.chess import board_text, uci_moves
 from adl.rl.environment.game import Game
 
 LONGEST = {  # moves of the longest game
@@ -89,7 +90,7 @@ def _hashed(state: Any) -> Any:
 def _told(name: str) -> tuple[Callable[[PyTree], str], Callable[[PyTree], Sequence[str]]]:
     """How a person sees a game: (text, words) of a state."""
     if name == "chess":
-        return _chess_text, _chess_words
+        return board_text, uci_moves
     if name in ("go_9x9", "go_19x19"):
         side = int(name.split("x")[-1])
         points = [f"{column}{side - row}" for row in range(side) for column in _letters(side)]
@@ -113,40 +114,3 @@ def _go_text(state: Any) -> str:
         f"{side - i:2} " + " ".join("OX."[{-1: 0, 1: 1, 0: 2}[int(s)]] for s in row) for i, row in enumerate(stones)
     ]
     return "\n".join([*rows, "   " + " ".join(_letters(side))])
-
-
-def _chess_text(state: Any) -> str:
-    """White at the bottom in capitals; the last row names the files."""
-    board, is_white = np.asarray(state._x.board).reshape(8, 8), int(state._x.color) == 0  # [file, rank]
-    board = board if is_white else -board[:, ::-1]
-    names = ".PNBRQKkqrbnp"
-    rows = [f"{rank + 1} " + " ".join(names[board[file, rank]] for file in range(8)) for rank in reversed(range(8))]
-    return "\n".join([*rows, "  a b c d e f g h"])
-
-
-def _chess_words(state: Any) -> list[str]:
-    """`[4672]` moves as UCI writes them: e2e4, e7e8q; what is no move at all is empty."""
-    is_white = int(state._x.color) == 0
-    legal, board = np.asarray(state.legal_action_mask), np.asarray(state._x.board)
-    words = [""] * len(legal)
-    for action in np.flatnonzero(legal):
-        start, plane = divmod(int(action), 73)
-        end, promoted = _chess_end(start, plane)
-        last_rank = end % 8 == 7 and board[start] == 1
-        words[action] = _square_name(start, is_white) + _square_name(end, is_white) + (promoted or "q" * last_rank)
-    return words
-
-
-def _chess_end(start: int, plane: int) -> tuple[int, str]:
-    """Where a move ends, and what a pawn becomes if it is no queen; squares are `8 * file + rank`, as the mover sees."""
-    if plane < 9:
-        return start + (1, 9, -7)[plane % 3], "rbn"[plane // 3]
-    far, near = [*range(-7, 0)], [*range(1, 8)]
-    ranks = far + near + [0] * 14 + far + near + near[::-1] + far[::-1] + [-1, 1, -2, 2, -1, 1, -2, 2]
-    files = [0] * 14 + far + near + far + near + far + near + [-2, -2, -1, -1, 2, 2, 1, 1]
-    return start + 8 * files[plane - 9] + ranks[plane - 9], ""
-
-
-def _square_name(square: int, is_white: bool) -> str:
-    file, rank = divmod(square, 8)
-    return "abcdefgh"[file] + str(rank + 1 if is_white else 8 - rank)
