@@ -46,7 +46,7 @@ class Lesson(NamedTuple):
     value: Array  # [...] what came of it, for the side to move
 
 
-class Seen(NamedTuple):
+class Turn(NamedTuple):
     """A move `[B]` of each game, as the side that made it sees it."""
 
     obs: Array
@@ -157,7 +157,7 @@ def judged_by(model: nn.Module, variables: PyTree, game: Game) -> Judge:
 
 def self_play(
     key: Key, game: Game, search: Search, judge: Judge, boards: PyTree, horizon: int, *, stray: float
-) -> tuple[PyTree, Seen]:
+) -> tuple[PyTree, Turn]:
     """So many moves `[T, B]` of each game, which begins anew where it has ended.
 
     Args:
@@ -179,14 +179,14 @@ def self_play(
         drawn = jax.vmap(anything)(jax.random.split(any_key, len(obs)), boards)
         after = jax.vmap(game.play)(boards, jnp.where(strayed, drawn, found.action))
         ended = jax.vmap(game.ended)(after)
-        seen = Seen(obs, found.weights, found.value, strayed, ended, -jax.vmap(game.outcome)(after))
+        seen = Turn(obs, found.weights, found.value, strayed, ended, -jax.vmap(game.outcome)(after))
         fresh = jax.tree.map(lambda new, old: jnp.broadcast_to(new, old.shape), game.init(), after)
         return tree.where(ended, fresh, after), seen
 
     return lax.scan(move, boards, jax.random.split(key, horizon))
 
 
-def lessons(seen: Seen, judge: Judge, boards: PyTree, game: Game) -> Lesson:
+def lessons(seen: Turn, judge: Judge, boards: PyTree, game: Game) -> Lesson:
     """What moves `[T, B]` teach; games that go on are worth what the judge says of the boards that they have come to.
 
     z_t = the outcome, if the move ended the game;  what the search said, if the move was drawn;  else -z_{t+1}

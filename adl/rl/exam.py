@@ -13,7 +13,7 @@ from adl.core import Key, Mean, Probe, State
 from adl.core.types import Array
 from adl.rl.environment.game import Player
 from adl.rl.environment.rows import Board
-from adl.rl.solver import CONNECT_FOUR, TICTACTOE, Position, Rules, optimal_moves
+from adl.rl.solver import CONNECT_FOUR, TICTACTOE, Position, Rules, alpha_beta, optimal_moves
 
 
 class Exam(NamedTuple):
@@ -21,7 +21,8 @@ class Exam(NamedTuple):
 
     boards: Board  # [N, ...]
     optimal: np.ndarray  # [N, A] boolean: moves that keep what the position is worth
-    after: np.ndarray | None = None  # [N, A] int32 where a move leads, N if there is none; of every position alone
+    value: np.ndarray  # [N] int8 for the side to move
+    after: np.ndarray | None = None  # [N, A] int32 where a move leads, N if to none; of an exam of every position
 
 
 def every_position(rules: Rules, num_actions: int) -> Exam:
@@ -40,8 +41,7 @@ def every_position(rules: Rules, num_actions: int) -> Exam:
     for position, index in known.items():
         for action, following in rules.moves(position):
             after[index, action] = known.get(following, len(known))
-    best = np.stack([optimal_moves(rules, position, num_actions, table) for position in known])
-    return Exam(_boards(rules, list(known)), best, after)
+    return _answered(rules, list(known), num_actions, table)._replace(after=after)
 
 
 def late_positions(
@@ -69,7 +69,7 @@ def late_positions(
         best = optimal_moves(rules, position, num_actions, table)
         if best.sum() < len([*rules.moves(position)]):
             found[position] = best
-    return Exam(_boards(rules, list(found)), np.stack([*found.values()]))
+    return _answered(rules, list(found), num_actions, table)
 
 
 def named_exam(name: str) -> Exam | None:
@@ -87,9 +87,12 @@ def named_exam(name: str) -> Exam | None:
     return None
 
 
-def _boards(rules: Rules, positions: list[Position]) -> Board:
+def _answered(rules: Rules, positions: list[Position], num_actions: int, table: dict) -> Exam:
     count = len(positions)
-    return Board(np.stack([*map(rules.stones, positions)]), np.zeros(count, bool), np.zeros(count, np.float32))
+    boards = Board(np.stack([*map(rules.stones, positions)]), np.zeros(count, bool), np.zeros(count, np.float32))
+    best = np.stack([optimal_moves(rules, position, num_actions, table) for position in positions])
+    value = np.array([alpha_beta(rules, position, table=table) for position in positions], np.int8)
+    return Exam(boards, best, value)
 
 
 def examined(exam: Exam, player: Callable[[Any], Player]) -> Probe:
@@ -111,9 +114,10 @@ def searched(exam: Exam, search: Callable[[Any], Callable], *, num_shown: int, n
     """Probe: how a search does in an exam, and what `show.visited_boards` draws of some of its positions.
 
     "optimal" is the share of positions in which it finds one of the best moves. In an exam of every position also
-    "faults": positions that it can come to and in which its move gives something away; from every opening, on either
-    side, it makes its own moves, and the other side all that there are. Without a fault it never gets less than the
-    opening is worth, against anybody.
+    "faults": positions that it can come to and in which its move gives something away; and "losses": those in which it
+    loses what was no loss, if the other side plays perfectly. From every opening, on either side, it makes its own
+    moves, and the other side all that there are, or all that are best. Without a loss it never loses to perfect play
+    from an opening that is not lost.
 
     Args:
       exam: of the game.
@@ -130,11 +134,20 @@ def searched(exam: Exam, search: Callable[[Any], Callable], *, num_shown: int, n
         arrays = {"stones": exam.boards.stones, "visits": found.visits, "value": found.value}
         seen = jax.tree.map(lambda x: jnp.asarray(x)[few], {**arrays, "optimal_moves": exam.optimal})
         if exam.after is not None:
-            faults = _come_to(exam, found.action, num_opening) & ~good[None]
-            seen["faults"] = Mean(faults.sum().astype(jnp.float32), jnp.ones(()))
+            own = jax.nn.one_hot(found.action, exam.optimal.shape[1], dtype=bool)
+            led = jnp.asarray(exam.after)[jnp.arange(count), found.action]
+            worth = jnp.append(-jnp.asarray(exam.value), jnp.int8(0))[led]  # of what it leads to; an end is no loss
+            lost = (worth < 0) & (exam.value >= 0)
+            seen["faults"] = _number(_come_to(exam, own, None, num_opening) & ~good[None])
+            seen["losses"] = _number(_come_to(exam, own, exam.optimal, num_opening) & lost[None])
         return {"optimal": Mean.of(good), **seen}
 
     return Partial(probe, exam)
+
+
+def _number(there: Array) -> Mean:
+    """How many there are, as a metric."""
+    return Mean(there.sum().astype(jnp.float32), jnp.ones(()))
 
 
 def _good(exam: Exam, moves: Array) -> Array:
@@ -142,11 +155,15 @@ def _good(exam: Exam, moves: Array) -> Array:
     return jnp.take_along_axis(jnp.asarray(exam.optimal), moves[:, None], 1)[:, 0]
 
 
-def _come_to(exam: Exam, own: Array, num_opening: int) -> Array:
-    """`[2, N]` whether a player who makes these moves is to move there, as the first or the second of the game."""
+def _come_to(exam: Exam, own: Array, others: Array | None, num_opening: int) -> Array:
+    """`[2, N]` whether a player with these moves `[N, A]` is to move there, as the first or the second of the game.
+
+    The other side has `others` `[N, A]`; None: all moves.
+    """
     plies = (exam.boards.stones != 0).sum((1, 2))
     turn = jnp.arange(2)[:, None] == plies[None] % 2
-    taken = (jnp.arange(exam.optimal.shape[1])[None] == own[:, None])[None] | ~turn[..., None]  # [2, N, A]
+    others = jnp.ones_like(own) if others is None else jnp.asarray(others)
+    taken = jnp.where(turn[..., None], own[None], others[None])  # [2, N, A]
 
     def go_on(_, there):
         leads = there[..., None] & taken

@@ -26,7 +26,7 @@ class Searched(NamedTuple):
 
     action: Array  # [] what it would play
     weights: Array  # [A] how often it would play each action: a better policy than it began with; of illegal ones 0
-    value: Array  # [] of the state for the side to move, in [-1, 1]
+    value: Array  # [] of the state for the side to move, if it takes that action, in [-1, 1]
     visits: Array  # [A] simulations that went through each action
 
 
@@ -113,7 +113,7 @@ def uct(
         mean = tree.totals[0] / jnp.maximum(visits, 1)
         # Of those that are visited as often as any, the one that looks best.
         best = jnp.argmax(jnp.where(visits == visits.max(), mean, -jnp.inf))
-        return Searched(best, visits / total, tree.totals[0].sum() / total, visits)
+        return Searched(best, visits / total, mean[best], visits)
 
     return search
 

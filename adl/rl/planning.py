@@ -82,7 +82,8 @@ def _searching(game: Game, mctx: Any, policy: Any, **options: Any) -> Search:
         illegal = ~game.legal(state)[None]
         out = policy((), key, root, unfold, invalid_actions=illegal, **options)
         summary = out.search_tree.summary()
-        return Searched(out.action[0], out.action_weights[0], summary.value[0], summary.visit_counts[0])
+        action = out.action[0]
+        return Searched(action, out.action_weights[0], summary.qvalues[0, action], summary.visit_counts[0])
 
     return search
 

@@ -53,7 +53,7 @@ def test_go_captures_and_ends_by_passing():
     words = list(game.words(state))
     for word in ("A8", "A9", "B9"):
         state = play(state, words.index(word))
-    assert game.text(state).splitlines()[0] == "9  . X . . . . . . .", "the corner's stone is taken"
+    assert game.text(state).splitlines()[0] == " 9 . X . . . . . . .", "the corner's stone is taken"
     assert not bool(game.legal(state)[words.index("A9")]), "suicide"
     for _ in range(2):
         state = play(state, words.index("pass"))

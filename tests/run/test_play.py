@@ -17,7 +17,7 @@ pytest.importorskip("mctx", reason="extra games")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("played") / "run"
-    run.main(alphazero.__name__, ["--workdir", str(folder), *words({**alphazero.SMOKE, "num_steps": 1})])
+    run.main(alphazero.__name__, ["--workdir", str(folder), *words({**alphazero.SMOKE, "num_steps": 1, "lift": "jit"})])
     return folder
 
 
@@ -44,7 +44,7 @@ def test_leaving_and_going_second(folder, monkeypatch, capsys):
 
 
 def test_who_offers_nobody_says_so(tmp_path, monkeypatch, capsys):
-    small = "--model mlp --num_steps 1 --batch_size 8 --checkpoint_every 1".split()
+    small = "--lift jit --model mlp --num_steps 1 --batch_size 8 --checkpoint_every 1".split()
     run.main("experiments.supervised.classify", ["--workdir", str(tmp_path / "run"), *small])
     with pytest.raises(SystemExit):
         catalogue.main(experiments, ["play", str(tmp_path / "run")])

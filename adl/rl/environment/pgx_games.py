@@ -42,6 +42,15 @@ def pgx_game(name: str) -> Game:
         raise BadInput(f"{name} is one of pgx's games: pip install 'adl[games]'") from None
     env = pgx.make(name)
 
+    def promoting(fn):
+        """Within pgx arrays of lower rank meet those of higher, which a session may forbid."""
+
+        def called(*arguments):
+            with jax.numpy_rank_promotion("allow"):
+                return fn(*arguments)
+
+        return called
+
     def light(state):
         """Without the observation, which a search would keep of each state; it is made when it is asked for."""
         return state.replace(observation=jnp.zeros(0))
@@ -62,13 +71,13 @@ def pgx_game(name: str) -> Game:
 
     text, words = _told(name)
     return Game(
-        init=init,
-        play=play,
+        init=promoting(init),
+        play=promoting(play),
         legal=lambda state: state.legal_action_mask | ended(state),
-        obs=lambda state: _square(env.observe(state).astype(jnp.float32)),
+        obs=promoting(lambda state: _square(env.observe(state).astype(jnp.float32))),
         ended=ended,
         outcome=lambda state: state.rewards[state.current_player],
-        num_actions=env.num_actions,
+        num_actions=promoting(lambda: env.num_actions)(),
         longest=LONGEST[name],
         text=text,
         words=words,
