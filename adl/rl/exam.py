@@ -73,7 +73,7 @@ def late_positions(
 
 
 def named_exam(name: str) -> Exam | None:
-    """Of tic-tac-toe every position; of connect four 200 with 24 to 34 stones, 10 to 16 on 4x5; of other games none.
+    """Of tic-tac-toe every position; of connect four 200 with 22 to 28 stones, 6 to 16 on 4x5; of other games none.
 
     Args:
       name: as in `environment.games.named_game`.
@@ -81,7 +81,7 @@ def named_exam(name: str) -> Exam | None:
     if name == "tictactoe":
         return every_position(TICTACTOE, 9)
     if name == "connect_four":
-        return late_positions(CONNECT_FOUR, 7, num_positions=200, stones=(24, 34))
+        return late_positions(CONNECT_FOUR, 7, num_positions=200, stones=(22, 28))
     if name == "connect_four_4x5":
         return late_positions(Rules(4, 5, 4, falls=True), 5, num_positions=200, stones=(6, 16))
     return None

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from adl.core import BadInput
 from adl.core.types import Key, PyTree
 from adl.rl.environment.game import Game
-from adl.rl.mcts import Judge, Search, Searched
+from adl.rl.mcts import Judge, Search, Searched, prior_first, uct
 
 
 def gumbel_search(game: Game, num_simulations: int, *, noise: float = 1.0, considered: int = 16) -> Search:
@@ -54,6 +54,24 @@ def puct_search(
     mctx = _mctx()
     options = {"dirichlet_fraction": fraction, "dirichlet_alpha": alpha, "temperature": temperature}
     return _searching(game, mctx, mctx.muzero_policy, num_simulations=num_simulations, **options)
+
+
+def led_search(name: str, game: Game, num_simulations: int, *, noise: float) -> Search:
+    """A search that a network leads, by its name: "puct", which is ours, or "gumbel", which is mctx's.
+
+    Args:
+      name: "puct" or "gumbel".
+      game: any.
+      num_simulations: N >= 1.
+      noise: 1 in self-play, 0 to play one's best.
+    Raises:
+      BadInput: for another name; or of "gumbel" without mctx.
+    """
+    if name == "gumbel":
+        return gumbel_search(game, num_simulations, noise=noise)
+    if name == "puct":
+        return uct(game, num_simulations, prior_first(), noise=0.25 * noise)
+    raise BadInput(f"no search {name}: there are puct and gumbel")
 
 
 def _searching(game: Game, mctx: Any, policy: Any, **options: Any) -> Search:

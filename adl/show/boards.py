@@ -80,10 +80,12 @@ def elo_curve(kept: Sequence[int], moves_a_step: int, probe: str = "elo") -> Dra
     def draw(outcome: Outcome) -> Figure:
         figure, axes = panel(size=(4.4, 3.1))
         ax = axes[0, 0]
-        ax.plot(np.array(kept) * moves_a_step, outcome.arrays[f"{probe}/rating"], "o-", markersize=4)
-        ax.set(
-            xlabel="moves of self-play", ylabel="Elo above the first", title="Stages against each other", xscale="log"
-        )
+        moves = np.array(kept) * moves_a_step
+        ax.plot(moves, outcome.arrays[f"{probe}/rating"], "o-", markersize=4)
+        ax.set(xlabel="moves of self-play", ylabel="Elo above the first", xscale="log")
+        ax.set_title("Stages against each other")
+        ax.set_xticks(moves, [f"{count / 1000:.3g}k" for count in moves])
+        ax.minorticks_off()
         return figure
 
     return draw

@@ -12,21 +12,20 @@ Expected: to be measured.
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from adl import run, show
-from adl.core import Algorithm, optimizer
+from adl.core import optimizer
 from adl.rl.alphazero import alphazero, judged_by
 from adl.rl.board import BoardNetwork
-from adl.rl.environment.game import Game
 from adl.rl.environment.games import named_game
 from adl.rl.exam import Exam, examined, named_exam, searched
 from adl.rl.match import matched, rated
-from adl.rl.mcts import Search, instant_player, prior_first, rollout, searching_player, uct
-from adl.rl.planning import gumbel_search
+from adl.rl.mcts import instant_player, rollout, searching_player, uct
+from adl.rl.planning import led_search
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,15 @@ class Config(run.Optimised, run.Config):
     checkpoint_every: run.Count = 50
 
     @property
-    def kept(self) -> tuple[int, ...]:
+    def kept(self) -> list[int]:
         """Steps after which a stage is kept."""
-        return tuple(-(-self.num_steps // 2**i) for i in reversed(range(self.stages)))
+        return [-(-self.num_steps // 2**i) for i in reversed(range(self.stages))]
+
+    @property
+    def sizes(self) -> dict[str, Any]:
+        """Fields, as `alphazero` takes them."""
+        names = ("num_games", "horizon", "capacity", "num_updates", "stray", "kept")
+        return {"num_examples": self.batch_size, **{name: getattr(self, name) for name in names}}
 
 
 FOUR = {"game": "connect_four", "num_steps": 400, "capacity": 131072, "stray": 0.25, "width": 256, "num_updates": 16}
@@ -102,13 +107,14 @@ def build(cfg: Config, exam: Exam | None, axis: str | None) -> run.Experiment:
     """Self-play; exams by a solver, a match against a search by random games, and matches among its stages."""
     game, moves = named_game(cfg.game), cfg.num_games * cfg.horizon
     model = BoardNetwork(game.num_actions, cfg.width, cfg.num_blocks, cfg.kind, dtype=jnp.dtype(cfg.precision))
-    shape, best = jax.eval_shape(lambda: game.obs(game.init())).shape, searching(cfg, game, 0.0)
+    noisy, best = (led_search(cfg.search, game, cfg.num_simulations, noise=noise) for noise in (1.0, 0.0))
+    shape = jax.eval_shape(lambda: game.obs(game.init())).shape
 
     def judge(state):
         return judged_by(model, state.learner.variables, game)
 
-    def player(state):
-        return searching_player(best, judge(state))
+    def search(state):
+        return lambda key, board: best(key, judge(state), board)
 
     def stage(params):
         return searching_player(best, judged_by(model, {"params": params}, game))
@@ -116,41 +122,27 @@ def build(cfg: Config, exam: Exam | None, axis: str | None) -> run.Experiment:
     def odds(key, state, obs):
         return model.apply(state.learner.variables, obs.reshape(-1, *shape))[0]
 
-    weaker = searching_player(uct(game, cfg.stronger * cfg.num_simulations), rollout(game))
     probes, figures = {}, {"elo": show.elo_curve(cfg.kept, moves)}
     if exam:
-        figures |= {"boards": show.visited_boards(), "best_moves": show.best_moves(moves)}
         probes["network"] = examined(exam, lambda state: instant_player(game, judge(state)))
-        probes["search"] = searched(exam, lambda state: lambda key, board: best(key, judge(state), board), num_shown=8)
+        probes["search"] = searched(exam, search, num_shown=8)
+        figures |= {"boards": show.visited_boards(), "best_moves": show.best_moves(moves)}
+    weaker = searching_player(uct(game, cfg.stronger * cfg.num_simulations), rollout(game))
+    tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_updates))
     return run.Experiment(
-        agent(cfg, model, game, axis),
+        alphazero(model, tx, game=game, search=noisy, **cfg.sizes, axis=axis),
         probes=probes,
         final={
-            "match": matched(game, player, weaker, num_openings=cfg.num_openings),
-            "elo": rated(game, stage, lambda state: state.stages, num_openings=cfg.num_openings),
+            "match": matched(game, lambda state: stage(state.learner.params), weaker, num_openings=cfg.num_openings),
+            "elo": rated(game, stage, lambda state: state.stages, num_openings=-(-cfg.num_openings // 4)),
         },
         offers={
             "model": model,
             "act": run.Offer(odds, run.Cells([f"{i}" for i in range(math.prod(shape))]), run.Choice()),
-            "opponent": run.Opponent(game, lambda key, state, board: player(state)(key, board)),
+            "opponent": run.Opponent(game, lambda key, state, board: search(state)(key, board).action),
         },
         figures=show.figures(**figures),
     )
-
-
-def searching(cfg: Config, game: Game, noise: float) -> Search:
-    """A search, with noise in self-play, and without to play one's best."""
-    if cfg.search == "gumbel":
-        return gumbel_search(game, cfg.num_simulations, noise=noise)
-    return uct(game, cfg.num_simulations, prior_first(), noise=0.25 * noise)
-
-
-def agent(cfg: Config, model: BoardNetwork, game: Game, axis: str | None) -> Algorithm:
-    """AlphaZero by Adam, on a straight line to 0."""
-    sizes = {name: getattr(cfg, name) for name in ("num_games", "horizon", "capacity", "num_updates", "stray", "kept")}
-    tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_updates))
-    search = searching(cfg, game, 1.0)
-    return alphazero(model, tx, game=game, search=search, num_examples=cfg.batch_size, axis=axis, **sizes)
 
 
 if __name__ == "__main__":
