@@ -31,7 +31,7 @@ class SelfPlay(NamedTuple):
     learner: Learner
     boards: PyTree  # [B, ...] states of games that go on
     replay: buffer.Buffer  # of `Lesson`s
-    stages: PyTree  # [K, ...] parameters as they were after so many steps each; at first those of the beginning
+    stages: PyTree  # [K, ...] parameters as they were after so many steps each, at first as begun; () of none
     time: Array  # [] int32, steps
 
 
@@ -113,7 +113,7 @@ def alphazero(
         obs = jax.vmap(game.obs)(boards)
         learner = Learner.create(model.init(key, obs[:1]), tx)
         lesson = Lesson(obs, jnp.zeros((num_games, game.num_actions)), jnp.zeros(num_games))
-        stages = jax.tree.map(lambda x: jnp.repeat(x[None], len(kept), 0), learner.params)
+        stages = jax.tree.map(lambda x: jnp.repeat(x[None], len(kept), 0), learner.params) if kept else ()
         state = SelfPlay(learner, boards, buffer.create(lesson, capacity), stages, jnp.zeros((), jnp.int32))
         return tree.copy(state)
 
@@ -133,12 +133,10 @@ def alphazero(
             update_key, state.learner, jnp.zeros(num_updates)
         )
         time = state.time + 1
-        is_kept = jnp.asarray(kept, jnp.int32) == time
-        stages = jax.tree.map(
-            lambda old, new: tree.where(is_kept, jnp.broadcast_to(new[None], old.shape), old),
-            state.stages,
-            learner.params,
-        )
+        stages = state.stages
+        if kept:
+            now = jax.tree.map(lambda new, old: jnp.broadcast_to(new[None], old.shape), learner.params, stages)
+            stages = tree.where(jnp.asarray(kept) == time, now, stages)
         metrics = {**metrics, "ends": Mean.of(seen.ended)}
         return SelfPlay(learner, boards, replay, stages, time), metrics
 

@@ -67,7 +67,7 @@ def uci_moves(state: Any) -> list[str]:
     for action in np.flatnonzero(legal):
         start, plane = divmod(int(action), 73)
         end, promoted = _end(start, plane)
-        last_rank = end % 8 == 7 and board[start] == 1
+        last_rank = end % 8 == 7 and bool(board[start] == 1)
         words[action] = _square_name(start, is_white) + _square_name(end, is_white) + (promoted or "q" * last_rank)
     return words
 
