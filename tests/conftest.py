@@ -41,6 +41,7 @@ _MOST_MAPS = 8_000  # of 65,530 that Linux allows a process; every compiled kern
 _COUNTED_EVERY = 16  # tests, of which none compiles a thousand kernels: counting takes milliseconds
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_traceback_in_locations_limit", 0)  # where an operation comes from takes time in every pass
 gc.set_threshold(
     100_000, 20, 100
 )  # tracing makes objects by the million, few of which are garbage: a fifth of its time

@@ -52,14 +52,24 @@ def combined(out):
 
 
 def evaluated(edge: Edge, rows: list[tuple], dtype) -> tuple[list, list]:
-    """Leaves of the values and of the gradients, each with a row an edge, in one program."""
-    with jax.enable_x64(dtype == np.float64):
+    """Leaves of the values and of the gradients, each with a row an edge, in one program.
+
+    In float32 the value is that of a call alone; what it must equal is found on the way to the gradient.
+    """
+    is_wanted = dtype == np.float64
+    with jax.enable_x64(is_wanted):
         columns = [np.stack([np.asarray(x) for x in column]) for column in zip(*rows, strict=True)]
         columns = [jnp.asarray(x, dtype if x.dtype.kind == "f" else x.dtype) for x in columns]
 
+        def both(*args):
+            value = edge.call(*args)
+            return combined(value), value
+
         def one(*args):
-            slopes = jax.grad(lambda *a: combined(edge.call(*a)), edge.slopes)(*args) if edge.slopes else ()
-            return edge.call(*args), slopes
+            if not edge.slopes:
+                return edge.call(*args), ()
+            slopes, value = jax.grad(both, edge.slopes, has_aux=True)(*args)
+            return value if is_wanted else edge.call(*args), slopes
 
         values, slopes = jax.device_get(jax.jit(jax.vmap(one))(*columns))
     return jax.tree.leaves(values), list(slopes)

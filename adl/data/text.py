@@ -97,7 +97,13 @@ class Captions(NamedTuple):
 
     @classmethod
     def of(cls, texts: Sequence[str]) -> "Captions":
-        """For texts like these, of which all words are known."""
+        """For texts like these, of which all words are known.
+
+        Raises:
+          BadInput: if there are none.
+        """
+        if not texts:
+            raise BadInput("no captions: at least one, of which the words are learned")
         text = "\n".join(texts)
         tokens = of("word", text, vocab_size=len(text) + 2)  # room for every word
         return cls(tokens, 1 + max(len(tokens.encode(text)) for text in texts))

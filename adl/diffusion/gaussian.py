@@ -103,11 +103,12 @@ def against_gaussian(
     def probe(key: Key, state: State) -> dict[str, Mean]:
         denoise, exact = denoiser(state), exact_denoiser(target)
         found = {}
-        for level, level_key in zip(levels, jax.random.split(key, len(levels)), strict=True):
+        *level_keys, lowest_key = jax.random.split(key, len(levels) + 1)
+        for level, level_key in zip(levels, level_keys, strict=True):
             x = noised(target, level).sample(level_key, (num,))
             found[f"score_{level:g}"] = Mean.of(score_error(denoise, exact, x, level))
         lowest = noised(target, sigmas[-1])
-        x = lowest.sample(jax.random.fold_in(key, 1), (num,))
+        x = lowest.sample(lowest_key, (num,))
         log_prob, want = log_likelihood(denoise, x, sigmas, solver=solver), jax.vmap(lowest.log_prob)(x)
         judged = {"likelihood_error": jnp.abs(log_prob - want), "nll": -log_prob, "entropy": -want}
         return {**found, **{name: Mean.of(value) for name, value in judged.items()}}

@@ -43,7 +43,7 @@ def even(process: Process, num_steps: int, *, first: float = 1.0) -> Array:
       4.2.
     """
     if num_steps < 1 or (not isinstance(first, jax.core.Tracer) and first <= 0):
-        raise BadInput(f"{num_steps} steps from the time {first:g}; at least 1, from after 0")
+        raise BadInput(f"{num_steps} steps from the time {first}; at least 1, from after 0")
     signal = process.signal(first * (1 - jnp.arange(num_steps) / num_steps))
     if not isinstance(signal.alpha, jax.core.Tracer) and not signal.alpha[0] > LEAST:
         raise BadInput(f"nothing of the data is left at the time {first:g}; begin before, at 0.99 for one")

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl import data
-from adl.core import BadInput, until_still
+from adl.core import BadInput, probe, until_still
 from adl.core.types import Array, Key, Probe
 from adl.latent import factors, mixture
 from adl.measure import rate
@@ -29,6 +29,7 @@ from adl.prob.product import matmul
 LARGEST = 4096  # numbers a picture, of which a covariance is still formed
 RIDGES = (1.0, 4.0, 16.0, 64.0)  # that are tried of the mixture, in units of the variance of the spreading
 STEPS = 50  # of EM
+NAMES = ("gaussian", "ppca", "mixture")
 
 
 class Density(Protocol):
@@ -61,15 +62,19 @@ def picture_densities(
     x = middles(image, levels=levels)
     size = {"levels": levels, "num_factors": min(num_factors, x.shape[1] - 1)}
     size["num_components"] = min(num_components, max(1, 4 * len(x) // 5))
-    key, is_out = jax.random.key(seed), np.arange(len(x)) % 5 == 4
+    is_out = np.arange(len(x)) % 5 == 4
 
-    def left_out(ridge):
-        found = weighted_densities(key, x, jnp.asarray(~is_out, float), ridge=ridge, **size)["mixture"]
-        return jax.vmap(found.log_prob)(x[is_out]).mean()
+    def fitted(key, x):
+        def left_out(ridge):
+            found = weighted_densities(key, x, jnp.asarray(~is_out, float), ridge=ridge, **size)["mixture"]
+            return jax.vmap(found.log_prob)(x[is_out]).mean()
 
-    likely = jax.lax.map(left_out, jnp.array(RIDGES)) if is_out.any() else jnp.zeros(1)
-    ridge = jnp.array(RIDGES)[jnp.argmax(jnp.where(jnp.isnan(likely), -jnp.inf, likely))]
-    return weighted_densities(key, x, jnp.ones(len(x)), ridge=ridge, **size)
+        likely = jax.lax.map(left_out, jnp.array(RIDGES)) if is_out.any() else jnp.zeros(1)
+        ridge = jnp.array(RIDGES)[jnp.argmax(jnp.where(jnp.isnan(likely), -jnp.inf, likely))]
+        return weighted_densities(key, x, jnp.ones(len(x)), ridge=ridge, **size)
+
+    found = probe.jitted(fitted)(jax.random.key(seed), x)  # one program: of operations alone there would be hundreds
+    return {name: found[name] for name in NAMES}  # programs sort names
 
 
 def middles(image: np.ndarray, *, levels: int, learned: bool = True) -> Array:
@@ -203,7 +208,10 @@ def bits_of(densities: Mapping[str, Density], image: np.ndarray, *, levels: int)
       levels: L >= 2 of grey.
     """
     dim = int(np.prod(image.shape[1:]))
-    return {
-        name: rate.bits(log_levels(density, image, levels=levels), num_dims=dim, levels=levels)["bits"].value
-        for name, density in densities.items()
-    }
+
+    def mean_bits(densities, image):
+        nats = {name: log_levels(density, image, levels=levels) for name, density in densities.items()}
+        return {name: rate.bits(each, num_dims=dim, levels=levels)["bits"].value for name, each in nats.items()}
+
+    found = probe.jitted(mean_bits)(dict(densities), image)
+    return {name: found[name] for name in densities}

@@ -100,19 +100,20 @@ def hidden_and_filled(
     """
 
     def at_share(key, known, x, share):
-        learn_key, test_key, key = jax.random.split(key, 3)
-        seen = jax.random.bernoulli(learn_key, 1 - share, known.shape).astype(float)
+        known_key, test_key, key = jax.random.split(key, 3)
+        seen = jax.random.bernoulli(known_key, 1 - share, known.shape).astype(float)
         shown = jax.random.bernoulli(test_key, 1 - share, x.shape).astype(float)
         rows = (known, seen, x, shown)
         filled = {"mean": holes.mean_filled(*rows), "neighbours": holes.neighbours_filled(*rows, k=num_neighbours)}
         count, (mean, variance) = (1 - shown).sum(), holes.seen_moments(known, seen)
         alone = normal_log_prob(x, mean[None], 0.5 * jnp.log(variance + ridge)[None])
         nats = {"mean": (alone * (1 - shown)).sum() / count}
-        for name, model in models.items():
-            learned = model.learn(key, known, seen)
-            filled[name] = model.fill(key, learned, x, shown)
+        for (name, model), own in zip(models.items(), jax.random.split(key, len(models)), strict=True):
+            learn_key, fill_key, prob_key = jax.random.split(own, 3)
+            learned = model.learn(learn_key, known, seen)
+            filled[name] = model.fill(fill_key, learned, x, shown)
             if model.log_prob:
-                nats[name] = model.log_prob(key, learned, x, shown).sum() / count
+                nats[name] = model.log_prob(prob_key, learned, x, shown).sum() / count
         rmse = {n: jnp.sqrt((jnp.square(of - x) * (1 - shown)).sum() / count) for n, of in filled.items()}
         return {"rmse": rmse, "nats": nats}
 

@@ -10,6 +10,7 @@ import numpy as np
 from jax.tree_util import Partial
 
 from adl import data
+from adl.core import probe
 from adl.core.types import Array, Key, Mean, Probe, State
 from adl.latent import baselines, factors
 from adl.latent.baselines import Density
@@ -93,19 +94,22 @@ def judged(train: data.Split, reference: data.Split, *, num_shown: int = 12) -> 
       BadInput: as `data.image.num_levels`, and `densities`.
     """
     levels, image = data.image.num_levels(train, reference), reference.column("image")
-    keys = jax.random.split(jax.random.key(0), 3)
-    drawn = {
-        name: np.asarray(baselines.drawn_pictures(key, density, len(image), image, levels=levels))
-        for key, (name, density) in zip(keys, densities(train.column("image"), levels=levels).items(), strict=False)
-    }
-    if not drawn:
+    of = densities(train.column("image"), levels=levels)
+    if not of:
         return Partial(lambda key, state: {})
+
+    def draw(of: dict[str, Density], keys: dict[str, Key]) -> dict[str, Array]:
+        return {name: baselines.drawn_pictures(keys[name], of[name], len(image), image, levels=levels) for name in of}
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    found = jax.device_get(probe.jitted(draw)(of, dict(zip(of, keys, strict=False))))
+    drawn = {name: found[name] for name in of}  # programs sort names
     known = data.Split({"image": image, "label": np.zeros(len(image), np.int32)})
     features = {"random": random_features(image.shape[1:])}
     together = judged_together(drawn, known, train.first(MOST), features=features, num_shown=num_shown)
 
-    def probe(together: Probe, key: Key, state: State) -> dict[str, Mean | Array]:
+    def looked(together: Probe, key: Key, state: State) -> dict[str, Mean | Array]:
         told = together(key, state)
         return {name: value for name, value in told.items() if not name.endswith(("class_accuracy", "nearest"))}
 
-    return Partial(probe, together)
+    return Partial(looked, together)

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import dataclasses
+import functools
 import inspect
 import io
 import re
@@ -96,6 +97,7 @@ def check(config: Study) -> None:
         check(dataclasses.replace(config, sweep=(), **point))
 
 
+@functools.cache
 def explained(config_type: type) -> dict[str, str]:
     """What the comment of each field of a dataclass says: its own, or of the next class that has the field and one."""
     found: dict[str, str] = {}
@@ -124,16 +126,17 @@ def _comments(config_type: type) -> dict[str, str]:
     return found
 
 
+@functools.cache
 def _told(config_type: type[Study]) -> type:
     """The same fields, with their comments as the help's text."""
     hints, said = typing.get_type_hints(config_type, include_extras=True), explained(config_type)
+    kinds = typing.get_type_hints(config_type)
     fields = []
     for field in dataclasses.fields(config_type):
         told = tyro.conf.arg(help=said.get(field.name, ""))
         for note in getattr(hints[field.name], "__metadata__", ()):
             told = dataclasses.replace(note, help=said.get(field.name, "")) if isinstance(note, type(told)) else told
-        kind = typing.get_type_hints(config_type)[field.name]
-        fields.append((field.name, Annotated[kind, told], dataclasses.field(default=field.default)))
+        fields.append((field.name, Annotated[kinds[field.name], told], dataclasses.field(default=field.default)))
     return dataclasses.make_dataclass(config_type.__name__, fields, frozen=True)
 
 

@@ -63,7 +63,20 @@ def figures(**draws: Draw) -> dict[str, Draw]:
     Args:
       **draws: `draw(outcome) -> Figure` by the name of its file.
     """
-    return {name: styled(draw) for name, draw in draws.items()}
+    return {name: _laid_out(styled(draw)) for name, draw in draws.items()}
+
+
+def _laid_out(draw: Draw) -> Draw:
+    """The same figure, its panels where they will be: `savefig` draws all once more for one that is to be laid out."""
+
+    def drawn(outcome: Outcome) -> Figure:
+        figure = draw(outcome)
+        if (engine := figure.get_layout_engine()) is not None:
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+        return figure
+
+    return drawn
 
 
 def of(figure: Callable[..., Figure], *arrays: str, **options: Any) -> Draw:

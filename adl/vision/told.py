@@ -14,7 +14,7 @@ from jax import Array
 from jax.tree_util import Partial
 
 from adl import data
-from adl.core import Mean, Metrics, by_random_batches, learning
+from adl.core import Mean, Metrics, by_random_batches, learning, probe
 from adl.data.scenes.told import HUES, NOUNS, quarters
 from adl.measure.asked import Attributes
 from adl.nn.convolution import Conv
@@ -45,7 +45,7 @@ def recogniser(known: data.Split, *, num_steps: int, seed: int = 0) -> Callable[
         loss=several_surprises(SIZES),
         prepare=lambda key, batch: (data.image.symmetric(batch["image"]), batch["label"]),
     )
-    learn = by_random_batches(algorithm, num_steps=num_steps, batch_size=128)
+    learn = probe.jitted(by_random_batches(algorithm, num_steps=num_steps, batch_size=128))
     state = learn(jax.random.key(seed), columns)
 
     def see(params, x):

@@ -50,7 +50,7 @@ class Config(run.Averaged, run.Pictured, run.Parts, run.Config):
     steps_per_call: run.Count = 10
     network: Literal["unet", "dit"] = "unet"  # convolutions at several resolutions, or a diffusion transformer
     width: run.Eights = 32  # channels at full resolution, twice as many after each halving; four times as many (dit)
-    num_blocks: run.Count = 1  # residual blocks a resolution (unet)
+    num_blocks: run.Natural = 1  # residual blocks a resolution on the way down; one more on the way up (unet)
     num_layers: run.Count = 4  # of attention and a perceptron (dit)
     patch: run.Count = 2  # pixels a side of what is one place of the transformer (dit)
     dropout: run.Rate = 0.0  # within blocks
@@ -78,8 +78,8 @@ CLAIMS = tuple(
     for name, (least, most) in bounds.items()
 )
 SMOKE = {
-    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_samples": 64, "solver_steps": 3},
-    **{"train_split": "train[:200]", "test_split": "test[:20]"},
+    **{"num_steps": 4, "batch_size": 16, "width": 8, "num_blocks": 0, "num_samples": 20, "solver_steps": 2},
+    **{"train_split": "train[:100]", "test_split": "test[:20]"},
     **{"picture_size": "7x7", "picture_fit": "resize"},  # of one resolution
 }
 

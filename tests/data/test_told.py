@@ -101,3 +101,8 @@ def test_captions_are_read_as_rows_of_one_length():
 def test_captions_that_cannot_be_read_are_refused(text, words):
     with pytest.raises(BadInput, match=re.escape(words)):
         Captions.of(["a red disc", "a blue star, a red disc"]).read(text)
+
+
+def test_no_captions_are_refused():
+    with pytest.raises(BadInput, match="no captions: at least one"):
+        Captions.of([])

@@ -203,3 +203,11 @@ def test_names_wider_than_their_columns_stand_upright():
 @pytest.mark.parametrize("num", [2, 7, 20, 136])
 def test_shades_differ(num):
     assert len({tuple(np.round(color, 4)) for color in style.shades(num)}) == num
+
+
+def test_what_the_runner_saves_is_laid_out_already_and_looks_alike():
+    draw = show.curves({"train": "loss"}, y_label="nats", title="Loss")
+    (drawn,) = style.figures(loss=draw).values()
+    figure = drawn(outcome(1.0, 3.0))
+    assert figure.get_layout_engine() is None
+    np.testing.assert_array_equal(rendered(figure), rendered(style.styled(draw)(outcome(1.0, 3.0))))
