@@ -1,18 +1,22 @@
 """Searches that know nothing see what is one move away, and come to the solver's moves; matches and exams count."""
 
+import sys
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from adl.core import BadInput
 from adl.rl.environment.connect_four import connect_four
 from adl.rl.environment.game import uniform_player
+from adl.rl.environment.games import named_game
 from adl.rl.environment.rows import Board
 from adl.rl.environment.tictactoe import tictactoe
 from adl.rl.exam import Exam, every_position, examined, late_positions, searched
 from adl.rl.match import match, match_result, openings, round_robin
 from adl.rl.mcts import Searched, indifferent, instant_player, prior_first, rollout, searching_player, uct
-from adl.rl.planning import gumbel_search, puct_search
+from adl.rl.planning import gumbel_search, led_search, puct_search
 from adl.rl.solver import CONNECT_FOUR, TICTACTOE
 
 KEY = jax.random.key(0)
@@ -174,3 +178,14 @@ def test_faults_are_those_that_a_game_can_come_to():
     won = (exam.value == 1) & (plies == 2) & (exam.optimal.sum(1) < 7)
     faults, losses, _ = marks(int(np.flatnonzero(won)[0]))
     assert faults == 1 and losses <= 1
+
+
+def test_what_is_not_installed_or_unknown_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mctx", None)
+    monkeypatch.setitem(sys.modules, "pgx", None)
+    with pytest.raises(BadInput, match=r"pip install 'adl\[games\]'$"):
+        led_search("gumbel", tictactoe(), 2, noise=0.0)
+    with pytest.raises(BadInput, match=r"go_9x9 is one of pgx's games: pip install 'adl\[games\]'$"):
+        named_game("go_9x9")
+    with pytest.raises(BadInput, match="no search mcts: there are puct and gumbel"):
+        led_search("mcts", tictactoe(), 2, noise=0.0)
