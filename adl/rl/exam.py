@@ -13,6 +13,7 @@ from adl.core import Key, Mean, Probe, State
 from adl.core.types import Array
 from adl.rl.environment.game import Player
 from adl.rl.environment.rows import Board
+from adl.rl.mcts import Judge, Search
 from adl.rl.solver import CONNECT_FOUR, TICTACTOE, Position, Rules, alpha_beta, optimal_moves
 
 
@@ -110,7 +111,9 @@ def examined(exam: Exam, player: Callable[[Any], Player]) -> Probe:
     return Partial(probe, exam)
 
 
-def searched(exam: Exam, search: Callable[[Any], Callable], *, num_shown: int, num_opening: int = 2) -> Probe:
+def searched(
+    exam: Exam, search: Search, judge: Callable[[Any], Judge], *, num_shown: int, num_opening: int = 2
+) -> Probe:
     """Probe: how a search does in an exam, and what `show.visited_boards` draws of some of its positions.
 
     "optimal" is the share of positions in which it finds one of the best moves. In an exam of every position also
@@ -121,14 +124,15 @@ def searched(exam: Exam, search: Callable[[Any], Callable], *, num_shown: int, n
 
     Args:
       exam: of the game.
-      search: of what is trained: `search(state)`: (key, board) -> `Searched`, without luck.
+      search: without luck.
+      judge: that it asks, of what is trained: `judge(state)`.
       num_shown: >= 1, positions whose "stones", "visits", "optimal_moves" and "value" are shown.
       num_opening: moves of an opening, at most.
     """
 
     def probe(exam: Exam, key: Key, state: State) -> dict[str, Mean | Array]:
         count = len(exam.optimal)
-        found = jax.vmap(search(state))(jax.random.split(key, count), exam.boards)
+        found = jax.vmap(search, (0, None, 0))(jax.random.split(key, count), judge(state), exam.boards)
         good = _good(exam, found.action)
         few = jnp.linspace(0, count - 1, num_shown).astype(int)
         arrays = {"stones": exam.boards.stones, "visits": found.visits, "value": found.value}

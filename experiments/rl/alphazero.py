@@ -110,22 +110,19 @@ def build(cfg: Config, exam: Exam | None, axis: str | None) -> run.Experiment:
     noisy, best = (led_search(cfg.search, game, cfg.num_simulations, noise=noise) for noise in (1.0, 0.0))
     shape = jax.eval_shape(lambda: game.obs(game.init())).shape
 
-    def judge(state):
-        return judged_by(model, state.learner.variables, game)
+    def judge(params):
+        return judged_by(model, {"params": params}, game)
 
-    def search(state):
-        return lambda key, board: best(key, judge(state), board)
-
-    def stage(params):
-        return searching_player(best, judged_by(model, {"params": params}, game))
+    def player(params):
+        return searching_player(best, judge(params))
 
     def odds(key, state, obs):
         return model.apply(state.learner.variables, obs.reshape(-1, *shape))[0]
 
     probes, figures = {}, {"elo": show.elo_curve(cfg.kept, moves)}
     if exam:
-        probes["network"] = examined(exam, lambda state: instant_player(game, judge(state)))
-        probes["search"] = searched(exam, search, num_shown=8)
+        probes["network"] = examined(exam, lambda state: instant_player(game, judge(state.learner.params)))
+        probes["search"] = searched(exam, best, lambda state: judge(state.learner.params), num_shown=8)
         figures |= {"boards": show.visited_boards(), "best_moves": show.best_moves(moves)}
     weaker = searching_player(uct(game, cfg.stronger * cfg.num_simulations), rollout(game))
     tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_updates))
@@ -133,13 +130,13 @@ def build(cfg: Config, exam: Exam | None, axis: str | None) -> run.Experiment:
         alphazero(model, tx, game=game, search=noisy, **cfg.sizes, axis=axis),
         probes=probes,
         final={
-            "match": matched(game, lambda state: stage(state.learner.params), weaker, num_openings=cfg.num_openings),
-            "elo": rated(game, stage, lambda state: state.stages, num_openings=-(-cfg.num_openings // 4)),
+            "match": matched(game, lambda state: player(state.learner.params), weaker, num_openings=cfg.num_openings),
+            "elo": rated(game, player, lambda state: state.stages, num_openings=-(-cfg.num_openings // 4)),
         },
         offers={
             "model": model,
             "act": run.Offer(odds, run.Cells([f"{i}" for i in range(math.prod(shape))]), run.Choice()),
-            "opponent": run.Opponent(game, lambda key, state, board: search(state)(key, board).action),
+            "opponent": run.Opponent(game, lambda key, state, board: player(state.learner.params)(key, board)),
         },
         figures=show.figures(**figures),
     )

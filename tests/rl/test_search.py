@@ -154,7 +154,7 @@ def best_of(exam: Exam, spoiled: tuple[int, ...] = ()):
         action[index] = np.flatnonzero((exam.boards.stones[index].ravel() == 0) & ~exam.optimal[index])[0]
     known, answers = jnp.asarray(keys[order]), jnp.asarray(action[order])
 
-    def search(key, board):
+    def search(key, judge, board):
         action = answers[jnp.searchsorted(known, board.stones.ravel() @ 3 ** jnp.arange(9))]
         return Searched(action, jax.nn.one_hot(action, 9), jnp.zeros(()), jax.nn.one_hot(action, 9))
 
@@ -167,7 +167,7 @@ def test_faults_are_those_that_a_game_can_come_to():
     plies = (exam.boards.stones != 0).sum((1, 2))
 
     def marks(*spoiled):
-        result = jax.jit(lambda: searched(exam, lambda state: best_of(exam, spoiled), num_shown=3)(KEY, ()))()
+        result = jax.jit(lambda: searched(exam, best_of(exam, spoiled), lambda state: None, num_shown=3)(KEY, ()))()
         assert result["stones"].shape == (3, 3, 3)
         return tuple(float(result[name].value) for name in ("faults", "losses", "optimal"))
 
