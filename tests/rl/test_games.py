@@ -14,20 +14,25 @@ from adl.rl.environment.tictactoe import tictactoe
 KEY = jax.random.key(0)
 
 
-def followed(game, boards):
-    """All boards `[N A, ...]` after one more move of those `[N, ...]` that go on, and which moves are legal."""
-    legal = jax.vmap(game.legal)(boards) & ~jax.vmap(game.ended)(boards)[:, None]
-    every = jax.vmap(jax.vmap(game.play, (None, 0)), (0, None))(boards, jnp.arange(game.num_actions))
-    return jax.tree.map(lambda x: np.asarray(x)[np.asarray(legal)], every)
+def counted(game, num_moves, most):
+    """Games of 1, 2, ... moves: how many positions are distinct, in how many ways they come about, and end so.
 
+    At most so many positions go on at a time, so that one program follows all of them.
+    """
 
-def counted(game, num_moves):
-    """Games of 0, 1, ... moves: how many positions are distinct, and in how many ways they come about."""
+    @jax.jit
+    def followed(boards):
+        legal = jax.vmap(game.legal)(boards) & ~jax.vmap(game.ended)(boards)[:, None]
+        return legal, jax.vmap(jax.vmap(game.play, (None, 0)), (0, None))(boards, jnp.arange(game.num_actions))
+
     boards, ways, found = jax.tree.map(lambda x: np.asarray(x)[None], game.init()), np.ones(1, int), []
     for _ in range(num_moves):
-        legal = np.asarray(jax.vmap(game.legal)(boards)) & ~boards.ended[:, None]
-        after = followed(game, boards)
-        ways = np.repeat(ways, legal.sum(1))
+        count = len(ways)
+        assert count <= most
+        padded = jax.tree.map(lambda x: np.pad(x, [(0, most - len(x))] + [(0, 0)] * (x.ndim - 1)), boards)
+        legal, every = jax.device_get(followed(padded))
+        legal = legal & (np.arange(most) < count)[:, None]
+        after, ways = jax.tree.map(lambda x, legal=legal: x[legal], every), np.repeat(ways, legal[:count].sum(1))
         _, first, of = np.unique(after.stones.reshape(len(ways), -1), axis=0, return_index=True, return_inverse=True)
         boards, ways = jax.tree.map(lambda x, first=first: x[first], after), np.bincount(of.ravel(), ways).astype(int)
         found.append((len(first), int(ways.sum()), int(ways[boards.ended].sum())))
@@ -36,7 +41,7 @@ def counted(game, num_moves):
 
 def test_tictactoe_has_the_games_that_are_known():
     """Moves: 9, 72, ...; finished games: 1,440 of five moves ... 127,872 of nine, in all 255,168."""
-    found = counted(tictactoe(), 9)
+    found = counted(tictactoe(), 9, 2000)
     assert [ways for _, ways, _ in found] == [9, 72, 504, 3024, 15120, 54720, 148176, 200448, 127872]
     assert [ends for *_, ends in found] == [0, 0, 0, 0, 1440, 5328, 47952, 72576, 127872]
     assert sum(ends for *_, ends in found) == 255168
@@ -45,14 +50,14 @@ def test_tictactoe_has_the_games_that_are_known():
 
 def test_connect_four_has_the_positions_that_are_known():
     """OEIS A212693: positions after n moves; and 7^n games until a column can be full."""
-    found = counted(connect_four(), 6)
+    found = counted(connect_four(), 6, 5000)
     assert [distinct for distinct, *_ in found] == [7, 49, 238, 1120, 4263, 16422]
     assert [ways for _, ways, _ in found] == [7**n for n in range(1, 7)]
 
 
 def test_four_by_four_has_the_positions_that_are_known():
-    """161,029 legal positions on 4x4 (Tromp); by board size the counts are OEIS A212693's kin."""
-    found = counted(connect_four(4, 4), 16)
+    """161,029 on 4x4, by Tromp's table of board sizes."""
+    found = counted(connect_four(4, 4), 16, 40000)
     assert 1 + sum(distinct for distinct, *_ in found) == 161029
 
 
