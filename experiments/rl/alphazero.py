@@ -49,7 +49,7 @@ class Config(run.Optimised, run.Config):
     num_blocks: run.Count = 2  # of two layers each
     stages: run.Several = 5  # of the player that are kept, each after twice the steps of the one before
     num_openings: run.Several = 50  # of two moves at random, each played with both colours
-    stronger: run.Count = 10  # times as many simulations has the opponent
+    stronger: run.Count = 10  # times as many simulations has the opponent of the match
     log_every: run.Count = 10
     eval_every: run.Count = 20
     checkpoint_every: run.Count = 50
@@ -119,20 +119,19 @@ def build(cfg: Config, exam: Exam | None, axis: str | None) -> run.Experiment:
     def odds(key, state, obs):
         return model.apply(state.learner.variables, obs.reshape(-1, *shape))[0]
 
+    final = {"elo": rated(game, player, lambda state: state.stages, num_openings=-(-cfg.num_openings // 4))}
     probes, figures = {}, {"elo": show.elo_curve(cfg.kept, moves)}
-    if exam:
+    if exam:  # on larger boards a match against a search by random games takes days
         probes["network"] = examined(exam, lambda state: instant_player(game, judge(state.learner.params)))
         probes["search"] = searched(exam, best, lambda state: judge(state.learner.params), num_shown=8)
         figures |= {"boards": show.visited_boards(), "best_moves": show.best_moves(moves)}
-    weaker = searching_player(uct(game, cfg.stronger * cfg.num_simulations), rollout(game))
+        weaker, many = searching_player(uct(game, cfg.stronger * cfg.num_simulations), rollout(game)), cfg.num_openings
+        final["match"] = matched(game, lambda state: player(state.learner.params), weaker, num_openings=many)
     tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_updates))
     return run.Experiment(
         alphazero(model, tx, game=game, search=noisy, **cfg.sizes, axis=axis),
         probes=probes,
-        final={
-            "match": matched(game, lambda state: player(state.learner.params), weaker, num_openings=cfg.num_openings),
-            "elo": rated(game, player, lambda state: state.stages, num_openings=-(-cfg.num_openings // 4)),
-        },
+        final=final,
         offers={
             "model": model,
             "act": run.Offer(odds, run.Cells([f"{i}" for i in range(math.prod(shape))]), run.Choice()),
