@@ -111,7 +111,7 @@ def examined(exam: Exam, player: Callable[[Any], Player]) -> Probe:
     return Partial(probe, exam)
 
 
-def searched(
+def search_exam(
     exam: Exam, search: Search, judge: Callable[[Any], Judge], *, num_shown: int, num_opening: int = 2
 ) -> Probe:
     """Probe: how a search does in an exam, and what `show.visited_boards` draws of some of its positions.

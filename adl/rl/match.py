@@ -91,7 +91,7 @@ def match_result(outcomes: Array) -> dict[str, Mean]:
     return {**results, "won": Mean.of(outcomes > 0), "lost": Mean.of(outcomes < 0)}
 
 
-def matched(
+def match_against(
     game: Game, player: Callable[[Any], Player], other: Player, *, num_openings: int, num_moves: int = 2
 ) -> Probe:
     """Probe: the `match_result` of what is trained against another player.

@@ -22,8 +22,8 @@ from adl.core import optimizer
 from adl.rl.alphazero import alphazero, judged_by
 from adl.rl.board import BoardNetwork
 from adl.rl.environment.games import named_game
-from adl.rl.exam import Exam, examined, named_exam, searched
-from adl.rl.match import matched, rated
+from adl.rl.exam import Exam, examined, named_exam, search_exam
+from adl.rl.match import match_against, rated
 from adl.rl.mcts import instant_player, rollout, searching_player, uct
 from adl.rl.planning import led_search
 
@@ -123,10 +123,10 @@ def build(cfg: Config, exam: Exam | None, axis: str | None) -> run.Experiment:
     probes, figures = {}, {"elo": show.elo_curve(cfg.kept, moves)}
     if exam:  # on larger boards a match against a search by random games takes days
         probes["network"] = examined(exam, lambda state: instant_player(game, judge(state.learner.params)))
-        probes["search"] = searched(exam, best, lambda state: judge(state.learner.params), num_shown=8)
+        probes["search"] = search_exam(exam, best, lambda state: judge(state.learner.params), num_shown=8)
         figures |= {"boards": show.visited_boards(), "best_moves": show.best_moves(moves)}
         weaker, many = searching_player(uct(game, cfg.stronger * cfg.num_simulations), rollout(game)), cfg.num_openings
-        final["match"] = matched(game, lambda state: player(state.learner.params), weaker, num_openings=many)
+        final["match"] = match_against(game, lambda state: player(state.learner.params), weaker, num_openings=many)
     tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_updates))
     return run.Experiment(
         alphazero(model, tx, game=game, search=noisy, **cfg.sizes, axis=axis),

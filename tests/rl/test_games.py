@@ -7,8 +7,8 @@ import pytest
 
 from adl.core import BadInput
 from adl.rl.environment.connect_four import connect_four
-from adl.rl.environment.game import against, uniform_player
-from adl.rl.environment.rows import row_game, rows_of
+from adl.rl.environment.game import against_opponent, uniform_player
+from adl.rl.environment.rows import row_game, winning_rows
 from adl.rl.environment.tictactoe import tictactoe
 
 KEY = jax.random.key(0)
@@ -64,10 +64,10 @@ def test_four_by_four_has_the_positions_that_are_known():
 def test_rows_are_those_that_are_known():
     """69 on the board of connect four, 8 in tic-tac-toe; each is straight, and none is there twice."""
     for shape, length, count in (((6, 7), 4, 69), ((3, 3), 3, 8), ((1, 4), 2, 3)):
-        rows = rows_of(shape, length)
+        rows = winning_rows(shape, length)
         assert len(rows) == len({row.tobytes() for row in rows}) == count
         assert (rows.sum((1, 2)) == length).all()
-    for row in rows_of((6, 7), 4):
+    for row in winning_rows((6, 7), 4):
         steps = np.abs(np.diff(np.argwhere(row), axis=0))
         assert (steps == steps[0]).all() and steps.max() == 1
 
@@ -94,7 +94,7 @@ def test_what_is_over_stays_as_it_is():
 def test_against_is_the_game_with_its_answers():
     """Rewards are those of the agent, whoever began; each game ends once; an illegal move loses at once."""
     game = tictactoe()
-    env = against(game, uniform_player(game))
+    env = against_opponent(game, uniform_player(game))
 
     def episode(key):
         def move(carry, key):

@@ -7,7 +7,7 @@ import pytest
 from adl.core import BadInput
 from adl.rl.environment.chess import greedy_player, material
 from adl.rl.environment.connect_four import connect_four
-from adl.rl.environment.game import against, uniform_player
+from adl.rl.environment.game import against_opponent, uniform_player
 from adl.rl.environment.games import named_game
 from adl.rl.environment.pgx_games import pgx_game
 from adl.rl.environment.tictactoe import tictactoe
@@ -120,6 +120,6 @@ def test_material_is_what_python_chess_counts_and_the_greedy_takes_it(chess_game
         balance = sum(worth[p.piece_type] * (1 if p.color == board.turn else -1) for p in board.piece_map().values())
         assert float(material(state)) == balance
     assert board.move_stack[2].uci() == "e4d5" and board.move_stack[3].uci() == "d8d5"
-    env = against(game, greedy_player(game), worth=material)
+    env = against_opponent(game, greedy_player(game), worth=material)
     after = jax.jit(env.step)(KEY, state, int(np.argmax(game.legal(state))))
     assert float(after.reward) <= 0 and not bool(after.terminated), "nothing was to be taken"

@@ -13,7 +13,7 @@ from adl.rl.environment.game import uniform_player
 from adl.rl.environment.games import named_game
 from adl.rl.environment.rows import Board
 from adl.rl.environment.tictactoe import tictactoe
-from adl.rl.exam import Exam, every_position, examined, late_positions, searched
+from adl.rl.exam import Exam, every_position, examined, late_positions, search_exam
 from adl.rl.match import match, match_result, openings, round_robin
 from adl.rl.mcts import Searched, indifferent, instant_player, prior_first, rollout, searching_player, uct
 from adl.rl.planning import gumbel_search, led_search, puct_search
@@ -167,7 +167,7 @@ def test_faults_are_those_that_a_game_can_come_to():
     plies = (exam.boards.stones != 0).sum((1, 2))
 
     def marks(*spoiled):
-        result = jax.jit(lambda: searched(exam, best_of(exam, spoiled), lambda state: None, num_shown=3)(KEY, ()))()
+        result = jax.jit(lambda: search_exam(exam, best_of(exam, spoiled), lambda state: None, num_shown=3)(KEY, ()))()
         assert result["stones"].shape == (3, 3, 3)
         return tuple(float(result[name].value) for name in ("faults", "losses", "optimal"))
 

@@ -4,7 +4,7 @@ A position is the mover's: pieces are 1 to 6 (pawn, knight, bishop, rook, queen,
 squares `8 * file + rank` with the mover at the bottom. An action is `73 * start + plane`, as of AlphaZero: Silver et
 al. 2018, Science 362, "Methods", table S2.
 
-    env = against(pgx_game("chess"), greedy_player(pgx_game("chess")), worth=material)
+    env = against_opponent(pgx_game("chess"), greedy_player(pgx_game("chess")), worth=material)
 """
 
 from typing import Any

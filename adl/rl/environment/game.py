@@ -42,7 +42,7 @@ def uniform_player(game: Game) -> Player:
     return choose
 
 
-def against(game: Game, opponent: Player, worth: Callable[[PyTree], Array] | None = None) -> Environment:
+def against_opponent(game: Game, opponent: Player, worth: Callable[[PyTree], Array] | None = None) -> Environment:
     """The game as a world of one agent: a step is its move and the opponent's answer, or the end.
 
     Who begins is drawn in `reset`. The reward is what the agent's side gains in a step; an illegal move ends the game,

@@ -21,7 +21,7 @@ class Board(NamedTuple):
     outcome: Array  # [] for the side to move
 
 
-def rows_of(shape: tuple[int, int], length: int) -> np.ndarray:
+def winning_rows(shape: tuple[int, int], length: int) -> np.ndarray:
     """`[R, H, W]` boolean: the squares of each row of that length: across, down, or along a diagonal."""
     squares = np.indices(shape)
     found = []
@@ -55,7 +55,7 @@ def row_game(
     if min(shape) < 1 or max(shape) > 26 or not 2 <= length <= max(shape):
         raise BadInput(f"a board of {shape[0]}x{shape[1]} and rows of {length}: sides are 1 to 26, and a row must fit")
 
-    rows = rows_of(shape, length).reshape(-1, shape[0] * shape[1]).T.astype(np.float32)  # [H W, R]
+    rows = winning_rows(shape, length).reshape(-1, shape[0] * shape[1]).T.astype(np.float32)  # [H W, R]
 
     def play(board, action):
         stones = jnp.where(place(board.stones, action), jnp.int8(1), board.stones)
