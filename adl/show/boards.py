@@ -101,6 +101,6 @@ def best_moves(moves_a_step: int) -> Draw:
         {"with search": "search/optimal", "network alone": "network/optimal"},
         y_label="share of positions",
         title="A best move is found",
-        x_label="moves of self-play",
-        x_unit=moves_a_step,
+        x_label="moves of self-play (thousands)",
+        x_unit=moves_a_step / 1000,
     )

@@ -37,5 +37,5 @@ def test_ratings_stand_at_the_moves_of_their_stages():
 
 def test_best_moves_are_counted_over_moves():
     rows = [{"step": step, "search/optimal": 0.5 + step / 10, "network/optimal": 0.4} for step in (0, 2)]
-    ax = show.best_moves(50)(Outcome(rows, {})).axes[0]
+    ax = show.best_moves(50_000)(Outcome(rows, {})).axes[0]
     np.testing.assert_allclose(ax.lines[0].get_xydata(), [[0, 0.5], [100, 0.7]])
