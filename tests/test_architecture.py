@@ -25,6 +25,8 @@ ALLOWED = {
 EXTRAS = {  # imported where it is called, by that module alone
     ROOT / "adl" / "flow" / "continuous.py": {"diffrax"},
     ROOT / "adl" / "rl" / "environment" / "minatar.py": {"pgx"},
+    ROOT / "adl" / "rl" / "planning.py": {"mctx"},
+    ROOT / "adl" / "rl" / "environment" / "pgx_games.py": {"pgx"},
 }
 READS = ROOT / "adl" / "run" / "inputs.py"  # a person's files, as those that are learned from
 FAMILY = {"core", "prob", "nn", "data", "measure", "sampling"}

@@ -4,6 +4,7 @@ from adl.run.config import Averaged, Chained, Config, Optimised, Parts, Pictured
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
 from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
+from adl.run.play import Opponent
 from adl.run.ranges import (
     Count,
     Eights,
@@ -52,6 +53,7 @@ __all__ = [
     "NonNegative",
     "Number",
     "Offer",
+    "Opponent",
     "Optimised",
     "Outcome",
     "Parts",

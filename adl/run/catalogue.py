@@ -42,6 +42,7 @@ from adl.run.claim import (
 from adl.run.contents import chosen_of, families, listing
 from adl.run.experiment import Claim, Definition
 from adl.run.export import export, written_beside
+from adl.run.play import Playing, play_person
 from adl.run.record import read_rows
 from adl.run.use import Exporting, Using, use
 
@@ -73,9 +74,10 @@ class Planning:
 
 
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
-    """The command line of a package of experiments: the listing without words, `verify`, `plan`, `export` and `use`."""
+    """The command line of a package of experiments: the listing, `verify`, `plan`, `export`, `use` and `play`."""
     words = list(sys.argv[1:] if argv is None else argv) or ["list"]
     kinds = {"list": Listing, "verify": Verification, "plan": Planning, "export": Exporting, "use": Using}
+    kinds["play"] = Playing
     try:
         _require_command(package, words[0], list(kinds))
         named = [Annotated[kind, tyro.conf.subcommand(name, prefix_name=False)] for name, kind in kinds.items()]
@@ -87,6 +89,9 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
             return
         if isinstance(chosen, Using):
             use(chosen)
+            return
+        if isinstance(chosen, Playing):
+            play_person(chosen)
             return
         if isinstance(chosen, Exporting):
             trained = chosen.load()

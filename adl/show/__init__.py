@@ -4,6 +4,7 @@ from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import episode_strip, lengths, policy_map, returns
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
+from adl.show.boards import best_moves, elo_curve, visited_boards
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.classification import confusion, mistakes
@@ -68,6 +69,7 @@ __all__ = [
     "bars",
     "beside_data",
     "beside_plain",
+    "best_moves",
     "by_class",
     "by_difficulty",
     "by_layer",
@@ -97,6 +99,7 @@ __all__ = [
     "detection",
     "dots",
     "eigenpictures",
+    "elo_curve",
     "embedding",
     "energies",
     "episode_strip",
@@ -191,5 +194,6 @@ __all__ = [
     "traversal",
     "under_attack",
     "views",
+    "visited_boards",
     "written",
 ]

@@ -1,1 +1,1 @@
-"""Agents: PPO, with the world inside the compiled step."""
+"""Agents: PPO with the world inside the compiled step, and AlphaZero with a game and its search."""

@@ -14,6 +14,7 @@ from adl.measure import (
     consistency,
     depth,
     distance,
+    elo,
     outliers,
     pictures,
     plane,
@@ -637,6 +638,18 @@ def of_poses(predicted, joints, seen):
 
 
 EDGES |= {
+    "elo.elo": Edge(
+        elo.elo,
+        {
+            "plain": (np.array([[0.0, 3], [7, 0]]),),
+            "lost all": (np.array([[0.0, 0], [40, 0]]),),
+            "many games": (np.array([[0.0, 1e7], [3e7, 0]]),),
+            "one draw": (np.array([[0.0, 0.5], [0.5, 0]]),),
+        },
+        lambda points: np.array([0.0, 400 * np.log10((points[1, 0] + 0.5) / (points[0, 1] + 0.5))]),
+        slopes=(),
+        atol=0.05,
+    ),
     "pose.joint_errors": Edge(
         pose.joint_errors,
         {name: (a, b) for name, (a, b, _) in POSES.items()},

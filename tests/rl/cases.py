@@ -1,16 +1,21 @@
-"""Agents in CartPole, in a world of one move, and those whose worlds are tables."""
+"""Agents in CartPole, in a world of one move, whose worlds are tables, and one that plays against itself."""
 
+import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
 from adl.core import Algorithm
 from adl.rl.a2c import a2c
+from adl.rl.alphazero import alphazero
 from adl.rl.bandit import bandit, thompson
+from adl.rl.board import BoardNetwork
 from adl.rl.dqn import double, dqn
 from adl.rl.dynamic_programming import policy_iteration, value_iteration
 from adl.rl.environment.cartpole import cartpole
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
+from adl.rl.environment.tictactoe import tictactoe
+from adl.rl.mcts import Searched
 from adl.rl.mdp import mdp_of
 from adl.rl.networks import QNetwork
 from adl.rl.off_policy import networks
@@ -79,6 +84,18 @@ def luck(make):
     return {"make": make, "batch": nothing, "falls": "loss", "is_deterministic": False}
 
 
+def self_taught(axis: str | None) -> Algorithm:
+    game = tictactoe()
+    sizes = {"num_games": 16, "horizon": 4, "capacity": 256, "num_updates": 2, "num_examples": 32}
+
+    def search(key, judge, state):
+        """Any legal move, by no search at all: the laws are those of what learns from one."""
+        weights = game.legal(state) / game.legal(state).sum()
+        return Searched(jax.random.categorical(key, jnp.log(weights)), weights, judge(key, state)[1], weights)
+
+    return alphazero(BoardNetwork(9, 16, 1, "dense"), optax.adam(0.01), game=game, search=search, axis=axis, **sizes)
+
+
 CASES = {
     "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
     "a2c": Case(at_once, nothing, "return", is_deterministic=False, rises=True),
@@ -95,4 +112,5 @@ CASES = {
     "bandit": Case(**luck(pull), reduces=False),
     "value_iteration": Case(lambda axis: value_iteration(LAKE, discount=0.9), nothing, "change", reduces=False),
     "policy_iteration": Case(lambda axis: policy_iteration(LAKE, discount=0.9), nothing, "change", reduces=False),
+    "alphazero": Case(self_taught, nothing, "loss", is_deterministic=False),
 }
