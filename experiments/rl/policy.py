@@ -7,8 +7,8 @@ REINFORCE is an episode of each copy; in as many moves of the world A2C makes ma
     python -m experiments.rl.policy --num_seeds 5
     >>> probability = run.load("runs/rl/policy").act([[0.0, 0.0, 0.1, 0.0]])
 
-Expected: after 600,000 environment steps each returns 500, the most there is, by likeliest actions (two seeds); of the
-last 100 episodes, actions sampled, A2C 500 and REINFORCE without its baseline 476 and 500.
+Expected: after 600,000 environment steps, means of five seeds, likeliest actions return 500, the most there is, by A2C,
+497 by REINFORCE with its baseline, 476 without. 6 minutes for all five on two busy cores.
 """
 
 from dataclasses import dataclass

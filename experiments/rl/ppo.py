@@ -11,7 +11,7 @@ Gaussian.
     python -m experiments.rl --sweep clip=0.2,1000 --num_seeds 5
 
 Expected: the last 100 episodes return 500, the most there is, in each of five seeds; under a minute for all five. In
-Acrobot -82 (two seeds, likeliest actions).
+Acrobot likeliest actions return -82.7, mean of five seeds.
 """
 
 from dataclasses import dataclass
