@@ -7,8 +7,8 @@ Schulman et al. 2017, arXiv:1707.06347; DQN: Mnih et al. 2015, Nature 518. In tr
     python -m experiments.rl.minatar --game breakout --method ppo --num_seeds 5
     >>> action = run.load("runs/rl/minatar").act(pictures)
 
-Expected: in Breakout 6.0 bricks an episode, mean of five seeds, where a random player has half of one; a minute or two a
-seed on two cores, most of it the network's. Strips of an episode show the paddle under the ball.
+Expected: in Breakout 6.0 bricks an episode, mean of five seeds, where a random player has 0.4; a minute or two a seed
+on two cores, most of it the network's. Strips of an episode show the paddle under the ball.
 """
 
 from dataclasses import dataclass
