@@ -62,7 +62,7 @@ def a2c(
 
     update = descend(loss, tx, axis)
     played = {"env": env, "num_envs": num_envs, "horizon": horizon, "discount": discount, "lam": lam}
-    return Algorithm(*playing(model, tx, update, actions=actions, **played), Agent(None, 0))
+    return Algorithm(*playing(model, tx, update, actions=actions, axis=axis, **played), Agent(None, 0))
 
 
 def a2c_loss(

@@ -21,8 +21,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from adl.core import Algorithm, Mean
+from adl.core import Algorithm, BadInput, Mean
 from adl.core.types import Array, Key
+from adl.prob import product
 
 # (key, time [], pulls [K], pay [K]) -> index [K]; the time is the number of this pull, from 1
 Rule = Callable[[Key, Array, Array, Array], Array]
@@ -45,7 +46,7 @@ def bandit(means: Sequence[float], *, rule: Rule, num_copies: int) -> Algorithm:
     rules have 1 in the long run.
 
     Args:
-      means: K >= 2 probabilities, of which an arm pays 1.
+      means: K >= 2 probabilities, of which an arm pays 1; as in `lai_robbins`.
       rule: `epsilon_greedy(...)`, `ucb()`, `kl_ucb()`, `thompson()`, or another.
       num_copies: E >= 1, over all devices.
 
@@ -77,18 +78,23 @@ def bandit(means: Sequence[float], *, rule: Rule, num_copies: int) -> Algorithm:
 def regret(means: Sequence[float], count: Array) -> Array:
     """`[...]` what pulls `[..., K]` lost, in units of pay: to the best arm, in expectation over what they paid."""
     means = np.asarray(means, np.float32)
-    return count @ (means.max() - means)
+    return product.matmul(count, means.max() - means)
 
 
 def lai_robbins(means: Sequence[float]) -> float:
     """What regret grows by, for each nat of log T, of the best rule there can be.
 
     Args:
-      means: K >= 2 probabilities in (0, 1).
+      means: K >= 2 probabilities in (0, 1), of which one at least is less than the best.
+
+    Raises:
+      BadInput: for others.
 
     Source: Lai & Robbins 1985, theorem 1.
     """
     means = np.asarray(means, float)
+    if not ((means > 0) & (means < 1)).all() or (means == means.max()).all():
+        raise BadInput(f"arms that pay {list(map(float, means))}: within (0, 1), and not all alike")
     best, less = means.max(), means[means < means.max()]
     kl = less * np.log(less / best) + (1 - less) * np.log((1 - less) / (1 - best))
     return float(((best - less) / kl).sum())

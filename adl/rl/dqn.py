@@ -89,7 +89,7 @@ def dqn(
       num_updates: >= 1, a step.
       batch_size: B >= 1, windows of moves an update, over all devices.
       capacity: moves that are remembered, over all devices; a multiple of `num_envs`.
-      warmup: moves at random of all copies before the first step, so many of each that there is a window.
+      warmup: moves at random of all copies before the first step; of each a window of the memory at least.
       epsilon: in [0, 1], share of moves at random; a schedule is asked for the moves of all copies so far.
       target: how the copy follows the network, by updates: `teacher.every(n)`, or a number such as 0.99.
       discount: in [0, 1], of rewards one move later.
@@ -133,7 +133,7 @@ def dqn(
     def init(key, batch=()):
         start_key, play_key, model_key = jax.random.split(key, 3)
         copies = start(start_key, env, num_envs)
-        copies, seen, _ = collect(play_key, env, at_random(num_actions), copies, max(warmup // num_envs, 1))
+        copies, seen, _ = collect(play_key, env, at_random(num_actions), copies, max(warmup // num_envs, memory.length))
         remembers = with_moves(memory, memory.create(jax.tree.map(lambda x: x[0], seen), capacity), seen)
         learner = Learner.create(model.init(model_key, copies.obs), tx)
         return Thinker(learner, follower(learner.variables), copies, remembers)

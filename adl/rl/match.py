@@ -79,7 +79,8 @@ def _matched(key: Key, game: Game, moves: Callable[[Key, PyTree], Array], boards
 def match_result(outcomes: Array) -> dict[str, Mean]:
     """Of outcomes in -1, 0, 1: "score", with draws as a half; "lower", the end of its 95 % interval; wins and losses.
 
-    The interval is that of the mean over openings, each of which is played with both colours: m - 1.96 s / sqrt(N).
+    The interval is that of the mean over openings, each of which is played with both colours: m - 1.96 s / sqrt(N). It
+    is for many openings: where all score alike it has no width, and one has none at all.
 
     Args:
       outcomes: `[2, N]` as of `match`.

@@ -18,6 +18,8 @@ from jax import lax
 from adl.core.types import Array, Key, PyTree
 from adl.rl.environment.game import Game, Player
 
+LEAST = 1e-30  # probability of a legal action
+
 Judge = Callable[[Key, PyTree], tuple[Array, Array]]  # (key, state) -> (logits [A], value []) for the side to move
 
 
@@ -136,8 +138,9 @@ def _planted(game: Game, state: PyTree, logits: Array, num_simulations: int) -> 
 
 
 def _prior(game: Game, state: PyTree, logits: Array) -> Array:
-    """`[A]` probabilities of the legal actions."""
-    return jax.nn.softmax(jnp.where(game.legal(state), logits.astype(jnp.float32), -jnp.inf))
+    """`[A]` probabilities, 0 of illegal actions alone: also where a judge is almost sure, or says what is no number."""
+    legal, logits = game.legal(state), jnp.nan_to_num(logits.astype(jnp.float32), posinf=1e9, neginf=-1e9)
+    return jnp.where(legal, jnp.maximum(jax.nn.softmax(jnp.where(legal, logits, -jnp.inf)), LEAST), 0)
 
 
 def _descended(game: Game, tree: _Tree, rule: Callable[[Edges], Array], depth: int) -> _Path:

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from adl.core import BadInput
 from adl.core.types import Array
 from adl.nn.convolution import Conv
+from adl.rl.policy import orthogonal
 
 
 class NoisyDense(nn.Module):
@@ -112,6 +114,8 @@ class QNetwork(nn.Module):
     @nn.compact
     def __call__(self, obs: Array) -> Array:
         """`[..., A]` or `[..., A, K]` from observations `[..., D]` or `[..., H, W, C]`."""
+        if self.streams not in ("one", "dueling"):
+            raise BadInput(f"no streams {self.streams!r}: there are one and dueling")
         seen = Senses(self.hidden[:-1], self.channels, self.norm, self.dtype)(obs)
 
         def stream(num_actions: int) -> Array:
@@ -149,7 +153,6 @@ class PictureActorCritic(nn.Module):
         seen = Senses(self.hidden, self.channels, None, self.dtype)(obs)
 
         def head(name: str, size: int, gain: float) -> Array:
-            kernel = nn.initializers.orthogonal(gain)
-            return nn.Dense(size, dtype=self.dtype, kernel_init=kernel, name=name)(seen).astype(jnp.float32)
+            return nn.Dense(size, dtype=self.dtype, kernel_init=orthogonal(gain), name=name)(seen).astype(jnp.float32)
 
         return head("actor", self.num_outputs, 0.01), head("critic", 1, 1.0)[..., 0]

@@ -161,7 +161,7 @@ def teaching(
         metrics = {
             "loss": Mean.of((jnp.square(values - y[None]) / 2).sum(0)),
             "value": Mean.of(values),
-            "explained_variance": explained_variance(y, values.mean(0)),
+            "explained_variance": explained_variance(y, values.mean(0), axis),
         }
         return metrics, extras
 

@@ -7,6 +7,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from adl.core import Learner, Mean
 from adl.core.types import Array, Key, Metrics, PyTree
@@ -44,6 +45,7 @@ def playing(
     discount: float,
     lam: float,
     actions: Actions,
+    axis: str | None = None,
 ) -> tuple[Callable, Callable]:
     """`init` and `step` of an algorithm whose state is an `Agent`: T moves of each of E copies, then an update by them.
 
@@ -57,6 +59,7 @@ def playing(
       discount: in [0, 1].
       lam: in [0, 1], as in `gae`.
       actions: the distributions that the model's numbers stand for.
+      axis: name of the mapped axis, or None.
     """
 
     def init(key, batch=()):
@@ -68,7 +71,7 @@ def playing(
         copies, seen, metrics = collect(play_key, env, act, agent.copies, horizon)
         moves = judged(model, agent.learner.variables, seen, discount=discount, lam=lam)
         learner, losses = update(update_key, agent.learner, moves)
-        explained = explained_variance(moves.target, moves.target - moves.advantage)
+        explained = explained_variance(moves.target, moves.target - moves.advantage, axis)
         return Agent(learner, copies), {**losses, **metrics, "explained_variance": explained}
 
     return init, step
@@ -121,14 +124,21 @@ def judged(model: nn.Module, variables: PyTree, seen: Transition, *, discount: f
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moves)
 
 
-def explained_variance(target: Array, value: Array) -> Mean:
+def explained_variance(target: Array, value: Array, axis: str | None = None) -> Mean:
     """Share of the targets' variance that the values explain: 1 - Var(target - value) / Var(target), at most 1.
 
-    As a mean whose weight is the variance, so that it merges over devices and steps; 0 is what a constant explains.
+    As a mean whose weight is the variance, about the mean over all devices; steps merge by what each of them explains
+    of its own. 0 is what a constant explains.
 
     Args:
-      target: `[B]`.
+      target: `[B]`, this device's share.
       value: `[B]`.
+      axis: name of the mapped axis, or None.
     """
-    spread, missed = (jnp.square(x - x.mean()).sum() for x in (target, target - value))
+
+    def squares(x):
+        mean = x.mean() if axis is None else lax.pmean(x.mean(), axis)
+        return jnp.square(x - mean).sum()
+
+    spread, missed = squares(target), squares(target - value)
     return Mean(spread - missed, spread)

@@ -1,4 +1,4 @@
-"""Searches that are led by a network, as mctx has them: Gumbel AlphaZero, and AlphaZero's own PUCT.
+"""Searches that a network leads: AlphaZero's by PUCT, which is `mcts.uct`'s, and Gumbel AlphaZero's, which is mctx's.
 
     pip install 'adl[games]'
 
@@ -34,26 +34,6 @@ def gumbel_search(game: Game, num_simulations: int, *, noise: float = 1.0, consi
     mctx = _mctx()
     options = {"gumbel_scale": noise, "max_num_considered_actions": considered}
     return _searching(game, mctx, mctx.gumbel_muzero_policy, num_simulations=num_simulations, **options)
-
-
-def puct_search(
-    game: Game, num_simulations: int, *, fraction: float = 0.25, alpha: float = 0.3, temperature: float = 1.0
-) -> Search:
-    """AlphaZero's search: what is visited is Q plus a bonus by the prior, in the root with Dirichlet noise.
-
-    Args:
-      game: any.
-      num_simulations: N >= 1.
-      fraction: of the noise in the root's prior, in [0, 1]; 0 to play one's best.
-      alpha: of the Dirichlet distribution, > 0; about 10 over the number of legal moves.
-      temperature: of the draw by visits; 0 takes the most visited.
-    Raises:
-      BadInput: without mctx.
-    Source: Silver et al. 2018, Science 362, "Methods", search.
-    """
-    mctx = _mctx()
-    options = {"dirichlet_fraction": fraction, "dirichlet_alpha": alpha, "temperature": temperature}
-    return _searching(game, mctx, mctx.muzero_policy, num_simulations=num_simulations, **options)
 
 
 def led_search(name: str, game: Game, num_simulations: int, *, noise: float) -> Search:
@@ -110,5 +90,5 @@ def _mctx() -> Any:
     try:
         import mctx
     except ImportError:
-        raise BadInput("searches by Gumbel and PUCT are mctx's: pip install 'adl[games]'") from None
+        raise BadInput("the search by Gumbel is mctx's: pip install 'adl[games]'") from None
     return mctx

@@ -11,6 +11,7 @@ from jax.custom_batching import sequential_vmap
 
 from adl.core.types import Array, Key
 from adl.nn.mlp import MLP, Initializer
+from adl.prob import product
 from adl.prob.distributions import categorical_entropy, categorical_log_prob, normal_log_prob
 from adl.rl.environment.world import Choices, Environment
 from adl.rl.environment.wrappers import clipped_action, rescaled_action
@@ -27,7 +28,7 @@ class Actions(NamedTuple):
 
 
 def _mean_choice(logits: Array) -> Array:
-    return jax.nn.softmax(logits) @ jnp.arange(logits.shape[-1], dtype=logits.dtype)
+    return product.matmul(jax.nn.softmax(logits), jnp.arange(logits.shape[-1], dtype=logits.dtype))
 
 
 categorical = Actions(

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 import flax.linen as nn
 import jax.numpy as jnp
 import optax
+from jax import lax
 
-from adl.core import Algorithm, Mean, descend, forward, standardise
+from adl.core import Algorithm, BadInput, Mean, descend, forward, standardise
 from adl.core.epochs import epochs
 from adl.core.types import Array
 from adl.rl.environment.world import Environment
@@ -63,10 +64,13 @@ def ppo(
       axis: name of the mapped axis, or None.
 
     Raises:
-      BadInput: at trace time, as `core.epochs`: if the moves on a device do not divide into minibatches.
+      BadInput: at trace time, as `core.epochs`: if the moves on a device do not divide into minibatches, or if one of
+        these were a single move, whose advantage, standardised, is 0.
     """
 
     def loss(key, params, extras, moves):
+        if len(moves.advantage) * (1 if axis is None else lax.axis_size(axis)) == 1:
+            raise BadInput("minibatches of one move: standardised, its advantage is 0; take fewer of them")
         (numbers, value), extras = forward(model, key, params, extras, moves.obs)
         parts = ppo_loss(
             moves._replace(advantage=standardise(moves.advantage, axis)),  # detail 7: of each minibatch
@@ -82,7 +86,7 @@ def ppo(
     update = epochs(descend(loss, tx, axis), num_epochs, num_minibatches)
 
     played = {"env": env, "num_envs": num_envs, "horizon": horizon, "discount": discount, "lam": lam}
-    return Algorithm(*playing(model, tx, update, actions=actions, **played), Agent(None, 0))
+    return Algorithm(*playing(model, tx, update, actions=actions, axis=axis, **played), Agent(None, 0))
 
 
 def ppo_loss(

@@ -22,7 +22,7 @@ class Variant(NamedTuple):
     network: Mapping[str, Any]  # options of `networks.QNetwork`
     learning: Mapping[str, Any]  # options of `dqn.dqn`
     worth: Worth  # among them
-    epsilon: float  # what the share of random moves is multiplied by: what is noisy explores by itself
+    is_noisy: bool  # whether it explores by itself, and no move is at random
 
 
 def variant(name: str, *, reach: float, num_back: int = 3, plain: Worth = expected) -> Variant:
@@ -50,4 +50,4 @@ def variant(name: str, *, reach: float, num_back: int = 3, plain: Worth = expect
         network["dense"] = NoisyDense
     if "double" in parts:
         learning["choose"] = double
-    return Variant(network, learning, worth, 0.0 if "noisy" in parts else 1.0)
+    return Variant(network, learning, worth, "noisy" in parts)

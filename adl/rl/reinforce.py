@@ -14,13 +14,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from adl.core import Algorithm, Mean, descend, forward
+from adl.core import Algorithm, BadInput, Mean, descend, forward
 from adl.core.types import Array
 from adl.rl.advantage import gae
 from adl.rl.environment.world import Environment
 from adl.rl.on_policy import Agent, actor, beginning, explained_variance
 from adl.rl.policy import Actions, categorical
-from adl.rl.rollout import Transition, begin_again, collect
+from adl.rl.rollout import Episodes, Transition, begin_again, collect, in_first, remembered
 
 
 class Followed(NamedTuple):
@@ -49,9 +49,9 @@ def reinforce(
     """REINFORCE; state is an `Agent`, the batch is `()`.
 
     A step is an episode of each copy from its beginning, and one update. It reports the parts of the loss, an
-    episode's each, "explained_variance" by the values, and "return" and "length" of the episodes that ended in it:
-    a copy whose episode has ended plays others, which are not learned from, as short ones would be among them more
-    often than long ones.
+    episode's each, "explained_variance" by the values, and "return" and "length" of these episodes, also of those that
+    are cut: a copy whose episode has ended plays others, which are neither learned from nor counted, as short ones
+    would be among them more often than long ones.
 
     Args:
       model: `model.apply(variables, obs) -> (numbers [B, P] of the actions' distribution, value [B])`.
@@ -65,7 +65,12 @@ def reinforce(
       entropy_weight: >= 0, of the policy's entropy.
       actions: the distributions that the model's numbers stand for.
       axis: name of the mapped axis, or None.
+
+    Raises:
+      BadInput: for another baseline.
     """
+    if baseline not in ("value", "none"):
+        raise BadInput(f"no baseline {baseline!r}: there are value and none")
 
     def loss(key, params, extras, moves):
         (numbers, value), extras = forward(model, key, params, extras, moves.obs)
@@ -90,10 +95,15 @@ def reinforce(
     def step(key, agent, batch=()):
         begin_key, play_key, update_key = jax.random.split(key, 3)
         act = actor(model, agent.learner.variables, actions)
-        copies, seen, metrics = collect(play_key, env, act, begin_again(begin_key, env, agent.copies), horizon)
+        copies, seen, _ = collect(play_key, env, act, begin_again(begin_key, env, agent.copies), horizon)
+        # Of the episodes that are learned from; those that begin after them are counted nowhere.
+        first = in_first(seen)
+        episode = Episodes((seen.reward * first).sum(0), first.sum(0).astype(jnp.int32), copies.current.time)
+        copies = copies._replace(finished=remembered(agent.copies.finished, episode))
+        metrics = {"return": Mean.of(episode.total), "length": Mean.of(episode.length.astype(jnp.float32))}
         moves = what_followed(seen, discount)
         value = seen.said[1].reshape(-1)
-        explained = explained_variance(moves.total, value)
+        explained = explained_variance(moves.total, value, axis)
         learner, losses = update(update_key, agent.learner, moves)
         return Agent(learner, copies), {**losses, **metrics, "explained_variance": explained}
 
@@ -107,10 +117,9 @@ def what_followed(seen: Transition, discount: float) -> Followed:
       seen: T moves of each of E copies.
       discount: g in [0, 1].
     """
-    ended = seen.terminated | seen.truncated
+    ended, is_first = seen.terminated | seen.truncated, in_first(seen)
     nothing = jnp.zeros_like(seen.reward)
     total = gae(seen.reward, discount * ~ended, nothing, nothing, lam=1.0)
-    is_first = jnp.cumsum(ended, 0) - ended == 0
     power = discount ** jnp.arange(len(ended), dtype=jnp.float32)
     moves = Followed(seen.obs, seen.action, total, is_first * power[:, None])
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), moves)

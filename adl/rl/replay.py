@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from adl.core import buffer, priority
+from adl.core import BadInput, buffer, priority
 from adl.core.buffer import Buffer
 from adl.core.types import Array, Key, PyTree
 
@@ -33,6 +33,7 @@ class Replay(NamedTuple):
     draw: Callable[[Key, PyTree, int, str | None], Recalled]  # (key, state, n of all devices, axis) -> windows
     judge: Callable[[PyTree, Recalled, Array, str | None], PyTree]  # (state, drawn, surprise [n], axis) -> state
     axes: PyTree
+    length: int  # moves of a window
 
 
 def with_moves(memory: Replay, state: PyTree, moves: PyTree) -> PyTree:
@@ -51,7 +52,10 @@ def uniform_memory(length: int = 1) -> Replay:
         one = jnp.ones(buffer.part(n, axis))
         return Recalled(window, one, one.astype(int), one.astype(int))
 
-    return Replay(buffer.create, buffer.add, draw, lambda ring, *_: ring, buffer.AXES)
+    def create(batch, capacity):
+        return _roomy(buffer.create(batch, capacity), length)
+
+    return Replay(create, buffer.add, draw, lambda ring, *_: ring, buffer.AXES, length)
 
 
 alike = uniform_memory()  # of single moves
@@ -82,7 +86,7 @@ def prioritised_memory(length: int = 1, *, alpha: float = 0.6, beta: float = 0.4
     """
 
     def create(batch, capacity):
-        ring = buffer.create(batch, capacity)
+        ring = _roomy(buffer.create(batch, capacity), length)
         rows = jax.tree.leaves(batch)[0].shape[0]
         return Ranked(ring, priority.sum_trees(rows, buffer.size(ring)), jnp.ones(()))
 
@@ -110,4 +114,11 @@ def prioritised_memory(length: int = 1, *, alpha: float = 0.6, beta: float = 0.4
         trees = priority.weigh(state.trees, drawn.row, drawn.place, value)
         return Ranked(state.ring, trees, jnp.maximum(state.most, most))
 
-    return Replay(create, add, draw, judge, Ranked(buffer.AXES, 0, None))
+    return Replay(create, add, draw, judge, Ranked(buffer.AXES, 0, None), length)
+
+
+def _roomy(ring: Buffer, length: int) -> Buffer:
+    """The ring, if it has room for a window."""
+    if buffer.size(ring) < length:
+        raise BadInput(f"a memory of {buffer.size(ring)} moves of each copy has no window of {length}; more capacity")
+    return ring

@@ -153,9 +153,20 @@ def play(key: Key, env: Environment, act: Act, num_episodes: int, limit: int) ->
     """
     start_key, key = jax.random.split(key)
     _, seen, _ = collect(key, env, act, start(start_key, env, num_episodes, window=1), limit)
-    ended = seen.terminated | seen.truncated
-    is_first = jnp.cumsum(ended, 0) - ended == 0
+    is_first = in_first(seen)
     return Played((seen.reward * is_first).sum(0), is_first.sum(0), seen.obs)
+
+
+def in_first(seen: Transition) -> Array:
+    """`[T, E]` boolean: which of the moves `[T, E]` are of the episode that each copy began with."""
+    ended = seen.terminated | seen.truncated
+    return jnp.cumsum(ended, 0) - ended == 0
+
+
+def remembered(finished: Episodes, episode: Episodes) -> Episodes:
+    """The last K episodes `[E, K]` of each copy, after one more of each `[E]`."""
+    rows = jax.tree.map(lambda new, old: jnp.concatenate([new[:, None], old], 1), episode, finished)
+    return jax.tree.map(lambda row: row[:, :-1], rows)
 
 
 def _latest(episodes: Episodes, n: int) -> Episodes:

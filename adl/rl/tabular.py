@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from adl.core import Algorithm, Mean, accumulate, tree
+from adl.core import Algorithm, BadInput, Mean, accumulate, tree
 from adl.core.types import Array, Key
 from adl.rl.environment.world import Environment, num_choices
 from adl.rl.rollout import Copies, collect, start
@@ -36,7 +36,7 @@ def sarsa(q: Array, prob: Array, action: Array) -> Array:
 
 def expected_sarsa(q: Array, prob: Array, action: Array) -> Array:
     """Worth of the policy: `sarsa` without its luck. Source: van Seijen et al. 2009 (IEEE ADPRL); eq. 6.9."""
-    return prob @ q
+    return (prob * q).sum()
 
 
 class Tabular(NamedTuple):
@@ -234,9 +234,14 @@ def monte_carlo(
       num_envs: E >= 1, copies over all devices.
       axis: name of the mapped axis, or None.
 
+    Raises:
+      BadInput: for other visits.
+
     Source: Singh & Sutton 1996, Machine Learning 22; Sutton & Barto 2018, section 5.1.
     """
     num_states = len(policy)
+    if visits not in ("first", "every"):
+        raise BadInput(f"no visits {visits!r}: there are first and every")
 
     def measure(key, agent, ended):
         visited = jnp.where(ended[:, None], agent.visited, 0)
@@ -273,6 +278,7 @@ def monte_carlo(
 
 def act_by(policy: Array) -> Callable[[Key, Array], tuple[Array, tuple]]:
     """Actions of a policy `[S, A]` of probabilities, as `rollout.collect` wants them."""
+    policy = jnp.asarray(policy)
 
     def act(key, obs):
         return jax.random.categorical(key, jnp.log(policy[obs])).astype(jnp.int32), ()

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import optax
 
 from adl.core.types import Array
+from adl.prob import product
 
 
 class Worth(NamedTuple):
@@ -65,7 +66,7 @@ def by_atoms(low: float, high: float, num_atoms: int) -> Worth:
         cross = -(target * jax.nn.log_softmax(numbers)).sum(-1)
         return cross, jnp.maximum(cross - entropy, 0)
 
-    return Worth(lambda numbers: jax.nn.softmax(numbers) @ atoms, loss)
+    return Worth(lambda numbers: product.matmul(jax.nn.softmax(numbers), atoms), loss)
 
 
 def projected(probabilities: Array, places: Array, atoms: Array) -> Array:

@@ -39,8 +39,10 @@ def play_person(asked: Playing, read: Callable[[str], str] = input) -> None:
       asked: of which run.
       read: asks for a line; EOFError leaves.
     Raises:
-      BadInput: if the run offers no opponent.
+      BadInput: if the run offers no opponent, or the key is out of range.
     """
+    if not 0 <= asked.key < 2**63:
+        raise BadInput(f"--key {asked.key}: it must be in 0 ... 2**63 - 1")
     trained = asked.load()
     found = [offer for offer in trained.experiment.offers.values() if isinstance(offer, Opponent)]
     if not found:
@@ -81,6 +83,9 @@ def _move(words: list[str], legal: np.ndarray, read: Callable[[str], str]) -> in
             word = read("your move: ").strip()
         except EOFError:
             return None
+        except UnicodeDecodeError:
+            print("that is no text; `moves` lists the moves, `quit` leaves", flush=True)
+            continue
         if word == "quit":
             return None
         if word in allowed:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from adl import run, show
-from adl.core import optimizer
+from adl.core import BadInput, optimizer
 from adl.rl.alphazero import alphazero, judged_by
 from adl.rl.board import BoardNetwork
 from adl.rl.environment.games import named_game
@@ -32,7 +32,7 @@ from adl.rl.planning import led_search
 class Config(run.Optimised, run.Config):
     """The default learns tic-tac-toe."""
 
-    game: Literal["tictactoe", "connect_four", "connect_four_4x5", "go_9x9", "chess", "othello", "hex"] = "tictactoe"
+    game: Literal["tictactoe", "connect_four", "connect_four_4x5", "go_9x9", "chess"] = "tictactoe"
     search: Literal["puct", "gumbel"] = "puct"  # gumbel: by mctx
     num_simulations: run.Count = 32  # of a move
     num_steps: run.Count = 100  # of num_games * horizon moves
@@ -100,6 +100,8 @@ SMOKE |= {
 
 def load(cfg: Config) -> Exam | None:
     """Positions with their best moves, where a solver knows them."""
+    if len({*cfg.kept}) < cfg.stages:
+        raise BadInput(f"--stages {cfg.stages} of --num_steps {cfg.num_steps}: each is after twice as many; take fewer")
     return named_exam(cfg.game)
 
 

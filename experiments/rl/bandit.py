@@ -72,12 +72,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     means = np.array(ARMS[cfg.arms])
     gaps, bound = means.max() - means, bandit.lai_robbins(means)
     made = {
-        "epsilon_greedy": bandit.epsilon_greedy(cfg.epsilon),
-        "ucb1": bandit.ucb(cfg.width),
-        "kl_ucb": bandit.kl_ucb(),
-        "thompson": bandit.thompson(),
+        "epsilon_greedy": lambda: bandit.epsilon_greedy(cfg.epsilon),
+        "ucb1": lambda: bandit.ucb(cfg.width),
+        "kl_ucb": bandit.kl_ucb,
+        "thompson": bandit.thompson,
     }
-    rules = {name: made[name] for name in cfg.methods}
+    rules = {name: made[name]() for name in cfg.methods}
     players = {name: bandit.bandit(means, rule=rule, num_copies=cfg.batch_size) for name, rule in rules.items()}
 
     def now(key: Key, state: dict[str, Pulls]) -> dict[str, Mean]:

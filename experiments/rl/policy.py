@@ -44,7 +44,7 @@ class Config(run.Config):
     eval_every: run.Count = 5
     checkpoint_every: run.Count = 75
     learning_rate: run.Positive = 3e-3  # of Adam at the start, before a straight line to 0
-    horizon: Annotated[run.Count, run.at_most("longest")] = 20  # environment steps of each before A2C updates
+    horizon: Annotated[run.Count, run.divisor_of("longest")] = 20  # environment steps of each before A2C updates
     longest: run.Count = 500  # environment steps of an episode; what is longer is cut
     discount: run.Fraction = 0.99  # of a reward one environment step later
     lam: run.Fraction = 0.95  # of A2C's advantages: 0 trusts the values, 1 the returns

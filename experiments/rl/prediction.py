@@ -94,7 +94,7 @@ def error_of(cfg: Config, key: Key, lam: jax.Array, step_size: jax.Array) -> jax
     start_key, key = jax.random.split(key)
     _, (away, ended) = trace(alg, cfg.num_moves, view)(key, alg.init(start_key, ()))
     counts = ended & (jnp.cumsum(ended) <= NUM_EPISODES)
-    return jnp.where(counts, away, 0).sum() / jnp.maximum(counts.sum(), 1)
+    return jnp.where(counts, away, 0).sum() / counts.sum()  # nan, where no episode ended
 
 
 if __name__ == "__main__":

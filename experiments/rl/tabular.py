@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl import run, show
-from adl.core import Key, Mean, beside, reporting, until_still
+from adl.core import BadInput, Key, Mean, beside, reporting, until_still
 from adl.rl import tabular
 from adl.rl.dynamic_programming import Planned, value_iteration
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world
@@ -95,6 +95,11 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
         at = (cell[:, 0] * grid.shape[1] + cell[:, 1]).astype(jnp.int32)
         return jnp.log(tabular.mostly_greedy(state[cfg.methods[0]].q[at], 1e-6))
 
+    def inside(cell: np.ndarray) -> np.ndarray:
+        if not ((cell == np.floor(cell)) & (cell >= 0) & (cell < grid.shape)).all():
+            raise BadInput(f"no such cell: rows are 0 ... {grid.shape[0] - 1}, columns 0 ... {grid.shape[1] - 1}")
+        return cell
+
     names = [DIRECTIONS[letter] for letter in grid.directions]
     worths, online, exact = (
         {TITLES[name]: metric.format(name) for name in backups}
@@ -106,7 +111,7 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
         reporting(beside(learners), "loss", "*_return", "*_length"),
         probes={"greedy": greedy},
         final={"worth": lambda key, state: {name: agent.q for name, agent in state.items()}},
-        offers={"act": run.Offer(odds, run.Cells(("row", "column")), run.Choice(names))},
+        offers={"act": run.Offer(odds, run.Cells(("row", "column"), inside), run.Choice(names))},
         figures=show.figures(
             policies=show.grid_policies(grid.rows, grid.directions, worths, still="GHC#"),
             online=show.curves(online, title="While exploring", **words),

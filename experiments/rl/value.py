@@ -52,9 +52,9 @@ class Config(run.Config):
     warmup: run.Count = 1024  # moves at random before the first step
     period: run.Count = 50  # updates after which the copy that targets are made of is renewed
     explore: run.Share = 0.5  # of the run, in which the share of random moves falls from 1 to epsilon
-    epsilon: run.Fraction = 0.05  # share of random moves afterwards
+    epsilon: run.Fraction = 0.05  # share of random moves afterwards; what is noisy has none
     discount: run.Rate = 0.99  # of a reward one move later
-    num_back: run.Count = 3  # moves of an n-step return
+    num_back: run.Count = 3  # moves of a return, of n_step and rainbow
     hidden: run.Widths = (120, 84)  # widths of the hidden layers
 
 
@@ -89,7 +89,8 @@ SMOKE = {"num_steps": 4, "batch_size": 16, "num_envs": 4, "num_updates": 2, "cap
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An agent among its worlds, how its last episodes went, and how it does without exploring."""
     world, plain = control.named(cfg.world), "dqn" if cfg.method == "pqn" else cfg.method
-    parts = variant(plain, reach=1 / (1 - cfg.discount), num_back=cfg.num_back)  # rewards are in [-1, 1]
+    num_back = cfg.num_back if cfg.method in ("n_step", "rainbow") else 1
+    parts = variant(plain, reach=1 / (1 - cfg.discount), num_back=num_back)  # rewards are in [-1, 1]
     network = {"norm": nn.LayerNorm} if cfg.method == "pqn" else parts.network
     worth, env = parts.worth, world.make()
     model = QNetwork(num_choices(env, cfg.method), cfg.hidden, **network, dtype=jnp.dtype(cfg.precision))
@@ -113,8 +114,8 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 def agent(cfg: Config, model: QNetwork, parts: Variant, env: Environment, axis: str | None) -> Algorithm:
     """The method, by Adam on a straight line to 0."""
     tx = optimizer.adam(cfg.learning_rate, optimizer.linear(cfg.num_steps * cfg.num_updates), clip=10.0)
-    num_exploring = cfg.explore * cfg.num_steps * cfg.num_envs * cfg.horizon
-    epsilon = falling(cfg.epsilon * parts.epsilon, num_exploring)
+    num_moves = cfg.num_steps * cfg.num_envs * cfg.horizon
+    epsilon = 0.0 if parts.is_noisy else falling(cfg.epsilon, cfg.explore * num_moves)
     play = {"env": env, "num_envs": cfg.num_envs, "horizon": cfg.horizon, "discount": cfg.discount, "epsilon": epsilon}
     if cfg.method == "pqn":
         return pqn(model, tx, **play, num_epochs=cfg.num_updates, num_minibatches=1, axis=axis)

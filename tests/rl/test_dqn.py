@@ -161,7 +161,7 @@ def test_pqn_targets_stop_at_ends():
 def test_descendants_differ_by_what_they_are_named_after(name):
     """Each is traced, as a step of an agent, and moves the state as it should."""
     found = variant(name, reach=10.0)
-    assert (found.epsilon == 0) == (name in ("noisy", "rainbow"))
+    assert found.is_noisy == (name in ("noisy", "rainbow"))
     model = QNetwork(A, (8,), **found.network)
     replay = {"num_updates": 1, "batch_size": 8, "capacity": 64, "warmup": 64, "target": 0.9, **found.learning}
     alg = dqn(model, optax.adam(1e-3), env=places(), num_envs=8, horizon=2, epsilon=0.1, **replay)
@@ -181,3 +181,14 @@ def test_vectors_are_refused(factory):
     more = {"num_updates": 1, "batch_size": 8, "capacity": 64, "warmup": 8, "target": 0.9} if factory is dqn else {}
     with pytest.raises(BadInput, match=f"{factory.__name__} chooses one of several actions, and here they are vectors"):
         factory(Table(), optax.adam(1e-3), env=env, num_envs=8, horizon=1, epsilon=0.1, **more)
+
+
+@pytest.mark.parametrize("memory", [uniform_memory, prioritised_memory])
+def test_there_is_a_window_from_the_first_step_on(memory):
+    play = {"env": places(), "num_envs": 4, "horizon": 1, "epsilon": 1.0, "target": 0.0, "num_updates": 1}
+    of = {"batch_size": 4, "warmup": 4, "memory": memory(3)}
+    alg = dqn(QNetwork(A, (4,)), optax.adam(0.1), **play, **of, capacity=16)
+    _, metrics = alg.step(KEY, alg.init(KEY, ()), ())
+    assert np.isfinite(float(metrics["loss"].value)) and float(metrics["loss"].value) > 0
+    with pytest.raises(BadInput, match="a memory of 2 moves of each copy has no window of 3"):
+        dqn(QNetwork(A, (4,)), optax.adam(0.1), **play, **of, capacity=8).init(KEY, ())

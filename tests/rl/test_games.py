@@ -88,7 +88,7 @@ def test_what_is_over_stays_as_it_is():
     assert bool(board.ended) and float(game.outcome(board)) == -1, "the side to move has lost"
     after = game.play(board, 8)
     jax.tree.map(np.testing.assert_array_equal, after, board)
-    assert bool(game.legal(board).all()) and game.text(board) == "X X X\nO O .\n. . ."
+    assert bool(game.legal(board).all()) and game.text(board) == " 1 X X X\n 2 O O .\n 3 . . .\n   a b c"
 
 
 def test_against_is_the_game_with_its_answers():

@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
+from adl.core import BadInput
 from adl.rl.environment.cartpole import cartpole
 from adl.rl.on_policy import explained_variance
 from adl.rl.policy import ActorCritic
@@ -32,7 +34,7 @@ def test_copies_begin_again_and_remember():
     alg = reinforce(ActorCritic(2, (8,)), optax.adam(0.01), env=env, num_envs=4, horizon=60)
     agent, metrics = alg.step(KEY, alg.init(KEY, ()), ())
     again = begin_again(KEY, env, agent.copies)
-    assert float(metrics["return"].count) >= 4 and int(last_episodes(again)["return"].count) >= 4
+    assert float(metrics["return"].count) == 4 and int(last_episodes(again)["return"].count) == 4
     np.testing.assert_array_equal(again.current.time, 60)
     np.testing.assert_array_equal(again.current.length, 0)
     assert (np.abs(again.obs) <= 0.05).all()
@@ -44,5 +46,19 @@ def test_explained_variance_is_of_all_parts_together():
     target = rng.normal(size=200).astype("f")
     for value, want in ((target + 3, 1.0), (np.zeros(200, "f"), 0.0), (0.5 * target, 0.75), (-target, -3.0)):
         np.testing.assert_allclose(explained_variance(target, value).value, want, rtol=1e-5, atol=1e-6)
+    shares = target.reshape(8, 25), np.zeros((8, 25), "f") + np.arange(8, dtype="f")[:, None]
+    each = jax.vmap(lambda y, v: explained_variance(y, v, "data"), axis_name="data")(*shares)
+    whole = explained_variance(*(x.reshape(-1) for x in shares))
+    np.testing.assert_allclose(each.total.sum() / each.count.sum(), whole.value, rtol=1e-5)
     parts = [explained_variance(target[i::2], 0.5 * target[i::2] + i) for i in (0, 1)]
     np.testing.assert_allclose((parts[0] + parts[1]).value, 0.75, rtol=1e-5)
+
+
+def test_an_episode_that_is_cut_counts_and_those_after_the_first_do_not():
+    """Of a pole that is balanced for ever, cut at 60, each copy's return is 60, however many others ended early."""
+    alg = reinforce(ActorCritic(2, (8,)), optax.adam(0.0), env=cartpole(12), num_envs=4, horizon=10)
+    agent, metrics = alg.step(KEY, alg.init(KEY, ()), ())
+    assert float(metrics["return"].value) <= 10 and float(metrics["length"].value) == float(metrics["return"].value)
+    assert int(agent.copies.finished.length.max()) <= 10
+    with pytest.raises(BadInput, match="no baseline 'values'"):
+        reinforce(ActorCritic(2, (8,)), optax.adam(0.0), env=cartpole(), num_envs=4, horizon=10, baseline="values")

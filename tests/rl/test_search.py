@@ -16,7 +16,7 @@ from adl.rl.environment.tictactoe import tictactoe
 from adl.rl.exam import Exam, every_position, examined, late_positions, search_exam
 from adl.rl.match import match, match_result, openings, round_robin
 from adl.rl.mcts import Searched, indifferent, instant_player, prior_first, rollout, searching_player, uct
-from adl.rl.planning import gumbel_search, led_search, puct_search
+from adl.rl.planning import gumbel_search, led_search
 from adl.rl.solver import CONNECT_FOUR, TICTACTOE
 
 KEY = jax.random.key(0)
@@ -36,13 +36,12 @@ SEARCHES = {
     "uct": lambda game: uct(game, 200),
     "prior": lambda game: uct(game, 200, prior_first()),
     "gumbel": lambda game: gumbel_search(game, 128, noise=0.0),
-    "puct": lambda game: puct_search(game, 128, fraction=0.0, temperature=0.0),
 }
 
 
 @pytest.mark.parametrize("name", SEARCHES)
 def test_a_search_by_nothing_wins_and_blocks(name):
-    if name in ("gumbel", "puct"):
+    if name == "gumbel":
         pytest.importorskip("mctx", reason="extra games")
     game = tictactoe()
     search = jax.jit(lambda state: SEARCHES[name](game)(KEY, indifferent(game), state))
@@ -189,3 +188,15 @@ def test_what_is_not_installed_or_unknown_is_told(monkeypatch):
         named_game("go_9x9")
     with pytest.raises(BadInput, match="no search mcts: there are puct and gumbel"):
         led_search("mcts", tictactoe(), 2, noise=0.0)
+
+
+def test_a_win_that_the_judge_thinks_impossible_is_found():
+    """Its probability is less than float32 can say, and it is legal all the same."""
+    game, sure = tictactoe(), jnp.zeros(9).at[5].set(-110.0)
+    assert int(uct(game, 200)(KEY, lambda *_: (sure, jnp.zeros(())), WIN).action) == 5
+
+
+def test_a_judge_that_says_nan_plays_by_the_rules():
+    game = tictactoe()
+    found = uct(game, 20, prior_first())(KEY, lambda *_: (jnp.full(9, jnp.nan), jnp.float32(jnp.nan)), WIN)
+    assert bool(game.legal(WIN)[found.action])

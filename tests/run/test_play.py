@@ -17,7 +17,7 @@ pytest.importorskip("mctx", reason="extra games")
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("played") / "run"
-    run.main(alphazero.__name__, ["--workdir", str(folder), *words({**alphazero.SMOKE, "num_steps": 1, "lift": "jit"})])
+    run.main(alphazero.__name__, ["--workdir", str(folder), *words({**alphazero.SMOKE, "num_steps": 2, "lift": "jit"})])
     return folder
 
 
@@ -49,3 +49,10 @@ def test_who_offers_nobody_says_so(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         catalogue.main(experiments, ["play", str(tmp_path / "run")])
     assert "supervised.classify offers nobody to play against" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["-1", str(2**63)])
+def test_a_key_that_is_none_is_refused_in_a_line(folder, capsys, key):
+    with pytest.raises(SystemExit):
+        catalogue.main(experiments, ["play", str(folder), "--key", key])
+    assert f"--key {key}: it must be in 0 ... 2**63 - 1" in capsys.readouterr().err

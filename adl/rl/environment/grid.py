@@ -126,6 +126,8 @@ def grid_outcomes(grid: GridMap) -> Outcomes:
         raise BadInput(f"a map has rows of one length, and an S where episodes begin; this is {list(grid.rows)}")
     letters, num_actions = grid.letters, len(grid.directions)
     starts = np.flatnonzero(letters == "S")
+    if len(starts) > 1 and any(spot.then == "back" for spot in grid.cells.values()):
+        raise BadInput("a map whose cells lead back has one S, to which they do")
     turns, prob = ((-1, 0, 1), (grid.slip / 2, 1 - grid.slip, grid.slip / 2)) if grid.slip else ((0,), (1.0,))
     shape = len(letters), num_actions, len(turns)
     following, reward, ends = np.zeros(shape, int), np.zeros(shape), np.ones(shape, bool)

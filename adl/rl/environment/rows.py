@@ -71,7 +71,10 @@ def row_game(
         # Who is to move is told by the number of stones: the first player has X.
         stones = np.asarray(board.stones) * (1 if np.count_nonzero(board.stones) % 2 == 0 else -1)
         rows = [" ".join("XO."[{1: 0, -1: 1, 0: 2}[int(stone)]] for stone in row) for row in stones]
-        return "\n".join([*rows, " ".join(words)] if len(words) == shape[1] else rows)
+        if len(words) == shape[1]:  # one word a column
+            return "\n".join([*rows, " ".join(words)])
+        letters = " ".join(chr(ord("a") + column) for column in range(shape[1]))
+        return "\n".join([*(f"{row + 1:2} {line}" for row, line in enumerate(rows)), f"   {letters}"])
 
     return Game(
         init=lambda: Board(jnp.zeros(shape, jnp.int8), jnp.zeros((), bool), jnp.zeros(())),
