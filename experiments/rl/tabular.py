@@ -12,6 +12,7 @@ Expected: on the cliff Q-learning returns -54 while it explores, SARSA -25, expe
 arrive 86 times of 100, as planning's. Half a minute for ten seeds on the cliff, two minutes on the lake, two cores.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -95,11 +96,6 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
         at = (cell[:, 0] * grid.shape[1] + cell[:, 1]).astype(jnp.int32)
         return jnp.log(tabular.mostly_greedy(state[cfg.methods[0]].q[at], 1e-6))
 
-    def inside(cell: np.ndarray) -> np.ndarray:
-        if not ((cell == np.floor(cell)) & (cell >= 0) & (cell < grid.shape)).all():
-            raise BadInput(f"no such cell: rows are 0 ... {grid.shape[0] - 1}, columns 0 ... {grid.shape[1] - 1}")
-        return cell
-
     names = [DIRECTIONS[letter] for letter in grid.directions]
     worths, online, exact = (
         {TITLES[name]: metric.format(name) for name in backups}
@@ -111,13 +107,24 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
         reporting(beside(learners), "loss", "*_return", "*_length"),
         probes={"greedy": greedy},
         final={"worth": lambda key, state: {name: agent.q for name, agent in state.items()}},
-        offers={"act": run.Offer(odds, run.Cells(("row", "column"), inside), run.Choice(names))},
+        offers={"act": run.Offer(odds, run.Cells(("row", "column"), inside(grid.shape)), run.Choice(names))},
         figures=show.figures(
             policies=show.grid_policies(grid.rows, grid.directions, worths, still="GHC#"),
             online=show.curves(online, title="While exploring", **words),
             greedy=show.curves(exact, title="By the best actions", **best, **words),
         ),
     )
+
+
+def inside(shape: tuple[int, int]) -> Callable[[np.ndarray], np.ndarray]:
+    """Of cells `[B, 2]`, that they are on the map."""
+
+    def checked(cell: np.ndarray) -> np.ndarray:
+        if not ((cell == np.floor(cell)) & (cell >= 0) & (cell < shape)).all():
+            raise BadInput(f"no such cell: rows are 0 ... {shape[0] - 1}, columns 0 ... {shape[1] - 1}")
+        return cell
+
+    return checked
 
 
 if __name__ == "__main__":
