@@ -46,13 +46,18 @@ def bandit(means: Sequence[float], *, rule: Rule, num_copies: int) -> Algorithm:
     rules have 1 in the long run.
 
     Args:
-      means: K >= 2 probabilities, of which an arm pays 1; as in `lai_robbins`.
+      means: K >= 2 probabilities, of which an arm pays 1, in (0, 1) and not all alike.
       rule: `epsilon_greedy(...)`, `ucb()`, `kl_ucb()`, `thompson()`, or another.
       num_copies: E >= 1, over all devices.
+
+    Raises:
+      BadInput: for other arms.
 
     Source: Lattimore & Szepesvari 2020, Bandit Algorithms, section 4.
     """
     means = np.asarray(means, np.float32)
+    if not lai_robbins(means):
+        raise BadInput(f"arms that all pay {means[0]:g}: there is nothing to learn")
 
     def init(key, batch=()):
         return Pulls(jnp.zeros((num_copies, len(means))), jnp.zeros((num_copies, len(means))))
@@ -85,7 +90,7 @@ def lai_robbins(means: Sequence[float]) -> float:
     """What regret grows by, for each nat of log T, of the best rule there can be.
 
     Args:
-      means: K >= 2 probabilities in (0, 1), of which one at least is less than the best.
+      means: K >= 2 probabilities in (0, 1); where all are alike nothing is lost, and it is 0.
 
     Raises:
       BadInput: for others.
@@ -93,8 +98,8 @@ def lai_robbins(means: Sequence[float]) -> float:
     Source: Lai & Robbins 1985, theorem 1.
     """
     means = np.asarray(means, float)
-    if not ((means > 0) & (means < 1)).all() or (means == means.max()).all():
-        raise BadInput(f"arms that pay {list(map(float, means))}: within (0, 1), and not all alike")
+    if not ((means > 0) & (means < 1)).all():
+        raise BadInput(f"arms that pay {list(map(float, means))}: the bound is of probabilities within (0, 1)")
     best, less = means.max(), means[means < means.max()]
     kl = less * np.log(less / best) + (1 - less) * np.log((1 - less) / (1 - best))
     return float(((best - less) / kl).sum())

@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 import scipy.stats
 
-from adl.core import jitted, repeated
+from adl.core import BadInput, jitted, repeated
 from adl.rl import bandit
 
 KEY = jax.random.key(0)
@@ -78,3 +78,9 @@ def test_rules_that_meet_the_bound_do_and_others_lose_more():
         early, late = (bandit.regret(MEANS, played(rule, n)[0].count).mean() for n in (300, 3000))
         slope[name] = (late - early) / (np.log(10) * bandit.lai_robbins(MEANS))
     assert 0.5 < slope["thompson"] < 1.8 and 0.5 < slope["kl_ucb"] < 2.0 and slope["ucb1"] > 2.5, slope
+
+
+@pytest.mark.parametrize(("means", "said"), [((1.0, 0.5), r"within \(0, 1\)"), ((0.5, 0.5), "nothing to learn")])
+def test_arms_that_teach_nothing_are_refused(means, said):
+    with pytest.raises(BadInput, match=said):
+        bandit.bandit(means, rule=bandit.ucb(), num_copies=2)
