@@ -32,7 +32,7 @@ from adl.rl.planning import led_search
 class Config(run.Optimised, run.Config):
     """The default learns tic-tac-toe."""
 
-    game: Literal["tictactoe", "connect_four", "connect_four_4x5", "go_9x9", "chess"] = "tictactoe"
+    game: Literal["tictactoe", "connect_four", "connect_four_4x5", "go_9x9", "chess"] = "tictactoe"  # that is learned
     search: Literal["puct", "gumbel"] = "puct"  # gumbel: by mctx
     num_simulations: run.Count = 32  # of a move
     num_steps: run.Count = 100  # of num_games * horizon moves

@@ -36,7 +36,7 @@ class Config(run.Config):
     """The default is one seed of a run that a claim is about."""
 
     world: Literal["pendulum", "mountain_car_continuous"] = "pendulum"  # to act in
-    method: Literal["sac", "td3"] = "sac"
+    method: Literal["sac", "td3"] = "sac"  # that learns
     num_steps: run.Count = 8000  # updates of the policy
     batch_size: run.Split = 128  # moves of the replay an update of the critics
     num_envs: run.Split = 4  # environments side by side, over all devices

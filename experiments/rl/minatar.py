@@ -32,8 +32,8 @@ from adl.rl.worth import clipped
 class Config(run.Config):
     """The default is one seed of PPO on Breakout, of a tenth of the moves of papers' runs."""
 
-    game: Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders"] = "breakout"
-    method: Literal["ppo", "dqn"] = "ppo"
+    game: Literal["asterix", "breakout", "freeway", "seaquest", "space_invaders"] = "breakout"  # that is played
+    method: Literal["ppo", "dqn"] = "ppo"  # that learns
     num_steps: run.Count = 160  # of num_envs * horizon moves: 327,680 in all
     num_envs: run.Split = 64  # copies of the game side by side, over all devices
     horizon: run.Count = 32  # moves of each copy a step

@@ -31,6 +31,8 @@ BACKUPS = {"q_learning": tabular.q_learning, "sarsa": tabular.sarsa, "expected_s
 TITLES = {"q_learning": "Q-learning", "sarsa": "SARSA", "expected_sarsa": "expected SARSA"}
 DIRECTIONS = {"U": "up", "R": "right", "D": "down", "L": "left"}
 
+Backed = Literal["q_learning", "sarsa", "expected_sarsa"]
+
 
 @dataclass(frozen=True)
 class Config(run.Config):
@@ -42,7 +44,7 @@ class Config(run.Config):
     eval_every: run.Count = 1_000
     checkpoint_every: run.Count = 20_000
     world: Literal["cliff", "lake", "large_lake", "maze"] = "cliff"  # a map of `rl.environment.grid`
-    methods: tuple[Literal["q_learning", "sarsa", "expected_sarsa"], ...] = ("q_learning", "sarsa", "expected_sarsa")
+    methods: tuple[Backed, ...] = ("q_learning", "sarsa", "expected_sarsa")  # that learn
     num_envs: run.Split = 8  # copies side by side, over all devices
     step_size: run.Fraction = 0.5  # of a move towards what was seen
     decay: run.Fraction = 0.0  # the n-th move of a number is by step_size / n^decay
