@@ -20,7 +20,7 @@ from adl.rl.advantage import gae
 from adl.rl.environment.world import Environment
 from adl.rl.on_policy import Agent, actor, beginning, explained_variance
 from adl.rl.policy import Actions, categorical
-from adl.rl.rollout import Episodes, Transition, begin_again, collect, in_first, remembered
+from adl.rl.rollout import Episodes, Transition, begin_again, collect, in_first, with_episode
 
 
 class Followed(NamedTuple):
@@ -99,7 +99,7 @@ def reinforce(
         # Of the episodes that are learned from; those that begin after them are counted nowhere.
         first = in_first(seen)
         episode = Episodes((seen.reward * first).sum(0), first.sum(0).astype(jnp.int32), copies.current.time)
-        copies = copies._replace(finished=remembered(agent.copies.finished, episode))
+        copies = copies._replace(finished=with_episode(agent.copies.finished, episode))
         metrics = {"return": Mean.of(episode.total), "length": Mean.of(episode.length.astype(jnp.float32))}
         moves = what_followed(seen, discount)
         value = seen.said[1].reshape(-1)

@@ -163,7 +163,7 @@ def in_first(seen: Transition) -> Array:
     return jnp.cumsum(ended, 0) - ended == 0
 
 
-def remembered(finished: Episodes, episode: Episodes) -> Episodes:
+def with_episode(finished: Episodes, episode: Episodes) -> Episodes:
     """The last K episodes `[E, K]` of each copy, after one more of each `[E]`."""
     rows = jax.tree.map(lambda new, old: jnp.concatenate([new[:, None], old], 1), episode, finished)
     return jax.tree.map(lambda row: row[:, :-1], rows)
