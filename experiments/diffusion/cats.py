@@ -11,7 +11,7 @@ The denoiser of EDM (Karras et al. 2022, arXiv:2206.00364), told no class. Sampl
 Expected of drawn cats: of the data a nearest neighbour takes 0.50 for data, of the samples 0.53 for samples (0.5 each:
 cannot be told apart), where PPCA has 0.71 and 0.37; Frechet distance in pixels 17.6 (PPCA 18.8, test pictures 13.2);
 but PPCA is nearer in kernel distance, 0.007 against 0.012 in features of a random network, for it has the data's mean
-and covariance. They are cats, with ears, bellies and tails, but speckled, and few have eyes. 32 minutes on 2 busy cores.
+and covariance. They are cats, with ears, bellies and tails, but speckled, few with eyes. 32 minutes on 2 busy cores.
 """
 
 from dataclasses import dataclass
