@@ -20,7 +20,7 @@ from adl.rl.advantage import gae
 from adl.rl.environment.world import Environment
 from adl.rl.on_policy import Agent, actor, beginning, explained_variance
 from adl.rl.policy import Actions, categorical
-from adl.rl.rollout import Episodes, Transition, begin_again, collect, in_first, with_episode
+from adl.rl.rollout import Episodes, Transition, begin_again, collect, first_episodes, in_first, with_episode
 
 
 class Followed(NamedTuple):
@@ -97,8 +97,7 @@ def reinforce(
         act = actor(model, agent.learner.variables, actions)
         copies, seen, _ = collect(play_key, env, act, begin_again(begin_key, env, agent.copies), horizon)
         # Of the episodes that are learned from; those that begin after them are counted nowhere.
-        first = in_first(seen)
-        episode = Episodes((seen.reward * first).sum(0), first.sum(0).astype(jnp.int32), copies.current.time)
+        episode = Episodes(*first_episodes(seen), copies.current.time)
         copies = copies._replace(finished=with_episode(agent.copies.finished, episode))
         metrics = {"return": Mean.of(episode.total), "length": Mean.of(episode.length.astype(jnp.float32))}
         moves = what_followed(seen, discount)

@@ -153,14 +153,19 @@ def play(key: Key, env: Environment, act: Act, num_episodes: int, limit: int) ->
     """
     start_key, key = jax.random.split(key)
     _, seen, _ = collect(key, env, act, start(start_key, env, num_episodes, window=1), limit)
-    is_first = in_first(seen)
-    return Played((seen.reward * is_first).sum(0), is_first.sum(0), seen.obs)
+    return Played(*first_episodes(seen), seen.obs)
 
 
 def in_first(seen: Transition) -> Array:
     """`[T, E]` boolean: which of the moves `[T, E]` are of the episode that each copy began with."""
     ended = seen.terminated | seen.truncated
     return jnp.cumsum(ended, 0) - ended == 0
+
+
+def first_episodes(seen: Transition) -> tuple[Array, Array]:
+    """Undiscounted returns and lengths `[E]` of the episodes that copies began with, as far as moves `[T, E]` go."""
+    is_first = in_first(seen)
+    return (seen.reward * is_first).sum(0), is_first.sum(0)
 
 
 def with_episode(finished: Episodes, episode: Episodes) -> Episodes:

@@ -91,7 +91,8 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
             use(chosen)
             return
         if isinstance(chosen, Playing):
-            play_person(chosen)
+            with screen.piped():
+                play_person(chosen)
             return
         if isinstance(chosen, Exporting):
             trained = chosen.load()
