@@ -71,6 +71,11 @@ def add(buffer: Buffer, batch: PyTree) -> Buffer:
     return Buffer(items, (buffer.position + 1) % length, jnp.minimum(buffer.count + 1, length))
 
 
+def extend(buffer: Buffer, batches: PyTree) -> Buffer:
+    """The buffer with T items more in each row, leaves `[T, B, ...]`, one after the other; raises as `add`."""
+    return lax.scan(lambda buffer, batch: (add(buffer, batch), None), buffer, batches)[0]
+
+
 def sample(key: Key, buffer: Buffer, n: int, axis: str | None = None) -> PyTree:
     """Items `[n, ...]`, each as likely as any other that is there, with replacement; zeros of an empty buffer.
 

@@ -121,19 +121,14 @@ def alphazero(
         play_key, update_key = jax.random.split(key)
         judge = judged_by(model, state.learner.variables, game)
         boards, seen = self_play(play_key, game, search, judge, state.boards, horizon, stray=stray)
-        replay, _ = lax.scan(
-            lambda ring, lesson: (buffer.add(ring, lesson), None), state.replay, lessons(seen, judge, boards, game)
-        )
+        replay = buffer.extend(state.replay, lessons(seen, judge, boards, game))
 
-        def update(key, learner, _):
+        def update(key, learner, batch):
             sample_key, key = jax.random.split(key)
             return descended(key, learner, buffer.sample(sample_key, replay, num_examples, axis))
 
-        learner, metrics = repeated(Algorithm(None, update), num_updates).step(
-            update_key, state.learner, jnp.zeros(num_updates)
-        )
-        time = state.time + 1
-        stages = state.stages
+        learner, metrics = repeated(Algorithm(None, update), num_updates).step(update_key, state.learner, ())
+        time, stages = state.time + 1, state.stages
         if kept:
             now = jax.tree.map(lambda new, old: jnp.broadcast_to(new[None], old.shape), learner.params, stages)
             stages = tree.where(jnp.asarray(kept) == time, now, stages)
@@ -187,7 +182,7 @@ def self_play(
 def lessons(seen: Turn, judge: Judge, boards: PyTree, game: Game) -> Lesson:
     """What moves `[T, B]` teach; games that go on are worth what the judge says of the boards that they have come to.
 
-    z_t = the outcome, if the move ended the game;  what the search said, if the move was drawn;  else -z_{t+1}
+    z_t = what the search said, if the move was drawn;  else the outcome, if it ended the game;  else -z_{t+1}
     """
     _, following = jax.vmap(judge, (None, 0))(None, boards)
 

@@ -61,9 +61,8 @@ def _matched(key: Key, game: Game, moves: Callable[[Key, PyTree], Array], boards
         key, now = jax.random.split(key)
         after = each(game.play)(pair, moves(jax.random.split(now, (2, count)), pair))
         ends = each(game.ended)(after) & ~each(game.ended)(pair)
-        signs = jnp.array(
-            [[-1.0], [1.0]]
-        )  # of outcomes, which are of the side to move after the one's, the other's move
+        # Outcomes are of the side to move after the one's, and after the other's move.
+        signs = jnp.array([[-1.0], [1.0]])
         score = jnp.where(ends, signs * each(game.outcome)(after), score)
         return key, time + 1, *jax.tree.map(lambda x: x[::-1], (after, score))
 

@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 import optax
 from flax import linen as nn
-from jax import lax
 
 from adl.core import Algorithm, Key, Learner, Mean, Metrics, buffer, descend, forward, repeated
 from adl.core.buffer import Buffer
@@ -185,5 +184,5 @@ def _played_on(
 ) -> tuple[Copies, Buffer, Metrics]:
     """`num_steps` moves of each copy, which the replay then has, and what `collect` reports of them."""
     copies, seen, metrics = collect(key, env, act, copies, num_steps)
-    replay, _ = lax.scan(lambda ring, move: (buffer.add(ring, move), None), replay, kept(seen))
+    replay = buffer.extend(replay, kept(seen))
     return copies, replay, metrics

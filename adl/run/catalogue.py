@@ -76,8 +76,8 @@ class Planning:
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
     """The command line of a package of experiments: the listing, `verify`, `plan`, `export`, `use` and `play`."""
     words = list(sys.argv[1:] if argv is None else argv) or ["list"]
-    kinds = {"list": Listing, "verify": Verification, "plan": Planning, "export": Exporting, "use": Using}
-    kinds["play"] = Playing
+    kinds = {"list": Listing, "verify": Verification, "plan": Planning, "export": Exporting}
+    kinds |= {"use": Using, "play": Playing}
     try:
         _require_command(package, words[0], list(kinds))
         named = [Annotated[kind, tyro.conf.subcommand(name, prefix_name=False)] for name, kind in kinds.items()]

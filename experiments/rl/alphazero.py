@@ -87,15 +87,8 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 4, "num_games": 4, "horizon": 4, "capacity": 64, "num_updates": 2, "batch_size": 8}
-SMOKE |= {
-    "num_simulations": 2,
-    "width": 4,
-    "num_blocks": 1,
-    "stages": 2,
-    "num_openings": 2,
-    "stronger": 1,
-    "eval_every": 4,
-}
+SMOKE |= {"num_simulations": 2, "width": 4, "num_blocks": 1, "stages": 2, "num_openings": 2, "stronger": 1}
+SMOKE |= {"eval_every": 4}
 
 
 def load(cfg: Config) -> Exam | None:

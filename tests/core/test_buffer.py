@@ -145,3 +145,11 @@ def test_windows_are_of_one_row_and_without_a_gap(num_steps):
     assert window[:, 0, 1].min() == first and window[:, 2, 1].max() == num_steps
     counts = np.bincount(window[:, 0, 0] * kinds + window[:, 0, 1] - first, minlength=B * kinds)
     assert len(counts) == B * kinds and (len(counts) == 1 or chisquare(counts).pvalue > 1e-3)
+
+
+def test_extending_is_adding_one_after_the_other():
+    items = jnp.arange(12.0).reshape(6, 2)
+    one = buffer.create(items[0], 8)
+    for item in items:
+        one = buffer.add(one, item)
+    jax.tree.map(np.testing.assert_array_equal, buffer.extend(buffer.create(items[0], 8), items), one)
