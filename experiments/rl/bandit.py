@@ -77,14 +77,14 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         "kl_ucb": bandit.kl_ucb,
         "thompson": bandit.thompson,
     }
-    rules = {name: made[name]() for name in cfg.methods}
-    players = {name: bandit.bandit(means, rule=rule, num_copies=cfg.batch_size) for name, rule in rules.items()}
+    rules, num, first = {name: made[name]() for name in cfg.methods}, cfg.batch_size, cfg.methods[0]
+    players = {name: bandit.bandit(means, rule=rule, num_copies=num) for name, rule in rules.items()}
 
     def now(key: Key, state: dict[str, Pulls]) -> dict[str, Mean]:
         found = {}
         for name, pulls in state.items():
             lost = bandit.regret(means, pulls.count)
-            told = {"regret": lost, "error": lost.std() / cfg.batch_size**0.5}
+            told = {"regret": lost, "error": lost.std() / num**0.5}
             found |= {f"{name}_{what}": Mean.of(value) for what, value in told.items()}
         return found
 
@@ -93,7 +93,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
     def believed(key: Key, state: dict[str, Pulls]) -> jnp.ndarray:
         """Means of the arms, as the first player of the first rule may believe."""
-        count, pay = (x[0] for x in state[cfg.methods[0]])
+        count, pay = (x[0] for x in state[first])
         return bandit.thompson()(key, count.sum(), count, pay)
 
     pulls = np.array([bandit.lai_robbins([means.max(), mean]) for mean in means]) / np.where(gaps > 0, gaps, 1)

@@ -76,11 +76,11 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     network = PictureActorCritic if cfg.method == "ppo" else QNetwork
     model = network(env.actions.count, cfg.hidden, cfg.channels, dtype=jnp.dtype(cfg.precision))
     policy = evaluation.greedy(model) if cfg.method == "ppo" else evaluation.best(model, clipped)
-    whole = {"num_episodes": 100, "limit": cfg.limit}
+    whole, is_ppo = {"num_episodes": 100, "limit": cfg.limit}, cfg.method == "ppo"
 
     def act(key, agent, pictures):
         numbers = model.apply(agent.learner.variables, pictures > 0)
-        return numbers[0] if cfg.method == "ppo" else numbers
+        return numbers[0] if is_ppo else numbers
 
     return run.Experiment(
         agent(cfg, model, env, axis),

@@ -84,7 +84,7 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
     process, num_states = mdp_of(grid_outcomes(grid)), len(grid.letters)
     options = {"step_size": cfg.step_size, "decay": cfg.decay, "epsilon": cfg.epsilon, "discount": cfg.discount}
     options |= {"num_states": num_states, "num_envs": cfg.num_envs, "axis": axis}
-    world, backups = grid_world(grid), {name: BACKUPS[name] for name in cfg.methods}
+    world, first, backups = grid_world(grid), cfg.methods[0], {name: BACKUPS[name] for name in cfg.methods}
     learners = {name: tabular.td_control(world, backup=backup, **options) for name, backup in backups.items()}
 
     def greedy(key: Key, state: dict[str, tabular.Tabular]) -> dict[str, Mean | jax.Array]:
@@ -96,7 +96,7 @@ def build(cfg: Config, loaded: Planned, axis: str | None) -> run.Experiment:
 
     def odds(key: Key, state: dict[str, tabular.Tabular], cell: jax.Array) -> jax.Array:
         at = (cell[:, 0] * grid.shape[1] + cell[:, 1]).astype(jnp.int32)
-        return jnp.log(tabular.mostly_greedy(state[cfg.methods[0]].q[at], 1e-6))
+        return jnp.log(tabular.mostly_greedy(state[first].q[at], 1e-6))
 
     names = [DIRECTIONS[letter] for letter in grid.directions]
     worths, online, exact = (
