@@ -25,6 +25,7 @@ ALLOWED = {
 EXTRAS = {  # imported where it is called, by that module alone
     ROOT / "adl" / "flow" / "continuous.py": {"diffrax"},
     ROOT / "adl" / "rl" / "environment" / "minatar.py": {"pgx"},
+    ROOT / "adl" / "rl" / "environment" / "mjx.py": {"mujoco", "gymnasium"},
     ROOT / "adl" / "rl" / "planning.py": {"mctx"},
     ROOT / "adl" / "rl" / "environment" / "pgx_games.py": {"pgx"},
 }
@@ -46,6 +47,9 @@ def imports(path: Path) -> list[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: a relative import hides its direction"
             found += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "") == "of_extra":
+            assert isinstance(node.args[0], ast.Constant), f"{path}: a module of an extra is named where it is wanted"
+            found.append(node.args[0].value)
     return found
 
 

@@ -1,7 +1,7 @@
 """The contract: algorithms as pairs of pure functions, means as a monoid, and lifts that run them anywhere."""
 
 from adl.core import border, buffer, epochs, gradient, layout, lift, optimizer, place, probe, sources, teacher, tree
-from adl.core.errors import BadInput, did_you_mean, first_line
+from adl.core.errors import BadInput, did_you_mean, first_line, of_extra
 from adl.core.gradient import descend, forward, learning, scale_gradient
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
@@ -85,6 +85,7 @@ __all__ = [
     "lift",
     "local_path",
     "make_mesh",
+    "of_extra",
     "optimizer",
     "over_devices",
     "over_seeds",

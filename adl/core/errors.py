@@ -1,7 +1,9 @@
 """What a person is told who asked for what cannot be done: one line, that says what would be right."""
 
 import difflib
+import importlib
 from collections.abc import Sequence
+from types import ModuleType
 
 
 class BadInput(ValueError):
@@ -14,6 +16,22 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, words, n=1)
     meant = close[0] if close else initials.get(word, "")
     return f"; did you mean {meant}?" if meant else ""
+
+
+def of_extra(module: str, extra: str, what: str) -> ModuleType:
+    """A module that an extra brings, imported where it is called.
+
+    Args:
+      module: by its full name.
+      extra: of `adl`, as in `pip install 'adl[extra]'`.
+      what: says what needs it: "the search by Gumbel is mctx's".
+    Raises:
+      BadInput: with that remedy, where it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        raise BadInput(f"{what}: pip install 'adl[{extra}]'") from None
 
 
 def first_line(error: BaseException) -> str:

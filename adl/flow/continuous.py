@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.core import BadInput
+from adl.core import of_extra
 from adl.prob.volume import exact_trace, trace_along
 
 
@@ -64,11 +64,7 @@ class ODE(nn.Module):
 
     def _solved(self, slope: Callable, start, variables, begin: float, end: float):
         """The state at `end`, of that at `begin`."""
-        try:
-            import diffrax
-        except ImportError:
-            raise BadInput("a continuous flow is solved by diffrax: pip install 'adl[ode]'") from None
-
+        diffrax = of_extra("diffrax", "ode", "a continuous flow is solved by diffrax")
         solution = diffrax.diffeqsolve(
             diffrax.ODETerm(slope),
             diffrax.Dopri5(),

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from adl.core import BadInput
+from adl.core import BadInput, of_extra
 from adl.core.types import Key, PyTree
 from adl.rl.environment.game import Game
 from adl.rl.mcts import Judge, Search, Searched, prior_first, uct
@@ -31,7 +31,7 @@ def gumbel_search(game: Game, num_simulations: int, *, noise: float = 1.0, consi
       BadInput: without mctx.
     Source: Danihelka et al. 2022, "Policy improvement by planning with Gumbel" (ICLR), algorithm 2 and section 4.
     """
-    mctx = _mctx()
+    mctx = of_extra("mctx", "games", "the search by Gumbel is mctx's")
     options = {"gumbel_scale": noise, "max_num_considered_actions": considered}
     return _searching(game, mctx, mctx.gumbel_muzero_policy, num_simulations=num_simulations, **options)
 
@@ -84,11 +84,3 @@ def _searching(game: Game, mctx: Any, policy: Any, **options: Any) -> Search:
         return Searched(action, out.action_weights[0], summary.qvalues[0, action], summary.visit_counts[0])
 
     return search
-
-
-def _mctx() -> Any:
-    try:
-        import mctx
-    except ImportError:
-        raise BadInput("the search by Gumbel is mctx's: pip install 'adl[games]'") from None
-    return mctx

@@ -8,7 +8,7 @@ Sources: Young & Tian 2019, arXiv:1903.03176; Koyamada et al. 2023, arXiv:2303.1
 
 import jax
 
-from adl.core import BadInput, did_you_mean
+from adl.core import BadInput, did_you_mean, of_extra
 from adl.core.types import PyTree
 from adl.rl.environment.world import Choices, Environment, Step
 from adl.rl.environment.wrappers import time_limit
@@ -39,11 +39,7 @@ def minatar(game: str, *, sticky: float = 0.1, limit: int = LIMIT) -> Environmen
     if game not in GAMES:
         raise BadInput(f"MinAtar has no {game}: it has {', '.join(GAMES)}{did_you_mean(game, [*GAMES])}")
     with jax.ensure_compile_time_eval():  # pgx makes arrays when it is imported, and this may be in a trace
-        try:
-            import pgx
-        except ImportError as error:
-            raise BadInput("MinAtar's games are pgx's: pip install 'adl[games]'") from error
-        theirs = pgx.make(f"minatar-{game}")
+        theirs = of_extra("pgx", "games", "MinAtar's games are pgx's").make(f"minatar-{game}")
     theirs.sticky_action_prob = sticky
     example = jax.eval_shape(theirs.init, jax.random.key(0))
     leaves, structure = jax.tree.flatten(example)

@@ -12,7 +12,6 @@ world, `in_gymnasium`, which steps on the host.
 Source: Gymnasium's `hopper_v5.py` and `walker2d_v5.py`; Todorov, Erez & Tassa 2012 (IROS), MuJoCo.
 """
 
-import importlib
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -23,12 +22,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from adl.core import BadInput, Mean, Probe, did_you_mean
+from adl.core import BadInput, Mean, Probe, did_you_mean, of_extra
 from adl.core.types import Array, Key
 from adl.rl.environment.world import Bounds, Environment, Step
 from adl.rl.environment.wrappers import time_limit
 from adl.rl.rollout import Act, play
 
+EXTRA = ("locomotion", "robots move by mujoco")
 LIMIT = 1000  # steps
 FRAMES = 4  # steps of the simulation a step
 STEP_SECONDS = 0.008  # of a step
@@ -78,10 +78,10 @@ def robot(
     Raises:
       BadInput: for a robot that there is not, or where the extra `locomotion` is not installed.
     """
-    body, kind, mjx = simulation(name), ROBOTS[name], _required("mujoco.mjx")
+    body, kind, mjx = simulation(name), ROBOTS[name], of_extra("mujoco.mjx", *EXTRA)
     body.opt.iterations, body.opt.ls_iterations = iterations
     if integrator == "euler":
-        body.opt.integrator = _required("mujoco").mjtIntegrator.mjINT_EULER
+        body.opt.integrator = of_extra("mujoco", *EXTRA).mjtIntegrator.mjINT_EULER
     with jax.numpy_rank_promotion("allow"):  # MJX's own
         model, blank = mjx.put_model(body), mjx.make_data(body)
 
@@ -114,7 +114,7 @@ def in_gymnasium(name: str, *, limit: int = LIMIT) -> Environment:
       BadInput: as `robot`.
     """
     body = simulation(name)
-    world = _required("gymnasium").make(ROBOTS[name].title).unwrapped
+    world = of_extra("gymnasium", *EXTRA).make(ROBOTS[name].title).unwrapped
 
     def stepped(position, velocity, force, action):
         rows = [np.asarray(x).reshape(-1, x.shape[-1]) for x in (position, velocity, force, action)]
@@ -192,7 +192,7 @@ def outline(name: str) -> Callable[[np.ndarray], list[np.ndarray]]:
     Raises:
       BadInput: as `robot`.
     """
-    mujoco, body = _required("mujoco"), simulation(name)
+    mujoco, body = of_extra("mujoco", *EXTRA), simulation(name)
     data, limbs = mujoco.MjData(body), np.flatnonzero(body.geom_type == mujoco.mjtGeom.mjGEOM_CAPSULE)
 
     def lines(obs: np.ndarray) -> list[np.ndarray]:
@@ -228,14 +228,6 @@ def simulation(name: str) -> Any:
     """
     if name not in ROBOTS:
         raise BadInput(f"no robot {name!r}: there are {', '.join(ROBOTS)}{did_you_mean(name, tuple(ROBOTS))}")
-    mujoco, gymnasium = _required("mujoco"), _required("gymnasium")
+    mujoco, gymnasium = of_extra("mujoco", *EXTRA), of_extra("gymnasium", *EXTRA)
     path = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / ROBOTS[name].body
     return mujoco.MjModel.from_xml_path(str(path))
-
-
-def _required(module: str) -> Any:
-    """A module of the extra `locomotion`."""
-    try:
-        return importlib.import_module(module)
-    except ImportError:
-        raise BadInput(f"robots move by {module.partition('.')[0]}: pip install 'adl[locomotion]'") from None

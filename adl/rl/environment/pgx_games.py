@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from adl.core import BadInput, did_you_mean, tree
+from adl.core import BadInput, did_you_mean, of_extra, tree
 from adl.core.types import Array, PyTree
 from adl.rl.environment.chess import board_text, uci_moves
 from adl.rl.environment.game import Game
@@ -36,11 +36,7 @@ def pgx_game(name: str) -> Game:
     """
     if name not in LONGEST:
         raise BadInput(f"no game {name}: there are {', '.join(LONGEST)}{did_you_mean(name, [*LONGEST])}")
-    try:
-        import pgx
-    except ImportError:
-        raise BadInput(f"{name} is one of pgx's games: pip install 'adl[games]'") from None
-    env = pgx.make(name)
+    env = of_extra("pgx", "games", f"{name} is one of pgx's games").make(name)
 
     def promoting(fn):
         """Within pgx arrays of lower rank meet those of higher, which a session may forbid."""
