@@ -53,6 +53,7 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "num_samples": 64}
+SMOKE |= {"train_split": "train[:100]"}
 SHOWN = 12  # classes of which examples are drawn between two latents
 
 

@@ -59,7 +59,8 @@ CLAIMS = (
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "hidden": (16,), "latent_dim": 3, "high_dim": 2, "models": ("ladder", "one")},
-    **{"num_importance_samples": 50, "num_gap_steps": 2, "num_gap_pictures": 10, "test_split": "test[:50]"},
+    **{"num_importance_samples": 50, "num_gap_steps": 2, "num_gap_pictures": 10},
+    **{"train_split": "train[:100]", "test_split": "test[:50]"},
 }
 
 

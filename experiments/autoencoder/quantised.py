@@ -71,7 +71,7 @@ CLAIMS = (
 )
 SMOKE = {
     **{"num_steps": 4, "batch_size": 16, "channels": (4,), "num_codes": 4, "code_dim": 2, "width": 8, "num_layers": 1},
-    **{"num_heads": 2, "num_samples": 20},
+    **{"num_heads": 2, "num_samples": 20, "train_split": "train[:100]"},
 }
 
 
