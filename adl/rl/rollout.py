@@ -47,6 +47,22 @@ class Transition(NamedTuple):
     said: Any  # what `act` returned beside the action
 
 
+class Happened(NamedTuple):
+    """T moves of each of E copies of a world outside the program, as a batch: its rows are the copies."""
+
+    moves: Transition  # [E, T, ...], of which nothing was said
+    total: Array  # [E, T] undiscounted return of the episode so far, in the world's own units
+    length: Array  # [E, T] int32, its moves so far
+    over: Array  # [E, T] boolean: it ended with this move
+
+
+def reported(batch: Happened) -> tuple[Transition, Metrics]:
+    """The moves `[T, E, ...]`, and "return" and "length", the means over the episodes that ended in them."""
+    moves = jax.tree.map(lambda x: x.swapaxes(0, 1), batch.moves)
+    told = {"return": batch.total, "length": batch.length.astype(jnp.float32)}
+    return moves, {name: Mean.of(values, batch.over) for name, values in told.items()}
+
+
 def start(key: Key, env: Environment, num_envs: int, *, window: int = 100) -> Copies:
     """Copies at the beginning of their first episodes.
 

@@ -1,0 +1,109 @@
+"""Atari through the real emulator: PPO and DQN from frames, in a world outside the program.
+
+Bellemare et al. 2013, JAIR 47; PPO: Schulman et al. 2017, arXiv:1707.06347; DQN: Mnih et al. 2015, Nature 518. Games
+are ale-py's (`pip install 'adl[atari]'`): any that it knows. One run plays and learns at a time; seeds are processes.
+
+    python -m experiments.rl.atari --game pong --method ppo
+    >>> action = run.load("runs/rl/atari").act(pictures)
+
+Expected: TODO
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+
+from adl import run, show
+from adl.core import optimizer, teacher
+from adl.rl import replay
+from adl.rl.dqn import at_random, dqn_outside, explorer, falling
+from adl.rl.environment.atari import Console, atari, num_actions, scores
+from adl.rl.networks import NATURE, PictureActorCritic, QNetwork
+from adl.rl.on_policy import actor
+from adl.rl.ppo import ppo_outside
+from adl.rl.worth import clipped
+
+
+@dataclass(frozen=True)
+class Config(run.Config):
+    """The default is PPO on Pong from small frames; `NATURE_DQN` are the flags of the published DQN."""
+
+    game: str = "pong"  # as ale-py spells it: breakout, space_invaders ...
+    method: Literal["ppo", "dqn"] = "ppo"  # that learns
+    num_steps: run.Count = 1000  # of num_envs * horizon moves
+    segment: run.Count = 250  # steps after which all games begin anew, and a checkpoint is written
+    num_envs: run.Split = 16  # games side by side, over all devices
+    horizon: run.Count = 64  # moves of each game a step
+    log_every: run.Count = 10
+    eval_every: run.Count = 250
+    learning_rate: run.Positive = 1e-3  # of Adam; of ppo at the start, before a straight line to 0
+    size: run.Count = 42  # pixels, height and width of a frame
+    sticky: run.Fraction = 0.0  # probability at each frame that the last action is held on to
+    lives: bool = False  # whether to lose one of several is the end to the learner
+    limit: run.Count = 108_000  # frames of a game
+    num_episodes: run.Count = 30  # that are judged
+    discount: run.Fraction = 0.99  # of a reward one move later
+    channels: run.Widths = (16, 32)  # of the convolutions, whose windows are the first of Nature's
+    hidden: run.Widths = (256,)  # widths of the layers after them
+    num_epochs: run.Count = 4  # of ppo: passes over the moves of a step
+    num_minibatches: run.Count = 4  # of ppo: of each pass, one update each
+    num_updates: run.Count = 256  # of dqn, a step
+    batch_size: run.Split = 32  # of dqn: remembered moves an update, over all devices
+    capacity: run.Split = 65_536  # of dqn: moves that are remembered, a multiple of num_envs
+    warmup: run.Count = 20_000  # of dqn: moves before the first update
+    period: run.Count = 250  # of dqn: updates after which the copy that targets are made of is renewed
+    epsilon: run.Fraction = 0.01  # of dqn: share of random moves after the first tenth of the run
+
+
+CLAIMS = (
+    run.Claim(
+        metric="trained/return",
+        at_least=-15.7,
+        protocol="TODO",
+        long=True,
+        needs=("extra atari",),
+    ),
+)
+SMOKE = {"num_steps": 2, "segment": 1, "num_envs": 2, "horizon": 8, "limit": 200, "num_episodes": 2, "channels": (4,)}
+SMOKE |= {"hidden": (8,), "num_epochs": 1, "num_minibatches": 2}
+
+
+def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
+    """A learner, the games that its actor plays, and how it and a random player do in whole games."""
+    console = Console(cfg.game, cfg.size, cfg.sticky, limit=cfg.limit, lives=cfg.lives)
+    count, moves = num_actions(cfg.game), cfg.num_envs * cfg.horizon
+    network, windows = PictureActorCritic if cfg.method == "ppo" else QNetwork, NATURE[: len(cfg.channels)]
+    model = network(count, cfg.hidden, cfg.channels, dtype=jnp.dtype(cfg.precision), windows=windows)
+    if cfg.method == "ppo":
+        tx = optimizer.adam(
+            cfg.learning_rate,
+            optimizer.linear(cfg.num_steps * cfg.num_epochs * cfg.num_minibatches),
+            clip=0.5,
+            eps=1e-5,
+        )
+        passes = {"num_epochs": cfg.num_epochs, "num_minibatches": cfg.num_minibatches}
+        algorithm = ppo_outside(model, tx, discount=cfg.discount, **passes, axis=axis)
+        view, act = lambda learner: learner.variables, lambda variables: actor(model, variables)
+    else:
+        share = falling(cfg.epsilon, 0.1 * cfg.num_steps * moves)
+        memory = {"capacity": cfg.capacity, "warmup": cfg.warmup, "memory": replay.of_stacks(replay.alike)}
+        learns = {"num_updates": cfg.num_updates, "batch_size": cfg.batch_size, "target": teacher.every(cfg.period)}
+        tx = optimizer.adam(cfg.learning_rate)
+        algorithm = dqn_outside(model, tx, discount=cfg.discount, worth=clipped, **learns, **memory, axis=axis)
+        view = lambda state: (state.learner.variables, share(state.num_moves))
+        act = lambda seen: explorer(model, seen[0], clipped, seen[1])
+    sizes = {"num_envs": cfg.num_envs, "horizon": cfg.horizon, "segment": cfg.segment, "seed": cfg.seed}
+    judged = {"num_episodes": cfg.num_episodes}
+    return run.Experiment(
+        algorithm,
+        atari(console, act, view, **sizes),
+        final={
+            "trained": scores(console, lambda state: act(view(state)), **judged),
+            "uniform": scores(console, lambda state: at_random(count), **judged),
+        },
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)
