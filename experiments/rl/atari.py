@@ -31,12 +31,12 @@ class Config(run.Config):
 
     game: str = "pong"  # as ale-py spells it: breakout, space_invaders ...
     method: Literal["ppo", "dqn"] = "ppo"  # that learns
-    num_steps: run.Count = 1000  # of num_envs * horizon moves
-    segment: run.Count = 250  # steps after which all games begin anew, and a checkpoint is written
+    num_steps: run.Count = 900  # of num_envs * horizon moves
+    segment: run.Count = 150  # steps after which all games begin anew, and a checkpoint is written
     num_envs: run.Split = 16  # games side by side, over all devices
-    horizon: run.Count = 64  # moves of each game a step
+    horizon: run.Count = 128  # moves of each game a step
     log_every: run.Count = 10
-    eval_every: run.Count = 250
+    eval_every: run.Count = 150
     learning_rate: run.Positive = 1e-3  # of Adam; of ppo at the start, before a straight line to 0
     size: run.Count = 42  # pixels, height and width of a frame
     sticky: run.Fraction = 0.0  # probability at each frame that the last action is held on to
@@ -45,9 +45,9 @@ class Config(run.Config):
     num_episodes: run.Count = 30  # that are judged
     discount: run.Fraction = 0.99  # of a reward one move later
     channels: run.Widths = (16, 32)  # of the convolutions, whose windows are the first of Nature's
-    hidden: run.Widths = (256,)  # widths of the layers after them
+    hidden: run.Widths = (128,)  # widths of the layers after them
     num_epochs: run.Count = 4  # of ppo: passes over the moves of a step
-    num_minibatches: run.Count = 4  # of ppo: of each pass, one update each
+    num_minibatches: run.Count = 8  # of ppo: of each pass, one update each
     num_updates: run.Count = 256  # of dqn, a step
     batch_size: run.Split = 32  # of dqn: remembered moves an update, over all devices
     capacity: run.Split = 65_536  # of dqn: moves that are remembered, a multiple of num_envs
@@ -60,7 +60,9 @@ CLAIMS = (
     run.Claim(
         metric="trained/return",
         at_least=-15.7,
-        protocol="TODO",
+        protocol="Pong, PPO, 1,843,200 moves of 4 frames, seen as 42 x 42 greys; no sticky actions, up to 30 idle ones at the "
+        "beginning; mean score of 30 whole games by actions drawn from the policy; 1 seed",
+        reference="a random player, in the same run: about -20.7; 5 above it",
         long=True,
         needs=("extra atari",),
     ),
