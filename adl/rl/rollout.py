@@ -7,6 +7,7 @@ What is kept of finished episodes is kept by the copy that played them, so that 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -58,6 +59,9 @@ class Happened(NamedTuple):
 
 def reported(batch: Happened) -> tuple[Transition, Metrics]:
     """The moves `[T, E, ...]`, and "return" and "length", the means over the episodes that ended in them."""
+    chex.assert_equal_shape_prefix(jax.tree.leaves(batch), 2)
+    chex.assert_rank([batch.total, batch.moves.reward], 2)
+    chex.assert_type([batch.over, batch.moves.terminated, batch.moves.truncated], bool)
     moves = jax.tree.map(lambda x: x.swapaxes(0, 1), batch.moves)
     told = {"return": batch.total, "length": batch.length.astype(jnp.float32)}
     return moves, {name: Mean.of(values, batch.over) for name, values in told.items()}

@@ -63,3 +63,25 @@ def grid_episodes(kinds: Mapping[str, str], things: Sequence[str]) -> Draw:
         return figure
 
     return draw
+
+
+def played_frames(kinds: Mapping[str, str]) -> Draw:
+    """A game of each kind as a strip of its frames, in shades of grey, and what it scored.
+
+    Args:
+      kinds: `{title: probe}`, of `rl.environment.atari.scores`.
+    """
+
+    def draw(outcome: Outcome) -> Figure:
+        frames = {title: outcome.of(probe) for title, probe in kinds.items()}
+        figure, axes = panel(len(kinds), len(next(iter(frames.values()))["frames"]), size=(1.2, 1.4))
+        for row, (title, seen) in zip(axes, frames.items(), strict=True):
+            for ax, frame, move in zip(row, seen["frames"], seen["moves"], strict=True):
+                ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
+                ax.set_title(f"move {move}", size="small", pad=2)
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+            row[0].set_ylabel(f"{title}\nscore {seen['returns'][0]:.0f}", size="small")
+        return figure
+
+    return draw

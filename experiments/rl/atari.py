@@ -9,19 +9,21 @@ are ale-py's (`pip install 'adl[atari]'`): any that it knows. One run plays and 
 Expected: TODO
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import jax.numpy as jnp
 
 from adl import run, show
-from adl.core import optimizer, teacher
-from adl.rl import replay
+from adl.core import Algorithm, optimizer, teacher
 from adl.rl.dqn import at_random, dqn_outside, explorer, falling
 from adl.rl.environment.atari import Console, atari, num_actions, scores
 from adl.rl.networks import NATURE, PictureActorCritic, QNetwork
 from adl.rl.on_policy import actor
 from adl.rl.ppo import ppo_outside
+from adl.rl.replay import alike, of_stacks
 from adl.rl.worth import clipped
 
 
@@ -60,8 +62,8 @@ CLAIMS = (
     run.Claim(
         metric="trained/return",
         at_least=-15.7,
-        protocol="Pong, PPO, 1,843,200 moves of 4 frames, seen as 42 x 42 greys; no sticky actions, up to 30 idle ones at the "
-        "beginning; mean score of 30 whole games by actions drawn from the policy; 1 seed",
+        protocol="Pong, PPO, 1,843,200 moves of 4 frames, seen as 42 x 42 greys; no sticky actions, up to 30 idle "
+        "ones at the beginning; mean score of 30 whole games by actions drawn from the policy; 1 seed",
         reference="a random player, in the same run: about -20.7; 5 above it",
         long=True,
         needs=("extra atari",),
@@ -74,36 +76,58 @@ SMOKE |= {"hidden": (8,), "num_epochs": 1, "num_minibatches": 2}
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """A learner, the games that its actor plays, and how it and a random player do in whole games."""
     console = Console(cfg.game, cfg.size, cfg.sticky, limit=cfg.limit, lives=cfg.lives)
-    count, moves = num_actions(cfg.game), cfg.num_envs * cfg.horizon
-    network, windows = PictureActorCritic if cfg.method == "ppo" else QNetwork, NATURE[: len(cfg.channels)]
-    model = network(count, cfg.hidden, cfg.channels, dtype=jnp.dtype(cfg.precision), windows=windows)
-    if cfg.method == "ppo":
-        tx = optimizer.adam(
-            cfg.learning_rate,
-            optimizer.linear(cfg.num_steps * cfg.num_epochs * cfg.num_minibatches),
-            clip=0.5,
-            eps=1e-5,
-        )
-        passes = {"num_epochs": cfg.num_epochs, "num_minibatches": cfg.num_minibatches}
-        algorithm = ppo_outside(model, tx, discount=cfg.discount, **passes, axis=axis)
-        view, act = lambda learner: learner.variables, lambda variables: actor(model, variables)
-    else:
-        share = falling(cfg.epsilon, 0.1 * cfg.num_steps * moves)
-        memory = {"capacity": cfg.capacity, "warmup": cfg.warmup, "memory": replay.of_stacks(replay.alike)}
-        learns = {"num_updates": cfg.num_updates, "batch_size": cfg.batch_size, "target": teacher.every(cfg.period)}
-        tx = optimizer.adam(cfg.learning_rate)
-        algorithm = dqn_outside(model, tx, discount=cfg.discount, worth=clipped, **learns, **memory, axis=axis)
-        view = lambda state: (state.learner.variables, share(state.num_moves))
-        act = lambda seen: explorer(model, seen[0], clipped, seen[1])
+    count, is_ppo = num_actions(cfg.game), cfg.method == "ppo"
+    network = PictureActorCritic if is_ppo else QNetwork
+    sees = {"channels": cfg.channels, "windows": NATURE[: len(cfg.channels)]}
+    model = network(count, cfg.hidden, **sees, dtype=jnp.dtype(cfg.precision))
+    algorithm, view, act = (by_ppo if is_ppo else by_dqn)(cfg, model, axis)
     sizes = {"num_envs": cfg.num_envs, "horizon": cfg.horizon, "segment": cfg.segment, "seed": cfg.seed}
-    judged = {"num_episodes": cfg.num_episodes}
+
+    def offered(key, state, pictures):
+        return model.apply(state.variables, pictures)[0] if is_ppo else model.apply(state.learner.variables, pictures)
+
     return run.Experiment(
         algorithm,
         atari(console, act, view, **sizes),
         final={
-            "trained": scores(console, lambda state: act(view(state)), **judged),
-            "uniform": scores(console, lambda state: at_random(count), **judged),
+            "trained": scores(console, lambda state: act(view(state)), num_episodes=cfg.num_episodes),
+            "uniform": scores(console, lambda state: at_random(count), num_episodes=cfg.num_episodes),
         },
+        offers={"model": model, "act": run.Offer(offered, run.Images((cfg.size, cfg.size, 4)), run.Choice())},
+        figures=show.figures(
+            score=show.curves(
+                {"games in training": "train/return"},
+                y_label="score",
+                title=cfg.game,
+                references={"trained {:.3g}": "trained/return", "random {:.3g}": "uniform/return"},
+                x_label="moves",
+                x_unit=cfg.num_envs * cfg.horizon,
+            ),
+            game=show.played_frames({"random": "uniform", "after training": "trained"}),
+        ),
+    )
+
+
+def by_ppo(cfg: Config, model: PictureActorCritic, axis: str | None) -> tuple[Algorithm, Callable, Callable]:
+    """PPO by Adam on a straight line to 0; what its actor sees of it, and how that acts."""
+    updates = cfg.num_steps * cfg.num_epochs * cfg.num_minibatches
+    tx = optimizer.adam(cfg.learning_rate, optimizer.linear(updates), clip=0.5, eps=1e-5)
+    passes = {"num_epochs": cfg.num_epochs, "num_minibatches": cfg.num_minibatches}
+    algorithm = ppo_outside(model, tx, discount=cfg.discount, **passes, axis=axis)
+    return algorithm, lambda learner: learner.variables, partial(actor, model)
+
+
+def by_dqn(cfg: Config, model: QNetwork, axis: str | None) -> tuple[Algorithm, Callable, Callable]:
+    """The same of DQN, whose actor sees the network and how much to explore."""
+    share = falling(cfg.epsilon, 0.1 * cfg.num_steps * cfg.num_envs * cfg.horizon)
+    memory = {"capacity": cfg.capacity, "warmup": cfg.warmup, "memory": of_stacks(alike)}
+    learns = {"num_updates": cfg.num_updates, "batch_size": cfg.batch_size, "target": teacher.every(cfg.period)}
+    tx, told = optimizer.adam(cfg.learning_rate), {"discount": cfg.discount, "worth": clipped}
+    algorithm = dqn_outside(model, tx, **told, **learns, **memory, axis=axis)
+    return (
+        algorithm,
+        lambda state: (state.learner.variables, share(state.num_moves)),
+        lambda seen: explorer(model, seen[0], clipped, seen[1]),
     )
 
 

@@ -57,7 +57,8 @@ def num_actions(game: str) -> int:
     ale = of_extra("ale_py", *EXTRA)
     names = sorted(of_extra("ale_py.roms", *EXTRA).get_all_rom_ids())
     if game not in names:
-        raise BadInput(f"Atari has no {game}: it has {len(names)}, {', '.join(names)}{did_you_mean(game, names)}")
+        known = f"among its {len(names)} games, such as breakout, pong and space_invaders"
+        raise BadInput(f"Atari has no {game} {known}{did_you_mean(game, names)}")
     ale.ALEInterface.setLoggerMode(ale.LoggerMode.Error)
     emulator = ale.ALEInterface()
     emulator.loadROM(of_extra("ale_py.roms", *EXTRA).get_rom_path(game))
@@ -164,10 +165,11 @@ def scores(console: Console, policy: Callable[[Any], Act], *, num_episodes: int)
     """
     console = console._replace(lives=False)
     shape, running, handles = (num_episodes, *_shape(console)), {}, itertools.count()
-    obs = jax.ShapeDtypeStruct(shape, jnp.uint8)
-    word, words = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((num_episodes,), jnp.int32)
-    frames = jax.ShapeDtypeStruct((SHOWN, *shape[1:3]), jnp.uint8)
-    told = (jax.ShapeDtypeStruct((num_episodes,), jnp.float32), words, frames, jax.ShapeDtypeStruct((SHOWN,), jnp.int32))
+    seen = jax.ShapeDtypeStruct(shape, jnp.uint8)
+    word, flag = jax.ShapeDtypeStruct((), jnp.int32), jax.ShapeDtypeStruct((), jnp.bool_)
+    kinds = ((num_episodes,), jnp.float32), ((num_episodes,), jnp.int32)
+    kinds += ((SHOWN, *shape[1:3]), jnp.uint8), ((SHOWN,), jnp.int32)
+    told = tuple(jax.ShapeDtypeStruct(*kind) for kind in kinds)
 
     def begin(seed):
         handle = next(handles)
@@ -183,15 +185,13 @@ def scores(console: Console, policy: Callable[[Any], Act], *, num_episodes: int)
     def look(key: Key, agent: Any) -> dict[str, Mean | Array]:
         begin_key, act_key = jax.random.split(key)
         seed = jax.random.randint(begin_key, (), 0, jnp.iinfo(jnp.int32).max)
-        handle, first = io_callback(begin, (word, obs), seed)
+        handle, first = io_callback(begin, (word, seen), seed)
 
         def one(carry):
             number, obs, _ = carry
             action, _ = policy(agent)(fold_in(act_key, number), obs)
-            following, going = io_callback(move, (shape_of, flag), handle, action)
-            return number + 1, following, going
+            return number + 1, *io_callback(move, (seen, flag), handle, action)
 
-        shape_of, flag = obs, jax.ShapeDtypeStruct((), jnp.bool_)
         number, *_ = lax.while_loop(lambda carry: carry[2], one, (jnp.int32(0), first, jnp.bool_(True)))
         total, length, shown, moves = io_callback(end, told, handle, number)
         means = {"return": Mean.of(total), "length": Mean.of(length.astype(jnp.float32))}
