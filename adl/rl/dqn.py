@@ -147,9 +147,11 @@ def dqn_outside(
     capacity: int,
     warmup: int,
     target: Decay,
+    discount: float = 0.99,
+    choose: Chooser = maximum,
+    worth: Worth = expected,
     memory: Replay = alike,
     axis: str | None = None,
-    **more,
 ) -> Algorithm:
     """DQN in a world outside the program: state is a `Watcher`, the batch what `Happened` to an actor that has it.
 
@@ -161,16 +163,18 @@ def dqn_outside(
       capacity: moves that are remembered, over all devices; a multiple of the copies.
       warmup: moves of all copies before the first update, from the actor as it is; each step there reports no loss.
       target: how the copy follows the network, by updates.
+      discount: in [0, 1], of rewards one move later.
+      choose: `maximum` or `double`.
+      worth: what the numbers stand for.
       memory: how moves are remembered.
       axis: name of the mapped axis, or None.
-      **more: `discount`, `choose` and `worth`, as of `dqn`.
 
     Raises:
       BadInput: if the capacity does not fit.
     Source: Mnih et al. 2015, Nature 518, algorithm 1.
     """
-    learns = {"num_updates": num_updates, "batch_size": batch_size, "target": target, **more}
-    updates = thinking(model, tx, **learns, memory=memory, axis=axis)
+    learns = {"num_updates": num_updates, "batch_size": batch_size, "target": target, "discount": discount}
+    updates = thinking(model, tx, **learns, choose=choose, worth=worth, memory=memory, axis=axis)
 
     def init(key, batch):
         like = jax.tree.map(lambda x: x[:, 0], batch.moves)

@@ -61,7 +61,7 @@ def playing(
       actions: the distributions that the model's numbers stand for.
       axis: name of the mapped axis, or None.
     """
-    teach = teaching(model, update, discount=discount, lam=lam, axis=axis)
+    teach = judging(model, update, discount=discount, lam=lam, axis=axis)
 
     def init(key, batch=()):
         return beginning(key, model, tx, env, num_envs)
@@ -99,7 +99,7 @@ def watching(
       actions: the distributions that the model's numbers stand for.
       axis: name of the mapped axis, or None.
     """
-    teach = teaching(model, update, discount=discount, lam=lam, axis=axis)
+    teach = judging(model, update, discount=discount, lam=lam, axis=axis)
 
     def init(key, batch):
         return Learner.create(model.init(key, batch.moves.obs[:, 0]), tx)
@@ -114,7 +114,7 @@ def watching(
     return init, step
 
 
-def teaching(
+def judging(
     model: nn.Module,
     update: Callable[[Key, Learner, Moves], tuple[Learner, Metrics]],
     *,

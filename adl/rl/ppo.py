@@ -87,28 +87,46 @@ def ppo_outside(
     model: nn.Module,
     tx: optax.GradientTransformation,
     *,
+    num_epochs: int = 4,
+    num_minibatches: int = 4,
     discount: float = 0.99,
     lam: float = 0.95,
+    clip: float = 0.2,
+    value_weight: float = 0.5,
+    entropy_weight: float = 0.01,
     actions: Actions = categorical,
     axis: str | None = None,
-    **more,
 ) -> Algorithm:
     """PPO in a world outside the program: state is a `Learner`, the batch what `Happened` to an actor that has it.
 
     Args:
       model: as of `ppo`.
       tx: optax transformation; its schedules count updates.
+      num_epochs: >= 1, passes over the moves.
+      num_minibatches: >= 1, of each pass.
       discount: in [0, 1], of rewards one move later.
       lam: in [0, 1], as in `gae`.
+      clip: c > 0.
+      value_weight: c_1 >= 0.
+      entropy_weight: c_2 >= 0.
       actions: the distributions that the model's numbers stand for.
       axis: name of the mapped axis, or None.
-      **more: of `clipping`.
 
     Raises:
       BadInput: at trace time, as `ppo`.
     Source: Schulman et al. 2017, arXiv:1707.06347, algorithm 1.
     """
-    update = clipping(model, tx, actions=actions, axis=axis, **more)
+    update = clipping(
+        model,
+        tx,
+        num_epochs=num_epochs,
+        num_minibatches=num_minibatches,
+        clip=clip,
+        value_weight=value_weight,
+        entropy_weight=entropy_weight,
+        actions=actions,
+        axis=axis,
+    )
     return Algorithm(*watching(model, tx, update, discount=discount, lam=lam, actions=actions, axis=axis))
 
 
