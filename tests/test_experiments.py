@@ -82,7 +82,11 @@ def test_runs_small(name, lift, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if lift == "jit":
         uses_the_example(module, folder)
-    elif "num_steps" in fields and (lift == "seeds and values" or (lift == "everything" and name in LOADED)):
+    elif (
+        "num_seeds" in options
+        and "num_steps" in fields
+        and (lift == "seeds and values" or (lift == "everything" and name in LOADED))
+    ):
         loads_one_of_many(folder, options)
 
 

@@ -84,7 +84,12 @@ class Senses(nn.Module):
         h = obs.reshape(-1, *obs.shape[-picture:]).astype(self.dtype)
         h = h / 255 if obs.dtype == jnp.uint8 else h
         padding = "VALID" if self.windows else "SAME"
-        for width, (size, stride) in zip(self.channels, self.windows or ((3, 2),) * len(self.channels), strict=True):
+        windows = self.windows or ((3, 2),) * len(self.channels)
+        if len(windows) != len(self.channels):
+            raise BadInput(f"{len(self.channels)} convolutions of {len(windows)} windows: each has one")
+        for width, (size, stride) in zip(self.channels, windows, strict=True):
+            if self.windows and min(h.shape[1:3]) < size:
+                raise BadInput(f"a picture of {h.shape[1]} x {h.shape[2]} has no window of {size}; take a larger one")
             h = rectified(Conv(width, (size, size), stride, padding, dtype=self.dtype)(h))
         h = h.reshape(len(h), -1)
         for width in self.hidden:

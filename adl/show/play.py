@@ -31,6 +31,23 @@ def play_returns(title: str, moves: int) -> Draw:
     )
 
 
+def game_scores(title: str, moves: int) -> Draw:
+    """Score of the games that ended between rows, over moves; how random play and the trained policy do, dotted.
+
+    Args:
+      title: of the figure.
+      moves: of all games, a step.
+    """
+    return curves(
+        {"games in training": "train/return"},
+        y_label="score",
+        title=title,
+        references={"trained {:.3g}": "trained/return", "random {:.3g}": "uniform/return"},
+        x_label="moves",
+        x_unit=moves,
+    )
+
+
 def grid_episodes(kinds: Mapping[str, str], things: Sequence[str]) -> Draw:
     """An episode of each kind as a strip of frames: the first of the things that are at a place gives its colour.
 
