@@ -195,6 +195,22 @@ def dqn_outside(
     return Algorithm(init, step, Watcher(None, None, memory.axes, None))
 
 
+def exploring(
+    model: nn.Module, worth: Worth, epsilon: Callable[[Array], Array]
+) -> tuple[Callable[[Watcher], PyTree], Callable[[PyTree], Act]]:
+    """What an actor sees of a `Watcher`, and how it acts by that: epsilon-greedily.
+
+    Args:
+      model: as of `dqn`.
+      worth: what its numbers stand for.
+      epsilon: share of moves at random, by the moves of all copies so far.
+    """
+    return (
+        lambda state: (state.learner.variables, epsilon(state.num_moves)),
+        lambda seen: explorer(model, seen[0], worth, seen[1]),
+    )
+
+
 def thinking(
     model: nn.Module,
     tx: optax.GradientTransformation,
