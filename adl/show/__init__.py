@@ -36,7 +36,7 @@ from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
-from adl.show.play import grid_episodes, play_returns
+from adl.show.play import game_scores, grid_episodes, play_returns, played_frames
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
 from adl.show.regret import regrets
@@ -115,6 +115,7 @@ __all__ = [
     "first_coordinates",
     "first_two",
     "forecasts",
+    "game_scores",
     "grid_episodes",
     "grid_policies",
     "guidance",
@@ -153,6 +154,7 @@ __all__ = [
     "pictures",
     "pixel_samples",
     "play_returns",
+    "played_frames",
     "players",
     "pointing_bars",
     "policy_map",
