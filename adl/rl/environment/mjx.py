@@ -13,6 +13,7 @@ Source: Gymnasium's `hopper_v5.py` and `walker2d_v5.py`; Todorov, Erez & Tassa 2
 """
 
 import math
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -105,7 +106,8 @@ def robot(
 def in_gymnasium(name: str, *, limit: int = LIMIT) -> Environment:
     """The same world as Gymnasium has it: steps are C MuJoCo's, on the host, of all copies one after the other.
 
-    It judges what was learned elsewhere. A step is a function of its state, as any other environment's.
+    It judges what was learned elsewhere. A step is a function of its state, as any other environment's, wherever it
+    runs: those of several devices wait for each other, since there is one simulation.
 
     Args:
       name: as of `robot`.
@@ -114,11 +116,12 @@ def in_gymnasium(name: str, *, limit: int = LIMIT) -> Environment:
       BadInput: as `robot`.
     """
     body = simulation(name)
-    world = of_extra("gymnasium", *EXTRA).make(ROBOTS[name].title).unwrapped
+    world, alone = of_extra("gymnasium", *EXTRA).make(ROBOTS[name].title).unwrapped, threading.Lock()
 
     def stepped(position, velocity, force, action):
         rows = [np.asarray(x).reshape(-1, x.shape[-1]) for x in (position, velocity, force, action)]
-        found = [_one_step(world, *row) for row in zip(*rows, strict=True)]
+        with alone:
+            found = [_one_step(world, *row) for row in zip(*rows, strict=True)]
         lead = np.shape(position)[:-1]
         return tuple(np.reshape(x, (*lead, *np.shape(x[0]))) for x in zip(*found, strict=True))
 
@@ -203,6 +206,26 @@ def outline(name: str) -> Callable[[np.ndarray], list[np.ndarray]]:
         return [*ends[..., [0, 2]]]
 
     return lines
+
+
+def way(obs: np.ndarray) -> np.ndarray:
+    """Where the torso is, `[T]` in m from where it was first, of an episode's observations `[T, 2 Q - 1]`."""
+    forward = STEP_SECONDS * obs[:, obs.shape[1] // 2]
+    return np.cumsum(forward) - forward
+
+
+def labels(name: str) -> tuple[list[str], list[str]]:
+    """What the numbers of an observation are, "rootz" and "rootx speed", and what those of an action move.
+
+    Args:
+      name: as of `robot`.
+    Raises:
+      BadInput: as `robot`.
+    """
+    body = simulation(name)
+    joints = [body.joint(j).name for j in range(body.njnt)]
+    moved = [body.joint(j).name for j in body.actuator_trnid[:, 0]]
+    return [*joints[1:], *(f"{joint} speed" for joint in joints)], moved
 
 
 def _seen(state: Moving) -> Array:
