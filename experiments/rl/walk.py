@@ -55,7 +55,17 @@ class Config(run.Config):
     capacity: run.Split = 262144  # of sac: moves that are remembered
 
 
-CLAIMS = ()
+PROTOCOL = ", PPO, 3,072,000 moves in MJX; 20 new episodes in Gymnasium's own world, likeliest actions; mean of 5 seeds"
+MORE = {"reference": "a random player, in the same run: uniform/...", "long": True, "needs": ("extra locomotion",)}
+CLAIMS = tuple(
+    run.Claim(f"best/{metric}", f"{what}{PROTOCOL}", {**robot, "num_seeds": 5}, at_least=bound, **MORE)
+    for what, metric, bound, robot in (
+        ("Walker2d-v5", "return", 1300, {}),
+        ("Walker2d-v5, m/s forward", "speed", 0.5, {}),
+        ("Hopper-v5, m/s forward", "speed", 0.5, {"robot": "hopper"}),
+        ("Hopper-v5, s upright, of at most 8", "seconds", 1.0, {"robot": "hopper"}),
+    )
+)
 SMOKE = {
     **{"robot": "hopper", "integrator": "euler", "num_steps": 2, "num_envs": 4, "horizon": 4, "limit": 20},
     **{"hidden": (8,), "num_epochs": 1, "num_minibatches": 2},

@@ -12,6 +12,8 @@ world, `in_gymnasium`, which steps on the host.
 Source: Gymnasium's `hopper_v5.py` and `walker2d_v5.py`; Todorov, Erez & Tassa 2012 (IROS), MuJoCo.
 """
 
+import contextlib
+import io
 import math
 import threading
 from collections.abc import Callable, Mapping
@@ -79,7 +81,9 @@ def robot(
     Raises:
       BadInput: for a robot that there is not, or where the extra `locomotion` is not installed.
     """
-    body, kind, mjx = simulation(name), ROBOTS[name], of_extra("mujoco.mjx", *EXTRA)
+    body, kind = simulation(name), ROBOTS[name]
+    with contextlib.redirect_stdout(io.StringIO()):  # it says what it does not find for GPUs of one maker
+        mjx = of_extra("mujoco.mjx", *EXTRA)
     body.opt.iterations, body.opt.ls_iterations = iterations
     if integrator == "euler":
         body.opt.integrator = of_extra("mujoco", *EXTRA).mjtIntegrator.mjINT_EULER
