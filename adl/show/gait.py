@@ -15,8 +15,8 @@ from adl.show.style import COLORS, Draw, panel
 LIMBS = ("0.25", *3 * COLORS[:1], *3 * COLORS[1:2])  # the torso, and thigh, leg and foot of either side
 AROUND = 1.1  # m that are seen at either side of a robot
 HEIGHT = (-0.1, 1.75)  # m
-Moving = Callable[[np.ndarray], Sequence[np.ndarray]]  # observation [D] -> lines [2, 2], its torso at x = 0
-Way = Callable[[np.ndarray], np.ndarray]  # observations [T, D] -> where the torso is, [T] m
+Outline = Callable[[np.ndarray], Sequence[np.ndarray]]  # observation [D] -> lines [2, 2], its torso at x = 0
+Along = Callable[[np.ndarray], np.ndarray]  # observations [T, D] -> where the torso is, [T] m
 
 
 class Film(Figure):
@@ -44,7 +44,7 @@ class Film(Figure):
 
 
 def gait_instants(
-    kinds: Mapping[str, str], *, seconds: float, moving: Moving, way: Way, every: float = 0.16, shown: float = 2.4
+    kinds: Mapping[str, str], *, seconds: float, moving: Outline, way: Along, every: float = 0.16, shown: float = 2.4
 ) -> Draw:
     """The beginning of an episode of each kind: the robot at instants, where it was then.
 
@@ -77,7 +77,7 @@ def gait_instants(
     return draw
 
 
-def gait_film(title: str, probe: str, *, seconds: float, moving: Moving, way: Way, shown: float = 5.0) -> Draw:
+def gait_film(title: str, probe: str, *, seconds: float, moving: Outline, way: Along, shown: float = 5.0) -> Draw:
     """The beginning of an episode, in its own time, by an eye that goes along; the way's marks go by below.
 
     Args:

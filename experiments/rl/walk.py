@@ -74,8 +74,9 @@ SMOKE = {
 
 def load(cfg: Config) -> tuple[Environment, Environment]:
     """The world that is learned in, and the one that judges."""
-    learned = mjx.robot(cfg.robot, integrator=cfg.integrator, limit=cfg.limit)
-    return learned, mjx.in_gymnasium(cfg.robot, limit=cfg.limit)
+    return mjx.robot(cfg.robot, integrator=cfg.integrator, limit=cfg.limit), mjx.in_gymnasium(
+        cfg.robot, limit=cfg.limit
+    )
 
 
 def build(cfg: Config, loaded: tuple[Environment, Environment], axis: str | None) -> run.Experiment:
@@ -88,7 +89,6 @@ def build(cfg: Config, loaded: tuple[Environment, Environment], axis: str | None
     else:
         model = networks(env, 2, cfg.hidden, dtype)
         policy = evaluation.without_chance(model.actor, middle)
-    observed, motors = mjx.labels(cfg.robot)
     drawn = {"seconds": mjx.STEP_SECONDS, "moving": mjx.outline(cfg.robot), "way": mjx.way}
     whole, title = {"num_episodes": 20, "limit": cfg.limit}, mjx.ROBOTS[cfg.robot].title
 
@@ -102,7 +102,7 @@ def build(cfg: Config, loaded: tuple[Environment, Environment], axis: str | None
             "best": mjx.gait(judge, policy, **whole),
             "uniform": mjx.gait(judge, evaluation.uniform(judge), **whole),
         },
-        offers={"model": model, "act": run.Offer(act, run.Cells(observed), run.Cells(motors))},
+        offers={"model": model, "act": run.Offer(act, *map(run.Cells, mjx.joint_names(cfg.robot)))},
         figures=show.figures(
             **{"return": show.play_returns(title, cfg.num_envs * cfg.horizon)},
             instants=show.gait_instants({"random": "uniform", "after training": "best"}, **drawn),

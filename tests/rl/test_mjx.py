@@ -98,10 +98,10 @@ def test_judges_on_several_devices_take_turns():
 
 
 def test_numbers_have_names_and_speeds_add_up_to_a_way():
-    observed, motors = mjx.labels("hopper")
+    observed, motors = mjx.joint_names("hopper")
     assert observed[:2] == ["rootz", "rooty"] and observed[5] == "rootx speed" and len(observed) == 11
     assert motors == ["thigh_joint", "leg_joint", "foot_joint"]
-    assert [len(names) for names in mjx.labels("walker2d")] == [17, 6]
+    assert [len(names) for names in mjx.joint_names("walker2d")] == [17, 6]
     obs = np.zeros((4, 11))
     obs[:, 5] = [1.0, 2.0, -1.0, 5.0]
     np.testing.assert_allclose(mjx.way(obs), 0.008 * np.array([0.0, 1.0, 3.0, 2.0]))

@@ -218,7 +218,7 @@ def way(obs: np.ndarray) -> np.ndarray:
     return np.cumsum(forward) - forward
 
 
-def labels(name: str) -> tuple[list[str], list[str]]:
+def joint_names(name: str) -> tuple[list[str], list[str]]:
     """What the numbers of an observation are, "rootz" and "rootx speed", and what those of an action move.
 
     Args:
