@@ -66,24 +66,21 @@ CLAIMS = tuple(
         ("Hopper-v5, s upright, of at most 8", "seconds", 1.0, {"robot": "hopper"}),
     )
 )
-SMOKE = {
-    **{"robot": "hopper", "integrator": "euler", "num_steps": 2, "num_envs": 4, "horizon": 4, "limit": 20},
-    **{"hidden": (8,), "num_epochs": 1, "num_minibatches": 2},
-}
+SMALL = {"num_steps": 2, "num_envs": 4, "horizon": 4, "limit": 20, "hidden": (8,), "num_minibatches": 2}
+SMOKE = {"robot": "hopper", "integrator": "euler", **SMALL}
 
 
 def load(cfg: Config) -> tuple[Environment, Environment]:
     """The world that is learned in, and the one that judges."""
-    return mjx.robot(cfg.robot, integrator=cfg.integrator, limit=cfg.limit), mjx.in_gymnasium(
-        cfg.robot, limit=cfg.limit
-    )
+    learned = mjx.robot(cfg.robot, integrator=cfg.integrator, limit=cfg.limit)
+    return learned, mjx.in_gymnasium(cfg.robot, limit=cfg.limit)
 
 
 def build(cfg: Config, loaded: tuple[Environment, Environment], axis: str | None) -> run.Experiment:
     """An agent among its robots, how its last episodes went, and how it moves where it did not learn."""
     env, judge = map(in_unit_box, loaded)
-    dtype, is_ppo = jnp.dtype(cfg.precision), cfg.method == "ppo"
-    if is_ppo:
+    dtype = jnp.dtype(cfg.precision)
+    if cfg.method == "ppo":
         model = InSeenUnits(actor_critic(env, cfg.hidden, dtype=dtype, value_unit=cfg.value_unit)[0], axis)
         policy = evaluation.greedy(model, gaussian)
     else:
