@@ -24,6 +24,7 @@ ALLOWED = {
 }
 EXTRAS = {  # imported where it is called, by that module alone
     ROOT / "adl" / "flow" / "continuous.py": {"diffrax"},
+    ROOT / "adl" / "rl" / "environment" / "atari.py": {"ale_py"},
     ROOT / "adl" / "rl" / "environment" / "minatar.py": {"pgx"},
     ROOT / "adl" / "rl" / "environment" / "mjx.py": {"mujoco", "gymnasium"},
     ROOT / "adl" / "rl" / "planning.py": {"mctx"},

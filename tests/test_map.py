@@ -44,7 +44,7 @@ GAMES = ["gan.adversarial.gan", "gan.adversarial.wgan_gp", "gan.auxiliary.acgan"
         (["GAN"], GAMES),
         (["adl.gan.adversarial.wgan_gp"], ["gan.adversarial.wgan_gp"]),
         (["importance", "burda"], ["autoencoder.dreg.dreg", "autoencoder.vae.iwae"]),
-        (["1707.06347"], ["rl.ppo.ppo"]),
+        (["1707.06347"], ["rl.ppo.ppo", "rl.ppo.ppo_outside"]),
         (["uncertainty"], ["uncertainty.ensemble", "uncertainty.evaluation"]),
     ],
 )

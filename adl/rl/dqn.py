@@ -22,13 +22,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from adl.core import Algorithm, Key, Learner, Mean, descend, forward, repeated
+from adl.core import Algorithm, Key, Learner, Mean, Metrics, descend, forward, repeated
 from adl.core.teacher import Decay, Teacher, follow, follower
 from adl.core.types import Array, PyTree
 from adl.rl.environment.world import Environment, num_choices
 from adl.rl.replay import Replay, alike, with_moves
 from adl.rl.returns import n_step
-from adl.rl.rollout import Act, Copies, collect, start
+from adl.rl.rollout import Act, Copies, collect, reported, start
 from adl.rl.worth import Worth, expected
 
 Chooser = Callable[[Array, Array], Array]  # (Q of the network, Q of its copy) [B, A] -> by what the next action is best
@@ -104,6 +104,132 @@ def dqn(
     """
     num_actions = num_choices(env, "dqn")
 
+    learns = {"num_updates": num_updates, "batch_size": batch_size, "target": target, "discount": discount}
+    updates = thinking(
+        model, tx, **learns, choose=choose, worth=worth, memory=memory, num_actions=num_actions, axis=axis
+    )
+
+    def init(key, batch=()):
+        start_key, play_key, model_key = jax.random.split(key, 3)
+        copies = start(start_key, env, num_envs)
+        copies, seen, _ = collect(play_key, env, at_random(num_actions), copies, max(warmup // num_envs, memory.length))
+        remembers = with_moves(memory, memory.create(jax.tree.map(lambda x: x[0], seen), capacity), seen)
+        learner = Learner.create(model.init(model_key, copies.obs), tx)
+        return Thinker(learner, follower(learner.variables), copies, remembers)
+
+    def step(key, state, batch=()):
+        play_key, learn_key = jax.random.split(key)
+        share = epsilon(num_envs * state.copies.current.time[0]) if callable(epsilon) else epsilon
+        act = explorer(model, state.learner.variables, worth, share)
+        copies, seen, played = collect(play_key, env, act, state.copies, horizon)
+        learned = (state.learner, state.target, with_moves(memory, state.memory, seen))
+        (learner, copy, remembers), metrics = updates(learn_key, learned)
+        return Thinker(learner, copy, copies, remembers), {**metrics, **played}
+
+    return Algorithm(init, step, Thinker(None, None, 0, memory.axes))
+
+
+class Watcher(NamedTuple):
+    """A learner with its copy that stays behind, and what it remembers of the moves of an actor."""
+
+    learner: Learner
+    target: Teacher
+    memory: PyTree
+    num_moves: Array  # [] int32, of all copies so far
+
+
+def dqn_outside(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    num_updates: int,
+    batch_size: int,
+    capacity: int,
+    warmup: int,
+    target: Decay,
+    discount: float = 0.99,
+    choose: Chooser = maximum,
+    worth: Worth = expected,
+    memory: Replay = alike,
+    axis: str | None = None,
+) -> Algorithm:
+    """DQN in a world outside the program: state is a `Watcher`, the batch what `Happened` to an actor that has it.
+
+    Args:
+      model: as of `dqn`.
+      tx: optax transformation; its schedules count updates.
+      num_updates: >= 1, a step.
+      batch_size: B >= 1, windows of moves an update, over all devices.
+      capacity: moves that are remembered, over all devices; a multiple of the copies.
+      warmup: moves of all copies before the first update, from the actor as it is; each step there reports no loss.
+      target: how the copy follows the network, by updates.
+      discount: in [0, 1], of rewards one move later.
+      choose: `maximum` or `double`.
+      worth: what the numbers stand for.
+      memory: how moves are remembered.
+      axis: name of the mapped axis, or None.
+
+    Raises:
+      BadInput: if the capacity does not fit.
+    Source: Mnih et al. 2015, Nature 518, algorithm 1.
+    """
+    learns = {"num_updates": num_updates, "batch_size": batch_size, "target": target, "discount": discount}
+    updates = thinking(model, tx, **learns, choose=choose, worth=worth, memory=memory, axis=axis)
+
+    def init(key, batch):
+        like = jax.tree.map(lambda x: x[:, 0], batch.moves)
+        learner = Learner.create(model.init(key, like.obs), tx)
+        return Watcher(learner, follower(learner.variables), memory.create(like, capacity), jnp.zeros((), jnp.int32))
+
+    def step(key, state, batch):
+        seen, played = reported(batch)
+        learned = (state.learner, state.target, with_moves(memory, state.memory, seen))
+        devices = 1 if axis is None else jax.lax.axis_size(axis)
+        num_moves = state.num_moves + seen.reward.size * devices
+        nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(updates, key, learned)[1])
+        (learner, copy, remembers), metrics = jax.lax.cond(
+            num_moves >= warmup, updates, lambda key, learned: (learned, nothing), key, learned
+        )
+        return Watcher(learner, copy, remembers, num_moves), {**metrics, **played}
+
+    return Algorithm(init, step, Watcher(None, None, memory.axes, None))
+
+
+def exploring(
+    model: nn.Module, worth: Worth, epsilon: Callable[[Array], Array]
+) -> tuple[Callable[[Watcher], PyTree], Callable[[PyTree], Act]]:
+    """What an actor sees of a `Watcher`, and how it acts by that: epsilon-greedily.
+
+    Args:
+      model: as of `dqn`.
+      worth: what its numbers stand for.
+      epsilon: share of moves at random, by the moves of all copies so far.
+    """
+    return (
+        lambda state: (state.learner.variables, epsilon(state.num_moves)),
+        lambda seen: explorer(model, seen[0], worth, seen[1]),
+    )
+
+
+def thinking(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    num_updates: int,
+    batch_size: int,
+    target: Decay,
+    discount: float = 0.99,
+    choose: Chooser = maximum,
+    worth: Worth = expected,
+    memory: Replay = alike,
+    num_actions: int | None = None,
+    axis: str | None = None,
+) -> Callable[[Key, tuple], tuple[tuple, Metrics]]:
+    """`updates(key, (learner, copy, memory))`: these after `num_updates` updates; arguments as of `dqn`.
+
+    Where `num_actions` are known, the model must have as many.
+    """
+
     def loss(key, params, extras, followed, window, weight):
         now_key, online_key, target_key = jax.random.split(key, 3)
         ahead = jax.vmap(n_step, (0, 0, 0, None))(window.reward, window.terminated, window.truncated, discount)
@@ -128,26 +254,8 @@ def dqn(
         remembers = memory.judge(remembers, drawn, surprise, axis)
         return (learner, follow(copy, learner.variables, target), remembers), metrics
 
-    updates = repeated(Algorithm(None, update), num_updates)
-
-    def init(key, batch=()):
-        start_key, play_key, model_key = jax.random.split(key, 3)
-        copies = start(start_key, env, num_envs)
-        copies, seen, _ = collect(play_key, env, at_random(num_actions), copies, max(warmup // num_envs, memory.length))
-        remembers = with_moves(memory, memory.create(jax.tree.map(lambda x: x[0], seen), capacity), seen)
-        learner = Learner.create(model.init(model_key, copies.obs), tx)
-        return Thinker(learner, follower(learner.variables), copies, remembers)
-
-    def step(key, state, batch=()):
-        play_key, learn_key = jax.random.split(key)
-        share = epsilon(num_envs * state.copies.current.time[0]) if callable(epsilon) else epsilon
-        act = explorer(model, state.learner.variables, worth, share)
-        copies, seen, played = collect(play_key, env, act, state.copies, horizon)
-        learned = (state.learner, state.target, with_moves(memory, state.memory, seen))
-        (learner, copy, remembers), metrics = updates.step(learn_key, learned, ())
-        return Thinker(learner, copy, copies, remembers), {**metrics, **played}
-
-    return Algorithm(init, step, Thinker(None, None, 0, memory.axes))
+    many = repeated(Algorithm(None, update), num_updates)
+    return lambda key, learned: many.step(key, learned, ())
 
 
 def of_action(numbers: Array, action: Array) -> Array:

@@ -51,12 +51,17 @@ def _rooted(noise: Array) -> Array:
     return jnp.sign(noise) * jnp.sqrt(jnp.abs(noise))
 
 
+# Windows and strides of the network that plays Atari from frames of 84 x 84. Mnih et al. 2015, Nature 518, methods.
+NATURE = ((8, 4), (4, 2), (3, 1))
+
+
 class Senses(nn.Module):
-    """What a network sees: convolutions, 3 x 3 with stride 2, of a picture `[B, H, W, C]`, if any; then hidden layers.
+    """What a network sees: convolutions of a picture `[B, H, W, C]`, if any; then hidden layers. Bytes are taken / 255.
 
     Attributes:
       hidden: widths of the layers, each with a rectifier.
       channels: of the convolutions; empty: the observation is a vector.
+      windows: (size, stride) of each of them, without padding; empty: 3 and 2 each, padded.
       norm: `norm(dtype=...)` before each rectifier; None: none.
       dtype: of the computation.
     """
@@ -65,6 +70,7 @@ class Senses(nn.Module):
     channels: Sequence[int] = ()
     norm: Callable[..., nn.Module] | None = None
     dtype: jnp.dtype = jnp.float32
+    windows: Sequence[tuple[int, int]] = ()
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
@@ -76,8 +82,15 @@ class Senses(nn.Module):
         picture = 3 if self.channels else 1
         before = obs.shape[:-picture]
         h = obs.reshape(-1, *obs.shape[-picture:]).astype(self.dtype)
-        for width in self.channels:
-            h = rectified(Conv(width, (3, 3), 2, dtype=self.dtype)(h))
+        h = h / 255 if obs.dtype == jnp.uint8 else h
+        padding = "VALID" if self.windows else "SAME"
+        windows = self.windows or ((3, 2),) * len(self.channels)
+        if len(windows) != len(self.channels):
+            raise BadInput(f"{len(self.channels)} convolutions of {len(windows)} windows: each has one")
+        for width, (size, stride) in zip(self.channels, windows, strict=True):
+            if self.windows and min(h.shape[1:3]) < size:
+                raise BadInput(f"a picture of {h.shape[1]} x {h.shape[2]} has no window of {size}; take a larger one")
+            h = rectified(Conv(width, (size, size), stride, padding, dtype=self.dtype)(h))
         h = h.reshape(len(h), -1)
         for width in self.hidden:
             h = rectified(nn.Dense(width, dtype=self.dtype, kernel_init=nn.initializers.he_normal())(h))
@@ -100,6 +113,7 @@ class QNetwork(nn.Module):
       dense: `dense(features, dtype=...)`, the last two layers: `nn.Dense` or `NoisyDense`.
       norm: as in `Senses`, and of the streams.
       dtype: of the computation.
+      windows: as in `Senses`.
     """
 
     num_actions: int
@@ -110,13 +124,14 @@ class QNetwork(nn.Module):
     dense: Callable[..., nn.Module] = nn.Dense
     norm: Callable[..., nn.Module] | None = None
     dtype: jnp.dtype = jnp.float32
+    windows: Sequence[tuple[int, int]] = ()
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
         """`[..., A]` or `[..., A, K]` from observations `[..., D]` or `[..., H, W, C]`."""
         if self.streams not in ("one", "dueling"):
             raise BadInput(f"no streams {self.streams!r}: there are one and dueling")
-        seen = Senses(self.hidden[:-1], self.channels, self.norm, self.dtype)(obs)
+        seen = Senses(self.hidden[:-1], self.channels, self.norm, self.dtype, self.windows)(obs)
 
         def stream(num_actions: int) -> Array:
             h = self.dense(self.hidden[-1], dtype=self.dtype)(seen)
@@ -140,17 +155,19 @@ class PictureActorCritic(nn.Module):
       hidden: widths of the layers that both share.
       channels: of the convolutions, as in `Senses`.
       dtype: of the computation.
+      windows: as in `Senses`.
     """
 
     num_outputs: int
     hidden: Sequence[int] = (128,)
     channels: Sequence[int] = (16,)
     dtype: jnp.dtype = jnp.float32
+    windows: Sequence[tuple[int, int]] = ()
 
     @nn.compact
     def __call__(self, obs: Array) -> tuple[Array, Array]:
         """Numbers of the actions' distribution `[..., P]` and value `[...]` of observations `[..., H, W, C]`."""
-        seen = Senses(self.hidden, self.channels, None, self.dtype)(obs)
+        seen = Senses(self.hidden, self.channels, None, self.dtype, self.windows)(obs)
 
         def head(name: str, size: int, gain: float) -> Array:
             return nn.Dense(size, dtype=self.dtype, kernel_init=orthogonal(gain), name=name)(seen).astype(jnp.float32)

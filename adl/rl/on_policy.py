@@ -14,7 +14,7 @@ from adl.core.types import Array, Key, Metrics, PyTree
 from adl.rl.advantage import gae
 from adl.rl.environment.world import Environment
 from adl.rl.policy import Actions, categorical
-from adl.rl.rollout import Act, Copies, Transition, collect, start
+from adl.rl.rollout import Act, Copies, Transition, collect, reported, start
 
 
 class Agent(NamedTuple):
@@ -61,6 +61,7 @@ def playing(
       actions: the distributions that the model's numbers stand for.
       axis: name of the mapped axis, or None.
     """
+    teach = judging(model, update, discount=discount, lam=lam, axis=axis)
 
     def init(key, batch=()):
         return beginning(key, model, tx, env, num_envs)
@@ -69,12 +70,70 @@ def playing(
         play_key, update_key = jax.random.split(key)
         act = actor(model, agent.learner.variables, actions)
         copies, seen, metrics = collect(play_key, env, act, agent.copies, horizon)
-        moves = judged(model, agent.learner.variables, seen, discount=discount, lam=lam)
-        learner, losses = update(update_key, agent.learner, moves)
-        explained = explained_variance(moves.target, moves.target - moves.advantage, axis)
-        return Agent(learner, copies), {**losses, **metrics, "explained_variance": explained}
+        learner, losses = teach(update_key, agent.learner, seen)
+        return Agent(learner, copies), {**losses, **metrics}
 
     return init, step
+
+
+def watching(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    update: Callable[[Key, Learner, Moves], tuple[Learner, Metrics]],
+    *,
+    discount: float,
+    lam: float,
+    actions: Actions,
+    axis: str | None = None,
+) -> tuple[Callable, Callable]:
+    """`init` and `step` of an algorithm whose state is a `Learner`, and whose batch is what `Happened` to its actor.
+
+    The actor has the learner's variables, so that what it would have said of its moves is what they say.
+
+    Args:
+      model: as of `playing`, and so are all others.
+      tx: of the update.
+      update: of the learner.
+      discount: in [0, 1].
+      lam: in [0, 1].
+      actions: the distributions that the model's numbers stand for.
+      axis: name of the mapped axis, or None.
+    """
+    teach = judging(model, update, discount=discount, lam=lam, axis=axis)
+
+    def init(key, batch):
+        return Learner.create(model.init(key, batch.moves.obs[:, 0]), tx)
+
+    def step(key, learner, batch):
+        seen, metrics = reported(batch)
+        numbers, value = model.apply(learner.variables, seen.obs)
+        seen = seen._replace(said=(actions.log_prob(seen.action, numbers), value))
+        learner, losses = teach(key, learner, seen)
+        return learner, {**losses, **metrics}
+
+    return init, step
+
+
+def judging(
+    model: nn.Module,
+    update: Callable[[Key, Learner, Moves], tuple[Learner, Metrics]],
+    *,
+    discount: float,
+    lam: float,
+    axis: str | None,
+) -> Callable[[Key, Learner, Transition], tuple[Learner, Metrics]]:
+    """`teach(key, learner, seen [T, E])`: the learner after an update by its moves, judged; arguments as of `playing`.
+
+    Its metrics are the update's, and "explained_variance".
+    """
+
+    def teach(key, learner, seen):
+        moves = judged(model, learner.variables, seen, discount=discount, lam=lam)
+        learner, losses = update(key, learner, moves)
+        explained = explained_variance(moves.target, moves.target - moves.advantage, axis)
+        return learner, {**losses, "explained_variance": explained}
+
+    return teach
 
 
 def beginning(

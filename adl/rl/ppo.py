@@ -9,18 +9,18 @@ minibatches of the T E moves. Source: Schulman et al. 2017, arXiv:1707.06347. De
 observations, value clipping (9) is left out: the paper has none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import flax.linen as nn
 import jax.numpy as jnp
 import optax
 from jax import lax
 
-from adl.core import Algorithm, BadInput, Mean, descend, forward, standardise
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, descend, forward, standardise
 from adl.core.epochs import epochs
 from adl.core.types import Array
 from adl.rl.environment.world import Environment
-from adl.rl.on_policy import Agent, Moves, playing
+from adl.rl.on_policy import Agent, Moves, playing, watching
 from adl.rl.policy import Actions, categorical
 
 
@@ -67,6 +67,82 @@ def ppo(
       BadInput: at trace time, as `core.epochs`: if the moves on a device do not divide into minibatches, or if one of
         these were a single move, whose advantage, standardised, is 0.
     """
+    update = clipping(
+        model,
+        tx,
+        num_epochs=num_epochs,
+        num_minibatches=num_minibatches,
+        clip=clip,
+        value_weight=value_weight,
+        entropy_weight=entropy_weight,
+        actions=actions,
+        axis=axis,
+    )
+
+    played = {"env": env, "num_envs": num_envs, "horizon": horizon, "discount": discount, "lam": lam}
+    return Algorithm(*playing(model, tx, update, actions=actions, axis=axis, **played), Agent(None, 0))
+
+
+def ppo_outside(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    num_epochs: int = 4,
+    num_minibatches: int = 4,
+    discount: float = 0.99,
+    lam: float = 0.95,
+    clip: float = 0.2,
+    value_weight: float = 0.5,
+    entropy_weight: float = 0.01,
+    actions: Actions = categorical,
+    axis: str | None = None,
+) -> Algorithm:
+    """PPO in a world outside the program: state is a `Learner`, the batch what `Happened` to an actor that has it.
+
+    Args:
+      model: as of `ppo`.
+      tx: optax transformation; its schedules count updates.
+      num_epochs: >= 1, passes over the moves.
+      num_minibatches: >= 1, of each pass.
+      discount: in [0, 1], of rewards one move later.
+      lam: in [0, 1], as in `gae`.
+      clip: c > 0.
+      value_weight: c_1 >= 0.
+      entropy_weight: c_2 >= 0.
+      actions: the distributions that the model's numbers stand for.
+      axis: name of the mapped axis, or None.
+
+    Raises:
+      BadInput: at trace time, as `ppo`.
+    Source: Schulman et al. 2017, arXiv:1707.06347, algorithm 1.
+    """
+    update = clipping(
+        model,
+        tx,
+        num_epochs=num_epochs,
+        num_minibatches=num_minibatches,
+        clip=clip,
+        value_weight=value_weight,
+        entropy_weight=entropy_weight,
+        actions=actions,
+        axis=axis,
+    )
+    return Algorithm(*watching(model, tx, update, discount=discount, lam=lam, actions=actions, axis=axis))
+
+
+def clipping(
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    *,
+    num_epochs: int = 4,
+    num_minibatches: int = 4,
+    clip: float = 0.2,
+    value_weight: float = 0.5,
+    entropy_weight: float = 0.01,
+    actions: Actions = categorical,
+    axis: str | None = None,
+) -> Callable[[Key, Learner, Moves], tuple[Learner, Metrics]]:
+    """PPO's update by moves `[B]`: passes over shuffled minibatches of them; arguments as of `ppo`."""
 
     def loss(key, params, extras, moves):
         if len(moves.advantage) * (1 if axis is None else lax.axis_size(axis)) == 1:
@@ -83,10 +159,7 @@ def ppo(
         )
         return {name: Mean.of(values) for name, values in parts.items()}, extras
 
-    update = epochs(descend(loss, tx, axis), num_epochs, num_minibatches)
-
-    played = {"env": env, "num_envs": num_envs, "horizon": horizon, "discount": discount, "lam": lam}
-    return Algorithm(*playing(model, tx, update, actions=actions, axis=axis, **played), Agent(None, 0))
+    return epochs(descend(loss, tx, axis), num_epochs, num_minibatches)
 
 
 def ppo_loss(

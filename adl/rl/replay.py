@@ -61,6 +61,28 @@ def uniform_memory(length: int = 1) -> Replay:
 alike = uniform_memory()  # of single moves
 
 
+def of_stacks(memory: Replay) -> Replay:
+    """A memory of moves whose observations `[..., K]` are the last K frames: each has K + 1 of them, not two times K.
+
+    Args:
+      memory: that keeps them; its moves are `rollout.Transition`s.
+    """
+
+    def frames(move):
+        return move._replace(obs=jnp.concatenate([move.obs, move.next_obs[..., -1:]], -1), next_obs=())
+
+    def draw(key, state, n, axis):
+        drawn = memory.draw(key, state, n, axis)
+        seen = drawn.window.obs
+        return drawn._replace(window=drawn.window._replace(obs=seen[..., :-1], next_obs=seen[..., 1:]))
+
+    return memory._replace(
+        create=lambda batch, capacity: memory.create(frames(batch), capacity),
+        add=lambda state, batch: memory.add(state, frames(batch)),
+        draw=draw,
+    )
+
+
 class Ranked(NamedTuple):
     """A ring with a weight for each window, where it begins."""
 

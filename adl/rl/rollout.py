@@ -7,6 +7,7 @@ What is kept of finished episodes is kept by the copy that played them, so that 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -45,6 +46,25 @@ class Transition(NamedTuple):
     terminated: Array
     truncated: Array
     said: Any  # what `act` returned beside the action
+
+
+class Happened(NamedTuple):
+    """T moves of each of E copies of a world outside the program, as a batch: its rows are the copies."""
+
+    moves: Transition  # [E, T, ...], of which nothing was said
+    total: Array  # [E, T] undiscounted return of the episode so far, in the world's own units
+    length: Array  # [E, T] int32, its moves so far
+    over: Array  # [E, T] boolean: it ended with this move
+
+
+def reported(batch: Happened) -> tuple[Transition, Metrics]:
+    """The moves `[T, E, ...]`, and "return" and "length", the means over the episodes that ended in them."""
+    chex.assert_equal_shape_prefix(jax.tree.leaves(batch), 2)
+    chex.assert_rank([batch.total, batch.moves.reward], 2)
+    chex.assert_type([batch.over, batch.moves.terminated, batch.moves.truncated], bool)
+    moves = jax.tree.map(lambda x: x.swapaxes(0, 1), batch.moves)
+    told = {"return": batch.total, "length": batch.length.astype(jnp.float32)}
+    return moves, {name: Mean.of(values, batch.over) for name, values in told.items()}
 
 
 def start(key: Key, env: Environment, num_envs: int, *, window: int = 100) -> Copies:

@@ -31,6 +31,23 @@ def play_returns(title: str, moves: int) -> Draw:
     )
 
 
+def game_scores(title: str, moves: int) -> Draw:
+    """Score of the games that ended between rows, over moves; how random play and the trained policy do, dotted.
+
+    Args:
+      title: of the figure.
+      moves: of all games, a step.
+    """
+    return curves(
+        {"games in training": "train/return"},
+        y_label="score",
+        title=title,
+        references={"trained {:.3g}": "trained/return", "random {:.3g}": "uniform/return"},
+        x_label="moves",
+        x_unit=moves,
+    )
+
+
 def grid_episodes(kinds: Mapping[str, str], things: Sequence[str]) -> Draw:
     """An episode of each kind as a strip of frames: the first of the things that are at a place gives its colour.
 
@@ -60,6 +77,28 @@ def grid_episodes(kinds: Mapping[str, str], things: Sequence[str]) -> Draw:
             row[0].set_ylabel(title, size="small")
         patches = [Patch(color=color, label=name) for name, color in zip(things, colors, strict=True)]
         figure.legend(handles=patches, loc="outside lower center", ncols=4, fontsize="small")
+        return figure
+
+    return draw
+
+
+def played_frames(kinds: Mapping[str, str]) -> Draw:
+    """A game of each kind as a strip of its frames, in shades of grey, and what it scored.
+
+    Args:
+      kinds: `{title: probe}`, of `rl.environment.atari.scores`.
+    """
+
+    def draw(outcome: Outcome) -> Figure:
+        frames = {title: outcome.of(probe) for title, probe in kinds.items()}
+        figure, axes = panel(len(kinds), len(next(iter(frames.values()))["frames"]), size=(1.2, 1.4))
+        for row, (title, seen) in zip(axes, frames.items(), strict=True):
+            for ax, frame, move in zip(row, seen["frames"], seen["moves"], strict=True):
+                ax.imshow(frame, cmap="gray", vmin=0, vmax=255)
+                ax.set_title(f"move {move}", size="small", pad=2)
+                ax.set(xticks=[], yticks=[])
+                ax.spines[:].set_visible(False)
+            row[0].set_ylabel(f"{title}\nscore {seen['returns'][0]:.0f}", size="small")
         return figure
 
     return draw

@@ -8,6 +8,8 @@ are played within the compiled step. Solvers judge the moves, and a search by ra
     python -m experiments play runs/rl/alphazero
 
 Expected: after 205k moves of self-play, two minutes, tic-tac-toe without a fault, in every game from every opening.
+After 819k of connect four, by the second claim's flags, 10 minutes, a score of 0.62 in 400 games (0.57 at least, by
+95 %) against ten times the simulations.
 """
 
 import math

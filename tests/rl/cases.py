@@ -2,15 +2,17 @@
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import linen as nn
 
 from adl.core import Algorithm
+from adl.core.teacher import every
 from adl.rl.a2c import a2c
 from adl.rl.alphazero import alphazero
 from adl.rl.bandit import bandit, thompson
 from adl.rl.board import BoardNetwork
-from adl.rl.dqn import double, dqn
+from adl.rl.dqn import double, dqn, dqn_outside
 from adl.rl.dynamic_programming import policy_iteration, value_iteration
 from adl.rl.environment.cartpole import cartpole
 from adl.rl.environment.grid import MAPS, grid_outcomes, grid_world, walk_map
@@ -20,10 +22,11 @@ from adl.rl.mdp import mdp_of
 from adl.rl.networks import QNetwork
 from adl.rl.off_policy import networks
 from adl.rl.policy import ActorCritic
-from adl.rl.ppo import ppo
+from adl.rl.ppo import ppo, ppo_outside
 from adl.rl.pqn import pqn
 from adl.rl.reinforce import reinforce
 from adl.rl.replay import prioritised_memory
+from adl.rl.rollout import Happened, Transition
 from adl.rl.sac import sac
 from adl.rl.tabular import monte_carlo, sarsa, td_control, td_lambda
 from adl.rl.td3 import td3
@@ -96,6 +99,25 @@ def self_taught(axis: str | None) -> Algorithm:
     return alphazero(BoardNetwork(9, 16, 1, "dense"), optax.adam(0.01), game=game, search=search, axis=axis, **sizes)
 
 
+def of_others(step: int) -> Happened:
+    """Moves in a world of vectors whose reward is for the action that the first number asks for."""
+    rng = np.random.default_rng(step % 4)
+    obs, next_obs = rng.normal(size=(2, 16, 32, 4)).astype("f")
+    action, (terminated, over) = rng.integers(2, size=(16, 32)).astype("i"), rng.random((2, 16, 32)) < 0.2
+    reward = (action == (obs[..., 0] > 0)).astype("f")
+    moves = Transition(obs, action, reward, next_obs, terminated, np.zeros_like(over), ())
+    return Happened(moves, reward, np.ones_like(action), over)
+
+
+def by_watching(axis: str | None) -> Algorithm:
+    return ppo_outside(ActorCritic(2, (16,)), optax.adam(0.01), discount=0.5, axis=axis)
+
+
+def recalling(axis: str | None) -> Algorithm:
+    sizes = {"num_updates": 4, "batch_size": 32, "capacity": 2048, "warmup": 1024, "target": every(8)}
+    return dqn_outside(QNetwork(2, (32,)), optax.adam(1e-2), discount=0.5, **sizes, axis=axis)
+
+
 CASES = {
     "ppo": Case(balance, nothing, "return", is_deterministic=False, rises=True),
     "a2c": Case(at_once, nothing, "return", is_deterministic=False, rises=True),
@@ -103,6 +125,8 @@ CASES = {
     "sac": Case(softly, nothing, "loss", is_deterministic=False),
     "td3": Case(with_delay, nothing, "loss", is_deterministic=False),
     "dqn": Case(remembering, nothing, "return", is_deterministic=False, rises=True),
+    "ppo_outside": Case(by_watching, of_others, "value_loss", is_deterministic=False),
+    "dqn_outside": Case(recalling, of_others, "loss", is_deterministic=False),
     "pqn": Case(without_memory, nothing, "return", is_deterministic=False, rises=True),
     "td_control": Case(**luck(walk), steps=80),
     "td_lambda": Case(
