@@ -53,7 +53,7 @@ class Experiment(NamedTuple):
     batches: Batches = NoData()  # batches[step]: a pure function of the step
     probes: Mapping[str, Probe] = {}
     final: Mapping[str, Probe] = {}
-    figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure
+    figures: Mapping[str, Callable[[Outcome], Any]] = {}  # name -> matplotlib Figure; a film has `formats`
     writes: Mapping[str, Callable[[Outcome, Path], Any]] = {}  # name of what is made once in the folder -> its maker
     offers: Mapping[str, Any] = {}  # of a trained state: functions (`Offer`) and objects (model, sampler), by name
 

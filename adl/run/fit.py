@@ -240,7 +240,7 @@ class _Run:
         figures = self.program.experiment.figures
         for name in screen.phases("drawing", list(figures)):
             figure = figures[name](outcome)
-            for ending in figure_formats(self.config):
+            for ending in getattr(figure, "formats", figure_formats(self.config)):
                 save = functools.partial(figure.savefig, dpi=144, format=ending)
                 files.write(self.folder / "figures" / f"{name}.{ending}", save)
         writes = {name: at for name, at in self.program.experiment.writes.items() if not (self.folder / name).exists()}

@@ -21,6 +21,7 @@ from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
 from adl.show.functions import forecasts, process
+from adl.show.gait import gait_film, gait_instants
 from adl.show.game import players, translations
 from adl.show.gridworld import grid_policies
 from adl.show.heat import densities, field
@@ -115,6 +116,8 @@ __all__ = [
     "first_coordinates",
     "first_two",
     "forecasts",
+    "gait_film",
+    "gait_instants",
     "game_scores",
     "grid_episodes",
     "grid_policies",

@@ -99,14 +99,17 @@ def shades(num: int) -> list[tuple[float, float, float]]:
     return [matplotlib.colors.hsv_to_rgb((k / num, (0.9, 0.5)[k % 2], (0.6, 0.85)[k % 2])) for k in range(num)]
 
 
-def panel(rows: int = 1, cols: int = 1, *, size: tuple[float, float] = (3.2, 2.6)) -> tuple[Figure, np.ndarray]:
+def panel(
+    rows: int = 1, cols: int = 1, *, size: tuple[float, float] = (3.2, 2.6), kind: type[Figure] = Figure
+) -> tuple[Figure, np.ndarray]:
     """An empty figure, and its axes as an array `[rows, cols]`, also where there is only one.
 
     Args:
       rows: of axes, >= 1.
       cols: of axes, >= 1.
       size: width and height of one of the axes, in inches.
+      kind: of the figure.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(cols * size[0], rows * size[1]), dpi=DPI, layout="constrained")
+        figure = kind(figsize=(cols * size[0], rows * size[1]), dpi=DPI, layout="constrained")
         return figure, figure.subplots(rows, cols, squeeze=False)

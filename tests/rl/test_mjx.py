@@ -85,6 +85,28 @@ def test_a_gait_is_told_of_whole_episodes():
     assert float(none["falls"].value) == 0
 
 
+def test_judges_on_several_devices_take_turns():
+    """There is one simulation: what each finds is what it finds alone."""
+    env = mjx.in_gymnasium("hopper")
+    keys = jax.random.split(KEY, 8).reshape(2, 4)
+    begin = jax.vmap(jax.vmap(env.reset))(keys)[0]
+    actions = jax.random.uniform(KEY, (2, 4, 3), minval=-1.0)
+    alone = jax.vmap(jax.vmap(env.step))(keys, begin, actions)
+    for _ in range(5):
+        both = jax.pmap(jax.vmap(env.step))(keys, begin, actions)
+        np.testing.assert_array_equal(both.obs, alone.obs)
+
+
+def test_numbers_have_names_and_speeds_add_up_to_a_way():
+    observed, motors = mjx.joint_names("hopper")
+    assert observed[:2] == ["rootz", "rooty"] and observed[5] == "rootx speed" and len(observed) == 11
+    assert motors == ["thigh_joint", "leg_joint", "foot_joint"]
+    assert [len(names) for names in mjx.joint_names("walker2d")] == [17, 6]
+    obs = np.zeros((4, 11))
+    obs[:, 5] = [1.0, 2.0, -1.0, 5.0]
+    np.testing.assert_allclose(mjx.way(obs), 0.008 * np.array([0.0, 1.0, 3.0, 2.0]))
+
+
 def test_a_robot_begins_upright_and_is_drawn_so():
     for name, standing in (("hopper", 1.25), ("walker2d", 1.25)):
         _, obs = mjx.in_gymnasium(name).reset(KEY)

@@ -12,7 +12,10 @@ world, `in_gymnasium`, which steps on the host.
 Source: Gymnasium's `hopper_v5.py` and `walker2d_v5.py`; Todorov, Erez & Tassa 2012 (IROS), MuJoCo.
 """
 
+import contextlib
+import io
 import math
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -78,7 +81,9 @@ def robot(
     Raises:
       BadInput: for a robot that there is not, or where the extra `locomotion` is not installed.
     """
-    body, kind, mjx = simulation(name), ROBOTS[name], of_extra("mujoco.mjx", *EXTRA)
+    body, kind = simulation(name), ROBOTS[name]
+    with contextlib.redirect_stdout(io.StringIO()):  # it says what it does not find for GPUs of one maker
+        mjx = of_extra("mujoco.mjx", *EXTRA)
     body.opt.iterations, body.opt.ls_iterations = iterations
     if integrator == "euler":
         body.opt.integrator = of_extra("mujoco", *EXTRA).mjtIntegrator.mjINT_EULER
@@ -105,7 +110,8 @@ def robot(
 def in_gymnasium(name: str, *, limit: int = LIMIT) -> Environment:
     """The same world as Gymnasium has it: steps are C MuJoCo's, on the host, of all copies one after the other.
 
-    It judges what was learned elsewhere. A step is a function of its state, as any other environment's.
+    It judges what was learned elsewhere. A step is a function of its state, as any other environment's, wherever it
+    runs: those of several devices wait for each other, since there is one simulation.
 
     Args:
       name: as of `robot`.
@@ -114,11 +120,12 @@ def in_gymnasium(name: str, *, limit: int = LIMIT) -> Environment:
       BadInput: as `robot`.
     """
     body = simulation(name)
-    world = of_extra("gymnasium", *EXTRA).make(ROBOTS[name].title).unwrapped
+    world, alone = of_extra("gymnasium", *EXTRA).make(ROBOTS[name].title).unwrapped, threading.Lock()
 
     def stepped(position, velocity, force, action):
         rows = [np.asarray(x).reshape(-1, x.shape[-1]) for x in (position, velocity, force, action)]
-        found = [_one_step(world, *row) for row in zip(*rows, strict=True)]
+        with alone:
+            found = [_one_step(world, *row) for row in zip(*rows, strict=True)]
         lead = np.shape(position)[:-1]
         return tuple(np.reshape(x, (*lead, *np.shape(x[0]))) for x in zip(*found, strict=True))
 
@@ -203,6 +210,26 @@ def outline(name: str) -> Callable[[np.ndarray], list[np.ndarray]]:
         return [*ends[..., [0, 2]]]
 
     return lines
+
+
+def way(obs: np.ndarray) -> np.ndarray:
+    """Where the torso is, `[T]` in m from where it was first, of an episode's observations `[T, 2 Q - 1]`."""
+    forward = STEP_SECONDS * obs[:, obs.shape[1] // 2]
+    return np.cumsum(forward) - forward
+
+
+def joint_names(name: str) -> tuple[list[str], list[str]]:
+    """What the numbers of an observation are, "rootz" and "rootx speed", and what those of an action move.
+
+    Args:
+      name: as of `robot`.
+    Raises:
+      BadInput: as `robot`.
+    """
+    body = simulation(name)
+    joints = [body.joint(j).name for j in range(body.njnt)]
+    moved = [body.joint(j).name for j in body.actuator_trnid[:, 0]]
+    return [*joints[1:], *(f"{joint} speed" for joint in joints)], moved
 
 
 def _seen(state: Moving) -> Array:
