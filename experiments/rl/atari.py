@@ -7,8 +7,8 @@ two of which the brighter pixels are seen; rewards are signs; a game begins with
     python -m experiments.rl.atari --game pong --method ppo
     >>> action = run.load("runs/rl/atari").act(pictures)
 
-Expected: -5.2 in Pong after 2.8M moves, one seed, where a random player has -20.2; 40 minutes on two cores that had other
-work beside. A third of the moves pass before scores rise; a strip of a game shows both paddles where the ball is.
+Expected: -5.2 in Pong after 2.8M moves, one seed, where a random player has -20.2; 40 minutes on two cores that had
+other work beside. A third of the moves pass before scores rise; a strip of a game shows both paddles where the ball is.
 
 DQN in CleanRL's protocol wants a GPU, and was not measured here; CleanRL reports 20.25 +- 0.41 in Pong:
 --method dqn --size 84 --channels 32 64 64 --hidden 512 --num_envs 8 --horizon 16 --num_steps 78125 --segment 15625
