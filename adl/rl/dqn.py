@@ -218,12 +218,12 @@ def thinking(
     num_updates: int,
     batch_size: int,
     target: Decay,
-    discount: float = 0.99,
-    choose: Chooser = maximum,
-    worth: Worth = expected,
-    memory: Replay = alike,
+    discount: float,
+    choose: Chooser,
+    worth: Worth,
+    memory: Replay,
     num_actions: int | None = None,
-    axis: str | None = None,
+    axis: str | None,
 ) -> Callable[[Key, tuple], tuple[tuple, Metrics]]:
     """`updates(key, (learner, copy, memory))`: these after `num_updates` updates; arguments as of `dqn`.
 

@@ -134,13 +134,13 @@ def clipping(
     model: nn.Module,
     tx: optax.GradientTransformation,
     *,
-    num_epochs: int = 4,
-    num_minibatches: int = 4,
-    clip: float = 0.2,
-    value_weight: float = 0.5,
-    entropy_weight: float = 0.01,
-    actions: Actions = categorical,
-    axis: str | None = None,
+    num_epochs: int,
+    num_minibatches: int,
+    clip: float,
+    value_weight: float,
+    entropy_weight: float,
+    actions: Actions,
+    axis: str | None,
 ) -> Callable[[Key, Learner, Moves], tuple[Learner, Metrics]]:
     """PPO's update by moves `[B]`: passes over shuffled minibatches of them; arguments as of `ppo`."""
 

@@ -37,7 +37,7 @@ from adl.show.painted import in_styles
 from adl.show.panels import page
 from adl.show.pixels import completed_halves, pixel_samples
 from adl.show.plane import landscape, probability, regions
-from adl.show.play import game_scores, grid_episodes, play_returns, played_frames
+from adl.show.play import grid_episodes, play_returns, played_frames
 from adl.show.points import classes, embedding
 from adl.show.pose import pose_scores, skeletons
 from adl.show.regret import regrets
@@ -118,7 +118,6 @@ __all__ = [
     "forecasts",
     "gait_film",
     "gait_instants",
-    "game_scores",
     "grid_episodes",
     "grid_policies",
     "guidance",

@@ -14,35 +14,29 @@ from adl.show.style import COLORS, Draw, panel
 GREYS = ("0.35", "0.5", "0.65", "0.8")  # of more things than there are colours
 
 
-def play_returns(title: str, moves: int) -> Draw:
-    """Return of the last 100 training episodes over moves; how a random player and the best action do, dotted.
+def play_returns(
+    title: str,
+    moves: int,
+    *,
+    of: Mapping[str, str] = {"last 100 episodes": "last/return"},
+    trained: tuple[str, str] = ("best action", "best/return"),
+    y_label: str = "return",
+) -> Draw:
+    """Return of training episodes over moves; how a random player and what was trained do in new ones, dotted.
 
     Args:
       title: of the figure.
       moves: of all copies, a step.
+      of: `{name: metric}` of the episodes in training.
+      trained: name and metric of the player that was trained.
+      y_label: what is returned.
     """
+    name, metric = trained
     return curves(
-        {"last 100 episodes": "last/return"},
-        y_label="return",
+        of,
+        y_label=y_label,
         title=title,
-        references={"best action {:.3g}": "best/return", "random {:.3g}": "uniform/return"},
-        x_label="moves",
-        x_unit=moves,
-    )
-
-
-def game_scores(title: str, moves: int) -> Draw:
-    """Score of the games that ended between rows, over moves; how random play and the trained policy do, dotted.
-
-    Args:
-      title: of the figure.
-      moves: of all games, a step.
-    """
-    return curves(
-        {"games in training": "train/return"},
-        y_label="score",
-        title=title,
-        references={"trained {:.3g}": "trained/return", "random {:.3g}": "uniform/return"},
+        references={f"{name} {{:.3g}}": metric, "random {:.3g}": "uniform/return"},
         x_label="moves",
         x_unit=moves,
     )
