@@ -56,14 +56,15 @@ NATURE = ((8, 4), (4, 2), (3, 1))
 
 
 class Senses(nn.Module):
-    """What a network sees: convolutions of a picture `[B, H, W, C]`, if any; then hidden layers. Bytes are taken / 255.
+    """What a network sees: convolutions of a picture `[H, W, C]`, if any; then hidden layers. Bytes are taken / 255.
 
     Attributes:
       hidden: widths of the layers, each with a rectifier.
-      channels: of the convolutions; empty: the observation is a vector.
+      channels: of the convolutions; empty: none, and what is seen goes to the layers as one vector.
       windows: (size, stride) of each of them, without padding; empty: 3 and 2 each, padded.
       norm: `norm(dtype=...)` before each rectifier; None: none.
       dtype: of the computation.
+      rank: axes of an observation; None: those of a picture where there are convolutions, else of a vector.
     """
 
     hidden: Sequence[int]
@@ -71,17 +72,18 @@ class Senses(nn.Module):
     norm: Callable[..., nn.Module] | None = None
     dtype: jnp.dtype = jnp.float32
     windows: Sequence[tuple[int, int]] = ()
+    rank: int | None = None
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
-        """`[..., hidden[-1]]` from `obs` `[..., D]`, or `[..., H, W, C]` where there are convolutions."""
+        """`[..., hidden[-1]]` from `obs`, `[..., D]` or `[..., H, W, C]`."""
 
         def rectified(h):
             return nn.relu(h if self.norm is None else self.norm(dtype=self.dtype)(h))
 
-        picture = 3 if self.channels else 1
-        before = obs.shape[:-picture]
-        h = obs.reshape(-1, *obs.shape[-picture:]).astype(self.dtype)
+        rank = self.rank or (3 if self.channels else 1)
+        before = obs.shape[:-rank]
+        h = obs.reshape(-1, *obs.shape[-rank:]).astype(self.dtype)
         h = h / 255 if obs.dtype == jnp.uint8 else h
         padding = "VALID" if self.windows else "SAME"
         windows = self.windows or ((3, 2),) * len(self.channels)
@@ -114,6 +116,7 @@ class QNetwork(nn.Module):
       norm: as in `Senses`, and of the streams.
       dtype: of the computation.
       windows: as in `Senses`.
+      rank: as in `Senses`.
     """
 
     num_actions: int
@@ -125,13 +128,14 @@ class QNetwork(nn.Module):
     norm: Callable[..., nn.Module] | None = None
     dtype: jnp.dtype = jnp.float32
     windows: Sequence[tuple[int, int]] = ()
+    rank: int | None = None
 
     @nn.compact
     def __call__(self, obs: Array) -> Array:
         """`[..., A]` or `[..., A, K]` from observations `[..., D]` or `[..., H, W, C]`."""
         if self.streams not in ("one", "dueling"):
             raise BadInput(f"no streams {self.streams!r}: there are one and dueling")
-        seen = Senses(self.hidden[:-1], self.channels, self.norm, self.dtype, self.windows)(obs)
+        seen = Senses(self.hidden[:-1], self.channels, self.norm, self.dtype, self.windows, self.rank)(obs)
 
         def stream(num_actions: int) -> Array:
             h = self.dense(self.hidden[-1], dtype=self.dtype)(seen)
@@ -167,7 +171,7 @@ class PictureActorCritic(nn.Module):
     @nn.compact
     def __call__(self, obs: Array) -> tuple[Array, Array]:
         """Numbers of the actions' distribution `[..., P]` and value `[...]` of observations `[..., H, W, C]`."""
-        seen = Senses(self.hidden, self.channels, None, self.dtype, self.windows)(obs)
+        seen = Senses(self.hidden, self.channels, None, self.dtype, self.windows, 3)(obs)
 
         def head(name: str, size: int, gain: float) -> Array:
             return nn.Dense(size, dtype=self.dtype, kernel_init=orthogonal(gain), name=name)(seen).astype(jnp.float32)

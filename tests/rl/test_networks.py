@@ -56,3 +56,17 @@ def test_pictures_have_any_leading_axes():
     np.testing.assert_allclose(numbers[1], actor.apply(variables, PICTURES[1])[0], atol=1e-6)
     model = QNetwork(3, (16,), (4,))
     assert model.apply(model.init(KEY, PICTURES[0]), PICTURES).shape == (3, 2, 3)
+
+
+def test_without_convolutions_a_picture_is_one_vector():
+    actor, model = PictureActorCritic(3, (16,), ()), QNetwork(3, (16, 8), rank=3)
+    numbers, value = actor.apply(variables := actor.init(KEY, PICTURES[0]), PICTURES)
+    layers = variables["params"]
+    seen = nn.relu(nn.Dense(16).apply({"params": layers["Senses_0"]["Dense_0"]}, PICTURES.reshape(6, 400)))
+    want = nn.Dense(3).apply({"params": layers["actor"]}, seen)
+    np.testing.assert_allclose(numbers.reshape(6, 3), want, rtol=1e-4, atol=1e-7)
+    assert value.shape == (3, 2)
+    flat = QNetwork(3, (16, 8))
+    variables = model.init(KEY, PICTURES[0])
+    want = flat.apply(variables, PICTURES.reshape(3, 2, 400).astype(jnp.float32))
+    np.testing.assert_allclose(model.apply(variables, PICTURES), want, rtol=1e-5, atol=1e-6)
