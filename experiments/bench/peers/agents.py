@@ -98,7 +98,7 @@ def ours_until(build: Callable, config: Any, goal: float, num_steps: int, num_se
         for call in range(config.num_steps // num_steps):
             state, _ = algorithm.step(jax.random.fold_in(key, call), state, ())
             seen = jax.device_get(look(state.copies))
-            reached |= (seen.count == WINDOW) & (seen.value >= goal)
+            reached |= (seen.count == WINDOW) & (seen.total >= goal * WINDOW)
             if reached.all():
                 return 1e3 * (time.perf_counter() - started)
         return math.inf
