@@ -50,10 +50,10 @@ class Config(run.Config):
     learning_rate: run.Positive = 3e-4  # of Adam at the start, before a straight line to 0
     capacity: run.Split = 10240  # moves that are remembered
     warmup: run.Count = 1024  # moves at random before the first step
-    period: run.Count = 50  # updates after which the copy that targets are made of is renewed
+    period: run.Count = 100  # updates after which the copy that targets are made of is renewed
     explore: run.Share = 0.5  # of the run, in which the share of random moves falls from 1 to epsilon
     epsilon: run.Fraction = 0.05  # share of random moves afterwards; what is noisy has none
-    discount: run.Rate = 0.99  # of a reward one move later
+    discount: run.Rate = 0.98  # of a reward one move later; nearer to 1, values take longer and stay too high sooner
     num_back: run.Count = 3  # moves of a return, of n_step and rainbow
     hidden: run.Widths = (120, 84)  # widths of the hidden layers
 
@@ -63,15 +63,15 @@ CAR = {"horizon": 2, "num_updates": 8, "learning_rate": 4e-3, "period": 300, "ex
 CLAIMS = (
     run.Claim(
         metric="best/return",
-        at_least=385,
+        at_least=495,
         overrides={"num_seeds": 5},
         protocol=f"CartPole-v1, DQN, 320,000 moves, 38 s a seed; {PROTOCOL}",
-        reference="500 is the most there is: four of the seeds reach it",
+        reference="500 is the most there is",
     ),
     run.Claim(
         metric="best/return",
         at_least=-85,
-        overrides={"world": "acrobot", "learning_rate": 1e-3, "num_seeds": 5},
+        overrides={"world": "acrobot", "learning_rate": 1e-3, "discount": 0.99, "period": 50, "num_seeds": 5},
         protocol=f"Acrobot-v1, DQN, 320,000 moves, 45 s a seed; {PROTOCOL}",
         reference="Gymnasium calls -100 solved",
     ),
