@@ -1,6 +1,10 @@
 """PPO with the environment in the step, and with the environment beside it (extra `bench`): 16 updates a step.
 
 A step is 1,024 environment steps on CartPole, of 488 in a training run. Each contender has a process of its own.
+
+Measured on two cores beside other work, medians of 3 rounds: Stable-Baselines3 218 ms (4,700 environment steps and 73
+updates a second), CleanRL's loop 193 ms; adl 27 ms (37,700 and 589), of 8 seeds 33 ms each, of 64 seeds 23 ms each: 8,
+6.5 and 9 times as fast as the first.
 """
 
 from experiments.bench import Contenders, apart

@@ -2,6 +2,10 @@
 
 A step is 4 environment steps of the pendulum and an update of 128 moves, of 8,000 in a training run. Each contender has
 a process of its own.
+
+Measured on two cores beside other work, medians of 5 rounds: Stable-Baselines3 19.0 ms (210 environment steps and 53
+updates a second); adl 2.6 ms (1,550 and 387), of 8 seeds 1.5 ms each, of 64 seeds 2.4 ms each: 7.6, 11 and 8 times as
+fast.
 """
 
 from experiments.bench import Contenders, apart
