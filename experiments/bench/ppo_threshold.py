@@ -3,9 +3,9 @@
 Each round is a training with a seed of its own, from the first state on. Compilation is a contender by itself; each
 contender has a process of its own.
 
-Measured on two cores beside other work, medians of 3 rounds: Stable-Baselines3 23.9 s, CleanRL's loop 21.0 s, adl 3.0 s,
-7.6 times as fast as the first; the last of 8 seeds in one program after 31.4 s. To compile took 24.6 s there the first
-time, and about 5 s from JAX's cache on disk.
+Measured on two cores beside other work, medians of 3 rounds: Stable-Baselines3 23.9 s, CleanRL's loop 21.0 s, adl
+3.0 s, 7.6 times as fast as the first; the last of 8 seeds in one program after 31.4 s. To compile took 24.6 s there the
+first time, and about 5 s from JAX's cache on disk.
 """
 
 from experiments.bench import Contenders, apart
