@@ -27,10 +27,19 @@ main(sys.argv[2:])
 
 
 @pytest.mark.parametrize(
-    ("name", "peer"), [("ppo", "torch"), ("ppo", "gymnasium"), ("nuts", "blackjax"), ("smc", "blackjax")]
+    ("name", "peer"),
+    [
+        ("ppo", "torch"),
+        ("ppo", "gymnasium"),
+        ("dqn_threshold", "stable_baselines3"),
+        ("nuts", "blackjax"),
+        ("smc", "blackjax"),
+    ],
 )
 def test_missing_peer_is_one_line_that_names_the_extra(name, peer):
     """In a process of its own, in which nobody finds the peer."""
+    if peer == "gymnasium":
+        pytest.importorskip("stable_baselines3")  # which would be missed before
     command = [sys.executable, "-c", WITHOUT, peer, name]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert ended.returncode == 2

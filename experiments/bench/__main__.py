@@ -1,7 +1,7 @@
 """Benchmarks: contenders on the same work, interleaved in one process, medians and ratios.
 
-`python -m experiments.bench NAME...` runs `experiments/bench/NAME.py`, or all of them. Peers beyond scikit-learn
-come with the extra `bench`.
+`python -m experiments.bench NAME...` runs `experiments/bench/NAME.py`, or all of them. Where that says in `WORK` what
+is done in a unit, rates are told, too. Peers beyond scikit-learn come with the extra `bench`.
 """
 
 import importlib
@@ -45,7 +45,8 @@ def compare(name: str, rounds: int) -> Table:
     if name not in NAMES:
         raise BadInput(f"no benchmark {name}; there are {', '.join(NAMES)}{did_you_mean(name, NAMES)}")
     try:
-        contenders = importlib.import_module(f"experiments.bench.{name}").contenders()
+        module = importlib.import_module(f"experiments.bench.{name}")
+        contenders = module.contenders()
     except ModuleNotFoundError as error:
         raise BadInput(
             f"the benchmark {name} needs {error.name.partition('.')[0]}: pip install -e '.[bench]'"
@@ -57,10 +58,20 @@ def compare(name: str, rounds: int) -> Table:
         for contender, run in contenders.items():
             times[contender].append(run())
     reference = np.array(next(iter(times.values())))
-    table = Table("contender", "median ms", "min", "max", "speed against the first", title=f"{name}, {rounds} rounds")
+    rates = getattr(module, "WORK", {})
+    columns = [
+        "contender",
+        "median ms",
+        "min",
+        "max",
+        "speed against the first",
+        *(f"{what} a second" for what in rates),
+    ]
+    table = Table(*columns, title=f"{name}, {rounds} rounds")
     for contender, values in times.items():
         ratio = statistics.median(reference / np.array(values))
-        numbers = [statistics.median(values), min(values), max(values), ratio]
+        median = statistics.median(values)
+        numbers = [median, min(values), max(values), ratio, *(1e3 * count / median for count in rates.values())]
         table.add_row(contender, *(f"{number:.4g}" for number in numbers))
     return table
 

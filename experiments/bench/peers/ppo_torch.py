@@ -54,6 +54,7 @@ def loss(agent: Agent, cfg: Config, obs, action, log_prob, advantage, target) ->
 
 def train(cfg: Config) -> Iterator[list[float]]:
     """The whole training, a step of `cfg.batch_size` environment steps at a time: returns of the episodes in it."""
+    torch.set_num_threads(1)  # for networks as small, two are no faster, and on a busy machine far slower
     torch.manual_seed(cfg.seed)
     kinds = [lambda: gymnasium.make("CartPole-v1")] * cfg.num_envs
     envs = SyncVectorEnv(kinds, autoreset_mode=AutoresetMode.SAME_STEP)
