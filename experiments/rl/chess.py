@@ -27,6 +27,7 @@ from adl.rl.environment.wrappers import Seen, time_limit, with_legal
 from adl.rl.lookahead import careful_player, counted_judge, tried_gains
 from adl.rl.match import struggles
 from adl.rl.mcts import prior_first, searching_player, uct
+from adl.rl.policy import many_choices
 from adl.rl.ppo import ppo
 from adl.rl.rollout import last_episodes
 
@@ -40,7 +41,7 @@ class Config(run.Optimised, run.Config):
 
     game: Literal["chess", "tictactoe"] = "chess"  # tictactoe: the same at no cost, by who wins
     opponent: Literal["greedy", "random"] = "greedy"  # that is learned from
-    num_steps: run.Count = 60  # of num_games * horizon moves of the agent
+    num_steps: run.Count = 100  # of num_games * horizon moves of the agent
     num_games: run.Split = 64  # side by side, over all devices
     horizon: run.Count = 32  # moves of each game a step
     limit: run.Count = 40  # moves of each side, after which a game is left
@@ -55,10 +56,24 @@ class Config(run.Optimised, run.Config):
     num_openings: run.Several = 50  # of four moves at random, each played with both colours
     log_every: run.Count = 5
     eval_every: run.Count = 5
-    checkpoint_every: run.Count = 60
+    checkpoint_every: run.Count = 50
 
 
-CLAIMS = ()
+PLAYED = "mean gain of material in 100 games of 40 moves a side, from 50 openings of four moves at random, both colours"
+CLAIMS = tuple(
+    run.Claim(
+        metric=f"games/{who}_{other}",
+        at_least=bound,
+        protocol=f"chess, {TITLES[who]} against a {other} player: {PLAYED}; pawns",
+        reference=reference,
+        needs=("extra games",),
+    )
+    for who, other, bound, reference in (
+        ("learned", "greedy", -100.0, "a greedy player, in the same run: about 0"),
+        ("learned", "random", -100.0, "a random player against itself: 0"),
+        ("careful", "greedy", -100.0, "a greedy player, in the same run: about 0"),
+    )
+)
 SMOKE = {"game": "tictactoe", "num_steps": 2, "num_games": 4, "horizon": 4, "limit": 4, "num_epochs": 1, "width": 4}
 SMOKE |= {"num_minibatches": 2, "num_simulations": 2, "num_openings": 2, "log_every": 1, "eval_every": 2}
 
@@ -85,7 +100,15 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     sizes = {"num_openings": cfg.num_openings, "num_moves": 2 * cfg.limit}
     names = ("horizon", "discount", "lam", "entropy_weight", "num_epochs", "num_minibatches")
     return run.Experiment(
-        ppo(model, tx, env=env, num_envs=cfg.num_games, axis=axis, **{name: getattr(cfg, name) for name in names}),
+        ppo(
+            model,
+            tx,
+            env=env,
+            num_envs=cfg.num_games,
+            actions=many_choices,
+            axis=axis,
+            **{name: getattr(cfg, name) for name in names},
+        ),
         probes={"last": lambda key, agent: last_episodes(agent.copies)},
         final={"games": struggles(game, players, PAIRS, worth=worth, view=view, **sizes)},
         offers={
