@@ -88,7 +88,8 @@ class PairNetwork(nn.Module):
         def squares(name: str) -> Array:
             place = self.param(f"{name}_place", nn.initializers.normal(0.02), (obs.shape[-2], self.width))
             layer = functools.partial(nn.Dense, self.width, dtype=self.dtype)
-            h = nn.relu(layer(name=f"{name}_piece")(obs) + place.astype(self.dtype))
+            piece = layer(name=f"{name}_piece")(obs)
+            h = nn.relu(piece + jnp.broadcast_to(place.astype(self.dtype), piece.shape))
             whole = layer(name=f"{name}_whole")(h.mean(-2, keepdims=True))
             return nn.relu(layer(name=f"{name}_square")(h) + whole)
 
@@ -97,6 +98,7 @@ class PairNetwork(nn.Module):
         pairs = jnp.einsum("...sd,...td->...st", head(name="start")(h), head(kernel_init=small, name="end")(h))
         pairs = pairs.astype(jnp.float32).reshape(*pairs.shape[:-2], -1) / self.size**0.5
         bias = self.param("kind", nn.initializers.zeros, (int(kinds.max()) + 1,))
-        logits = pairs[..., starts * obs.shape[-2] + ends] + bias[kinds]
+        logits = pairs[..., starts * obs.shape[-2] + ends]
+        logits = logits + jnp.broadcast_to(bias[kinds], logits.shape)
         value = nn.Dense(1, dtype=self.dtype, name="value")(squares("value").mean(-2))
         return jnp.where(seen.legal, logits, -1e9), value[..., 0].astype(jnp.float32)

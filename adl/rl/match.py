@@ -116,15 +116,17 @@ def struggle(
     """
 
     def turn(carry, now):
-        pair, score = carry
+        pair, score, before = carry
+        going = ~_each(game.ended)(pair)
         after, score = _turn(now[0], game, moves, pair, score)
-        told = SIGNS * _each(worth)(after)
-        told = jnp.where(now[1] % 2 == 0, told, told[::-1])  # after an odd number the boards have changed places
+        told = jnp.where(going, SIGNS * _each(worth)(after), before)  # whose turn it is no longer changes after the end
         seen = jax.tree.map(lambda x: x[now[1] % 2, 0], after)
-        return jax.tree.map(lambda x: x[::-1], (after, score)), (told, view(seen))
+        carry = jax.tree.map(lambda x: x[::-1], (after, score, told))
+        return carry, (jnp.where(now[1] % 2 == 0, told, told[::-1]), view(seen))
 
-    begun = (jax.tree.map(lambda x: jnp.stack([x, x]), boards), jnp.zeros((2, len(jax.tree.leaves(boards)[0]))))
-    (_, score), (balance, shown) = lax.scan(turn, begun, (jax.random.split(key, num_moves), jnp.arange(num_moves)))
+    start, none = jax.tree.map(lambda x: jnp.stack([x, x]), boards), jnp.zeros((2, len(jax.tree.leaves(boards)[0])))
+    numbered = (jax.random.split(key, num_moves), jnp.arange(num_moves))
+    (_, score, _), (balance, shown) = lax.scan(turn, (start, none, none), numbered)
     return Struggle(balance, score, shown)
 
 

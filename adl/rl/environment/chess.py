@@ -56,9 +56,9 @@ def squares_view(state: PyTree) -> Array:
     A square is attacked where the other side could take, and guarded where the mover could take back.
     """
     board = state._x.board
-    kinds = jnp.concatenate([np.arange(1, 7), -np.arange(1, 7)])
+    kinds = np.concatenate([np.arange(1, 7), -np.arange(1, 7)])
     guarded = turned(attacked_squares(-turned(board)))
-    planes = [board[:, None] == kinds, attacked_squares(board)[:, None], guarded[:, None]]
+    planes = [board[:, None] == kinds[None], attacked_squares(board)[:, None], guarded[:, None]]
     return jnp.concatenate(planes, 1).astype(jnp.float32).reshape(8, 8, 14)
 
 

@@ -49,8 +49,7 @@ def legal_moves(board: Array, castling: Array, en_passant: Array) -> Array:
     allowed, pinned = _bound(king, along[king], free[king], leaps[king])
     within = jnp.append(allowed, False)
 
-    kind = board[:, None, None]
-    moves = free & (along <= 0) & _slides(kind) | (kind == PAWN) & _pawn_moves(along, free)
+    moves = jax.vmap(_moves)(board, np.arange(64) % 8 == 1, along, free)
     loose = ~pinned.any(1)
     kept = loose[:, None] | jnp.repeat(pinned, 2, 1)  # [64, 8] whether a line may be followed
     moves &= kept[..., None] & within[RAYS]
@@ -69,7 +68,7 @@ def attacked_squares(board: Array) -> Array:
     """
     padded = jnp.append(jnp.where(board == KING, 0, board), EDGE)
     along, leaps = padded[RAYS], padded[JUMPS]
-    return (_free(along == 0) & _threats(along)).any((1, 2)) | (leaps == -KNIGHT).any(1)
+    return jax.vmap(_is_attacked)(along, leaps)
 
 
 def turned(board: Array) -> Array:
@@ -84,22 +83,28 @@ def _free(empty: Array) -> Array:
 
 
 def _slides(kind: Array) -> Array:
-    """`[..., 8, 7]` whether a piece goes along a line as far as it likes."""
+    """`[8, 7]` whether a piece goes along a line as far as it likes; of kinds `[8, 7]`, or of one."""
     return jnp.where(IS_STRAIGHT, kind == ROOK, kind == BISHOP) | (kind == QUEEN)
 
 
 def _threats(along: Array) -> Array:
-    """`[..., 8, 7]` whether the other side's piece on a line would come down it to where the line begins."""
+    """`[8, 7]` whether the other side's piece on a line would come down it to where the line begins."""
     is_pawns = np.isin(np.arange(8), (RIGHT_UP, LEFT_UP))[:, None]
     return _slides(-along) | IS_NEXT & ((along == -KING) | is_pawns & (along == -PAWN))
 
 
-def _pawn_moves(along: Array, free: Array) -> Array:
-    """`[64, 8, 7]` where a pawn would go, but in passing."""
+def _is_attacked(along: Array, leaps: Array) -> Array:
+    """`[]` whether the other side could come to where the lines `[8, 7]` and leaps `[8]` begin."""
+    return (_free(along == 0) & _threats(along)).any() | (leaps == -KNIGHT).any()
+
+
+def _moves(man: Array, is_second: Array, along: Array, free: Array) -> Array:
+    """`[8, 7]` where a man would go from a square, a king, a knight and captures in passing aside."""
     lines, far = np.indices((8, 7))
     pushes, takes = (lines == UP) & (far == 0), np.isin(lines, (RIGHT_UP, LEFT_UP)) & (far == 0)
-    doubles = (lines == UP) & (far == 1) & (np.arange(64) % 8 == 1)[:, None, None]
-    return (pushes | doubles) & free & (along == 0) | takes & (along < 0)
+    doubles = (lines == UP) & (far == 1) & is_second
+    pawns = (pushes | doubles) & free & (along == 0) | takes & (along < 0)
+    return free & (along <= 0) & _slides(man) | (man == PAWN) & pawns
 
 
 def _bound(king: Array, along: Array, free: Array, leaps: Array) -> tuple[Array, Array]:
@@ -107,9 +112,9 @@ def _bound(king: Array, along: Array, free: Array, leaps: Array) -> tuple[Array,
     checks, jumped = free & _threats(along), leaps == -KNIGHT
     count = checks.sum() + jumped.sum()
     until = jnp.flip(jnp.cumsum(jnp.flip(checks, 1), 1), 1) > 0  # between, and what gives check
-    at = jnp.asarray(RAYS)[king][..., None] == np.arange(64)  # [8, 7, 64]
+    at = jnp.asarray(RAYS)[king][..., None] == np.arange(64)[None, None]  # [8, 7, 64]
     between = (until[..., None] & at).any((0, 1))
-    taking = (jumped[:, None] & (jnp.asarray(JUMPS)[king][:, None] == np.arange(64))).any(0)
+    taking = (jumped[:, None] & (jnp.asarray(JUMPS)[king][:, None] == np.arange(64)[None])).any(0)
     before = jnp.cumsum(along != 0, 1) - (along != 0)
     pins = ((before == 1) & _slides(-along)).any(1)
     pinned = (before == 0) & (along > 0) & pins[:, None]
@@ -124,15 +129,14 @@ def _in_passing(board: Array, en_passant: Array, king: Array) -> Array:
 
     def legal(start):
         after = padded.at[start].set(0).at[there - 1].set(0).at[there].set(PAWN)
-        along = after[jnp.asarray(RAYS)[king]]
-        checked = (_free(along == 0) & _threats(along)).any() | (after[jnp.asarray(JUMPS)[king]] == -KNIGHT).any()
+        checked = _is_attacked(after[jnp.asarray(RAYS)[king]], after[jnp.asarray(JUMPS)[king]])
         return (en_passant >= 0) & (padded[start] == PAWN) & (padded[there - 1] == -PAWN) & ~checked
 
     starts = jnp.stack([jnp.where(there >= 8, there - 9, 64), jnp.minimum(there + 7, 64)])
     is_legal = jax.vmap(legal)(starts)
     lines, far = np.indices((8, 7))
     way = np.stack([(lines == RIGHT_UP) & (far == 0), (lines == LEFT_UP) & (far == 0)])
-    begin = (starts[:, None] == np.arange(64)) & is_legal[:, None]
+    begin = (starts[:, None] == np.arange(64)[None]) & is_legal[:, None]
     return (begin[:, :, None, None] & way[:, None]).any(0)
 
 
