@@ -8,32 +8,17 @@ Magazine 41, section 4: both are his type A, which looks at all moves to a fixed
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 from jax import lax
 
 from adl.core.types import Array, Key, PyTree
-from adl.rl.environment.game import Game, Player, dearest
-from adl.rl.mcts import Judge
+from adl.rl.environment.counted import Counted
+from adl.rl.environment.game import Game, Player, dearest, uniform_player
+from adl.rl.mcts import prior_first, searching_player, uct
 
 Gains = Callable[[PyTree], Array]  # state -> what each action wins at once [A]; of illegal ones -inf
 
 WON = 1e3  # what a game is worth that is won
-
-
-def tried_gains(game: Game, worth: Callable[[PyTree], Array]) -> Gains:
-    """What each action wins, by trying it out; for games with few.
-
-    Args:
-      game: any.
-      worth: of a state, for the side to move.
-    """
-
-    def gains(state):
-        after = jax.vmap(game.play, (None, 0))(state, jnp.arange(game.num_actions))
-        return jnp.where(game.legal(state), -jax.vmap(worth)(after) - worth(state), -jnp.inf)
-
-    return gains
 
 
 def careful_player(game: Game, gains: Gains) -> Player:
@@ -59,12 +44,21 @@ def careful_player(game: Game, gains: Gains) -> Player:
     return choose
 
 
-def counted_judge(gains: Gains, worth: Callable[[PyTree], Array], *, unit: float) -> Judge:
-    """Judge of a search: what wins most at once is looked at first, and a state is worth what it is by count.
+def counting_players(found: Counted, num_simulations: int) -> dict[str, Player]:
+    """Who learns nothing: "random", "greedy", "careful", and "search", UCT led by gains and judged by worth.
 
     Args:
-      gains: of the actions; their logits.
-      worth: of a state.
-      unit: > 0, of the worth that is about two thirds of a won game.
+      found: the game, and what is counted.
+      num_simulations: of the search, a move.
     """
-    return lambda key, state: (gains(state), jnp.tanh(worth(state) / unit))
+    game = found.game
+
+    def judge(key, state):
+        return found.gains(state), jnp.tanh(found.worth(state) / found.unit)
+
+    return {
+        "random": uniform_player(game),
+        "greedy": lambda key, state: dearest(key, found.gains(state)),
+        "careful": careful_player(game, found.gains),
+        "search": searching_player(uct(game, num_simulations, prior_first()), judge),
+    }

@@ -172,8 +172,7 @@ def struggles(
 
         who = jnp.array([[[*known].index(name) for name in pair] for pair in pairs])
         found = lax.map(one, (jax.random.split(key, len(pairs)), who))
-        begun = jnp.array([[1.0], [-1.0]]) * jax.vmap(worth)(boards)
-        course = found.balance - begun  # [P, T, 2, N]
+        course = found.balance + (SIGNS * jax.vmap(worth)(boards)[None])[None, None]  # [P, T, 2, N]
         gain = course[:, -1].mean(1)  # [P, N]
         names = {f"{a}_{b}": Mean.of(value) for (a, b), value in zip(pairs, gain, strict=True)}
         return {

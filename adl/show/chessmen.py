@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from adl.run.experiment import Outcome
 from adl.show.line import Line, lines
@@ -14,7 +15,7 @@ from adl.show.style import Draw, panel
 MEN = "·♟♞♝♜♛♚"  # of both sides: white's are white with a dark edge
 
 
-def chess_moments(title: str, probe: str = "games", columns: int = 4) -> Draw:
+def chess_moments(title: str, *, unit: str, probe: str = "games", columns: int = 4) -> Draw:
     """Eight moments of a game, evenly through it, and who is ahead by how much.
 
     The probe has "boards" `[T, H, W]`, ranks from the top, white's men 1 to 6 (pawn, knight, bishop, rook, queen, king)
@@ -22,6 +23,7 @@ def chess_moments(title: str, probe: str = "games", columns: int = 4) -> Draw:
 
     Args:
       title: of the figure.
+      unit: of the lead.
       probe: its name.
       columns: of boards in the figure.
     """
@@ -38,7 +40,7 @@ def chess_moments(title: str, probe: str = "games", columns: int = 4) -> Draw:
                 _man(ax, row, column, MEN[abs(man)], is_white=man > 0, size=70 / width)
             ax.set_title(f"move {time // 2 + 1}: {lead[time]:+.0f}", size="small", pad=3)
             ax.set(xticks=[], yticks=[])
-        figure.suptitle(title)
+        figure.suptitle(f"{title}: white's lead in {unit}")
         return figure
 
     return draw
@@ -46,8 +48,6 @@ def chess_moments(title: str, probe: str = "games", columns: int = 4) -> Draw:
 
 def _man(ax, row: int, column: int, sign: str, *, is_white: bool, size: float) -> None:
     """A man: the same sign for both sides, filled white or black."""
-    from matplotlib.patheffects import withStroke
-
     edge = withStroke(linewidth=1.2, foreground="black" if is_white else "white")
     place = {"ha": "center", "va": "center_baseline", "fontsize": size, "family": "DejaVu Sans"}
     ax.text(column, row + 0.02, sign, color="white" if is_white else "black", path_effects=[edge], **place)
@@ -74,13 +74,12 @@ def struggle_gains(
             rows = [i for i, (_, other) in enumerate(pairs) if other == opponent]
             names = [titles[pairs[i][0]] for i in rows]
             whom = f"against {titles[opponent]}"
-            ended = dots(names, {"": gain[rows]}, error=error[rows], title=whom, verticals={"": 0.0})
+            last = {"title": whom, "x_label": f"gain after {moves[-1]:.0f} moves of each side ({unit})"}
+            ended = dots(names, {"": gain[rows]}, error=error[rows], verticals={"": 0.0}, **last)
             labelled = [Line(course[i], name) for i, name in zip(rows, names, strict=True)]
             frame = {"title": whom, "horizontals": {"": 0.0}, "legend": "best"}
             return [ended, lines(moves, *labelled, x_label="moves of each side", y_label=f"gain ({unit})", **frame)]
 
-        both = [panels(opponent) for opponent in opponents]
-        both = [[dotted, course] for dotted, course in both]
-        return page(*both, size=(3.6, 2.4), x_label="")(outcome)
+        return page(*(panels(opponent) for opponent in opponents), size=(3.6, 2.4))(outcome)
 
     return draw

@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.rl.board import PairNetwork
+from adl.rl.environment.counted import tried_gains
 from adl.rl.environment.game import against_opponent, any_of, uniform_player
 from adl.rl.environment.tictactoe import tictactoe
 from adl.rl.environment.wrappers import Seen, with_legal
-from adl.rl.lookahead import careful_player, tried_gains
+from adl.rl.lookahead import careful_player
 from adl.rl.match import match, openings, struggle
 from adl.rl.mcts import instant_player
 from adl.rl.policy import drawn_in_rows
