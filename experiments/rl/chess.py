@@ -5,7 +5,7 @@ game is pgx's (`pip install 'adl[games]'`). The agent sees men, and which square
 from games with a greedy player; the others take the dearest man, look two moves ahead, or search.
 
     python -m experiments.rl.chess
-    >>> logits = run.load("runs/rl/chess").act([[0.0] * 896])
+    >>> logits = run.load("runs/rl/chess").act(boards)
     python -m experiments play runs/rl/chess
     python -m experiments.rl.chess --opponent random --sweep learning_rate=1e-3,3e-3
 
@@ -43,7 +43,7 @@ class Config(run.Optimised, run.Config):
 
     game: Literal["chess", "tictactoe"] = "chess"  # tictactoe: the same at no cost, by who wins
     opponent: Literal["greedy", "random"] = "greedy"  # that is learned from
-    num_steps: run.Count = 40  # of num_games * horizon moves of the agent: 81,920 in all
+    num_steps: run.Count = 20  # of num_games * horizon moves of the agent: 40,960 in all
     num_games: run.Split = 64  # side by side, over all devices
     horizon: run.Count = 32  # moves of each game a step
     limit: run.Count = 40  # moves of each side, after which a game is left
@@ -56,14 +56,14 @@ class Config(run.Optimised, run.Config):
     width: run.Count = 32  # units of a layer
     rivals: tuple[Rival, ...] = ("random", "greedy", "careful", "search")  # who learns nothing, and plays in the end
     num_simulations: run.Count = 16  # of a move of UCT
-    num_openings: run.Several = 50  # of four moves at random, each played with both colours
+    num_openings: run.Several = 20  # of four moves at random, each played with both colours
     log_every: run.Count = 5
     eval_every: run.Count = 5
-    checkpoint_every: run.Count = 40
+    checkpoint_every: run.Count = 20
 
 
 PROTOCOL = (
-    "mean gain of material, in pawns, of 100 games of 40 moves a side, from 50 openings of four moves, both colours"
+    "mean gain of material, in pawns, of 40 games of 40 moves a side, from 20 openings of four moves, both colours"
 )
 CLAIMS = tuple(
     run.Claim(f"games/{who}_{other}", f"{TITLES[who]} against {whom}: {PROTOCOL}", at_least=bound, reference=reference)
