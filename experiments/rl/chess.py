@@ -7,9 +7,9 @@ from games with a greedy player; the others take the dearest man, look two moves
     python -m experiments.rl.chess
     >>> logits = run.load("runs/rl/chess").act(boards)
     python -m experiments play runs/rl/chess
-    python -m experiments.rl.chess --opponent random --sweep learning_rate=1e-3,3e-3
 
-Expected:
+Expected: in the last 100 of its games PPO, its moves drawn, wins 25 pawns a game from a greedy player, by 41,000 moves
+of a run whose learning rate fell five times as slowly; the games in the end are not measured yet.
 """
 
 import math
@@ -62,9 +62,7 @@ class Config(run.Optimised, run.Config):
     checkpoint_every: run.Count = 20
 
 
-PROTOCOL = (
-    "mean gain of material, in pawns, of 40 games of 40 moves a side, from 20 openings of four moves, both colours"
-)
+PROTOCOL = "mean gain of material, in pawns, of 40 games of 40 moves a side, from 20 openings, both colours"
 CLAIMS = tuple(
     run.Claim(f"games/{who}_{other}", f"{TITLES[who]} against {whom}: {PROTOCOL}", at_least=bound, reference=reference)
     for who, other, whom, bound, reference in (
@@ -79,9 +77,9 @@ SMOKE |= {"num_minibatches": 2, "num_openings": 2, "eval_every": 2, "opponent": 
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An agent against its opponent, and how it and players who count do in new games."""
-    known, playing = counted(cfg.game), ("learned", *cfg.rivals)
-    pairs = [pair for pair in PAIRS if {*pair} <= {*playing}]
+    known = counted(cfg.game)
     game, simple = known.game, counting_players(known, cfg.num_simulations)
+    pairs = [pair for pair in PAIRS if {*pair} <= {"learned", *cfg.rivals}]
     shape = jax.eval_shape(lambda: game.obs(game.init())).shape
     model = PairNetwork(known.pairs, cfg.width, dtype=jnp.dtype(cfg.precision))
     env = with_legal(time_limit(against_opponent(game, simple[cfg.opponent], known.worth), cfg.limit))
@@ -112,9 +110,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         },
         figures=show.figures(
             gains=show.struggle_gains(pairs, TITLES, unit=known.called),
-            moments=show.chess_moments(
-                f"A game of {TITLES[pairs[0][0]]} (white) and {TITLES[pairs[0][1]]}", unit=known.called
-            ),
+            moments=show.chess_moments(" (white) against ".join(TITLES[name] for name in pairs[0]), unit=known.called),
             returns=show.curves(
                 {"last 100 games": "last/return"},
                 y_label=f"won in a game ({known.called})",
