@@ -10,7 +10,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.convolution import Conv
-from adl.rl.environment.wrappers import Seen
+from adl.rl.environment.wrappers import WithLegal
 
 
 class BoardNetwork(nn.Module):
@@ -80,7 +80,7 @@ class PairNetwork(nn.Module):
     dtype: jnp.dtype = jnp.float32
 
     @nn.compact
-    def __call__(self, seen: Seen) -> tuple[Array, Array]:
+    def __call__(self, seen: WithLegal) -> tuple[Array, Array]:
         """Logits `[..., A]` and value `[...]` of boards `[..., H, W, C]` and legal moves `[..., A]`."""
         starts, ends, kinds = np.array(self.moves).T
         obs = seen.obs.reshape(*seen.obs.shape[:-3], -1, seen.obs.shape[-1]).astype(self.dtype)

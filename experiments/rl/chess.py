@@ -24,7 +24,7 @@ from adl.core import optimizer
 from adl.rl.board import PairNetwork
 from adl.rl.environment.counted import counted
 from adl.rl.environment.game import Player, against_opponent
-from adl.rl.environment.wrappers import Seen, time_limit, with_legal
+from adl.rl.environment.wrappers import WithLegal, time_limit, with_legal
 from adl.rl.lookahead import counting_players
 from adl.rl.match import struggles
 from adl.rl.policy import many_choices
@@ -89,11 +89,13 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
 
     def odds(key, state, obs):
         boards = obs.reshape(-1, *shape)
-        return model.apply(state.learner.variables, Seen(boards, jnp.ones((len(boards), game.num_actions), bool)))[0]
+        return model.apply(state.learner.variables, WithLegal(boards, jnp.ones((len(boards), game.num_actions), bool)))[
+            0
+        ]
 
     def learned(state) -> Player:
         variables = state.learner.variables
-        return lambda key, board: model.apply(variables, Seen(game.obs(board), game.legal(board)))[0].argmax()
+        return lambda key, board: model.apply(variables, WithLegal(game.obs(board), game.legal(board)))[0].argmax()
 
     def players(state) -> dict[str, Player]:
         return {"learned": learned(state), **{name: simple[name] for name in cfg.rivals}}

@@ -8,7 +8,7 @@ from adl.rl.board import PairNetwork
 from adl.rl.environment.counted import tried_gains
 from adl.rl.environment.game import against_opponent, any_of, uniform_player
 from adl.rl.environment.tictactoe import tictactoe
-from adl.rl.environment.wrappers import Seen, with_legal
+from adl.rl.environment.wrappers import WithLegal, with_legal
 from adl.rl.lookahead import careful_player
 from adl.rl.match import match, openings, struggle
 from adl.rl.mcts import instant_player
@@ -63,7 +63,7 @@ def test_draws_by_one_number_are_as_likely_as_they_should_be():
 def test_a_network_of_pairs_leaves_out_what_is_not_legal():
     """Of two kinds of the same move only their bias differs; and the world with legal moves says which there are."""
     model = PairNetwork(((0, 1, 0), (0, 1, 1), (3, 2, 0)), width=4, size=2)
-    seen = Seen(jnp.ones((5, 2, 2, 3)), jnp.array([[True, True, False]] * 5))
+    seen = WithLegal(jnp.ones((5, 2, 2, 3)), jnp.array([[True, True, False]] * 5))
     logits, value = model.apply(model.init(KEY, seen), seen)
     assert logits.shape == (5, 3) and value.shape == (5,)
     np.testing.assert_array_equal(logits[:, 0], logits[:, 1])

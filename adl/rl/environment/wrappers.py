@@ -92,7 +92,7 @@ def action_repeat(env: Environment, n: int) -> Environment:
     return inside(env, env.reset, step, lambda state: state)
 
 
-class Seen(NamedTuple):
+class WithLegal(NamedTuple):
     """Observation of `with_legal`."""
 
     obs: Array  # [...]
@@ -108,11 +108,11 @@ def with_legal(env: Environment) -> Environment:
 
     def reset(key):
         state, obs = env.reset(key)
-        return state, Seen(obs, env.legal(state))
+        return state, WithLegal(obs, env.legal(state))
 
     def step(key, state, action):
         after = env.step(key, state, action)
-        return after._replace(obs=Seen(after.obs, env.legal(after.state)))
+        return after._replace(obs=WithLegal(after.obs, env.legal(after.state)))
 
     return inside(env, reset, step, lambda state: state)
 
