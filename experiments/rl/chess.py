@@ -8,8 +8,7 @@ from games with a greedy player; the others take the dearest man, look two moves
     >>> logits = run.load("runs/rl/chess").act(boards)
     python -m experiments play runs/rl/chess
 
-Expected: in the last 100 of its games PPO, its moves drawn, wins 25 pawns a game from a greedy player, by 41,000 moves
-of a run whose learning rate fell five times as slowly; the games in the end are not measured yet.
+Expected: after 40,960 moves the last 100 games of PPO, its moves drawn, win 26.5 pawns each from a greedy player.
 """
 
 import math
@@ -22,7 +21,7 @@ import jax.numpy as jnp
 from adl import run, show
 from adl.core import optimizer
 from adl.rl.board import PairNetwork
-from adl.rl.environment.counted import counted
+from adl.rl.environment.counted import counted_game
 from adl.rl.environment.game import Player, against_opponent
 from adl.rl.environment.wrappers import WithLegal, time_limit, with_legal
 from adl.rl.lookahead import counting_players
@@ -79,7 +78,7 @@ SMOKE |= {"num_minibatches": 2, "num_openings": 2, "eval_every": 2, "opponent": 
 
 def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     """An agent against its opponent, and how it and players who count do in new games."""
-    known = counted(cfg.game)
+    known = counted_game(cfg.game)
     game, simple = known.game, counting_players(known, cfg.num_simulations)
     pairs = [pair for pair in PAIRS if {*pair} <= {"learned", *cfg.rivals}]
     shape = jax.eval_shape(lambda: game.obs(game.init())).shape

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl.core.types import Array, PyTree
-from adl.rl.environment.chess_moves import attacked_squares, turned
+from adl.rl.environment.chess_moves import attacked_squares, other_side
 from adl.rl.environment.game import Game, Player, dearest
 
 WORTH = (0, 1, 3, 3, 5, 9, 0)  # of no piece, pawn, knight, bishop, rook, queen and king, in pawns
@@ -57,14 +57,14 @@ def squares_view(state: PyTree) -> Array:
     """
     board = state._x.board
     kinds = np.concatenate([np.arange(1, 7), -np.arange(1, 7)])
-    guarded = turned(attacked_squares(-turned(board)))
+    guarded = other_side(attacked_squares(-other_side(board)))
     planes = [board[:, None] == kinds[None], attacked_squares(board)[:, None], guarded[:, None]]
     return jnp.concatenate(planes, 1).astype(jnp.float32).reshape(8, 8, 14)
 
 
 def whites_view(state: PyTree) -> Array:
     """`[8, 8]` int32, ranks from the top by files: white's pieces 1 to 6, black's negative."""
-    board = jnp.where(state._x.color == 0, state._x.board, -turned(state._x.board))
+    board = jnp.where(state._x.color == 0, state._x.board, -other_side(state._x.board))
     return jnp.flip(board.reshape(8, 8).T, 0)
 
 

@@ -71,7 +71,7 @@ def attacked_squares(board: Array) -> Array:
     return jax.vmap(_is_attacked)(along, leaps)
 
 
-def turned(board: Array) -> Array:
+def other_side(board: Array) -> Array:
     """The board `[64]`, or what is known of its squares, as the other side sees it; pieces keep their signs."""
     return jnp.flip(board.reshape(8, 8), 1).reshape(64)
 

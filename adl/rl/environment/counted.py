@@ -24,7 +24,7 @@ class Counted(NamedTuple):
     called: str  # what the worth is counted in
 
 
-def counted(name: str) -> Counted:
+def counted_game(name: str) -> Counted:
     """Chess by material, seen as `chess.squares_view`; any other game of squares by its outcome.
 
     Args:
