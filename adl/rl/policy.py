@@ -38,6 +38,33 @@ categorical = Actions(
 )
 
 
+def drawn_in_rows(key: Key, logits: Array, *, row: int = 64) -> Array:
+    """Choices `[...]` by logits `[..., A]`, with one number at random each: first a row of them, then one in it.
+
+    As `jax.random.categorical` in distribution, which draws A numbers; for thousands of choices, of which few count.
+
+    Args:
+      key: consumed.
+      logits: finite.
+      row: choices of a row, about the root of A.
+    """
+    shares = jax.nn.softmax(logits)
+    rows = jnp.pad(shares, [(0, 0)] * (logits.ndim - 1) + [(0, -logits.shape[-1] % row)])
+    rows = rows.reshape(*logits.shape[:-1], -1, row)
+    until = jnp.cumsum(rows.sum(-1), -1)
+    place = jax.random.uniform(key, logits.shape[:-1]) * until[..., -1]
+    which = jnp.argmax(until > place[..., None], -1)
+    within = jnp.take_along_axis(rows, which[..., None, None], -2)[..., 0, :]
+    before = jnp.take_along_axis(until, which[..., None], -1)[..., 0] - within.sum(-1)
+    # What rounding lets fall beyond the row's end is its last choice that has a share.
+    sofar = jnp.cumsum(within, -1)
+    left = jnp.minimum(place - before, jnp.nextafter(sofar[..., -1], jnp.zeros(())))
+    return which * row + jnp.argmax(sofar > left[..., None], -1)
+
+
+many_choices = categorical._replace(sample=drawn_in_rows)
+
+
 def halves(numbers: Array) -> tuple[Array, Array]:
     """Means and log standard deviations `[..., D]` of a Gaussian, of numbers `[..., 2 D]`."""
     return tuple(jnp.split(numbers, 2, -1))

@@ -7,6 +7,7 @@ from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
 from adl.show.calibration import reliability
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
+from adl.show.chessmen import chess_moments, struggle_gains
 from adl.show.classification import confusion, mistakes
 from adl.show.clips import accuracy_by_change, clip_confusion, filmstrips
 from adl.show.clustering import ascent, component_weights, likeliest, mixture_density, mixture_steps, prototypes
@@ -76,6 +77,7 @@ __all__ = [
     "by_layer",
     "by_strength",
     "casino",
+    "chess_moments",
     "class_overlap",
     "classes",
     "clip_confusion",
@@ -186,6 +188,7 @@ __all__ = [
     "skeletons",
     "straight",
     "strangers",
+    "struggle_gains",
     "subsets",
     "surprise",
     "symbols",

@@ -168,7 +168,8 @@ def episode_strip(
                 ax.set(xlim=reach[0], ylim=reach[1], aspect="equal", xticks=[], yticks=[])
                 ax.spines[:].set_visible(False)
                 ax.set_title(f"{seconds * time:.2f} s" if seconds else f"move {time}", size="small", pad=2)
-            row[0].set_ylabel(f"{title}\n{len(path)} moves\nreturn {total:.0f}", size="small")
+            said = f"{title}\n{len(path)} moves\nreturn {total:.0f}"
+            row[0].set_ylabel(said, size="small", rotation=0, ha="right", va="center")  # upright, long names meet
         figure.suptitle("An episode from beginning to end")
         return figure
 

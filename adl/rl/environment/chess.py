@@ -7,14 +7,15 @@ al. 2018, Science 362, "Methods", table S2.
     env = against_opponent(pgx_game("chess"), greedy_player(pgx_game("chess")), worth=material)
 """
 
+import functools
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from adl.core.types import Array, PyTree
-from adl.rl.environment.game import Game, Player
+from adl.rl.environment.chess_moves import attacked_squares, other_side
+from adl.rl.environment.game import Game, Player, dearest
 
 WORTH = (0, 1, 3, 3, 5, 9, 0)  # of no piece, pawn, knight, bishop, rook, queen and king, in pawns
 
@@ -28,26 +29,59 @@ def material(state: PyTree) -> Array:
     return (jnp.asarray(WORTH, jnp.float32)[jnp.abs(board)] * jnp.sign(board)).sum()
 
 
+def material_gains(state: PyTree) -> Array:
+    """`[4672]` the `material` that each legal action wins at once, in pawns; of others -inf."""
+    board, (starts, ends, became) = state._x.board, _tables()
+    taken = jnp.asarray(WORTH, jnp.float32)[jnp.maximum(-board, 0)][ends]
+    is_pawn = board[starts] == 1
+    taken += is_pawn & (ends == state._x.en_passant)
+    promoted = is_pawn & (ends % 8 == 7)
+    return jnp.where(
+        state.legal_action_mask, taken + promoted * (jnp.asarray(WORTH, jnp.float32)[became] - 1), -jnp.inf
+    )
+
+
 def greedy_player(game: Game) -> Player:
     """Who takes the dearest piece that can be taken, or makes a queen; if there is none, any legal move.
-
-    What is taken in passing counts as nothing.
 
     Args:
       game: chess.
     """
-    ends = np.array([_end(*divmod(action, 73))[0] for action in range(game.num_actions)])
-    ends = np.where((ends >= 0) & (ends < 64), ends, 0)  # of moves off the board, which are never legal
-    starts = np.arange(game.num_actions) // 73
+    return lambda key, state: dearest(key, material_gains(state))
 
-    def choose(key, state):
-        board = state._x.board
-        taken = jnp.asarray(WORTH, jnp.float32)[jnp.maximum(-board, 0)][ends]
-        queens = (board[starts] == 1) & (ends % 8 == 7) & (np.arange(game.num_actions) % 73 >= 9)
-        gain = jnp.where(game.legal(state), taken + 8.0 * queens, -jnp.inf)
-        return jax.random.categorical(key, jnp.where(gain == gain.max(), 0.0, -jnp.inf))
 
-    return choose
+def squares_view(state: PyTree) -> Array:
+    """`[8, 8, 14]` float32, files by ranks: six pieces of the mover, six of the other, what is attacked, what guarded.
+
+    A square is attacked where the other side could take, and guarded where the mover could take back.
+    """
+    board = state._x.board
+    kinds = np.concatenate([np.arange(1, 7), -np.arange(1, 7)])
+    guarded = other_side(attacked_squares(-other_side(board)))
+    planes = [board[:, None] == kinds[None], attacked_squares(board)[:, None], guarded[:, None]]
+    return jnp.concatenate(planes, 1).astype(jnp.float32).reshape(8, 8, 14)
+
+
+def whites_view(state: PyTree) -> Array:
+    """`[8, 8]` int32, ranks from the top by files: white's pieces 1 to 6, black's negative."""
+    board = jnp.where(state._x.color == 0, state._x.board, -other_side(state._x.board))
+    return jnp.flip(board.reshape(8, 8).T, 0)
+
+
+def square_pairs() -> tuple[tuple[int, int, int], ...]:
+    """Of each of the 4672 actions: from where, to where, and what a pawn becomes: 0 a queen, 1 to 3 less."""
+    starts, ends, became = _tables()
+    kinds = np.where(became == 5, 0, became - 1)
+    return tuple(zip(starts.tolist(), ends.tolist(), kinds.tolist(), strict=True))
+
+
+@functools.cache
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`[4672]` starts, ends, and what a pawn becomes on the last rank; ends off the board are 0, and never legal."""
+    starts, planes = np.divmod(np.arange(64 * 73), 73)
+    moves = [_end(start, plane) for start, plane in zip(starts.tolist(), planes.tolist(), strict=True)]
+    ends = np.array([end if 0 <= end < 64 else 0 for end, _ in moves])
+    return starts, ends, np.array([{"": 5, "r": 4, "b": 3, "n": 2}[promoted] for _, promoted in moves])
 
 
 def board_text(state: Any) -> str:

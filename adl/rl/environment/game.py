@@ -35,11 +35,32 @@ class Game(NamedTuple):
 
 def uniform_player(game: Game) -> Player:
     """Any legal action, each as likely as the others."""
+    return lambda key, state: any_of(key, game.legal(state))
 
-    def choose(key, state):
-        return jax.random.categorical(key, jnp.where(game.legal(state), 0.0, -jnp.inf))
 
-    return choose
+def any_of(key: Key, allowed: Array) -> Array:
+    """`[]` one of the actions that are allowed `[A]`, each as likely as the others, by a single number at random.
+
+    Args:
+      key: consumed.
+      allowed: boolean, one true at least.
+    """
+    rows = jnp.pad(allowed, (0, -allowed.size % 64)).reshape(-1, 64)  # a running count of all would take longer
+    before = jnp.cumsum(rows.sum(1))
+    place = jax.random.randint(key, (), 0, before[-1])
+    row = jnp.argmax(before > place)
+    left = place - before[row] + rows[row].sum()
+    return 64 * row + jnp.argmax(jnp.cumsum(rows[row]) > left)
+
+
+def dearest(key: Key, gains: Array) -> Array:
+    """`[]` the action that wins most; of several, any of them.
+
+    Args:
+      key: consumed.
+      gains: `[A]`, of which one is finite at least.
+    """
+    return any_of(key, gains == gains.max())
 
 
 def against_opponent(game: Game, opponent: Player, worth: Callable[[PyTree], Array] | None = None) -> Environment:

@@ -92,6 +92,31 @@ def action_repeat(env: Environment, n: int) -> Environment:
     return inside(env, env.reset, step, lambda state: state)
 
 
+class WithLegal(NamedTuple):
+    """Observation of `with_legal`."""
+
+    obs: Array  # [...]
+    legal: Array  # [A] boolean: which choices there are
+
+
+def with_legal(env: Environment) -> Environment:
+    """The environment in which one also sees which choices are legal, as a network wants that leaves out the others.
+
+    Args:
+      env: whose `legal` says so.
+    """
+
+    def reset(key):
+        state, obs = env.reset(key)
+        return state, WithLegal(obs, env.legal(state))
+
+    def step(key, state, action):
+        after = env.step(key, state, action)
+        return after._replace(obs=WithLegal(after.obs, env.legal(after.state)))
+
+    return inside(env, reset, step, lambda state: state)
+
+
 class Framed(NamedTuple):
     """State of `frame_stack`."""
 
