@@ -14,7 +14,7 @@ from adl.show.style import COLORS, Draw, panel
 
 LIMBS = ("0.25", *3 * COLORS[:1], *3 * COLORS[1:2])  # the torso, and thigh, leg and foot of either side
 AROUND = 1.1  # m that are seen at either side of a robot
-HEIGHT = (-0.1, 1.75)  # m
+HEIGHT = (-0.1, 1.95)  # m
 Outline = Callable[[np.ndarray], Sequence[np.ndarray]]  # observation [D] -> lines [2, 2], its torso at x = 0
 Along = Callable[[np.ndarray], np.ndarray]  # observations [T, D] -> where the torso is, [T] m
 
@@ -62,7 +62,7 @@ def gait_instants(
     def draw(outcome: Outcome) -> Figure:
         paths = {title: _path(outcome, probe)[: round(shown / seconds)] for title, probe in kinds.items()}
         reach = max(way(path)[-1] for path in paths.values()) + 0.8
-        figure, axes = panel(len(kinds), size=(6.8, min(0.7 + 6.0 * 1.85 / (reach + 0.8), 3.0)))
+        figure, axes = panel(len(kinds), size=(6.8, min(0.7 + 6.0 * 2.05 / (reach + 0.8), 3.0)))
         for ax, (title, path) in zip(axes[:, 0], paths.items(), strict=True):
             times = np.arange(0, len(path), max(round(every / seconds), 1))
             for time in times:
@@ -70,7 +70,7 @@ def gait_instants(
                 _limbs(ax, moving(path[time]), way(path)[time], alpha=fade)
             _ground(ax, (-0.8, reach))
             total, length = (outcome.arrays[f"{kinds[title]}/{name}"][0] for name in ("returns", "lengths"))
-            ax.set_title(f"{title}: {seconds * len(path):.1f} s of {seconds * length:.1f} s, return {total:.0f}")
+            ax.set_title(f"{title}: {seconds * len(path):.1f} s of {seconds * length:.1f} s, return {total:,.0f}")
         ax.set_xlabel(f"way (m); an instant every {every:g} s, the last darkest")
         return figure
 

@@ -36,7 +36,7 @@ def play_returns(
         of,
         y_label=y_label,
         title=title,
-        references={f"{name} {{:.3g}}": metric, "random {:.3g}": "uniform/return"},
+        references={f"{name} {{:,.4g}}": metric, "random {:,.4g}": "uniform/return"},
         x_label="moves",
         x_unit=moves,
     )
