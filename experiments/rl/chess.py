@@ -5,13 +5,12 @@ game is pgx's (`pip install 'adl[games]'`). The agent sees men, and which square
 from games with a greedy player; the others take the dearest man, look two moves ahead, or search.
 
     python -m experiments.rl.chess
-    >>> logits = run.load("runs/rl/chess").act(boards)
+    >>> logits = run.load("runs/rl/chess").act(pictures)
     python -m experiments play runs/rl/chess
 
 Expected: after 40,960 moves the last 100 games of PPO, its moves drawn, win 26.5 pawns each from a greedy player.
 """
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -86,11 +85,9 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     env = with_legal(time_limit(against_opponent(game, simple[cfg.opponent], known.worth), cfg.limit))
     tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_epochs * cfg.num_minibatches))
 
-    def odds(key, state, obs):
-        boards = obs.reshape(-1, *shape)
-        return model.apply(state.learner.variables, WithLegal(boards, jnp.ones((len(boards), game.num_actions), bool)))[
-            0
-        ]
+    def odds(key, state, pictures):
+        legal = jnp.ones((len(pictures), game.num_actions), bool)
+        return model.apply(state.learner.variables, WithLegal((pictures > 0).astype(jnp.float32), legal))[0]
 
     def learned(state) -> Player:
         variables = state.learner.variables
@@ -108,7 +105,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         final={"games": struggles(game, players, pairs, **sizes)},
         offers={
             "model": model,
-            "act": run.Offer(odds, run.Cells([f"{i}" for i in range(math.prod(shape))]), run.Choice()),
+            "act": run.Offer(odds, run.Images(shape), run.Choice()),
             "opponent": run.Opponent(game, lambda key, state, board: learned(state)(key, board)),
         },
         figures=show.figures(
