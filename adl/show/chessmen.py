@@ -10,7 +10,7 @@ from adl.run.experiment import Outcome
 from adl.show.line import Line, lines
 from adl.show.names import dots
 from adl.show.panels import Panel, page
-from adl.show.style import Draw, panel
+from adl.show.style import COLORS, Draw, panel
 
 MEN = "·♟♞♝♜♛♚"  # of both sides: white's are white with a dark edge
 
@@ -38,7 +38,7 @@ def chess_moments(title: str, *, unit: str, probe: str = "games", columns: int =
             for row, column in zip(*np.nonzero(boards[time]), strict=True):
                 man = int(boards[time, row, column])
                 _man(ax, row, column, MEN[abs(man)], is_white=man > 0, size=70 / width)
-            ax.set_title(f"move {time // 2 + 1}: {lead[time]:+.0f}", size="small", pad=3)
+            ax.set_title(f"move {time // 2 + 1}: {round(float(lead[time])):+d}", size="small", pad=3)
             ax.set(xticks=[], yticks=[])
         figure.suptitle(f"{title}: white's lead in {unit}")
         return figure
@@ -64,7 +64,7 @@ def struggle_gains(
       unit: of what is won.
       probe: its name, as of `rl.match.struggles`.
     """
-    opponents = list(dict.fromkeys(other for _, other in pairs))
+    opponents, colors = list(dict.fromkeys(other for _, other in pairs)), dict(zip(titles, COLORS, strict=False))
 
     def draw(outcome: Outcome) -> Figure:
         gain, error, course = (outcome.arrays[f"{probe}/{name}"] for name in ("gain", "error", "course"))
@@ -76,8 +76,8 @@ def struggle_gains(
             whom = f"against {titles[opponent]}"
             last = {"title": whom, "x_label": f"gain after {moves[-1]:.0f} moves of each side ({unit})"}
             ended = dots(names, {"": gain[rows]}, error=error[rows], verticals={"": 0.0}, **last)
-            labelled = [Line(course[i], name) for i, name in zip(rows, names, strict=True)]
-            frame = {"title": whom, "horizontals": {"": 0.0}, "legend": "best"}
+            labelled = [Line(course[i], titles[pairs[i][0]], color=colors[pairs[i][0]]) for i in rows]
+            frame = {"title": whom, "horizontals": {"": 0.0}}
             return [ended, lines(moves, *labelled, x_label="moves of each side", y_label=f"gain ({unit})", **frame)]
 
         return page(*(panels(opponent) for opponent in opponents), size=(3.6, 2.4))(outcome)

@@ -8,7 +8,9 @@ from games with a greedy player; the others take the dearest man, look two moves
     >>> logits = run.load("runs/rl/chess").act(pictures)
     python -m experiments play runs/rl/chess
 
-Expected: after 40,960 moves the last 100 games of PPO, its moves drawn, win 26.5 pawns each from a greedy player.
+Expected: after 40,960 moves PPO wins 27.5 pawns of 39 in a game with a greedy player and 36.6 with a random one, and
+is level (-0.4 ± 2.1) with one who looks two moves ahead. From the greedy player that one wins 24.6, UCT by 16
+simulations 8.3, and a random player loses 27.3.
 """
 
 from dataclasses import dataclass
@@ -64,12 +66,12 @@ PROTOCOL = "mean gain of material, in pawns, of 40 games of 40 moves a side, fro
 CLAIMS = tuple(
     run.Claim(
         f"games/{who}_{other}",
-        f"{TITLES[who]} against a {other} player: {PROTOCOL}",
-        at_least=20.0,
+        f"{TITLES[who]} against a {other} player: {PROTOCOL}; one seed",
+        at_least=bound,
         reference="as good: 0; all that there is: 39",
         needs=("extra games",),
     )
-    for who, other in (("learned", "greedy"), ("learned", "random"), ("careful", "greedy"))
+    for who, other, bound in (("learned", "greedy", 24), ("learned", "random", 34), ("careful", "greedy", 21))
 )
 SMOKE = {"game": "tictactoe", "num_steps": 2, "num_games": 4, "horizon": 4, "limit": 4, "num_epochs": 1, "width": 4}
 SMOKE |= {"num_minibatches": 2, "num_openings": 2, "eval_every": 2, "opponent": "random", "rivals": ("random",)}
