@@ -20,10 +20,11 @@ import jax
 import jax.numpy as jnp
 
 from adl import run, show
-from adl.core import optimizer
+from adl.core import Algorithm, optimizer
 from adl.rl.board import PairNetwork
 from adl.rl.environment.counted import counted_game
 from adl.rl.environment.game import Player, against_opponent
+from adl.rl.environment.world import Environment
 from adl.rl.environment.wrappers import WithLegal, time_limit, with_legal
 from adl.rl.lookahead import counting_players
 from adl.rl.match import struggles
@@ -85,7 +86,6 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
     shape = jax.eval_shape(lambda: game.obs(game.init())).shape
     model = PairNetwork(known.pairs, cfg.width, dtype=jnp.dtype(cfg.precision))
     env = with_legal(time_limit(against_opponent(game, simple[cfg.opponent], known.worth), cfg.limit))
-    tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_epochs * cfg.num_minibatches))
 
     def odds(key, state, pictures):
         legal = jnp.ones((len(pictures), game.num_actions), bool)
@@ -99,10 +99,8 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         return {"learned": learned(state), **{name: simple[name] for name in cfg.rivals}}
 
     sizes = {"num_openings": cfg.num_openings, "num_moves": 2 * cfg.limit, "worth": known.worth, "view": known.view}
-    names = ("horizon", "discount", "lam", "entropy_weight", "num_epochs", "num_minibatches")
-    options = {"actions": many_choices, "axis": axis, **{name: getattr(cfg, name) for name in names}}
     return run.Experiment(
-        ppo(model, tx, env=env, num_envs=cfg.num_games, **options),
+        agent(cfg, model, env, axis),
         probes={"last": lambda key, agent: last_episodes(agent.copies)},
         final={"games": struggles(game, players, pairs, **sizes)},
         offers={
@@ -122,6 +120,14 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             ),
         ),
     )
+
+
+def agent(cfg: Config, model: PairNetwork, env: Environment, axis: str | None) -> Algorithm:
+    """PPO by Adam on a straight line to 0."""
+    tx = optimizer.adam(**cfg.adam, shape=optimizer.linear(cfg.num_steps * cfg.num_epochs * cfg.num_minibatches))
+    names = ("horizon", "discount", "lam", "entropy_weight", "num_epochs", "num_minibatches")
+    options = {"actions": many_choices, "axis": axis, **{name: getattr(cfg, name) for name in names}}
+    return ppo(model, tx, env=env, num_envs=cfg.num_games, **options)
 
 
 if __name__ == "__main__":
