@@ -23,11 +23,12 @@ from adl import run, show
 from adl.core import Algorithm, optimizer
 from adl.rl.board import PairNetwork
 from adl.rl.environment.counted import counted_game
-from adl.rl.environment.game import Player, against_opponent
+from adl.rl.environment.game import Game, Player, against_opponent
 from adl.rl.environment.world import Environment
 from adl.rl.environment.wrappers import WithLegal, time_limit, with_legal
 from adl.rl.lookahead import counting_players
 from adl.rl.match import struggles
+from adl.rl.on_policy import Agent
 from adl.rl.policy import many_choices
 from adl.rl.ppo import ppo
 from adl.rl.rollout import last_episodes
@@ -91,12 +92,8 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         legal = jnp.ones((len(pictures), game.num_actions), bool)
         return model.apply(state.learner.variables, WithLegal((pictures > 0).astype(jnp.float32), legal))[0]
 
-    def learned(state) -> Player:
-        variables = state.learner.variables
-        return lambda key, board: model.apply(variables, WithLegal(game.obs(board), game.legal(board)))[0].argmax()
-
     def players(state) -> dict[str, Player]:
-        return {"learned": learned(state), **{name: simple[name] for name in cfg.rivals}}
+        return {"learned": likeliest(model, game, state), **{name: simple[name] for name in cfg.rivals}}
 
     sizes = {"num_openings": cfg.num_openings, "num_moves": 2 * cfg.limit, "worth": known.worth, "view": known.view}
     return run.Experiment(
@@ -106,7 +103,7 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
         offers={
             "model": model,
             "act": run.Offer(odds, run.Images(shape), run.Choice()),
-            "opponent": run.Opponent(game, lambda key, state, board: learned(state)(key, board)),
+            "opponent": run.Opponent(game, lambda key, state, board: likeliest(model, game, state)(key, board)),
         },
         figures=show.figures(
             gains=show.struggle_gains(pairs, TITLES, unit=known.called),
@@ -120,6 +117,12 @@ def build(cfg: Config, loaded: None, axis: str | None) -> run.Experiment:
             ),
         ),
     )
+
+
+def likeliest(model: PairNetwork, game: Game, state: Agent) -> Player:
+    """Who makes the move that the policy likes most."""
+    variables = state.learner.variables
+    return lambda key, board: model.apply(variables, WithLegal(game.obs(board), game.legal(board)))[0].argmax()
 
 
 def agent(cfg: Config, model: PairNetwork, env: Environment, axis: str | None) -> Algorithm:
