@@ -4,7 +4,7 @@ DQN: Mnih et al. 2015, Nature 518; double, dueling, prioritised, n-step, C51 and
 Rainbow: Hessel et al. 2018, arXiv:1710.02298; PQN, without memory: Gallici et al. 2024, arXiv:2407.04811. The worlds
 are Gymnasium's, number for number.
 
-    python -m experiments.rl.value --discount 0.98 --period 100 --num_seeds 5
+    python -m experiments.rl.value --num_seeds 5
     >>> action = run.load("runs/rl/value").act([[0.0, 0.0, 0.1, 0.0]])
     python -m experiments.rl.value --num_seeds 5 --sweep method=dqn,double,n_step,rainbow,pqn
 
@@ -61,11 +61,12 @@ class Config(run.Config):
 
 PROTOCOL = "mean undiscounted return of 100 new episodes by the best action, mean of 5 seeds"
 CAR = {"horizon": 2, "num_updates": 8, "learning_rate": 4e-3, "period": 300, "explore": 0.2, "epsilon": 0.07}
+POLE = {"hidden": (256, 256), "learning_rate": 1e-3, "explore": 0.2, "capacity": 51200}
 CLAIMS = (
     run.Claim(
         metric="best/return",
         at_least=495,
-        overrides={"discount": 0.98, "period": 100, "num_seeds": 5},
+        overrides={**POLE, "num_seeds": 5},
         protocol=f"CartPole-v1, DQN, 320,000 moves, 38 s a seed; {PROTOCOL}",
         reference="500 is the most there is",
     ),
