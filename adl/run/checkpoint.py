@@ -233,7 +233,10 @@ def _is_key(leaf: Any) -> bool:
 
 
 def _divided(state: PyTree, leave_out: frozenset[str]) -> tuple[PyTree, dict[str, Array], dict[str, Array]]:
-    """The state with nothing in the places of some leaves, and these by path: those in use, and those made anew."""
+    """The state with nothing in the places of some leaves, and these by path: those in use, and those made anew.
+
+    Among the latter is what is empty: orbax writes no array without numbers.
+    """
     rebuildable = {
         (*path, jax.tree_util.GetAttrKey("value")): bool(jnp.all(node.is_initial))
         for path, node in jax.tree.leaves_with_path(state, is_leaf=lambda node: isinstance(node, Rebuildable))
@@ -244,7 +247,7 @@ def _divided(state: PyTree, leave_out: frozenset[str]) -> tuple[PyTree, dict[str
     def one(path, leaf):
         is_initial = [initial for value, initial in rebuildable.items() if path[: len(value)] == value]
         name = tree.name(path)
-        if any(is_initial) or leave_out & {*name.split("/")}:
+        if any(is_initial) or leave_out & {*name.split("/")} or leaf.size == 0:
             anew[name] = leaf
         elif is_initial:
             used[name] = leaf
@@ -268,7 +271,7 @@ def _readable(like: PyTree, apart: Mapping[str, Array], found: Mapping[str, PyTr
     def one(path, leaf):
         name = tree.name(path)
         if name in apart and name not in used:
-            return leaf
+            return jnp.zeros(leaf.shape, leaf.dtype) if isinstance(leaf, jax.ShapeDtypeStruct) else leaf
         data = used[name] if name in used else next(rest)
         return jax.random.wrap_key_data(data) if _is_key(leaf) else data
 

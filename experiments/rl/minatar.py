@@ -63,26 +63,24 @@ JUDGED = (
     "action; mean of 5 seeds"
 )
 METHODS = {"ppo": {}, "dqn": {"method": "dqn", "learning_rate": 1e-3}}
-BOUNDS = {("breakout", "ppo"): (5, 0.4)}  # after 40 steps, 327,680 moves, and a random player's return in the same run
-GAMES = run.Claim("best/return", "", needs=("extra games",))
-CLAIMS = (
-    GAMES._replace(
-        protocol=f"Breakout, PPO, 3,014,656 {JUDGED}",
-        overrides={"num_seeds": 5},
-        at_least=12,
-        reference="a random player, in the same run: 0.4; PPO of gymnax-blines at 10,000,000 moves: 28",
-        long=True,
-    ),
-    *(
-        GAMES._replace(
-            protocol=f"{game.replace('_', ' ').title()}, {method.upper()}, 327,680 {JUDGED}",
-            overrides={"game": game, **METHODS[method], "num_steps": 40, "num_seeds": 5},
-            at_least=bound,
-            reference=f"a random player, in the same run: {chance:g}",
-            long=(game, method) != ("breakout", "ppo"),
-        )
-        for (game, method), (bound, chance) in BOUNDS.items()
-    ),
+MEASURED = (  # game, method, steps of 8,192 moves, bound, what a random player has in the same run
+    ("breakout", "ppo", 368, 12, 0.4),
+    ("breakout", "ppo", 40, 9.9, 0.4),
+    ("freeway", "ppo", 368, 36.5, 0.4),
+    ("breakout", "dqn", 40, 7.6, 0.4),
+    ("freeway", "dqn", 40, 26.5, 0.4),
+)
+CLAIMS = tuple(
+    run.Claim(
+        "best/return",
+        f"{game.replace('_', ' ').title()}, {method.upper()}, {8192 * num_steps:,} {JUDGED}",
+        {"game": game, **METHODS[method], "num_steps": num_steps, "num_seeds": 5},
+        at_least=bound,
+        reference=f"a random player, in the same run: {chance:g}",
+        needs=("extra games",),
+        long=(game, method, num_steps) != ("breakout", "ppo", 40),
+    )
+    for game, method, num_steps, bound, chance in MEASURED
 )
 SMALL = {"num_steps": 2, "num_envs": 4, "horizon": 4, "limit": 20}
 SMOKE = {**SMALL, "num_epochs": 1, "num_minibatches": 2, "hidden": (8,)}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput, fsdp, layout, make_mesh, replicated, tensor
+from adl.run import checkpoint
 from adl.run.checkpoint import Checkpoints
 from adl.run.seal import set_aside_damaged
 from tests.run.test_fit import fails, launch, losses
@@ -47,6 +48,20 @@ def kept(tmp_path, best, losses):
 @pytest.mark.parametrize(("best", "want"), [("test/loss", [1, 4, 5]), ("test/loss:max", [2, 4, 5]), ("", [4, 5])])
 def test_the_newest_and_the_best_stay(tmp_path, best, want):
     assert kept(tmp_path, best, [3.0, [0.5, 1.5], 9.0, np.nan, 2.0, None]) == want
+
+
+def test_what_is_empty_comes_back_empty(tmp_path):
+    """orbax writes no array without numbers, and games have them: a run ended with its first checkpoint."""
+    state = {**STATE, "games": {"seen": np.zeros((4, 0), "f")}, "left": np.zeros(0, np.int32)}
+    checkpoints = Checkpoints(tmp_path / "c")
+    checkpoints.save(3, placed("one device", state))
+    checkpoints.wait()
+    like = placed("one device", jax.tree.map(np.zeros_like, state))
+    told = jax.eval_shape(lambda: like)
+    for got in (checkpoints.restore(3, like), checkpoint.read(tmp_path / "c" / "3", told)):
+        assert jax.tree.structure(got) == jax.tree.structure(state)
+        jax.tree.map(np.testing.assert_array_equal, got, state)
+    checkpoints.close()
 
 
 @pytest.mark.parametrize(("written", "read"), [*itertools.permutations(LAYOUTS, 2)])

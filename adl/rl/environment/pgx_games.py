@@ -52,11 +52,8 @@ def pgx_game(name: str) -> Game:
         return called
 
     def light(state):
-        """Without the observation, which a search would keep of each state; it is made when it is asked for.
-
-        One number stays: a checkpoint holds no array without any.
-        """
-        return state.replace(observation=jnp.zeros(1))
+        """Without the observation, which a search would keep of each state; it is made when it is asked for."""
+        return state.replace(observation=jnp.zeros(0))
 
     def init():
         state = env.init(jax.random.key(0))
