@@ -76,7 +76,7 @@ def _compiled(trained: Trained, opponent: Opponent) -> tuple[Callable, Callable]
 
 
 def _move(words: list[str], legal: np.ndarray, read: Callable[[str], str]) -> int | None:
-    """The action that a person names; None if they leave."""
+    """The action that a person names, in small letters or capitals; None if they leave."""
     allowed = [words[action] for action in np.flatnonzero(legal)]
     while True:
         try:
@@ -88,6 +88,7 @@ def _move(words: list[str], legal: np.ndarray, read: Callable[[str], str]) -> in
             continue
         if word == "quit":
             return None
+        word = next((name for name in words if name.casefold() == word.casefold()), word)
         if word in allowed:
             return next(int(action) for action in np.flatnonzero(legal) if words[action] == word)
         if word == "moves":
