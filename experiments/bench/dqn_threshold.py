@@ -11,7 +11,7 @@ from experiments.rl import value
 
 def contenders(goal: float = 475.0, num_steps: int = 25, seeds: tuple[int, ...] = (1,)) -> Contenders:
     """Milliseconds with the numbers of `rl.value`; of several seeds in one program, until each has been there once."""
-    config = value.Config(**value.POLE)  # as in its claim
+    config = value.Config()
     dqn_torch.require_equal_losses(config)
     peers = {
         "Stable-Baselines3": apart(baselines.theirs_until, baselines.as_dqn, config, goal, 40),

@@ -4,13 +4,14 @@ DQN: Mnih et al. 2015, Nature 518; double, dueling, prioritised, n-step, C51 and
 Rainbow: Hessel et al. 2018, arXiv:1710.02298; PQN, without memory: Gallici et al. 2024, arXiv:2407.04811. The worlds
 are Gymnasium's, number for number.
 
-    python -m experiments.rl.value --num_seeds 5
+    python -m experiments.rl.value --world cartpole --method dqn --num_seeds 5
     >>> action = run.load("runs/rl/value").act([[0.0, 0.0, 0.1, 0.0]])
     python -m experiments.rl.value --num_seeds 5 --sweep method=dqn,double,n_step,rainbow,pqn
 
-Expected: of DQN, over five seeds, 500 ± 0 on CartPole and 498.9 ± 1.1 from the next seed on, -81.5 ± 1.2 on Acrobot,
--103.7 ± 2.4 on MountainCar, by the flags of the claims; 40 to 100 s a seed on two busy cores. CartPole by the defaults,
-which look farther ahead, is 462 ± 38: the values of one of five seeds stay too high.
+Expected: of DQN, over five seeds, 462 ± 38 on CartPole, where four return 500 and one's values stay too high, -81.5 ±
+1.2 on Acrobot, -103.7 ± 2.4 on MountainCar, by the flags of the claims; 40 to 100 s a seed on two busy cores. On
+CartPole 256 x 256 units at 1e-3, 51,200 remembered moves and half as many moves have 471 ± 20 over ten seeds, and twice
+as many moves 403 ± 68: DQN unlearns.
 """
 
 from dataclasses import dataclass
@@ -54,21 +55,20 @@ class Config(run.Config):
     period: run.Count = 50  # updates after which the copy that targets are made of is renewed
     explore: run.Share = 0.5  # of the run, in which the share of random moves falls from 1 to epsilon
     epsilon: run.Fraction = 0.05  # share of random moves afterwards; what is noisy has none
-    discount: run.Rate = 0.99  # of a reward one move later; nearer to 1, values come later and stay too high sooner
+    discount: run.Rate = 0.99  # of a reward one move later
     num_back: run.Count = 3  # moves of a return, of n_step and rainbow
     hidden: run.Widths = (120, 84)  # widths of the hidden layers
 
 
 PROTOCOL = "mean undiscounted return of 100 new episodes by the best action, mean of 5 seeds"
 CAR = {"horizon": 2, "num_updates": 8, "learning_rate": 4e-3, "period": 300, "explore": 0.2, "epsilon": 0.07}
-POLE = {"hidden": (256, 256), "learning_rate": 1e-3, "explore": 0.2, "capacity": 51200}
 CLAIMS = (
     run.Claim(
         metric="best/return",
-        at_least=495,
-        overrides={**POLE, "num_seeds": 5},
+        at_least=385,
+        overrides={"num_seeds": 5},
         protocol=f"CartPole-v1, DQN, 320,000 moves, 38 s a seed; {PROTOCOL}",
-        reference="500 is the most there is",
+        reference="500 is the most there is: four of the seeds reach it",
     ),
     run.Claim(
         metric="best/return",
