@@ -10,7 +10,7 @@ are Gymnasium's, number for number.
 
 Expected: of DQN, over five seeds, 462 ± 38 on CartPole, where four return 500 and one's values stay too high, -81.5 ±
 1.2 on Acrobot, -103.7 ± 2.4 on MountainCar, by the flags of the claims; 40 to 100 s a seed on two busy cores. On
-CartPole 256 x 256 units at 1e-3, 51,200 remembered moves and half as many moves have 471 ± 20 over ten seeds, and twice
+CartPole 256 x 256 units at 1e-3, 51,200 remembered moves and half as many moves have 471 ± 19 over ten seeds, and twice
 as many moves 403 ± 68: DQN unlearns.
 """
 
