@@ -10,7 +10,7 @@ from games with a greedy player; the others take the dearest man, look two moves
 
 Expected: after 40,960 moves PPO wins 27.5 pawns of 39 in a game with a greedy player and 36.6 with a random one, and
 is level (-0.4 ± 2.1) with one who looks two moves ahead. From the greedy player that one wins 24.6, UCT by 16
-simulations 8.3, and a random player loses 27.3.
+simulations 8.3, and a random player loses 27.3. 2.6 minutes on two cores.
 """
 
 from dataclasses import dataclass
