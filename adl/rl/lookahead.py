@@ -21,6 +21,15 @@ Gains = Callable[[PyTree], Array]  # state -> what each action wins at once [A];
 WON = 1e3  # what a game is worth that is won
 
 
+def greedy_player(gains: Gains) -> Player:
+    """Who takes what wins most at once; of several such actions, any of them.
+
+    Args:
+      gains: of a game's actions.
+    """
+    return lambda key, state: dearest(key, gains(state))
+
+
 def careful_player(game: Game, gains: Gains) -> Player:
     """Who looks at all moves and at what the best answer to each wins, and takes an end of the game for what it is.
 
@@ -58,7 +67,7 @@ def counting_players(found: Counted, num_simulations: int) -> dict[str, Player]:
 
     return {
         "random": uniform_player(game),
-        "greedy": lambda key, state: dearest(key, found.gains(state)),
+        "greedy": greedy_player(found.gains),
         "careful": careful_player(game, found.gains),
         "search": searching_player(uct(game, num_simulations, prior_first()), judge),
     }

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from adl.rl.environment.chess import greedy_player, material_gains, square_pairs, squares_view, whites_view
+from adl.rl.environment.chess import material_gains, square_pairs, squares_view, whites_view
 from adl.rl.environment.chess_moves import legal_moves
 from adl.rl.environment.pgx_games import pgx_game
-from adl.rl.lookahead import careful_player
+from adl.rl.lookahead import careful_player, greedy_player
 
 pytest.importorskip("pgx", reason="extra games")
 chess = pytest.importorskip("chess", reason="extra test")
@@ -82,7 +82,7 @@ def test_games_of_three_moves_are_as_many_as_published():
 
 
 def test_gains_are_those_that_python_chess_counts_and_the_greedy_takes_the_dearest():
-    find, choose = jax.jit(material_gains), jax.jit(greedy_player(pgx_game("chess")))
+    find, choose = jax.jit(material_gains), jax.jit(greedy_player(material_gains))
     for i, (state, board, words) in enumerate(positions(150, seed=1)):
         known, gains = gains_of(board), np.asarray(find(state))
         assert {words[action]: gains[action] for action in np.flatnonzero(gains > -np.inf)} == known, board.fen()

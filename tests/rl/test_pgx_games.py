@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from adl.core import BadInput
-from adl.rl.environment.chess import greedy_player, material
+from adl.rl.environment.chess import material, material_gains
 from adl.rl.environment.connect_four import connect_four
 from adl.rl.environment.game import against_opponent, uniform_player
 from adl.rl.environment.games import named_game
 from adl.rl.environment.pgx_games import pgx_game
 from adl.rl.environment.tictactoe import tictactoe
+from adl.rl.lookahead import greedy_player
 
 pytest.importorskip("pgx", reason="extra games")
 KEY = jax.random.key(0)
@@ -109,7 +110,7 @@ def test_material_is_what_python_chess_counts_and_the_greedy_takes_it(chess_game
     """After 1. e4 d5 the pawn is taken; then the queen takes back; and nothing else is worth as much."""
     chess = pytest.importorskip("chess")
     game, play, state = chess_game
-    choose, board = jax.jit(greedy_player(game)), chess.Board()
+    choose, board = jax.jit(greedy_player(material_gains)), chess.Board()
     for word in ("e2e4", "d7d5", None, None):
         if word is None:
             word = game.words(state)[int(choose(KEY, state))]
@@ -120,6 +121,6 @@ def test_material_is_what_python_chess_counts_and_the_greedy_takes_it(chess_game
         balance = sum(worth[p.piece_type] * (1 if p.color == board.turn else -1) for p in board.piece_map().values())
         assert float(material(state)) == balance
     assert board.move_stack[2].uci() == "e4d5" and board.move_stack[3].uci() == "d8d5"
-    env = against_opponent(game, greedy_player(game), worth=material)
+    env = against_opponent(game, greedy_player(material_gains), worth=material)
     after = jax.jit(env.step)(KEY, state, int(np.argmax(game.legal(state))))
     assert float(after.reward) <= 0 and not bool(after.terminated), "nothing was to be taken"

@@ -1,10 +1,10 @@
-"""Chess, as pgx has it: its board and its moves in words, material, and who takes whatever is dearest.
+"""Chess, as pgx has it: its board and its moves in words, material, and what each move wins of it.
 
 A position is the mover's: pieces are 1 to 6 (pawn, knight, bishop, rook, queen, king), the other side's negative, on
 squares `8 * file + rank` with the mover at the bottom. An action is `73 * start + plane`, as of AlphaZero: Silver et
 al. 2018, Science 362, "Methods", table S2.
 
-    env = against_opponent(pgx_game("chess"), greedy_player(pgx_game("chess")), worth=material)
+    env = against_opponent(pgx_game("chess"), greedy_player(material_gains), worth=material)
 """
 
 import functools
@@ -15,7 +15,6 @@ import numpy as np
 
 from adl.core.types import Array, PyTree
 from adl.rl.environment.chess_moves import attacked_squares, other_side
-from adl.rl.environment.game import Game, Player, dearest
 
 WORTH = (0, 1, 3, 3, 5, 9, 0)  # of no piece, pawn, knight, bishop, rook, queen and king, in pawns
 
@@ -39,15 +38,6 @@ def material_gains(state: PyTree) -> Array:
     return jnp.where(
         state.legal_action_mask, taken + promoted * (jnp.asarray(WORTH, jnp.float32)[became] - 1), -jnp.inf
     )
-
-
-def greedy_player(game: Game) -> Player:
-    """Who takes the dearest piece that can be taken, or makes a queen; if there is none, any legal move.
-
-    Args:
-      game: chess.
-    """
-    return lambda key, state: dearest(key, material_gains(state))
 
 
 def squares_view(state: PyTree) -> Array:
