@@ -24,11 +24,17 @@ from experiments.rl import continuous, ppo, value
 Make = Callable[[Any], BaseAlgorithm]  # of a configuration
 
 
+def _common(world: str, cfg: Any) -> dict[str, Any]:
+    """What all of them have: a perceptron on the processor, in so many copies of a world."""
+    envs = make_vec_env(world, cfg.num_envs, cfg.seed)
+    net = {"net_arch": [*cfg.hidden]}
+    return {"policy": "MlpPolicy", "env": envs, "policy_kwargs": net, "seed": cfg.seed, "device": "cpu"}
+
+
 def as_ppo(cfg: ppo.Config) -> PPO:
     """Of `rl.ppo` on CartPole."""
     return PPO(
-        "MlpPolicy",
-        make_vec_env("CartPole-v1", cfg.num_envs, cfg.seed),
+        **_common("CartPole-v1", cfg),
         learning_rate=lambda left: left * cfg.learning_rate,
         n_steps=cfg.batch_size // cfg.num_envs,
         batch_size=cfg.batch_size // cfg.num_minibatches,
@@ -39,17 +45,13 @@ def as_ppo(cfg: ppo.Config) -> PPO:
         ent_coef=cfg.entropy_weight,
         vf_coef=cfg.value_weight / 2,  # of squares, which are not halved
         max_grad_norm=cfg.max_grad_norm,
-        policy_kwargs={"net_arch": [*cfg.hidden]},
-        seed=cfg.seed,
-        device="cpu",
     )
 
 
 def as_dqn(cfg: value.Config) -> DQN:
     """Of `rl.value` on CartPole."""
     return DQN(
-        "MlpPolicy",
-        make_vec_env("CartPole-v1", cfg.num_envs, cfg.seed),
+        **_common("CartPole-v1", cfg),
         learning_rate=lambda left: left * cfg.learning_rate,
         buffer_size=cfg.capacity,
         learning_starts=cfg.warmup,
@@ -61,17 +63,13 @@ def as_dqn(cfg: value.Config) -> DQN:
         exploration_fraction=cfg.explore,
         exploration_final_eps=cfg.epsilon,
         max_grad_norm=10.0,
-        policy_kwargs={"net_arch": [*cfg.hidden]},
-        seed=cfg.seed,
-        device="cpu",
     )
 
 
 def as_sac(cfg: continuous.Config) -> SAC:
     """Of `rl.continuous` on the pendulum."""
     return SAC(
-        "MlpPolicy",
-        make_vec_env("Pendulum-v1", cfg.num_envs, cfg.seed),
+        **_common("Pendulum-v1", cfg),
         learning_rate=cfg.learning_rate,
         buffer_size=cfg.capacity,
         learning_starts=cfg.warmup * cfg.num_envs,
@@ -80,9 +78,6 @@ def as_sac(cfg: continuous.Config) -> SAC:
         gamma=cfg.discount,
         train_freq=1,
         gradient_steps=1,
-        policy_kwargs={"net_arch": [*cfg.hidden]},
-        seed=cfg.seed,
-        device="cpu",
     )
 
 
