@@ -42,7 +42,7 @@ class Config(run.Config):
     horizon: run.Count = 128  # moves of each copy a step
     log_every: run.Count = 8
     eval_every: run.Count = 8
-    checkpoint_every: run.Count = 368
+    checkpoint_every: run.Count = 40
     learning_rate: run.Positive = 5e-3  # of Adam at the start, before a straight line to 0
     sticky: run.Fraction = 0.1  # probability that the last action is repeated, in training
     discount: run.Fraction = 0.99  # of a reward one move later
