@@ -25,6 +25,7 @@ from adl.nn import (
     recurrent,
     residual,
     resnet,
+    sequence_classifier,
     spectral,
     tcn,
     transformer,
@@ -401,6 +402,15 @@ EDGES = {
     "spectral.SpectralNorm, of small kernels": Edge(spectral_norm(1e-15), scales(NOISE), **NEAR),
     "spectral.SpectralNorm, of large kernels": Edge(spectral_norm(1e15), scales(NOISE), **NEAR),
     "spectral.SpectralNorm, of no kernel": Edge(spectral_norm(0.0), scales(NOISE), **NEAR),
+    **{
+        f"sequence_classifier.summarised, {name}": Edge(
+            lambda x, mask, name=name: sequence_classifier.summarised(x[None], mask[None], name)[0],
+            {edge: (*x, mask) for edge, x in scales(NOISE, 1e4).items() for mask in [np.arange(4) < 3]}
+            | {"nothing real": (NOISE, np.zeros(4, bool))},
+            **NEAR,
+        )
+        for name in ("last", "mean", "max")
+    },
     "tcn.TCN": Edge(
         lambda x: of(lambda dtype: tcn.TCN((3,), 2, dtype=dtype))(x[None])[0], scales(NOISE, 1e3), **NEAR | MOVED
     ),
@@ -435,5 +445,5 @@ NONE = {
         token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
         dit.DiT residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
         vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool
-        captions.TextConditioner embed.told_noise""",
+        sequence_classifier.SequenceClassifier captions.TextConditioner embed.told_noise""",
 }
