@@ -1,6 +1,7 @@
 """Causal networks for language models: a transformer, a recurrent network, linear recurrences."""
 
 import functools
+import math
 from typing import Literal
 
 import jax.numpy as jnp
@@ -10,11 +11,13 @@ from jax import Array
 from adl.core import PyTree
 from adl.nn.recurrence import LRU, Layers, Mamba
 from adl.nn.recurrent import Recurrents, lstm
+from adl.nn.tcn import TCN
 from adl.nn.token import TokenModel
-from adl.nn.transformer import GPT, swiglu
+from adl.nn.transformer import GPT, Blocks, swiglu
 
-Kind = Literal["gpt", "lstm", "ssm", "lru"]  # ssm: layers of Mamba; lru: linear recurrent units and perceptrons
+Kind = Literal["gpt", "lstm", "ssm", "lru", "tcn"]  # ssm: layers of Mamba; lru: linear recurrent units, perceptrons
 NAMES: dict[Kind, str] = {"gpt": "transformer", "lstm": "LSTM", "ssm": "Mamba", "lru": "linear recurrence"}
+NAMES |= {"tcn": "temporal convolutions"}
 
 
 def network(
@@ -44,13 +47,48 @@ def network(
     """
     if kind == "gpt":
         return GPT(vocab_size, length, num_layers, num_heads, width, dropout, dtype, position)
-    if kind == "lstm":
-        layers = Recurrents(lstm, (width,) * num_layers, dropout=dropout, dtype=dtype)
-    elif kind == "ssm":
-        layers = Layers(functools.partial(Mamba, dtype=dtype), num_layers, dropout=dropout, dtype=dtype)
-    else:
-        layers = Layers(functools.partial(LRU, width), num_layers, swiglu, dropout=dropout, dtype=dtype)
+    of = {"num_layers": num_layers, "width": width, "num_heads": num_heads, "dropout": dropout, "dtype": dtype}
+    layers = causal_layers(kind, **of)
     return TokenModel(vocab_size, width, layers, dropout, dtype)
+
+
+def causal_layers(
+    kind: Kind,
+    *,
+    num_layers: int,
+    width: int,
+    num_heads: int = 1,
+    memory: float | None = None,
+    dropout: float = 0.0,
+    dtype: jnp.dtype = jnp.float32,
+) -> nn.Module:
+    """`(x [B, T, D], length=[B]) -> ([B, T, width], state)`: what each place knows of itself and of all before it.
+
+    Args:
+      kind: of the layers, "tcn" among them.
+      num_layers: >= 1.
+      width: of each; but for "lstm" and "tcn" it is D, too.
+      num_heads: of attention, a divisor of the width (gpt).
+      memory: >= 2, steps in which what recurrent states hold fades to 1 / e at the start: in all of an LSTM's, by the
+        bias of its forget gates (Tallec & Ollivier 2018, arXiv:1804.11188, section 2), in the slowest of linear ones
+        (lru); None: as they are by default, 3 and 1,000. Others have no such number.
+      dropout: in [0, 1).
+      dtype: of the computation.
+    """
+    of = {"dropout": dropout, "dtype": dtype}
+    if kind == "gpt":
+        return Blocks(num_layers, num_heads, **of)
+    if kind == "tcn":
+        return TCN((width,) * num_layers, **of)
+    if kind == "lstm":
+        keep = None if memory is None else -math.log(math.expm1(1 / memory))  # sigmoid(keep) = exp(-1 / memory)
+        return Recurrents(
+            lstm if keep is None else lstm._replace(bias=(-keep, keep, 0, 0)), (width,) * num_layers, **of
+        )
+    if kind == "ssm":
+        return Layers(functools.partial(Mamba, dtype=dtype), num_layers, **of)
+    slow = {} if memory is None else {"slowest": math.exp(-1 / memory)}
+    return Layers(functools.partial(LRU, width, **slow), num_layers, swiglu, **of)
 
 
 def attention_weights(model: GPT, variables: PyTree, token: Array) -> Array:

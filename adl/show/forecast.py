@@ -1,0 +1,87 @@
+"""Forecasts of series: bands of quantiles beside what came, and how wrong they are at each step ahead."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from adl.run.experiment import Outcome
+from adl.show.names import MARKS
+from adl.show.style import COLORS, Draw, panel, styled
+
+PALE = (0.18, 0.35)  # of the outermost quantiles, and of the middle half
+
+
+def forecast_bands(quantiles: Mapping[str, str], *, past: np.ndarray, future: np.ndarray, num_shown: int = 3) -> Draw:
+    """Some windows, a row each, and what is forecast of them, a column a way: medians in bands of quantiles.
+
+    What must be seen: whether what came stays within the bands, and whether these widen where nothing can be known.
+
+    Args:
+      quantiles: names of arrays "probe/name" `[N, H, Q]` by what they are called.
+      past: `[N, C]` what was seen.
+      future: `[N, H]` what came.
+      num_shown: windows, evenly through all.
+    """
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        rows = np.linspace(0, len(past) - 1, min(num_shown, len(past)) + 2).astype(int)[1:-1] if len(past) > 2 else [0]
+        before, ahead = np.arange(-past.shape[1] + 1, 1), np.arange(future.shape[1] + 1)
+        figure, axes = panel(len(rows), len(quantiles), size=(3.0, 1.6))
+        keys = {}
+        for line, row in zip(axes, rows, strict=True):
+            joined = np.concatenate([past[row, -1:], future[row]])
+            for ax, (called, name) in zip(line, quantiles.items(), strict=True):
+                told = np.sort(outcome.arrays[name][row], -1)
+                told = np.concatenate([np.full_like(told[:1], past[row, -1]), told]).T  # [Q, H + 1]
+                num = len(told)
+                ends = {f"{1 - 1 / num:.0%}": (0, num - 1), "half": (num // 4, num - 1 - num // 4)}
+                for (share, (low, high)), alpha in zip(ends.items(), PALE, strict=True):
+                    look = {"color": COLORS[0], "alpha": alpha, "linewidth": 0}
+                    keys[f"forecast, {share}"] = ax.fill_between(ahead, told[low], told[high], **look)
+                (keys["median"],) = ax.plot(ahead, np.median(told, 0), color=COLORS[0])
+                (keys["seen"],) = ax.plot(before, past[row], color="0.3", linewidth=1)
+                (keys["what came"],) = ax.plot(ahead, joined, color=COLORS[1], linewidth=1, linestyle="--")
+                if ax in axes[0]:
+                    ax.set_title(called)
+                if ax in axes[-1]:
+                    ax.set_xlabel("steps after the last that is seen")
+            line[0].set_ylabel("value")
+            for ax in line[1:]:
+                ax.sharey(line[0])
+        figure.legend(keys.values(), keys, loc="outside lower center", ncols=len(keys))
+        return figure
+
+    return draw
+
+
+def forecasts_by_step(quantiles: Mapping[str, str], *, future: np.ndarray) -> Draw:
+    """Error and coverage at each step ahead, a line a way of forecasting.
+
+    What must be seen: how fast errors grow, and whether the share of what came between the outermost quantiles stays at
+    the dotted line.
+
+    Args:
+      quantiles: as in `forecast_bands`.
+      future: `[N, H]` what came.
+    """
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        figure, axes = panel(1, 2, size=(3.6, 2.8))
+        keys, ahead = {}, 1 + np.arange(future.shape[1])
+        for i, (called, name) in enumerate(quantiles.items()):
+            told = outcome.arrays[name]
+            is_between = (told.min(-1) <= future) & (future <= told.max(-1))
+            look = {"color": COLORS[i % len(COLORS)], "marker": MARKS[i % len(MARKS)], "markersize": 3}
+            (keys[called],) = axes[0, 0].plot(ahead, np.abs(np.median(told, -1) - future).mean(0), **look)
+            axes[0, 1].plot(ahead, is_between.mean(0), **look)
+            wanted = 1 - 1 / told.shape[-1]
+        axes[0, 1].axhline(wanted, color="0.4", linestyle=":", linewidth=1)
+        axes[0, 0].set(xlabel="steps ahead", ylabel="mean absolute error (unit of the series)", ylim=(0, None))
+        axes[0, 1].set(xlabel="steps ahead", ylabel=f"share within the {wanted:.0%} band")
+        figure.legend(keys.values(), keys, loc="outside lower center", ncols=min(len(keys), 3))
+        return figure
+
+    return draw

@@ -1,0 +1,68 @@
+"""Forecasts move and stretch with their series, and plain ones are what they say."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+from adl import data
+from adl.core import Learner
+from adl.data.series import Made, cut_windows, made_series
+from adl.nn.sequence_classifier import SequenceClassifier
+from adl.sequence import causal, forecasting
+
+RNG = np.random.default_rng(0)
+SPLIT = cut_windows(RNG.normal(size=(40, 12)).astype("f"), 8, 4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    read = SequenceClassifier(causal.causal_layers("lru", num_layers=1, width=4), 4 * 10, 4, summary="last")
+    model = forecasting.Forecaster(read, 4)
+    return model, model.init(jax.random.key(0), jnp.zeros((1, 8)))
+
+
+def test_a_forecast_is_in_the_unit_of_its_series(model):
+    past = jnp.asarray(SPLIT.arrays["past"])
+    told = forecasting.forecast(*model, past)
+    np.testing.assert_allclose(forecasting.forecast(*model, 100 + 7 * past), 100 + 7 * told, rtol=1e-3)
+    assert told.shape == (40, 4, 10) and (np.diff(told, axis=-1) >= 0).all()
+    assert np.isfinite(forecasting.forecast(*model, 5 + 0 * past)).all()
+
+
+def test_plain_forecasts_are_as_they_are_called():
+    found = forecasting.plain_forecasts(SPLIT, SPLIT, period=4, num_quantiles=10)
+    past, future = SPLIT.arrays["past"], SPLIT.arrays["future"]
+    mean, deviation = past.mean(1, keepdims=True), past.std(1, keepdims=True)
+    x, y = (past - mean) / deviation, (future - mean) / deviation
+    ridge = Ridge(1.0, fit_intercept=False).fit(x, y).predict(x)
+    for name, way in {"naive": x[:, -1:].repeat(4, 1), "seasonal": x[:, 4:], "ridge": ridge}.items():
+        about = np.quantile(y - way, np.arange(0.05, 1, 0.1), axis=0).T
+        want = mean[..., None] + deviation[..., None] * (way[..., None] + about)
+        np.testing.assert_allclose(found[name], want, atol=1e-4, err_msg=name)
+
+
+def test_of_an_autoregression_ridge_is_as_good_as_can_be():
+    """Errors one step ahead have the deviation of what is new in the noise; nine of ten are within the band."""
+    made = Made(slope=0, waves=0, shift=0, noise=1.0, lasting=0.8)
+    train, test = (cut_windows(made_series(3000, 20, made, seed=i), 16, 4) for i in range(2))
+    told = forecasting.plain_forecasts(train, test, period=4, num_quantiles=10)
+    wrong = np.median(told["ridge"], -1)[:, 0] - test.arrays["future"][:, 0]
+    assert 0.97 < wrong.std() < 1.08
+    told = forecasting.judged_plainly(told, test, period=4)(jax.random.key(0), ())
+    assert 0.88 < told["ridge_coverage"].value < 0.92
+    assert told["ridge_scrps"].value < told["naive_scrps"].value < told["seasonal_scrps"].value
+
+
+def test_judges_agree_whoever_forecasts(model):
+    """A network's numbers are those of its quantiles, padded windows and all."""
+    model, variables = model
+    split = data.Split(SPLIT.take(np.arange(37)))
+    state = {"lru": Learner(variables["params"], (), {})}
+    told = forecasting.judged_forecasts({"lru": model}, split, period=4)(jax.random.key(0), state)
+    again = forecasting.judged_plainly({"lru": told["lru_quantiles"]}, split, period=4)(jax.random.key(0), ())
+    for name in ("lru_mase", "lru_scrps", "lru_coverage"):
+        np.testing.assert_allclose(told[name].value, again[name].value, rtol=1e-5)
+    loss = forecasting.quantile_loss(told["lru_quantiles"], jnp.asarray(split.arrays["future"]))["loss"].value
+    assert loss > 0
