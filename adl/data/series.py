@@ -21,9 +21,10 @@ class Made(NamedTuple):
     slope: float = 0.05  # standard deviation of the trend, a step
     waves: int = 3  # harmonics of the season, each of normal size over its number
     lasting: float = 0.6  # share of the noise that is left a step later, in [0, 1)
-    noise: float = 0.5  # standard deviation of what is new in it
-    shift: float = 0.015  # probability of a change of level at a step
-    jump: float = 4.0  # standard deviation of such a change
+    noise: float = 0.5  # standard deviation of what is new in it, the median of all series
+    spread: float = 1.0  # standard deviation of that number's logarithm from series to series
+    shift: float = 0.01  # probability of a change of level at a step
+    jump: float = 3.0  # standard deviation of such a change
     shifts_at: int = -1  # a step at which all change their level; -1: none
 
 
@@ -46,7 +47,7 @@ def made_series(num: int, length: int, made: Made = Made(), *, seed: int = 0) ->
     if made.shifts_at >= 0:
         changes[:, made.shifts_at] = True
     level = np.cumsum(made.jump * changes * rng.normal(size=(num, length)), 1)
-    e = made.noise * rng.normal(size=(num, length))
+    e = made.noise * np.exp(made.spread * rng.normal(size=(num, 1))) * rng.normal(size=(num, length))
     e[:, 0] /= np.sqrt(1 - made.lasting**2)  # as if it had gone on for ever
     for t in range(1, length):
         e[:, t] += made.lasting * e[:, t - 1]

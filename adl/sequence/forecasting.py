@@ -21,7 +21,10 @@ PLAIN = {"naive": "last value", "seasonal": "last season", "ridge": "linear auto
 
 
 class Forecaster(nn.Module):
-    """`[B, C]` windows in their own scale to `[B, H, Q]` quantiles of what comes, each beside the last value."""
+    """`[B, C]` windows in their own scale to `[B, H, Q]` quantiles of what comes: a linear forecast and a network.
+
+    Source: the linear part: Lai et al. 2018, arXiv:1703.07015, section 3.6.
+    """
 
     read: nn.Module  # `[B, C, 1] -> [B, H Q]`, as `nn.sequence_classifier.SequenceClassifier`
     horizon: int  # H
@@ -29,8 +32,8 @@ class Forecaster(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         """`[B, H, Q]` of windows `x [B, C]`; nothing makes the quantiles rise."""
-        out = self.read(x[..., None])
-        return x[:, -1, None, None] + out.reshape(len(x), self.horizon, -1)
+        linear = nn.Dense(self.horizon, kernel_init=nn.initializers.zeros, name="linear")(x)
+        return linear[..., None] + self.read(x[..., None]).reshape(len(x), self.horizon, -1)
 
 
 def scaled_window(past: Array) -> tuple[Array, Array, Array]:

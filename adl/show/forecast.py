@@ -57,7 +57,7 @@ def forecast_bands(quantiles: Mapping[str, str], *, past: np.ndarray, future: np
 
 
 def forecasts_by_step(quantiles: Mapping[str, str], *, future: np.ndarray) -> Draw:
-    """Error and coverage at each step ahead, a line a way of forecasting.
+    """CRPS and coverage at each step ahead, a line a way of forecasting.
 
     What must be seen: how fast errors grow, and whether the share of what came between the outermost quantiles stays at
     the dotted line.
@@ -72,16 +72,20 @@ def forecasts_by_step(quantiles: Mapping[str, str], *, future: np.ndarray) -> Dr
         figure, axes = panel(1, 2, size=(3.6, 2.8))
         keys, ahead = {}, 1 + np.arange(future.shape[1])
         for i, (called, name) in enumerate(quantiles.items()):
-            told = outcome.arrays[name]
-            is_between = (told.min(-1) <= future) & (future <= told.max(-1))
+            told = np.sort(outcome.arrays[name], -1)
+            num = told.shape[-1]
+            above, level = future[..., None] - told, (np.arange(num) + 0.5) / num
+            score = 2 * np.maximum(level * above, (level - 1) * above).mean((0, 2))  # the CRPS of `measure.forecast`
+            is_between = (told[..., 0] <= future) & (future <= told[..., -1])
             look = {"color": COLORS[i % len(COLORS)], "marker": MARKS[i % len(MARKS)], "markersize": 3}
-            (keys[called],) = axes[0, 0].plot(ahead, np.abs(np.median(told, -1) - future).mean(0), **look)
+            (keys[called],) = axes[0, 0].plot(ahead, score, **look)
             axes[0, 1].plot(ahead, is_between.mean(0), **look)
-            wanted = 1 - 1 / told.shape[-1]
+        wanted = 1 - 1 / num
         axes[0, 1].axhline(wanted, color="0.4", linestyle=":", linewidth=1)
-        axes[0, 0].set(xlabel="steps ahead", ylabel="mean absolute error (unit of the series)", ylim=(0, None))
-        axes[0, 1].set(xlabel="steps ahead", ylabel=f"share within the {wanted:.0%} band")
-        figure.legend(keys.values(), keys, loc="outside lower center", ncols=min(len(keys), 3))
+        axes[0, 0].set(xlabel="steps ahead", ylabel="CRPS (unit of the series)", ylim=(0, None))
+        low = min(axes[0, 1].get_ylim()[0], 2 * wanted - 1)
+        axes[0, 1].set(xlabel="steps ahead", ylabel=f"share within the {wanted:.0%} band", ylim=(low, 1))
+        figure.legend(keys.values(), keys, loc="outside lower center", ncols=min(len(keys), 4))
         return figure
 
     return draw

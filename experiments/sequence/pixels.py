@@ -24,6 +24,7 @@ from flax import linen as nn
 
 from adl import data, run, show
 from adl.core import BadInput, beside, optimizer
+from adl.data.image import PROTOCOLS
 from adl.nn.sequence_classifier import SequenceClassifier, Summary
 from adl.sequence import causal, scanned
 from adl.supervised.classification import classifier
@@ -34,7 +35,7 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     dataset: str = "digits"  # TFDS name, or path, with "image" and "label"
-    num_steps: run.Count = 1000
+    num_steps: run.Count = 1500
     batch_size: run.Split = 32
     eval_every: run.Count = 250
     steps_per_call: run.Count = 10
@@ -56,7 +57,23 @@ class Config(run.Averaged, run.Views, run.Pictured, run.Parts, run.Config):
     shear: run.NonNegative = 0.1  # largest shear of a view, either way
 
 
-CLAIMS = ()
+DIGITS = f"{PROTOCOLS['digits']}, a pixel a step, 64 steps {{}}; linear recurrent units, 1,500 steps of 32"
+PLAIN = "in the same run, without an order: 3 nearest neighbours 0.967, softmax regression 0.897"
+CLAIMS = (
+    run.Claim(
+        metric="test/lru_accuracy",
+        at_least=0.91,
+        protocol=DIGITS.format("row after row") + "; one seed",
+        reference=PLAIN,
+    ),
+    run.Claim(
+        metric="test/lru_accuracy",
+        at_least=0.9,
+        overrides={"order": "permuted", "models": ("lru",)},
+        protocol=DIGITS.format("in an order drawn once") + "; one seed",
+        reference=PLAIN,
+    ),
+)
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 8, "num_layers": 1, "num_heads": 2, "models": ("lru", "lstm")}
 
 

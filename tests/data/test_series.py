@@ -18,7 +18,7 @@ def test_a_season_comes_again_and_a_trend_is_straight():
 
 def test_noise_lingers_by_its_share():
     """Variance and autocorrelation of an AR(1), from its first step on."""
-    y = series.made_series(20000, 8, PLAIN._replace(waves=0, noise=0.5, lasting=0.6))
+    y = series.made_series(20000, 8, PLAIN._replace(waves=0, noise=0.5, spread=0, lasting=0.6))
     np.testing.assert_allclose(y.var(0), 0.25 / (1 - 0.36), rtol=0.05)
     np.testing.assert_allclose([np.corrcoef(y[:, 3], y[:, 3 + lag])[0, 1] for lag in (1, 2)], [0.6, 0.36], atol=0.02)
 
@@ -26,7 +26,7 @@ def test_noise_lingers_by_its_share():
 def test_a_level_changes_where_all_do():
     y = series.made_series(400, 20, PLAIN._replace(waves=0, shifts_at=7))
     steps = np.diff(y)
-    assert (np.delete(steps, 6, 1) == 0).all() and 3 < steps[:, 6].std() < 5
+    assert (np.delete(steps, 6, 1) == 0).all() and 2 < steps[:, 6].std() < 4
 
 
 def test_windows_of_a_table_keep_time_and_share_nothing_that_came(tmp_path):

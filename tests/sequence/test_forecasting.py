@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 from adl import data
-from adl.core import Learner
+from adl.core import Learner, average_params
 from adl.data.series import Made, cut_windows, made_series
 from adl.nn.sequence_classifier import SequenceClassifier
 from adl.sequence import causal, forecasting
@@ -45,7 +45,7 @@ def test_plain_forecasts_are_as_they_are_called():
 
 def test_of_an_autoregression_ridge_is_as_good_as_can_be():
     """Errors one step ahead have the deviation of what is new in the noise; nine of ten are within the band."""
-    made = Made(slope=0, waves=0, shift=0, noise=1.0, lasting=0.8)
+    made = Made(slope=0, waves=0, shift=0, noise=1.0, spread=0, lasting=0.8)
     train, test = (cut_windows(made_series(3000, 20, made, seed=i), 16, 4) for i in range(2))
     told = forecasting.plain_forecasts(train, test, period=4, num_quantiles=10)
     wrong = np.median(told["ridge"], -1)[:, 0] - test.arrays["future"][:, 0]
@@ -59,7 +59,7 @@ def test_judges_agree_whoever_forecasts(model):
     """A network's numbers are those of its quantiles, padded windows and all."""
     model, variables = model
     split = data.Split(SPLIT.take(np.arange(37)))
-    state = {"lru": Learner(variables["params"], (), {})}
+    state = {"lru": Learner.create(variables, average_params(0.9))}
     told = forecasting.judged_forecasts({"lru": model}, split, period=4)(jax.random.key(0), state)
     again = forecasting.judged_plainly({"lru": told["lru_quantiles"]}, split, period=4)(jax.random.key(0), ())
     for name in ("lru_mase", "lru_scrps", "lru_coverage"):

@@ -7,7 +7,7 @@ from flax import linen as nn
 from sklearn.neighbors import KNeighborsClassifier
 
 from adl import data
-from adl.core import Learner
+from adl.core import Learner, average_params
 from adl.nn.sequence_classifier import SequenceClassifier
 from adl.sequence import causal, scanned
 
@@ -61,4 +61,4 @@ def reader() -> SequenceClassifier:
 
 
 def learner(model: nn.Module) -> Learner:
-    return Learner(model.init(jax.random.key(0), jnp.zeros((1, 6, 1)))["params"], (), {})
+    return Learner.create(model.init(jax.random.key(0), jnp.zeros((1, 6, 1))), average_params(0.9))
