@@ -70,8 +70,27 @@ def cut_windows(series: np.ndarray, context: int, horizon: int) -> Split:
     return Split({"past": np.ascontiguousarray(rows[:, :context]), "future": np.ascontiguousarray(rows[:, context:])})
 
 
-def own_series(path: str, column: str, *, context: int, horizon: int, test_share: float = 0.2) -> tuple[Split, Split]:
-    """Windows to learn from and to test of a column of a table, in the order of its rows.
+def made_splits(num: int, made: Made, *, context: int, horizon: int) -> dict[str, Split]:
+    """Windows of made series: "train", and a quarter as many each of "test" and "shifted".
+
+    The last change their level half a season before what comes.
+
+    Args:
+      num: N >= 4.
+      made: how they are drawn.
+      context: C > half a season.
+      horizon: H >= 1.
+    """
+    late = made._replace(shifts_at=context - max(made.period // 2, 1))
+    parts = {"train": (num, made), "test": (num // 4, made), "shifted": (num // 4, late)}
+    return {
+        name: cut_windows(made_series(size, context + horizon, of, seed=i), context, horizon)
+        for i, (name, (size, of)) in enumerate(parts.items())
+    }
+
+
+def own_series(path: str, column: str, *, context: int, horizon: int, test_share: float = 0.2) -> dict[str, Split]:
+    """Windows of a column of a table, in the order of its rows: "train", and the last as "test".
 
     Args:
       path: of a .csv, .tsv or .parquet file.
@@ -95,4 +114,5 @@ def own_series(path: str, column: str, *, context: int, horizon: int, test_share
             f"few for {context} that are seen and {horizon} that come (--context, --horizon, --test_share)"
         )
     values = values.astype(np.float32)
-    return cut_windows(values[:first], context, horizon), cut_windows(values[first - context :], context, horizon)
+    parts = {"train": values[:first], "test": values[first - context :]}
+    return {name: cut_windows(part, context, horizon) for name, part in parts.items()}

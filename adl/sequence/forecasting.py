@@ -4,13 +4,12 @@ Every window is brought to its own scale: its past has the mean 0 and the deviat
 Instance Normalization", eq. 1 and 2), so that a level that was never seen before is nothing new.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jax import Array
-from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Key, Learner, Mean, Metrics, Probe, border, full_pass
@@ -66,10 +65,10 @@ def forecast(model: nn.Module, variables, past: Array) -> Array:
     return jnp.sort(mean[..., None] + deviation[..., None] * model.apply(variables, x), -1)
 
 
-def plain_forecasts(
+def with_plain_forecasts(
     train: data.Split, test: data.Split, *, period: int, num_quantiles: int, penalty: float = 1.0
-) -> dict[str, np.ndarray]:
-    """`[N, H, Q]` quantiles of the windows of a test, by the names of `PLAIN`.
+) -> data.Split:
+    """The windows of a test, and beside them quantiles of what comes, columns `[N, H, Q]` by the names of `PLAIN`.
 
     The last value goes on, the last season comes again, or what comes is linear in what was seen (ridge regression in
     each window's scale, one for each step ahead). About each are quantiles of what it was wrong by in training, in the
@@ -91,12 +90,12 @@ def plain_forecasts(
         "seasonal": lambda past: past[:, again],
         "ridge": lambda past: past @ weights,
     }
-    levels, found = quantile_levels(num_quantiles), {}
+    levels, found = quantile_levels(num_quantiles), dict(test.arrays)
     for name, way in ways.items():
         wrong = np.quantile(y - way(x), levels, axis=0).T[None]  # [1, H, Q]
         quantiles = mean[..., None] + deviation[..., None] * (way(new)[..., None] + wrong)
         found[name] = quantiles.astype(np.float32)
-    return found
+    return data.Split(found)
 
 
 def _scaled(split: data.Split) -> tuple[np.ndarray, ...]:
@@ -108,21 +107,21 @@ def _scaled(split: data.Split) -> tuple[np.ndarray, ...]:
 
 
 def judged_forecasts(models: Mapping[str, nn.Module], test: data.Split, *, period: int) -> Probe:
-    """Probe of what models forecast in a whole split.
+    """Probe of what models, and ways that need none, forecast in a whole split.
 
     Args:
       models: `Forecaster`s by name, as in the state `{name: Learner}`; the parameters are the averaged ones.
-      test: "past" and "future".
+      test: of `with_plain_forecasts`.
       period: as in `measure.forecast.forecast_scores`.
     Returns:
-      Of each model `NAME_mase`, `NAME_scrps`, `NAME_coverage`, and `NAME_quantiles` `[N, H, Q]`; and `loss`, the first
-      model's `scrps`.
+      Of each model, and of each of `PLAIN`, `NAME_mase`, `NAME_scrps`, `NAME_coverage`, and `NAME_quantiles`
+      `[N, H, Q]`; and `loss`, the first model's `scrps`.
     """
 
     def measure(key: Key, state: Mapping[str, Learner], batch) -> dict[str, Mean | Array]:
+        said = {name: forecast(model, state[name].averaged, batch["past"]) for name, model in models.items()}
         found = {}
-        for name, model in models.items():
-            quantiles = forecast(model, state[name].averaged, batch["past"])
+        for name, quantiles in (said | {name: batch[name] for name in PLAIN}).items():
             told = forecast_scores(quantiles, batch["past"], batch["future"], period=period, weight=batch["mask"])
             found |= {"loss": found.get("loss", told["scrps"]), f"{name}_quantiles": quantiles}
             found |= {f"{name}_{what}": mean for what, mean in told.items()}
@@ -131,16 +130,17 @@ def judged_forecasts(models: Mapping[str, nn.Module], test: data.Split, *, perio
     return full_pass(measure, data.padded(test, AT_ONCE), len(test))
 
 
-def judged_plainly(plain: Mapping[str, np.ndarray], test: data.Split, *, period: int) -> Probe:
-    """Probe: the numbers of `judged_forecasts` of forecasts `[N, H, Q]` that are there already, by their names."""
+def says(model: nn.Module, name: str) -> Callable[[Key, Mapping[str, Learner], Array], Array]:
+    """`(key, state, past [B, C]) -> [B, H Q]`, what the model of this name says: all quantiles of each step in turn."""
 
-    def probe(carried, key: Key, state) -> dict[str, Mean | Array]:
-        plain, past, future = carried
-        found = {}
-        for name, quantiles in plain.items():
-            quantiles = jnp.asarray(quantiles)
-            told = forecast_scores(quantiles, jnp.asarray(past), jnp.asarray(future), period=period)
-            found |= {f"{name}_{what}": mean for what, mean in told.items()} | {f"{name}_quantiles": quantiles}
-        return found
+    def say(key: Key, state: Mapping[str, Learner], past: Array) -> Array:
+        return forecast(model, state[name].averaged, past).reshape(len(past), -1)
 
-    return Partial(probe, (dict(plain), test.arrays["past"], test.arrays["future"]))
+    return say
+
+
+def window_columns(context: int, horizon: int, num_quantiles: int) -> tuple[list[str], list[str]]:
+    """What the C numbers are that are seen, and the H Q that are said."""
+    seen = [f"{ago} before" if ago else "last" for ago in reversed(range(context))]
+    levels = quantile_levels(num_quantiles)
+    return seen, [f"{1 + ahead} ahead, {level:.1%}" for ahead in range(horizon) for level in levels]

@@ -12,13 +12,13 @@ from adl.show.style import COLORS, Draw, panel, styled
 PALE = (0.18, 0.35)  # of the outermost quantiles, and of the middle half
 
 
-def forecast_bands(quantiles: Mapping[str, str], *, past: np.ndarray, future: np.ndarray, num_shown: int = 3) -> Draw:
+def forecast_bands(names: Mapping[str, str], *, past: np.ndarray, future: np.ndarray, num_shown: int = 3) -> Draw:
     """Some windows, a row each, and what is forecast of them, a column a way: medians in bands of quantiles.
 
     What must be seen: whether what came stays within the bands, and whether these widen where nothing can be known.
 
     Args:
-      quantiles: names of arrays "probe/name" `[N, H, Q]` by what they are called.
+      names: what each way is called, by the NAME of its array "test/NAME_quantiles" `[N, H, Q]`.
       past: `[N, C]` what was seen.
       future: `[N, H]` what came.
       num_shown: windows, evenly through all.
@@ -28,12 +28,12 @@ def forecast_bands(quantiles: Mapping[str, str], *, past: np.ndarray, future: np
     def draw(outcome: Outcome) -> Figure:
         rows = np.linspace(0, len(past) - 1, min(num_shown, len(past)) + 2).astype(int)[1:-1] if len(past) > 2 else [0]
         before, ahead = np.arange(-past.shape[1] + 1, 1), np.arange(future.shape[1] + 1)
-        figure, axes = panel(len(rows), len(quantiles), size=(3.0, 1.6))
+        figure, axes = panel(len(rows), len(names), size=(3.0, 1.6))
         keys = {}
         for line, row in zip(axes, rows, strict=True):
             joined = np.concatenate([past[row, -1:], future[row]])
-            for ax, (called, name) in zip(line, quantiles.items(), strict=True):
-                told = np.sort(outcome.arrays[name][row], -1)
+            for ax, (name, called) in zip(line, names.items(), strict=True):
+                told = np.sort(outcome.arrays[f"test/{name}_quantiles"][row], -1)
                 told = np.concatenate([np.full_like(told[:1], past[row, -1]), told]).T  # [Q, H + 1]
                 num = len(told)
                 ends = {f"{1 - 1 / num:.0%}": (0, num - 1), "half": (num // 4, num - 1 - num // 4)}
@@ -56,14 +56,14 @@ def forecast_bands(quantiles: Mapping[str, str], *, past: np.ndarray, future: np
     return draw
 
 
-def forecasts_by_step(quantiles: Mapping[str, str], *, future: np.ndarray) -> Draw:
+def forecasts_by_step(names: Mapping[str, str], *, future: np.ndarray) -> Draw:
     """CRPS and coverage at each step ahead, a line a way of forecasting.
 
     What must be seen: how fast errors grow, and whether the share of what came between the outermost quantiles stays at
     the dotted line.
 
     Args:
-      quantiles: as in `forecast_bands`.
+      names: as in `forecast_bands`.
       future: `[N, H]` what came.
     """
 
@@ -71,8 +71,8 @@ def forecasts_by_step(quantiles: Mapping[str, str], *, future: np.ndarray) -> Dr
     def draw(outcome: Outcome) -> Figure:
         figure, axes = panel(1, 2, size=(3.6, 2.8))
         keys, ahead = {}, 1 + np.arange(future.shape[1])
-        for i, (called, name) in enumerate(quantiles.items()):
-            told = np.sort(outcome.arrays[name], -1)
+        for i, (name, called) in enumerate(names.items()):
+            told = np.sort(outcome.arrays[f"test/{name}_quantiles"], -1)
             num = told.shape[-1]
             above, level = future[..., None] - told, (np.arange(num) + 0.5) / num
             score = 2 * np.maximum(level * above, (level - 1) * above).mean((0, 2))  # the CRPS of `measure.forecast`

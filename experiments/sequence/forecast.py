@@ -15,10 +15,9 @@ Expected:
 """
 
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import jax.numpy as jnp
-import numpy as np
 
 from adl import data, run, show
 from adl.core import BadInput, beside, optimizer
@@ -56,104 +55,70 @@ class Config(run.Averaged, run.Config):
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
 
 
-MADE = "1,000 made windows of 48 steps, 12 ahead{}; temporal convolutions, 600 steps of 64 of 4,000 others; mean of 3 seeds"
-LATE, SCORE = ", whose level changes 6 steps before their end", "; CRPS over the mean distance of seasons"
-CLAIMS = (
+MADE = "1,000 made windows of 48 steps, 12 ahead{}; temporal convolutions, 600 steps of 64 windows; mean of 3 seeds"
+LATE = ", whose level changes 6 steps before their end"
+CLAIMS = tuple(
     run.Claim(
-        metric="test/tcn_scrps",
-        at_most=0.7,
-        overrides={"models": ("tcn",), "num_seeds": 3},
-        protocol=MADE.format("") + SCORE,
-        reference="in the same run: linear autoregression 0.745, the last season 0.937",
-    ),
-    run.Claim(
-        metric="shifted/tcn_scrps",
-        at_most=0.63,
-        overrides={"models": ("tcn",), "num_seeds": 3},
-        protocol=MADE.format(LATE) + SCORE,
-        reference="in the same run: linear autoregression 0.690, the last season 1.115",
-    ),
-    run.Claim(
-        metric="test/tcn_coverage",
-        at_least=0.87,
-        overrides={"models": ("tcn",), "num_seeds": 3},
-        protocol=MADE.format("") + "; how often what came is in the band of 90 %",
-        reference="0.9, at best; linear autoregression 0.892",
-    ),
+        **{"metric": metric, bound: value, "overrides": {"models": ("tcn",), "num_seeds": 3}},
+        protocol=f"{MADE.format(where)}; {what}",
+        reference=f"in the same run: {plain}",
+    )
+    for metric, bound, value, where, what, plain in (
+        ("test/tcn_scrps", "at_most", 0.7, "", "CRPS / distance of seasons", "linear 0.745, the last season 0.937"),
+        ("shifted/tcn_scrps", "at_most", 0.63, LATE, "the same", "linear 0.690, the last season 1.115"),
+        ("test/tcn_coverage", "at_least", 0.87, "", "share of what came in the band of 90 %", "linear 0.892"),
+    )
 )
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 8, "num_layers": 1, "num_series": 32, "models": ("lstm",)}
 SMOKE |= {"context": 8, "horizon": 3, "period": 4}
 
 
-class Loaded(NamedTuple):
-    """Windows, and what forecasts them without a network."""
-
-    train: data.Split
-    tests: dict[str, data.Split]
-    plain: dict[str, dict[str, np.ndarray]]  # of each test
-
-
-def load(cfg: Config) -> Loaded:
-    """Made windows or those of a table; of made ones also such whose level changes half a season before their end."""
+def load(cfg: Config) -> dict[str, data.Split]:
+    """Windows of each part, and beside those of tests what forecasts them without a network."""
     if not cfg.models or len(set(cfg.models)) < len(cfg.models):
         raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
     size = {"context": cfg.context, "horizon": cfg.horizon}
     if is_path(cfg.dataset):
-        train, test = series.own_series(cfg.dataset, cfg.target, test_share=cfg.test_share, **size)
-        tests = {"test": test}
+        parts = series.own_series(cfg.dataset, cfg.target, test_share=cfg.test_share, **size)
+    elif cfg.dataset == "made":
+        parts = series.made_splits(cfg.num_series, series.Made(cfg.period, shift=cfg.shift), **size)
     else:
-        made = series.Made(cfg.period, shift=cfg.shift)
-        late = made._replace(shifts_at=cfg.context - max(cfg.period // 2, 1))
-        parts = ((cfg.num_series, made), (cfg.num_series // 4, made), (cfg.num_series // 4, late))
-        rows = [series.made_series(n, sum(size.values()), of, seed=i) for i, (n, of) in enumerate(parts)]
-        train, *rest = (series.cut_windows(of, **size) for of in rows)
-        tests = dict(zip(("test", "shifted"), rest, strict=True))
-    of = {"period": cfg.period, "num_quantiles": cfg.num_quantiles}
-    return Loaded(train, tests, {name: forecasting.plain_forecasts(train, test, **of) for name, test in tests.items()})
+        raise BadInput(f"--dataset {cfg.dataset}: it must be made, or the path of a table (./{cfg.dataset}.csv)")
+    train, of = parts.pop("train"), {"period": cfg.period, "num_quantiles": cfg.num_quantiles}
+    tests = {name: forecasting.with_plain_forecasts(train, part, **of) for name, part in parts.items()}
+    return {"train": train, **tests}
 
 
-def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
+def build(cfg: Config, loaded: dict[str, data.Split], axis: str | None) -> run.Experiment:
     """The networks side by side, and what they and plain ways forecast in windows that none has seen."""
-    train, tests, plain = loaded
     models = {kind: network(cfg, kind) for kind in cfg.models}
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
     of = {"loss": forecasting.quantile_loss, "prepare": forecasting.scaled_windows, "axis": axis}
-    judged = {name: forecasting.judged_forecasts(models, test, period=cfg.period) for name, test in tests.items()}
-    plainly = {
-        f"plain_{name}": forecasting.judged_plainly(plain[name], test, period=cfg.period)
-        for name, test in tests.items()
+    probes = {
+        name: forecasting.judged_forecasts(models, part, period=cfg.period)
+        for name, part in loaded.items()
+        if name != "train"
     }
-    names, test = {kind: causal.NAMES[kind] for kind in models}, tests["test"].arrays
-    bands = {called: f"test/{kind}_quantiles" for kind, called in names.items()}
-    bands |= {called: f"plain_test/{way}_quantiles" for way, called in forecasting.PLAIN.items() if way != "naive"}
-    seen = [f"{t} before" if t else "last" for t in range(cfg.context - 1, -1, -1)]
-    levels = forecasting.quantile_levels(cfg.num_quantiles)
-    told = [f"{1 + t} ahead, {level:.1%}" for t in range(cfg.horizon) for level in levels]
-
-    def say(key, state, rows):
-        first = cfg.models[0]
-        return forecasting.forecast(models[first], state[first].averaged, rows).reshape(len(rows), -1)
-
+    seen, told = map(run.Cells, forecasting.window_columns(cfg.context, cfg.horizon, cfg.num_quantiles))
+    names, first = {kind: causal.NAMES[kind] for kind in models}, cfg.models[0]
+    ways, (past, future) = forecasting.PLAIN, (loaded["test"].arrays[name] for name in ("past", "future"))
     return run.Experiment(
         beside({kind: fit(model, tx, **of) for kind, model in models.items()}),
-        data.shuffled(train, cfg.batch_size),
-        probes={"test": judged.pop("test")},
-        final=judged | plainly,
-        offers={**models, "predict": run.Offer(say, run.Cells(seen), run.Cells(told))},
+        data.shuffled(loaded["train"], cfg.batch_size),
+        probes={"test": probes.pop("test")},
+        final=probes,
+        offers={**models, "predict": run.Offer(forecasting.says(models[first], first), seen, told)},
         figures=show.figures(
             learning=show.curves(
                 {called: f"test/{kind}_scrps" for kind, called in names.items()},
                 y_label="CRPS / distance of seasons",
                 title=f"Windows of {cfg.context} steps, {cfg.horizon} ahead",
-                references={
-                    "last season {:.3f}": "plain_test/seasonal_scrps",
-                    "linear {:.3f}": "plain_test/ridge_scrps",
-                },
+                references={f"{ways[way]} {{:.3f}}": f"test/{way}_scrps" for way in ("seasonal", "ridge")},
                 settled=0.25,
             ),
-            bands=show.forecast_bands(dict(list(bands.items())[:: len(bands) - 1]), **test),
-            steps=show.forecasts_by_step(bands, future=test["future"]),
+            bands=show.forecast_bands({first: names[first], "ridge": ways["ridge"]}, past=past, future=future),
+            steps=show.forecasts_by_step(names | {way: ways[way] for way in ("seasonal", "ridge")}, future=future),
         ),
     )
 
@@ -161,11 +126,11 @@ def build(cfg: Config, loaded: Loaded, axis: str | None) -> run.Experiment:
 def network(cfg: Config, kind: causal.Kind) -> forecasting.Forecaster:
     """`[B, C] -> [B, H, Q]`."""
     layers = {"lstm": 1, "tcn": max((cfg.context // 4).bit_length(), 1)}.get(kind, cfg.num_layers)
-    width = 2 * cfg.width if kind == "lstm" else cfg.width
-    of = {"num_layers": layers, "width": width, "num_heads": cfg.num_heads, "dtype": jnp.dtype(cfg.precision)}
-    read, outputs = causal.causal_layers(kind, **of), cfg.horizon * cfg.num_quantiles
-    layers = SequenceClassifier(read, outputs, cfg.width, summary="last", dtype=of["dtype"])
-    return forecasting.Forecaster(layers, cfg.horizon)
+    of = {"num_layers": layers, "num_heads": cfg.num_heads, "dtype": jnp.dtype(cfg.precision)}
+    read = causal.causal_layers(kind, width=2 * cfg.width if kind == "lstm" else cfg.width, **of)
+    outputs = cfg.horizon * cfg.num_quantiles
+    read = SequenceClassifier(read, outputs, cfg.width, summary="last", dtype=of["dtype"])
+    return forecasting.Forecaster(read, cfg.horizon)
 
 
 if __name__ == "__main__":

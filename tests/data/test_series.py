@@ -29,11 +29,20 @@ def test_a_level_changes_where_all_do():
     assert (np.delete(steps, 6, 1) == 0).all() and 2 < steps[:, 6].std() < 4
 
 
+def test_parts_are_of_several_draws():
+    made = series.made_splits(8, series.Made(4), context=8, horizon=2)
+    assert {name: len(split) for name, split in made.items()} == {"train": 8, "test": 2, "shifted": 2}
+    ends = [split.arrays["future"][:2] for split in made.values()]
+    assert len({end.tobytes() for end in ends}) == 3
+    late = series.made_splits(4000, PLAIN._replace(waves=0), context=20, horizon=2)["shifted"].arrays["past"]
+    assert ((np.diff(late) != 0).mean(0) > 0.9).nonzero()[0].tolist() == [13]
+
+
 def test_windows_of_a_table_keep_time_and_share_nothing_that_came(tmp_path):
     """What comes in the test's windows is in no window that is learned from."""
     path = tmp_path / "prices.csv"
     path.write_text("day,price\n" + "".join(f"{day},{day * 0.5}\n" for day in range(100)))
-    train, test = series.own_series(str(path), "price", context=6, horizon=3)
+    train, test = series.own_series(str(path), "price", context=6, horizon=3).values()
     np.testing.assert_array_equal(train.arrays["past"][2], 0.5 * np.arange(2, 8))
     np.testing.assert_array_equal(train.arrays["future"][2], 0.5 * np.arange(8, 11))
     assert train.arrays["future"].max() == 39.5 and test.arrays["future"].min() == 40

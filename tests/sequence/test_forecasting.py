@@ -9,6 +9,7 @@ from sklearn.linear_model import Ridge
 from adl import data
 from adl.core import Learner, average_params
 from adl.data.series import Made, cut_windows, made_series
+from adl.measure.forecast import crps, forecast_scores
 from adl.nn.sequence_classifier import SequenceClassifier
 from adl.sequence import causal, forecasting
 
@@ -32,7 +33,7 @@ def test_a_forecast_is_in_the_unit_of_its_series(model):
 
 
 def test_plain_forecasts_are_as_they_are_called():
-    found = forecasting.plain_forecasts(SPLIT, SPLIT, period=4, num_quantiles=10)
+    found = plain(SPLIT, SPLIT).arrays
     past, future = SPLIT.arrays["past"], SPLIT.arrays["future"]
     mean, deviation = past.mean(1, keepdims=True), past.std(1, keepdims=True)
     x, y = (past - mean) / deviation, (future - mean) / deviation
@@ -47,22 +48,29 @@ def test_of_an_autoregression_ridge_is_as_good_as_can_be():
     """Errors one step ahead have the deviation of what is new in the noise; nine of ten are within the band."""
     made = Made(slope=0, waves=0, shift=0, noise=1.0, spread=0, lasting=0.8)
     train, test = (cut_windows(made_series(3000, 20, made, seed=i), 16, 4) for i in range(2))
-    told = forecasting.plain_forecasts(train, test, period=4, num_quantiles=10)
-    wrong = np.median(told["ridge"], -1)[:, 0] - test.arrays["future"][:, 0]
+    split = plain(train, test)
+    wrong = np.median(split.arrays["ridge"], -1)[:, 0] - test.arrays["future"][:, 0]
     assert 0.97 < wrong.std() < 1.08
-    told = forecasting.judged_plainly(told, test, period=4)(jax.random.key(0), ())
+    told = forecasting.judged_forecasts({}, split, period=4)(jax.random.key(0), {})
     assert 0.88 < told["ridge_coverage"].value < 0.92
     assert told["ridge_scrps"].value < told["naive_scrps"].value < told["seasonal_scrps"].value
 
 
-def test_judges_agree_whoever_forecasts(model):
-    """A network's numbers are those of its quantiles, padded windows and all."""
-    model, variables = model
-    split = data.Split(SPLIT.take(np.arange(37)))
-    state = {"lru": Learner.create(variables, average_params(0.9))}
-    told = forecasting.judged_forecasts({"lru": model}, split, period=4)(jax.random.key(0), state)
-    again = forecasting.judged_plainly({"lru": told["lru_quantiles"]}, split, period=4)(jax.random.key(0), ())
-    for name in ("lru_mase", "lru_scrps", "lru_coverage"):
-        np.testing.assert_allclose(told[name].value, again[name].value, rtol=1e-5)
-    loss = forecasting.quantile_loss(told["lru_quantiles"], jnp.asarray(split.arrays["future"]))["loss"].value
-    assert loss > 0
+def test_a_network_s_numbers_are_those_of_its_quantiles(model):
+    """Padded windows and all."""
+    split = plain(SPLIT, data.Split(SPLIT.take(np.arange(37))))
+    state = {"lru": Learner.create(model[1], average_params(0.9))}
+    told = jax.jit(forecasting.judged_forecasts({"lru": model[0]}, split, period=4))(jax.random.key(0), state)
+    past, future = split.arrays["past"], split.arrays["future"]
+    again = forecast_scores(told["lru_quantiles"], jnp.asarray(past), jnp.asarray(future), period=4)
+    for name, mean in again.items():
+        np.testing.assert_allclose(told[f"lru_{name}"].value, mean.value, rtol=1e-5)
+    np.testing.assert_allclose(told["loss"].value, told["lru_scrps"].value)
+    loss = forecasting.quantile_loss(told["lru_quantiles"], jnp.asarray(future))["loss"].value
+    np.testing.assert_allclose(2 * loss, crps(told["lru_quantiles"], jnp.asarray(future)).mean(), rtol=1e-5)
+    said = forecasting.says(model[0], "lru")(jax.random.key(0), state, jnp.asarray(past))
+    assert [said.shape[1], past.shape[1]] == [len(names) for names in forecasting.window_columns(8, 4, 10)][::-1]
+
+
+def plain(train: data.Split, test: data.Split) -> data.Split:
+    return forecasting.with_plain_forecasts(train, test, period=4, num_quantiles=10)
