@@ -2,15 +2,17 @@
 
 import functools
 import math
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from adl.core import PyTree
+from adl.core import BadInput, PyTree
 from adl.nn.recurrence import LRU, Layers, Mamba
 from adl.nn.recurrent import Recurrents, lstm
+from adl.nn.sequence_classifier import SequenceClassifier, Summary
 from adl.nn.tcn import TCN
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT, Blocks, swiglu
@@ -89,6 +91,33 @@ def causal_layers(
         return Layers(functools.partial(Mamba, dtype=dtype), num_layers, **of)
     slow = {} if memory is None else {"slowest": math.exp(-1 / memory)}
     return Layers(functools.partial(LRU, width, **slow), num_layers, swiglu, **of)
+
+
+def causal_classifier(
+    kind: Kind, num_outputs: int, *, length: int, num_layers: int, width: int, summary: Summary = "last", **of: Any
+) -> SequenceClassifier:
+    """`[B, T, C] -> [B, num_outputs]`, by networks of about one size, whatever their kind.
+
+    An LSTM has one layer, twice as wide; convolutions have as many as see the whole sequence.
+
+    Args:
+      kind: of the layers.
+      num_outputs: logits, or any numbers.
+      length: T.
+      num_layers: of the others.
+      width: of what the layers see, and of all but the LSTM.
+      summary: of what they put out.
+      **of: as in `causal_layers`.
+    """
+    layers = {"lstm": 1, "tcn": max((length // 4).bit_length(), 1)}.get(kind, num_layers)
+    read = causal_layers(kind, num_layers=layers, width=2 * width if kind == "lstm" else width, **of)
+    return SequenceClassifier(read, num_outputs, width, summary=summary, dtype=of.get("dtype", jnp.float32))
+
+
+def require_kinds(models: Sequence[Kind]) -> None:
+    """Refuses `--models` that are none, or one of them twice, by BadInput."""
+    if not models or len(set(models)) < len(models):
+        raise BadInput(f"--models {' '.join(models)}: one or several of {', '.join(NAMES)}, each once")
 
 
 def attention_weights(model: GPT, variables: PyTree, token: Array) -> Array:

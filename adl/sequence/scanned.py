@@ -83,6 +83,17 @@ def judged_scans(models: Mapping[str, nn.Module], test: data.Split, order: np.nd
     return full_pass(measure, data.padded(test, AT_ONCE), len(test))
 
 
+def says_of_pictures(
+    model: nn.Module, name: str, order: np.ndarray
+) -> Callable[[Key, Mapping[str, Learner], Array], Array]:
+    """`(key, state, image [B, H, W, C] uint8) -> [B, K]`, the log-odds of the model of this name."""
+
+    def say(key: Key, state: Mapping[str, Learner], image: Array) -> Array:
+        return model.apply(state[name].averaged, scanned(data.image.unit(image), order))
+
+    return say
+
+
 def far_seeing(models: Mapping[str, nn.Module], test: data.Split, order: np.ndarray) -> Probe:
     """Probe: how much what is said in the end hangs on each step, by its gradient: what is forgotten has none.
 

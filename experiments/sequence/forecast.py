@@ -14,6 +14,7 @@ the window, with the quantiles of what each was wrong by in training.
 Expected:
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -23,7 +24,6 @@ from adl import data, run, show
 from adl.core import BadInput, beside, optimizer
 from adl.data import series
 from adl.data.files import is_path
-from adl.nn.sequence_classifier import SequenceClassifier
 from adl.sequence import causal, forecasting
 from adl.supervised.regression import fit
 
@@ -47,7 +47,7 @@ class Config(run.Averaged, run.Config):
     num_quantiles: run.Several = 10  # that are forecast of each step: of 10 the band of 90 %
     num_series: run.Points = 4000  # that are made to learn from, and a quarter as many to test
     shift: run.Fraction = 0.01  # probability that a made series changes its level, at each step
-    num_layers: run.Count = 2  # of all but the convolutions, which have as many as see the window, and the LSTM's one
+    num_layers: run.Count = 2  # but of the LSTM one, and of convolutions as many as see the window
     width: run.Count = 32  # of embeddings and layers
     num_heads: Annotated[run.Count, run.divisor_of("width")] = 4  # of the transformer
     learning_rate: run.Positive = 4e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
@@ -75,8 +75,7 @@ SMOKE |= {"context": 8, "horizon": 3, "period": 4}
 
 def load(cfg: Config) -> dict[str, data.Split]:
     """Windows of each part, and beside those of tests what forecasts them without a network."""
-    if not cfg.models or len(set(cfg.models)) < len(cfg.models):
-        raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
+    causal.require_kinds(cfg.models)
     size = {"context": cfg.context, "horizon": cfg.horizon}
     if is_path(cfg.dataset):
         parts = series.own_series(cfg.dataset, cfg.target, test_share=cfg.test_share, **size)
@@ -95,11 +94,8 @@ def build(cfg: Config, loaded: dict[str, data.Split], axis: str | None) -> run.E
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
     of = {"loss": forecasting.quantile_loss, "prepare": forecasting.scaled_windows, "axis": axis}
-    probes = {
-        name: forecasting.judged_forecasts(models, part, period=cfg.period)
-        for name, part in loaded.items()
-        if name != "train"
-    }
+    judge = functools.partial(forecasting.judged_forecasts, models, period=cfg.period)
+    probes = {name: judge(part) for name, part in loaded.items() if name != "train"}
     seen, told = map(run.Cells, forecasting.window_columns(cfg.context, cfg.horizon, cfg.num_quantiles))
     names, first = {kind: causal.NAMES[kind] for kind in models}, cfg.models[0]
     ways, (past, future) = forecasting.PLAIN, (loaded["test"].arrays[name] for name in ("past", "future"))
@@ -125,12 +121,9 @@ def build(cfg: Config, loaded: dict[str, data.Split], axis: str | None) -> run.E
 
 def network(cfg: Config, kind: causal.Kind) -> forecasting.Forecaster:
     """`[B, C] -> [B, H, Q]`."""
-    layers = {"lstm": 1, "tcn": max((cfg.context // 4).bit_length(), 1)}.get(kind, cfg.num_layers)
-    of = {"num_layers": layers, "num_heads": cfg.num_heads, "dtype": jnp.dtype(cfg.precision)}
-    read = causal.causal_layers(kind, width=2 * cfg.width if kind == "lstm" else cfg.width, **of)
-    outputs = cfg.horizon * cfg.num_quantiles
-    read = SequenceClassifier(read, outputs, cfg.width, summary="last", dtype=of["dtype"])
-    return forecasting.Forecaster(read, cfg.horizon)
+    of = {"num_layers": cfg.num_layers, "width": cfg.width, "num_heads": cfg.num_heads, "length": cfg.context}
+    of["dtype"] = jnp.dtype(cfg.precision)
+    return forecasting.Forecaster(causal.causal_classifier(kind, cfg.horizon * cfg.num_quantiles, **of), cfg.horizon)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ Expected:
 """
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -23,9 +24,9 @@ import numpy as np
 from flax import linen as nn
 
 from adl import data, run, show
-from adl.core import BadInput, beside, optimizer
+from adl.core import beside, optimizer
 from adl.data.image import PROTOCOLS
-from adl.nn.sequence_classifier import SequenceClassifier, Summary
+from adl.nn.sequence_classifier import Summary
 from adl.sequence import causal, scanned
 from adl.supervised.classification import classifier
 
@@ -69,13 +70,12 @@ CLAIMS = tuple(
         (0.9, {"order": "permuted", "models": ("lru",)}, "in an order drawn once"),
     )
 )
-SMOKE = {"num_steps": 2, "batch_size": 8, "width": 8, "num_layers": 1, "num_heads": 2, "models": ("lru", "lstm")}
+SMOKE = {"num_steps": 2, "batch_size": 8, "width": 8, "num_layers": 1, "num_heads": 2, "models": ("lru",)}
 
 
 def load(cfg: Config) -> tuple[data.Split, data.Split]:
     """Pictures to learn from, and to test."""
-    if not cfg.models or len(set(cfg.models)) < len(cfg.models):
-        raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
+    causal.require_kinds(cfg.models)
     return data.splits(cfg.dataset, "image", "label", of=cfg.parts, num_classes=2, **cfg.source)
 
 
@@ -83,16 +83,11 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
     """The networks side by side, and how they do on the whole test split."""
     train, test = loaded
     names, first = train.class_names, cfg.models[0]
-    height, width, _ = test.example_shape
-    order = scanned.scan_order(height * width, cfg.order)
-    models = {kind: network(cfg, kind, train.num_classes) for kind in cfg.models}
+    order = scanned.scan_order(math.prod(test.example_shape[:2]), cfg.order)
+    models = {kind: network(cfg, kind, train.num_classes, len(order)) for kind in cfg.models}
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
     prepare = scanned.scanned_views(order, functools.partial(data.views.random_affine, **cfg.view))
-
-    def say(key, state, image):
-        return models[first].apply(state[first].averaged, scanned.scanned(data.image.unit(image), order))
-
     slopes = (show.Line(f"reach/{kind}_slope", causal.NAMES[kind]) for kind in models)
     plain = {"3 nearest neighbours {:.3f}": "plain/nearest", "softmax regression {:.3f}": "plain/linear"}
     return run.Experiment(
@@ -103,34 +98,31 @@ def build(cfg: Config, loaded: tuple[data.Split, data.Split], axis: str | None) 
             "plain": scanned.without_order(train, test, num_classes=train.num_classes),
             "reach": scanned.far_seeing(models, test, order),
         },
-        offers={**models, "predict": run.Offer.of_pictures(say, train)},
+        offers={
+            **models,
+            "predict": run.Offer.of_pictures(scanned.says_of_pictures(models[first], first, order), train),
+        },
         figures=show.figures(
             learning=show.curves(
                 {causal.NAMES[kind]: f"test/{kind}_accuracy" for kind in models},
                 y_label="accuracy",
-                title=f"Test pictures, a pixel a step ({height * width} steps, {cfg.order})",
-                references=plain,
-                settled=0.25,
+                title=f"Test pictures, a pixel a step ({len(order)} steps, {cfg.order})",
+                **{"references": plain, "settled": 0.25},
             ),
             reach=show.page(
-                [show.lines(np.arange(len(order))[::-1], *slopes, y_scale="log")],
-                size=(4.4, 3.0),
-                x_label="steps before the last pixel",
-                y_label="length of the gradient (nats)",
-                title="What the answer hangs on",
+                [show.lines(np.arange(len(order))[::-1], *slopes, y_scale="log", title="What the answer hangs on")],
+                **{"size": (4.4, 3.0), "x_label": "steps before the last pixel", "y_label": "|gradient| (nats)"},
             ),
             confusion=show.of(show.confusion, f"test/{first}_probability", label=test.arrays["label"], names=names),
         ),
     )
 
 
-def network(cfg: Config, kind: causal.Kind, num_classes: int) -> nn.Module:
+def network(cfg: Config, kind: causal.Kind, num_classes: int, length: int) -> nn.Module:
     """`[B, T, C] -> [B, K]`."""
-    dtype = jnp.dtype(cfg.precision)
-    layers, width = (1, 2 * cfg.width) if kind == "lstm" else (cfg.num_layers, cfg.width)
-    of = {"num_layers": layers, "width": width, "num_heads": cfg.num_heads, "dtype": dtype}
-    read = causal.causal_layers(kind, memory=cfg.memory, **of)
-    return SequenceClassifier(read, num_classes, cfg.width, summary=cfg.summary, dtype=dtype)
+    of = {"num_layers": cfg.num_layers, "width": cfg.width, "num_heads": cfg.num_heads, "summary": cfg.summary}
+    of |= {"length": length, "memory": cfg.memory, "dtype": jnp.dtype(cfg.precision)}
+    return causal.causal_classifier(kind, num_classes, **of)
 
 
 if __name__ == "__main__":
