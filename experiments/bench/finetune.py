@@ -4,7 +4,6 @@ import os
 import time
 from typing import NamedTuple
 
-import jax
 import numpy as np
 import torch
 import transformers

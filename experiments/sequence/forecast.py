@@ -11,7 +11,8 @@ the window, with the quantiles of what each was wrong by in training.
     python -m experiments.sequence.forecast --sweep context=24,48,96 --num_seeds 3
     python -m experiments.sequence.forecast --dataset ./prices.csv --target price --period 7
 
-Expected:
+Expected, over the mean distance of seasons, CRPS: temporal convolutions 0.676, linear autoregression 0.745, the last
+season 0.937; where the level has just changed 0.604, 0.690 and 1.115. A minute on 2 cores that others used, too.
 """
 
 import functools
@@ -64,9 +65,9 @@ CLAIMS = tuple(
         reference=f"in the same run: {plain}",
     )
     for metric, bound, value, where, what, plain in (
-        ("test/tcn_scrps", "at_most", 0.7, "", "CRPS / distance of seasons", "linear 0.745, the last season 0.937"),
-        ("shifted/tcn_scrps", "at_most", 0.63, LATE, "the same", "linear 0.690, the last season 1.115"),
-        ("test/tcn_coverage", "at_least", 0.87, "", "share of what came in the band of 90 %", "linear 0.892"),
+        ("test/tcn_scrps", "at_most", 0.68, "", "CRPS / distance of seasons", "linear 0.745, the last season 0.937"),
+        ("shifted/tcn_scrps", "at_most", 0.61, LATE, "the same", "linear 0.690, the last season 1.115"),
+        ("test/tcn_coverage", "at_least", 0.88, "", "share of what came in the band of 90 %", "linear 0.892"),
     )
 )
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 8, "num_layers": 1, "num_series": 32, "models": ("lstm",)}

@@ -11,7 +11,9 @@ an order drawn once (Le et al. 2015, arXiv:1504.00941), and say at the last pixe
     python -m experiments.sequence.pixels --picture_size 16x16 --picture_fit resize
     python -m experiments.sequence.pixels --dataset mnist --num_steps 20000 --width 128
 
-Expected:
+Expected, one seed: linear recurrent units 0.956 of the test digits row after row and 0.925 in an order drawn once, an
+LSTM as large 0.825 row after row; without any order 3 nearest neighbours have 0.967, softmax regression 0.897. Two
+minutes on 2 cores that others used, too.
 """
 
 import functools
@@ -66,8 +68,8 @@ CLAIMS = tuple(
         reference="in the same run, without an order: 3 nearest neighbours 0.967, softmax regression 0.897",
     )
     for bound, overrides, order in (
-        (0.91, {}, "row after row"),
-        (0.9, {"order": "permuted", "models": ("lru",)}, "in an order drawn once"),
+        (0.93, {}, "row after row"),
+        (0.895, {"order": "permuted", "models": ("lru",)}, "in an order drawn once"),
     )
 )
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 8, "num_layers": 1, "num_heads": 2, "models": ("lru",)}
