@@ -21,6 +21,7 @@ from adl.show.detections import by_difficulty, detected, detection, precision_by
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
+from adl.show.forecast import forecast_bands, forecasts_by_step
 from adl.show.functions import forecasts, process
 from adl.show.gait import gait_film, gait_instants
 from adl.show.game import players, translations
@@ -117,7 +118,9 @@ __all__ = [
     "filmstrips",
     "first_coordinates",
     "first_two",
+    "forecast_bands",
     "forecasts",
+    "forecasts_by_step",
     "gait_film",
     "gait_instants",
     "grid_episodes",
