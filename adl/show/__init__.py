@@ -2,6 +2,7 @@
 
 from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import episode_strip, lengths, policy_map, returns
+from adl.show.alignment import alignment, translated_texts
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
@@ -61,6 +62,7 @@ __all__ = [
     "Line",
     "accuracy_by_change",
     "agreement",
+    "alignment",
     "answers",
     "ascent",
     "asked_pictures",
@@ -198,6 +200,7 @@ __all__ = [
     "track",
     "track_errors",
     "translations",
+    "translated_texts",
     "traversal",
     "under_attack",
     "views",

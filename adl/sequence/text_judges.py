@@ -1,0 +1,93 @@
+"""How classifiers of texts do, beside counts of words: naive Bayes on what stands next to each other."""
+
+from collections.abc import Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax.tree_util import Partial
+
+from adl import data
+from adl.core import Learner, Mean, Probe, PyTree, full_pass
+from adl.data.labelled_texts import LabelledTexts, Part
+from adl.prob.labels import cross_entropy, is_correct
+from adl.sequence.text_classifier import Pretrained
+
+AT_ONCE = 100  # texts of each learner
+
+
+def naive_bayes(texts: Sequence[str], label: np.ndarray, asked: Sequence[str], *, longest: int = 2) -> np.ndarray:
+    """`[M, K]` log-probabilities of classes, from which words, and rows of up to `longest` words, a text has at all.
+
+    Args:
+      texts: N to learn from.
+      label: `[N]` integers.
+      asked: M others.
+      longest: >= 1.
+    Source: scikit-learn's `MultinomialNB`; of what is there or not: Wang & Manning 2012, ACL, section 2.1.
+    """
+    from sklearn.feature_extraction.text import CountVectorizer
+    from sklearn.naive_bayes import MultinomialNB
+
+    counts = CountVectorizer(ngram_range=(1, longest), binary=True, token_pattern=r"\S+", lowercase=False)
+    return MultinomialNB().fit(counts.fit_transform(texts), label).predict_log_proba(counts.transform(asked))
+
+
+def counted(known: LabelledTexts, part: Part) -> np.ndarray:
+    """`[M, F]` 1 where naive Bayes on words and pairs of words is right, each learner's from what it learns from."""
+    right = np.zeros(part.split.arrays["label"].shape, np.float32)
+    label, fold = known.train.arrays["label"], known.train.arrays["fold"]
+    for place, (left_out, asked) in enumerate(zip(known.folds, part.texts, strict=True)):
+        rows = np.flatnonzero(fold != left_out)
+        said = naive_bayes([known.texts[i] for i in rows], label[rows], asked).argmax(1)
+        right[: len(asked), place] = said == part.split.arrays["label"][: len(asked), place]
+    return right
+
+
+def learner_of(state: PyTree) -> Learner:
+    """That of a classifier, which may have learned other things first."""
+    state = getattr(state, "state", state)
+    return state.learner if isinstance(state, Pretrained) else state
+
+
+def judged(models: Mapping[str, nn.Module], part: Part, right: np.ndarray) -> Probe:
+    """Probe: how often each is right about texts that it has not seen, by their kind, and how often counts are.
+
+    Args:
+      models: by name, `[B, T] -> [B, K]`; the state of each is of F learners side by side, one for each group.
+      part: what they are asked.
+      right: of `counted`.
+    Returns:
+      `probe(key, state)`: for each model, and for "counts", `NAME_accuracy`; of models `NAME_loss` in nats; where the
+      texts are of kinds `NAME_KIND`, the accuracy of each, and arrays `NAME_kinds` of all.
+    """
+    split = data.Split({**part.split.arrays, "right": right})
+
+    def measure(key, state, batch):
+        weight = batch["real"] * batch["mask"][:, None]
+        found = {"counts": batch["right"]}
+        told = {}
+        for name, model in models.items():
+            learner = learner_of(state[name])
+            logits = jax.vmap(model.apply, (0, 1), 1)(learner.variables, batch["token"])
+            found[name] = is_correct(logits, batch["label"])
+            told[f"{name}_loss"] = Mean.of(cross_entropy(logits, batch["label"]), weight)
+        for name, is_right in found.items():
+            told[f"{name}_accuracy"] = Mean.of(is_right, weight)
+            for number, kind in enumerate(part.kinds):
+                told[f"{name}_{spelled(kind)}"] = Mean.of(is_right, weight * (batch["kind"] == number))
+        return told
+
+    def probe(passed, key, state):
+        told = dict(passed(key, state))
+        for name in ("counts", *models) if part.kinds else ():
+            told[f"{name}_kinds"] = jnp.stack([told[f"{name}_{spelled(kind)}"].value for kind in part.kinds])
+        return told
+
+    return Partial(probe, full_pass(measure, data.padded(split, AT_ONCE), len(split)))
+
+
+def spelled(kind: str) -> str:
+    """A kind in a metric's name."""
+    return kind.replace("(", "").replace(")", "").replace(" ", "_")
