@@ -16,7 +16,20 @@ import tensorflow_datasets as tfds
 
 from adl.data.builder import Bundled
 
-NOUNS = ("film", "plot", "cast", "ending", "music", "script", "humour", "camera", "pace", "dialogue", "story", "opening")
+NOUNS = (
+    "film",
+    "plot",
+    "cast",
+    "ending",
+    "music",
+    "script",
+    "humour",
+    "camera",
+    "pace",
+    "dialogue",
+    "story",
+    "opening",
+)
 ADJECTIVES = (  # of each polarity, negative first; the last four of each are negated in no training review
     tuple("dull weak awful clumsy flat tired silly shallow dreary stale bland crude".split()),
     tuple("bright strong superb clever rich fresh funny deep moving sharp subtle warm".split()),

@@ -1,7 +1,7 @@
 """Numbers and dates in words, of German and of English: what is said first in one is last in the other.
 
-    siebenunddreißigtausendachtzehn         thirty-seven thousand and eighteen
-    am dritten mai neunzehnhundertfünf      on the third of may nineteen oh-five
+siebenunddreißigtausendachtzehn         thirty-seven thousand and eighteen
+am dritten mai neunzehnhundertfünf      on the third of may nineteen oh-five
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,14 @@ import tensorflow_datasets as tfds
 
 from adl.data.builder import Bundled
 
-_GERMAN = "null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn"
+_GERMAN = (
+    "null ein zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn"
+)
 GERMAN = (*_GERMAN.split(), "achtzehn", "neunzehn")
 ZIG = ("", "", "zwanzig", "dreißig", "vierzig", "fünfzig", "sechzig", "siebzig", "achtzig", "neunzig")
-_ENGLISH = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+_ENGLISH = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+)
 ENGLISH = (*_ENGLISH.split(), "eighteen", "nineteen")
 TY = ("", "", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 ORDINALS = {"one": "first", "two": "second", "three": "third", "five": "fifth", "eight": "eighth", "nine": "ninth"}

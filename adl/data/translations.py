@@ -11,7 +11,6 @@ from adl.data.source import load
 from adl.data.split import Split
 from adl.data.tokens import Tokens, byte_pairs
 
-
 FEW, SHORT = 8, 24  # texts that are looked at; tokens of one that is
 
 
@@ -28,7 +27,7 @@ class Translations(NamedTuple):
     tokens: Tokens  # of both languages
 
     def example(self, test: str) -> tuple[np.ndarray, np.ndarray]:
-        """Source `[U]` and target `[T + 1]` of a test, without padding: one of the first hundred, long, but not too long."""
+        """Source `[U]` and target `[T + 1]`, no padding, of one of a test's first hundred: long, but not too long."""
         arrays = self.tests[test].arrays
         lengths = arrays["source_mask"].sum(1)
         row = int(np.where(lengths <= SHORT, lengths, -lengths)[:100].argmax())
@@ -80,7 +79,9 @@ def translations(
         raise BadInput(f"--length {length}: no pair in {train} of {name} is as short; take more")
     coded[train] = [[side[i] for i in short] for side in coded[train]]
     splits = {part: _split(*sides, tokens.start) for part, sides in coded.items()}
-    return Translations(splits[train], {part: splits[part] for part in tests}, {part: tuple(pairs[part]) for part in tests}, tokens)
+    return Translations(
+        splits[train], {part: splits[part] for part in tests}, {part: tuple(pairs[part]) for part in tests}, tokens
+    )
 
 
 def _split(sources: list[np.ndarray], targets: list[np.ndarray], start: int) -> Split:

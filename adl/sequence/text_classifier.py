@@ -4,6 +4,7 @@ A text is a row of tokens, and what is negative stands behind its end.
 """
 
 import functools
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import jax
@@ -19,12 +20,50 @@ from adl.nn.encoder import WordHead
 from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.sequence_classifier import SequenceClassifier
 from adl.nn.transformer import Block, gelu, layer_norm
-from adl.nn.windows import Alone, Windows
 from adl.prob.labels import cross_entropy, is_correct
 
 Kind = Literal["bag", "cnn", "lstm", "transformer"]
 NAMES: dict[Kind, str] = {"bag": "bag of words", "cnn": "CNN", "lstm": "LSTM", "transformer": "transformer"}
 PADDING = -1
+
+
+class Windows(nn.Module):
+    """Convolutions of several widths beside each other, a rectifier behind each; the outputs of all are put together.
+
+    y_t = relu(W (x_{t - a} ... x_{t + b}) + bias),   a + b + 1 = width,   a = floor((width - 1) / 2)
+
+    Padding is read as zeros. With the largest over time and dropout behind it, as `SequenceClassifier` has both, this
+    is the network of the source.
+
+    Source: Kim 2014, arXiv:1408.5882, section 2 (CNN-rand).
+    """
+
+    features: int  # of each width
+    widths: Sequence[int] = (3, 4, 5)  # words that a window sees, each >= 1
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+
+    @nn.compact
+    def __call__(self, x: Array, state: tuple = (), *, length: Array | None = None) -> tuple[Array, tuple]:
+        """(`[B, T, features * widths]`, ()) of inputs `x` `[B, T, D]`; `length` as in `Recurrent`."""
+        time, outputs = x.shape[1], []
+        if length is not None:
+            x = jnp.where((jnp.arange(time)[None] < length[:, None])[..., None], x, 0)
+        for width in self.widths:
+            before = (width - 1) // 2
+            wide = jnp.pad(x, ((0, 0), (before, width - 1 - before), (0, 0)))
+            # One product of matrices: of many networks side by side a convolution would be one in groups.
+            seen = jnp.concatenate([wide[:, at : at + time] for at in range(width)], -1)
+            outputs.append(nn.relu(nn.Dense(self.features, dtype=self.dtype, name=f"width_{width}")(seen)))
+        return jnp.concatenate(outputs, -1), state
+
+
+class Alone(nn.Module):
+    """Each input as it is, whatever stands beside it: summed up, a bag of words."""
+
+    def __call__(self, x: Array, state: tuple = (), *, length: Array | None = None) -> tuple[Array, tuple]:
+        """(`x`, ())."""
+        del length
+        return x, state
 
 
 class Looking(nn.Module):
@@ -100,9 +139,7 @@ def text_network(
 
 
 @border.columns(token="int [B, T]", label="int [B]", mask="[B]?")
-def text_classifier(
-    model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None
-) -> Algorithm:
+def text_classifier(model: nn.Module, tx: optax.GradientTransformation, *, axis: str | None = None) -> Algorithm:
     """Maximum likelihood of the classes of texts.
 
     The state is a `Learner`; a batch is `{"token": [B, T] int, "label": [B] int}`, and may hold a "mask" `[B]`, 0 where

@@ -108,9 +108,7 @@ def some(models: Mapping[str, nn.Module], known: Translations, test: str, *, num
     def probe(few, key, state):
         of = {"num_beams": 1, "num_tokens": num_tokens, "start": start}
         source, mask = (jnp.asarray(few[name]) for name in ("source", "source_mask"))
-        return {
-            name: by_beams(model, state[name].variables, source, mask, **of) for name, model in models.items()
-        }
+        return {name: by_beams(model, state[name].variables, source, mask, **of) for name, model in models.items()}
 
     return Partial(probe, few)
 

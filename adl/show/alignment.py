@@ -73,8 +73,14 @@ def translated_texts(
                 y = row * (lines + 0.6) + line
                 is_wrong = line > 1 and text != target
                 ax.text(-0.01, y, called, fontsize=7, ha="right", va="center", color="0.4")
-                ax.text(0, y, symbols([text[:110]])[0].replace("␣", " "), fontsize=7, va="center",
-                        color=COLORS[1] if is_wrong else "0.1")
+                ax.text(
+                    0,
+                    y,
+                    symbols([text[:110]])[0].replace("␣", " "),
+                    fontsize=7,
+                    va="center",
+                    color=COLORS[1] if is_wrong else "0.1",
+                )
         ax.set(xlim=(-0.15, 1), ylim=(len(sources) * (lines + 0.6), -1))
         ax.axis("off")
         figure.suptitle(title)

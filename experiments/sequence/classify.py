@@ -48,9 +48,7 @@ class Config(run.Parts, run.Optimised, run.Config):
     pretrain_steps: run.Natural = 0  # of num_steps, in which the transformer tells hidden words
 
 
-CLAIMS = (
-    run.Claim(metric="test/lstm_accuracy", at_least=0.9, protocol="reviews"),
-)
+CLAIMS = (run.Claim(metric="test/lstm_accuracy", at_least=0.9, protocol="reviews"),)
 SMOKE = {"num_steps": 4, "batch_size": 8, "width": 8, "features": 4, "num_layers": 1, "num_heads": 2}
 SMOKE |= {"models": ("cnn", "transformer"), "pretrain_steps": 2}
 

@@ -21,9 +21,9 @@ import jax.numpy as jnp
 from adl import data, run, show
 from adl.core import beside, optimizer
 from adl.data.translations import Translations, translations
-from adl.nn.additive import AdditiveTranslator
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.sequence import translated
+from adl.sequence.additive import AdditiveTranslator
 from adl.sequence.translation import translation
 
 NAMES = {"transformer": "transformer", "lstm": "LSTMs with additive attention"}
@@ -54,9 +54,7 @@ class Config(run.Sourced, run.Optimised, run.Config):
     weight_decay: run.NonNegative = 0.0  # times the learning rate
 
 
-CLAIMS = (
-    run.Claim(metric="test/transformer_exact", at_least=0.5, protocol="x"),
-)
+CLAIMS = (run.Claim(metric="test/transformer_exact", at_least=0.5, protocol="x"),)
 SMOKE = {"num_steps": 4, "batch_size": 8, "width": 8, "lstm_width": 8, "num_layers": 1, "num_heads": 2}
 SMOKE |= {"test_splits": ("test",)}
 
@@ -75,7 +73,10 @@ def build(cfg: Config, loaded: Translations, axis: str | None) -> run.Experiment
     first, words = cfg.test_splits[0], {"num_tokens": most, "start": loaded.tokens.start}
     adam = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=200), clip=1.0, b2=0.98)
     seen, wanted = loaded.example(first)
-    final = {"looks": translated.alignments(models, seen, wanted), "few": translated.some(models, loaded, first, **words)}
+    final = {
+        "looks": translated.alignments(models, seen, wanted),
+        "few": translated.some(models, loaded, first, **words),
+    }
     if cfg.num_beams:
         beams = {"num_beams": cfg.num_beams, "num_tokens": most}
         final["whole"] = translated.corpus_judged(models, loaded, first, **beams)

@@ -17,9 +17,7 @@ def test_numbers(language, say):
     assert spelled.german(101001) == "einhunderteintausendeins"
 
 
-@pytest.mark.parametrize(
-    ("language", "say"), [("de", spelled.year_in_german), ("en", spelled.year_in_english)]
-)
+@pytest.mark.parametrize(("language", "say"), [("de", spelled.year_in_german), ("en", spelled.year_in_english)])
 def test_years(language, say):
     assert [say(n) for n in range(1100, 2100)] == [num2words(n, lang=language, to="year") for n in range(1100, 2100)]
 

@@ -101,7 +101,9 @@ class AdditiveTranslator(nn.Module):
         state, outputs = lax.scan(step, state, (of_token.swapaxes(0, 1), real.T))
         written, seen, weights = (part.swapaxes(0, 1) for part in outputs)
         self.sow("intermediates", "weights", weights)
-        whole = jnp.concatenate([written, seen, embedded.astype(jnp.float32)], -1).reshape(len(token) * token.shape[1], -1)
+        whole = jnp.concatenate([written, seen, embedded.astype(jnp.float32)], -1).reshape(
+            len(token) * token.shape[1], -1
+        )
         logits = self.head(self.drop(jnp.tanh(self.last(whole)))).reshape(*token.shape, -1)
         return logits if cache is None else (logits, Written(*state, memory, memory_mask))
 
