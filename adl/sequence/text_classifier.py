@@ -86,7 +86,7 @@ class Looking(nn.Module):
 
 
 class TextClassifier(SequenceClassifier):
-    """A `SequenceClassifier` of padded texts, which can also tell hidden words (`fill`)."""
+    """A `SequenceClassifier` of padded texts; if its layers keep the width, it can also tell hidden words (`fill`)."""
 
     def setup(self):
         """Parts."""

@@ -65,15 +65,15 @@ def translate_by_lstm(axis: str | None) -> Algorithm:
     return translation(AdditiveTranslator(5, 8), optax.adam(0.01), axis=axis)
 
 
-READER = text_network("cnn", 6, 2, width=4, features=4)
+READER = text_network("transformer", 6, 2, width=4, features=4, num_layers=1, num_heads=2)
 
 
 def tells_classes(axis: str | None) -> Algorithm:
-    return text_classifier(READER, optax.adam(0.03), axis=axis)
+    return text_classifier(READER, optax.adam(0.03, eps=1e-3), axis=axis)
 
 
 def tells_words(axis: str | None) -> Algorithm:
-    return masked_language_model(READER, optax.adam(0.03), vocab_size=5, hidden=5, axis=axis)
+    return masked_language_model(READER, optax.adam(0.03, eps=1e-3), vocab_size=5, hidden=5, axis=axis)
 
 
 def tells_words_first(axis: str | None) -> Algorithm:

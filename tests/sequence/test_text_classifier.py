@@ -42,7 +42,7 @@ def test_of_the_words_as_many_are_hidden_as_bert_hides():
     length = np.arange(2000) % 33 + 8
     token = np.where(np.arange(40)[None] < length[:, None], 1 + np.arange(40) % 7, -1)
     seen, place, weight = masked(jax.random.key(0), jnp.asarray(token), vocab_size=50, hidden=60, rate=0.15)
-    np.testing.assert_array_equal(weight.sum(1), np.maximum(1, np.round(np.float32(0.15) * length)))
+    assert (np.abs(weight.sum(1) - 0.15 * length) < 0.501).all()
     assert (length[:, None] > np.asarray(place))[np.asarray(weight) > 0].all()
     there = np.take_along_axis(np.asarray(seen), np.asarray(place), 1)[np.asarray(weight) > 0]
     right = np.take_along_axis(token, np.asarray(place), 1)[np.asarray(weight) > 0]
