@@ -106,7 +106,7 @@ def _whole(name: str, of: Sequence[str], part: Any, **how: Any) -> Part:
             present, number = np.unique(split.arrays["kind"], return_inverse=True)
             columns.append(number.astype(np.int32) + len(kinds))
             names = [split.feature("kind").names[k] for k in present]
-            kinds += [f"{one} ({words})" if words == "combinations" else one for one in names]
+            kinds += [f"{one} ({words})" if words.startswith("combinations") else one for one in names]
         arrays["kind"] = np.concatenate(columns)
     return part([np.arange(len(texts))], texts, Split(arrays), kinds)
 

@@ -64,7 +64,7 @@ def translations(
       name: of a data set with a column for each language, as in `data.load`.
       languages: the columns, from and to.
       train: split to learn from.
-      tests: to be tested on, each by its name.
+      tests: to be tested on, each by its name, without what is taken of it.
       vocab_size: byte pairs, at most.
       length: tokens of a text that is learned from, at most: longer pairs are left out. Of tests all are read.
       **how: as in `data.load`.
@@ -79,9 +79,9 @@ def translations(
         raise BadInput(f"--length {length}: no pair in {train} of {name} is as short; take more")
     coded[train] = [[side[i] for i in short] for side in coded[train]]
     splits = {part: _split(*sides, tokens.start) for part, sides in coded.items()}
-    return Translations(
-        splits[train], {part: splits[part] for part in tests}, {part: tuple(pairs[part]) for part in tests}, tokens
-    )
+    by_name = {part.partition("[")[0]: part for part in tests}
+    texts = {name: tuple(pairs[part]) for name, part in by_name.items()}
+    return Translations(splits[train], {name: splits[part] for name, part in by_name.items()}, texts, tokens)
 
 
 def _split(sources: list[np.ndarray], targets: list[np.ndarray], start: int) -> Split:

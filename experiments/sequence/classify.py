@@ -32,6 +32,7 @@ class Config(run.Parts, run.Optimised, run.Config):
 
     dataset: str = "reviews"  # TFDS name, or path, with "text" and "label", and for --folds "fold"
     folds: tuple[int, ...] = ()  # that are left out and tested, each by learners of its own; none: --test_split is
+    beyond: tuple[str, ...] = ("combinations", "longer")  # further splits of reviews, tested together
     models: tuple[texts.Kind, ...] = ("bag", "cnn", "lstm", "transformer")  # that learn side by side
     num_steps: run.Count = 1000
     batch_size: run.Split = 64  # texts a step
@@ -50,14 +51,19 @@ class Config(run.Parts, run.Optimised, run.Config):
 
 CLAIMS = (run.Claim(metric="test/lstm_accuracy", at_least=0.9, protocol="reviews"),)
 SMOKE = {"num_steps": 4, "batch_size": 8, "width": 8, "features": 4, "num_layers": 1, "num_heads": 2}
-SMOKE |= {"models": ("cnn", "transformer"), "pretrain_steps": 2}
+SMOKE |= {"models": ("bag", "transformer"), "pretrain_steps": 2}
+SMOKE |= {"train_split": "train[:200]", "test_split": "test[:40]", "beyond": ("longer[:40]",)}
 
 
 def load(cfg: Config) -> tuple[LabelledTexts, dict[str, np.ndarray]]:
     """Texts, and where counts of words are right about them."""
-    beyond = ("combinations", "longer") if cfg.dataset == Config.dataset else ()
-    how = {"vocab_size": cfg.vocab_size, "length": cfg.length, **cfg.source}
-    known = labelled_texts(cfg.dataset, folds=cfg.folds, parts=cfg.parts, beyond=beyond, **how)
+    how = {
+        "beyond": cfg.beyond if cfg.dataset == Config.dataset else (),
+        "vocab_size": cfg.vocab_size,
+        "length": cfg.length,
+        **cfg.source,
+    }
+    known = labelled_texts(cfg.dataset, folds=cfg.folds, parts=cfg.parts, **how)
     return known, {name: judges.counted(known, part) for name, part in known.tests.items()}
 
 
