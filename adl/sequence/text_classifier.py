@@ -13,7 +13,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Batch, Key, Learner, Mean, PyTree, alternate, border, forward, learning
+from adl.core import Algorithm, Batch, Key, Learner, Lift, Mean, PyTree, alternate, border, ensemble, forward, learning
 from adl.core.gradient import descend
 from adl.nn import embed
 from adl.nn.encoder import WordHead
@@ -208,6 +208,21 @@ def masked_language_model(
         return {"loss": losses, "accuracy": Mean.of(is_correct(logits, right), weight)}, extras
 
     return Algorithm(init, descend(loss, tx, axis))
+
+
+def without_folds(folds: Sequence[int]) -> Lift:
+    """A lift to F learners side by side, each of which leaves out its fold by the columns "fold" and "mask" `[B]`.
+
+    The state gains a leading axis `[F]`; metrics are merged.
+
+    Args:
+      folds: F integers.
+    """
+
+    def own(batch: Batch, member: Array) -> Batch:
+        return {**batch, "mask": batch["mask"] * (batch["fold"] != jnp.asarray(folds)[member])}
+
+    return lambda alg: ensemble(alg, len(folds), own)
 
 
 class Masked(NamedTuple):

@@ -1,11 +1,12 @@
 """How classifiers of texts do, beside counts of words: naive Bayes on what stands next to each other."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jax import Array
 from jax.tree_util import Partial
 
 from adl import data
@@ -34,7 +35,7 @@ def naive_bayes(texts: Sequence[str], label: np.ndarray, asked: Sequence[str], *
     return MultinomialNB().fit(counts.fit_transform(texts), label).predict_log_proba(counts.transform(asked))
 
 
-def counted(known: LabelledTexts, part: Part) -> np.ndarray:
+def right_by_counts(known: LabelledTexts, part: Part) -> np.ndarray:
     """`[M, F]` 1 where naive Bayes on words and pairs of words is right, each learner's from what it learns from."""
     right = np.zeros(part.split.arrays["label"].shape, np.float32)
     label, fold = known.train.arrays["label"], known.train.arrays["fold"]
@@ -51,13 +52,13 @@ def learner_of(state: PyTree) -> Learner:
     return state.learner if isinstance(state, Pretrained) else state
 
 
-def judged(models: Mapping[str, nn.Module], part: Part, right: np.ndarray) -> Probe:
+def told_apart(models: Mapping[str, nn.Module], part: Part, right: np.ndarray) -> Probe:
     """Probe: how often each is right about texts that it has not seen, by their kind, and how often counts are.
 
     Args:
       models: by name, `[B, T] -> [B, K]`; the state of each is of F learners side by side, one for each group.
       part: what they are asked.
-      right: of `counted`.
+      right: of `right_by_counts`.
     Returns:
       `probe(key, state)`: for each model, and for "counts", `NAME_accuracy`; of models `NAME_loss` in nats; where the
       texts are of kinds `NAME_KIND`, the accuracy of each, and arrays `NAME_kinds` of all.
@@ -76,18 +77,27 @@ def judged(models: Mapping[str, nn.Module], part: Part, right: np.ndarray) -> Pr
         for name, is_right in found.items():
             told[f"{name}_accuracy"] = Mean.of(is_right, weight)
             for number, kind in enumerate(part.kinds):
-                told[f"{name}_{spelled(kind)}"] = Mean.of(is_right, weight * (batch["kind"] == number))
+                told[f"{name}_{kind_in_metrics(kind)}"] = Mean.of(is_right, weight * (batch["kind"] == number))
         return told
 
     def probe(passed, key, state):
         told = dict(passed(key, state))
         for name in ("counts", *models) if part.kinds else ():
-            told[f"{name}_kinds"] = jnp.stack([told[f"{name}_{spelled(kind)}"].value for kind in part.kinds])
+            told[f"{name}_kinds"] = jnp.stack([told[f"{name}_{kind_in_metrics(kind)}"].value for kind in part.kinds])
         return told
 
     return Partial(probe, full_pass(measure, data.padded(split, AT_ONCE), len(split)))
 
 
-def spelled(kind: str) -> str:
+def kind_in_metrics(kind: str) -> str:
     """A kind in a metric's name."""
     return kind.replace("(", "").replace(")", "").replace(" ", "_")
+
+
+def said_by(model: nn.Module, name: str) -> Callable[..., Array]:
+    """`(key, state, token [B, T]) -> [B, K]`, mean logits of the named model's learners, side by side in the state."""
+
+    def say(key, state, token):
+        return jax.vmap(model.apply, (0, None))(learner_of(state[name]).variables, token).mean(0)
+
+    return say

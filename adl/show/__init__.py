@@ -29,6 +29,7 @@ from adl.show.gridworld import grid_policies
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
+from adl.show.kinds import kinds_of_texts
 from adl.show.latents import exchanged, perturbed, prior, reconstructed, straight, traversal
 from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
@@ -133,6 +134,7 @@ __all__ = [
     "in_styles",
     "interpolation",
     "kernel_responses",
+    "kinds_of_texts",
     "landscape",
     "learned_dice",
     "lengths",
