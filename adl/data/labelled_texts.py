@@ -14,7 +14,7 @@ from adl.data.tokens import Tokens, of
 PADDING = -1  # stands behind the end of a text
 
 
-class Part(NamedTuple):
+class HeldOutTexts(NamedTuple):
     """What learners are tested on, each on texts that it has not learned from."""
 
     split: Split  # "token" `[M, F, T]`, "label", "kind" `[M, F]`; "real" `[M, F]`, 1 where there is a text
@@ -30,7 +30,7 @@ class LabelledTexts(NamedTuple):
     folds: tuple[int, ...]  # F, the one that each learner leaves out; -1: none
     tokens: Tokens  # words of train
     class_names: tuple[str, ...]
-    tests: dict[str, Part]
+    tests: dict[str, HeldOutTexts]
 
 
 def labelled_texts(
@@ -71,7 +71,7 @@ def labelled_texts(
         found = [tokens.encode(text) for text in texts]
         return pad([row[: length or len(row)] for row in found], value=PADDING)[0]
 
-    def part(groups: list[np.ndarray], texts: list[str], split: Split, kinds: Sequence[str] = ()) -> Part:
+    def part(groups: list[np.ndarray], texts: list[str], split: Split, kinds: Sequence[str] = ()) -> HeldOutTexts:
         """Texts by the learner that has not seen them."""
         of_kind = split.arrays.get("kind", np.zeros(len(split), np.int32))
         columns = {"token": rows(texts, length), "label": split.arrays["label"], "kind": of_kind}
@@ -80,7 +80,7 @@ def labelled_texts(
         fill = [np.resize(group, most) for group in groups]
         arrays = {key: np.stack([column[rows] for rows in fill], 1) for key, column in columns.items()}
         arrays["real"] *= np.stack([np.arange(most) < len(group) for group in groups], 1)
-        return Part(Split(arrays, split.info), [[texts[i] for i in group] for group in groups], tuple(kinds))
+        return HeldOutTexts(Split(arrays, split.info), [[texts[i] for i in group] for group in groups], tuple(kinds))
 
     if folds:
         tests = {"test": part([np.flatnonzero(fold == k) for k in folds], texts, train)}
@@ -95,7 +95,7 @@ def labelled_texts(
     )
 
 
-def _whole(name: str, of: Sequence[str], part: Any, **how: Any) -> Part:
+def _whole(name: str, of: Sequence[str], part: Any, **how: Any) -> HeldOutTexts:
     """Splits together, as one group; their kinds are told apart, where the data set has any."""
     found = [load(name, words, wanted=("text", "label"), **how) for words in of]
     texts = [text for split in found for text in _texts(split, name)]

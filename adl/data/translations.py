@@ -37,9 +37,10 @@ class Translations(NamedTuple):
         """The first sources and targets of a test, as text."""
         return {name: texts[:count] for name, texts in zip(("sources", "targets"), self.texts[test], strict=True)}
 
-    def pieces(self, token: np.ndarray) -> list[str]:
-        """Each token as text."""
-        return [self.tokens.vocabulary[one] for one in token]
+    def pieces(self, test: str) -> dict[str, list[str]]:
+        """The tokens of `example` as text: of the "source", and of the "target" those that are written."""
+        source, target = ([self.tokens.vocabulary[one] for one in row] for row in self.example(test))
+        return {"source": source, "target": target[1:]}
 
     def written(self, token: np.ndarray) -> str:
         """What a row of a target's tokens says, up to its end."""

@@ -1,6 +1,6 @@
-"""How classifiers of texts do, beside counts of words: naive Bayes on what stands next to each other."""
+"""How classifiers of texts do, beside counts of words."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -11,48 +11,20 @@ from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Learner, Mean, Probe, PyTree, full_pass
-from adl.data.labelled_texts import LabelledTexts, Part
+from adl.data.labelled_texts import HeldOutTexts
 from adl.prob.labels import cross_entropy, is_correct
-from adl.sequence.text_classifier import Pretrained
+from adl.sequence.hidden_words import HandedOver
 
 AT_ONCE = 100  # texts of each learner
-
-
-def naive_bayes(texts: Sequence[str], label: np.ndarray, asked: Sequence[str], *, longest: int = 2) -> np.ndarray:
-    """`[M, K]` log-probabilities of classes, from which words, and rows of up to `longest` words, a text has at all.
-
-    Args:
-      texts: N to learn from.
-      label: `[N]` integers.
-      asked: M others.
-      longest: >= 1.
-    Source: scikit-learn's `MultinomialNB`; of what is there or not: Wang & Manning 2012, ACL, section 2.1.
-    """
-    from sklearn.feature_extraction.text import CountVectorizer
-    from sklearn.naive_bayes import MultinomialNB
-
-    counts = CountVectorizer(ngram_range=(1, longest), binary=True, token_pattern=r"\S+", lowercase=False)
-    return MultinomialNB().fit(counts.fit_transform(texts), label).predict_log_proba(counts.transform(asked))
-
-
-def right_by_counts(known: LabelledTexts, part: Part) -> np.ndarray:
-    """`[M, F]` 1 where naive Bayes on words and pairs of words is right, each learner's from what it learns from."""
-    right = np.zeros(part.split.arrays["label"].shape, np.float32)
-    label, fold = known.train.arrays["label"], known.train.arrays["fold"]
-    for place, (left_out, asked) in enumerate(zip(known.folds, part.texts, strict=True)):
-        rows = np.flatnonzero(fold != left_out)
-        said = naive_bayes([known.texts[i] for i in rows], label[rows], asked).argmax(1)
-        right[: len(asked), place] = said == part.split.arrays["label"][: len(asked), place]
-    return right
 
 
 def learner_of(state: PyTree) -> Learner:
     """That of a classifier, which may have learned other things first."""
     state = getattr(state, "state", state)
-    return state.learner if isinstance(state, Pretrained) else state
+    return state.learner if isinstance(state, HandedOver) else state
 
 
-def told_apart(models: Mapping[str, nn.Module], part: Part, right: np.ndarray) -> Probe:
+def told_apart(models: Mapping[str, nn.Module], part: HeldOutTexts, right: np.ndarray) -> Probe:
     """Probe: how often each is right about texts that it has not seen, by their kind, and how often counts are.
 
     Args:

@@ -100,19 +100,6 @@ def corpus_judged(
     return Partial(probe, full_pass(measure, data.padded(split, AT_ONCE), len(split)))
 
 
-def some(models: Mapping[str, nn.Module], known: Translations, test: str, *, num_tokens: int, start: int) -> Probe:
-    """Probe: `NAME` `[M, N]`, what each model greedily writes for the texts of `known.few`; as `by_beams` else."""
-    split = known.tests[test]
-    few = {name: split.arrays[name][: len(known.few(test)["sources"])] for name in ("source", "source_mask")}
-
-    def probe(few, key, state):
-        of = {"num_beams": 1, "num_tokens": num_tokens, "start": start}
-        source, mask = (jnp.asarray(few[name]) for name in ("source", "source_mask"))
-        return {name: by_beams(model, state[name].variables, source, mask, **of) for name, model in models.items()}
-
-    return Partial(probe, few)
-
-
 def translator(model: nn.Module, name: str, num_tokens: int, *, start: int, num_beams: int) -> Callable[..., Array]:
     """`(key, state, source [1, U], num_tokens=) -> [1, N]`, what the named model makes of a text."""
 
@@ -124,13 +111,23 @@ def translator(model: nn.Module, name: str, num_tokens: int, *, start: int, num_
     return translate
 
 
-def alignments(models: Mapping[str, nn.Module], source: np.ndarray, target: np.ndarray) -> Probe:
-    """Probe: `NAME` `[T, U]`, where each model looks for each token of a target `[T + 1]`, in a source `[U]`.
+def looked_at(models: Mapping[str, nn.Module], known: Translations, test: str, *, num_tokens: int) -> dict[str, Probe]:
+    """Probes of what figures show: "looks", and "few".
 
-    Of a transformer that is the mean over the heads of its last layer. Rows sum to 1.
+    Args:
+      models: by name, as of `translators_judged`.
+      known: with the test.
+      test: its name.
+      num_tokens: of a translation, at most.
+    Returns:
+      "looks": `NAME` `[T, U]`, where each model looks for each token of `known.example`; of a transformer that is the
+      mean over the heads of its last layer, rows sum to 1. "few": `NAME` `[M, N]`, what each greedily writes for the
+      texts of `known.few`.
     """
+    columns = known.tests[test].arrays
+    count = len(known.few(test)["sources"])
 
-    def probe(texts, key, state):
+    def looks(texts, key, state):
         source, target = (jnp.asarray(text)[None] for text in texts)
         told = {}
         for name, model in models.items():
@@ -138,7 +135,13 @@ def alignments(models: Mapping[str, nn.Module], source: np.ndarray, target: np.n
             told[name] = looked(seen["intermediates"])
         return told
 
-    return Partial(probe, (source, target))
+    def few(texts, key, state):
+        of = {"num_beams": 1, "num_tokens": num_tokens, "start": known.tokens.start}
+        source, mask = map(jnp.asarray, texts)
+        return {name: by_beams(model, state[name].variables, source, mask, **of) for name, model in models.items()}
+
+    of_few = tuple(columns[name][:count] for name in ("source", "source_mask"))
+    return {"looks": Partial(looks, known.example(test)), "few": Partial(few, of_few)}
 
 
 def looked(seen: Mapping) -> Array:

@@ -2,7 +2,6 @@
 
 from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import episode_strip, lengths, policy_map, returns
-from adl.show.alignment import alignment, translated_texts
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
@@ -55,6 +54,7 @@ from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
+from adl.show.translated import alignment, translated_texts
 
 __all__ = [
     "COLORS",

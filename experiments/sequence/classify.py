@@ -18,10 +18,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl import data, run, show
-from adl.core import BadInput, beside, optimizer
+from adl.core import BadInput, beside
 from adl.data.labelled_texts import LabelledTexts, labelled_texts
+from adl.data.word_counts import right_by_counts
 from adl.sequence import text_classifier as texts
 from adl.sequence import text_judges as judges
+from adl.sequence.hidden_words import text_learner
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,13 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 8, "width": 8, "features": 4, "num_layers": 1, "num_heads": 2}
-SMOKE |= {"models": ("bag", "transformer"), "pretrain_steps": 2}
-SMOKE |= {"train_split": "train[:200]", "test_split": "test[:40]", "beyond": ("longer[:40]",)}
+SMOKE |= {
+    "models": ("bag", "transformer"),
+    "pretrain_steps": 2,
+    "train_split": "train[:200]",
+    "test_split": "test[:40]",
+    "beyond": ("longer[:40]",),
+}
 
 
 def load(cfg: Config) -> tuple[LabelledTexts, dict[str, np.ndarray]]:
@@ -81,7 +88,7 @@ def load(cfg: Config) -> tuple[LabelledTexts, dict[str, np.ndarray]]:
         **cfg.source,
     }
     known = labelled_texts(cfg.dataset, folds=cfg.folds, parts=cfg.parts, **how)
-    return known, {name: judges.right_by_counts(known, part) for name, part in known.tests.items()}
+    return known, {name: right_by_counts(known, part) for name, part in known.tests.items()}
 
 
 def build(cfg: Config, loaded: tuple[LabelledTexts, dict[str, np.ndarray]], axis: str | None) -> run.Experiment:
@@ -91,12 +98,14 @@ def build(cfg: Config, loaded: tuple[LabelledTexts, dict[str, np.ndarray]], axis
         raise BadInput(f"--pretrain_steps {cfg.pretrain_steps}: at most --num_steps {cfg.num_steps} less 2")
     models = {kind: network(cfg, kind, known) for kind in cfg.models}
     names = {kind: texts.NAMES[kind] for kind in models} | {"counts": "naive Bayes on words and pairs"}
+    of = {"adam": cfg.adam, "folds": known.folds, "num_steps": cfg.num_steps, "axis": axis}
+    firsts = {kind: cfg.pretrain_steps * (kind == "transformer") for kind in models}
     judged = {name: judges.told_apart(models, part, counted[name]) for name, part in known.tests.items()}
     last = cfg.models[-1]
     words = run.Text(known.tokens.encode, known.tokens.decode)
     predict = run.Offer(judges.said_by(models[last], last), words, run.Choice(known.class_names))
     return run.Experiment(
-        beside({kind: learns(cfg, kind, model, known, axis) for kind, model in models.items()}),
+        beside({kind: text_learner(models[kind], **of, first=first) for kind, first in firsts.items()}),
         data.shuffled(known.train, cfg.batch_size),
         probes={"test": judged.pop("test")},
         final=judged,
@@ -117,21 +126,6 @@ def network(cfg: Config, kind: texts.Kind, known: LabelledTexts) -> texts.TextCl
     sizes = {name: getattr(cfg, name) for name in ("width", "features", "num_layers", "num_heads", "dropout")}
     vocab_size = len(known.tokens.vocabulary) + 1
     return texts.text_network(kind, vocab_size, len(known.class_names), **sizes, dtype=jnp.dtype(cfg.precision))
-
-
-def learns(cfg: Config, kind: texts.Kind, model: texts.TextClassifier, known: LabelledTexts, axis: str | None):
-    """A learner for each fold, of classes, or of hidden words first."""
-    first, without = cfg.pretrain_steps if kind == "transformer" else 0, texts.without_folds(known.folds)
-
-    def adam(num_steps: int):
-        return optimizer.adam(**cfg.adam, shape=optimizer.cosine(num_steps, warmup=100), clip=1.0)
-
-    classes = without(texts.text_classifier(model, adam(cfg.num_steps - first), axis=axis))
-    if not first:
-        return classes
-    hides = dict.fromkeys(("vocab_size", "hidden"), len(known.tokens.vocabulary))
-    words = without(texts.masked_language_model(model, adam(first), **hides, axis=axis))
-    return texts.pretrained(words, classes, num_steps=first, length=cfg.num_steps)
 
 
 if __name__ == "__main__":

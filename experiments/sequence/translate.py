@@ -81,20 +81,18 @@ def load(cfg: Config) -> Translations:
 def build(cfg: Config, loaded: Translations, axis: str | None) -> run.Experiment:
     """The translators side by side, how often they are right, and where they look."""
     models = {name: network(cfg, name, len(loaded.tokens.vocabulary)) for name in cfg.models}
-    names = {name: NAMES[name] for name in models}
+    names, first = {name: NAMES[name] for name in models}, next(iter(loaded.tests))
     most = loaded.train.arrays["target"].shape[1] + 8
-    first, words = next(iter(loaded.tests)), {"num_tokens": most, "start": loaded.tokens.start}
     adam = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=200), clip=1.0, b2=0.98)
-    seen, wanted = loaded.example(first)
-    final = {
-        "looks": translated.alignments(models, seen, wanted),
-        "few": translated.some(models, loaded, first, **words),
-    }
+    final = translated.looked_at(models, loaded, first, num_tokens=most)
     if cfg.num_beams:
         beams = {"num_beams": cfg.num_beams, "num_tokens": most}
         final["whole"] = translated.corpus_judged(models, loaded, first, **beams)
-    generate = translated.translator(models[cfg.models[0]], cfg.models[0], **words, num_beams=max(cfg.num_beams, 1))
+    says = {"num_tokens": most, "start": loaded.tokens.start, "num_beams": max(cfg.num_beams, 1)}
+    generate = translated.translator(models[cfg.models[0]], cfg.models[0], **says)
     text = run.Text(loaded.tokens.encode, loaded.written)
+    looks = {"title": "Where each looks in the source for each token that it writes", **loaded.pieces(first)}
+    few = {"title": "Test texts, greedily translated", "written": loaded.written, **loaded.few(first)}
     return run.Experiment(
         beside({name: translation(model, adam, axis=axis) for name, model in models.items()}),
         data.shuffled(loaded.train, cfg.batch_size),
@@ -107,16 +105,8 @@ def build(cfg: Config, loaded: Translations, axis: str | None) -> run.Experiment
                 y_label="share of texts wholly right",
                 title="Held-out texts",
             ),
-            alignment=show.alignment(
-                names,
-                probe="looks",
-                source=loaded.pieces(seen),
-                target=loaded.pieces(wanted[1:]),
-                title="Where each looks in the source for each token that it writes",
-            ),
-            texts=show.translated_texts(
-                names, probe="few", **loaded.few(first), written=loaded.written, title="Test texts, greedily translated"
-            ),
+            alignment=show.alignment(names, probe="looks", **looks),
+            texts=show.translated_texts(names, probe="few", **few),
         ),
     )
 

@@ -9,10 +9,10 @@ import optax
 import pytest
 import torch
 
-from adl.core import ensemble
 from adl.core.lift import Phases
-from adl.sequence.text_classifier import Looking, Windows, masked, pretrained, text_classifier, text_network
-from adl.sequence.text_judges import naive_bayes
+from adl.data.word_counts import naive_bayes
+from adl.sequence.hidden_words import masked, pretrained
+from adl.sequence.text_classifier import Looking, Windows, text_classifier, text_network, without_folds
 from tests.sequence.cases import classified, tells_classes, tells_words
 
 
@@ -70,7 +70,7 @@ def test_each_learns_from_what_is_not_in_its_fold():
     model, tx = text_network("bag", 6, 2, width=3, features=2), optax.sgd(0.1)
     alg = text_classifier(model, tx)
     batch = {**classified(0), "fold": np.arange(16) % 2}
-    folds = ensemble(alg, 2, lambda batch, m: {**batch, "mask": batch["mask"] * (batch["fold"] != m)})
+    folds = without_folds((0, 1))(alg)
     key = jax.random.key(0)
     state = folds.init(key, batch)
     after, metrics = folds.step(key, state, batch)
