@@ -115,7 +115,7 @@ class SpelledDeEn(Bundled):
         for seed, (name, size) in enumerate(self.SIZES.items()):
             generator, pairs = np.random.default_rng(seed), []
             while len(pairs) < size:
-                pair = said(generator, is_new=name == "combinations", is_date=len(pairs) % 4 == 3)
+                pair = number_or_date(generator, is_new=name == "combinations", is_date=len(pairs) % 4 == 3)
                 if pair[0] not in seen:
                     seen.add(pair[0])
                     pairs.append(pair)
@@ -127,7 +127,7 @@ class SpelledDeEn(Bundled):
             yield index, {"de": de, "en": en}
 
 
-def said(generator: np.random.Generator, *, is_new: bool = False, is_date: bool = False) -> tuple[str, str]:
+def number_or_date(generator: np.random.Generator, *, is_new: bool = False, is_date: bool = False) -> tuple[str, str]:
     """A number or a date by chance in German and in English, with a number of `RESERVED` in it, or with none."""
     while True:
         if is_date:

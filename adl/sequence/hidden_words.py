@@ -125,6 +125,7 @@ def pretrained(first: Algorithm, then: Algorithm, *, num_steps: int, length: int
     return alternate(init, (learn, hand_over, tune), (num_steps, 1, max(1, length - num_steps - 1)))
 
 
+@border.columns(token="int [B, T]", label="int [B]", mask="[B]", fold="int [B]")
 def text_learner(
     model: TextClassifier,
     *,

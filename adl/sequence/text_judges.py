@@ -24,7 +24,7 @@ def learner_of(state: PyTree) -> Learner:
     return state.learner if isinstance(state, HandedOver) else state
 
 
-def told_apart(models: Mapping[str, nn.Module], part: HeldOutTexts, right: np.ndarray) -> Probe:
+def texts_judged(models: Mapping[str, nn.Module], part: HeldOutTexts, right: np.ndarray) -> Probe:
     """Probe: how often each is right about texts that it has not seen, by their kind, and how often counts are.
 
     Args:

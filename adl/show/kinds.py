@@ -10,7 +10,7 @@ TITLES = {"test": "Texts like those in training", "beyond": "Beyond training"}
 
 
 def kinds_of_texts(names: Mapping[str, str], kinds: Mapping[str, Sequence[str]]) -> dict[str, Draw]:
-    """The figure `kinds`, a panel a probe, as `sequence.text_judges.told_apart` has them; none where texts are alike.
+    """The figure `kinds`, a panel a probe, as `sequence.text_judges.texts_judged` has them; none where texts are alike.
 
     Args:
       names: what the figure calls each model, by the NAME of its arrays "probe/NAME_kinds".

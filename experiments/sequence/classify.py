@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: tuple[LabelledTexts, dict[str, np.ndarray]], axis
     names = {kind: texts.NAMES[kind] for kind in models} | {"counts": "naive Bayes on words and pairs"}
     of = {"adam": cfg.adam, "folds": known.folds, "num_steps": cfg.num_steps, "axis": axis}
     firsts = {kind: cfg.pretrain_steps * (kind == "transformer") for kind in models}
-    judged = {name: judges.told_apart(models, part, counted[name]) for name, part in known.tests.items()}
+    judged = {name: judges.texts_judged(models, part, counted[name]) for name, part in known.tests.items()}
     last = cfg.models[-1]
     words = run.Text(known.tokens.encode, known.tokens.decode)
     predict = run.Offer(judges.said_by(models[last], last), words, run.Choice(known.class_names))

@@ -29,8 +29,8 @@ def test_places_in_a_row(language, say):
 
 def test_combinations_are_new_and_their_parts_are_not():
     generator = np.random.default_rng(0)
-    known = [spelled.said(generator, is_date=i % 4 == 3)[1] for i in range(400)]
-    new = [spelled.said(generator, is_new=True, is_date=i % 4 == 3)[1] for i in range(100)]
+    known = [spelled.number_or_date(generator, is_date=i % 4 == 3)[1] for i in range(400)]
+    new = [spelled.number_or_date(generator, is_new=True, is_date=i % 4 == 3)[1] for i in range(100)]
     words = {spelled.english(number) for number in spelled.RESERVED}
     words |= {spelled.ordinal(number) for number in spelled.RESERVED}
 
