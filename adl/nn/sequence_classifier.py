@@ -45,7 +45,7 @@ class SequenceClassifier(nn.Module):
           x: `[B, T]` integers in 0 ... V - 1, or `[B, T, C]` vectors.
           mask: `[B, T]` boolean, True from the start of each row; None: everywhere.
         """
-        whole = summarised(self.encode(x, mask=mask).astype(jnp.float32), mask, self.summary)
+        whole = over_time(self.encode(x, mask=mask).astype(jnp.float32), mask, self.summary)
         return self.head(self.drop(whole))
 
     def encode(self, x: Array, *, mask: Array | None = None) -> Array:
@@ -54,7 +54,7 @@ class SequenceClassifier(nn.Module):
         return self.layers(self.drop(h), length=None if mask is None else mask.sum(-1))[0]
 
 
-def summarised(h: Array, mask: Array | None, summary: Summary) -> Array:
+def over_time(h: Array, mask: Array | None, summary: Summary) -> Array:
     """`[B, E]` the last, the mean or the largest over time of `h` `[B, T, E]`, where `mask` `[B, T]` is True.
 
     Rows without a real place, with which a last batch is filled up, give zeros.
