@@ -9,7 +9,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Batch, Key, Learner, Mean, PyTree, alternate, border, forward, optimizer
+from adl.core import Algorithm, BadInput, Batch, Key, Learner, Mean, PyTree, alternate, border, forward, optimizer
 from adl.core.gradient import descend
 from adl.prob.labels import cross_entropy, is_correct
 from adl.sequence.text_classifier import TextClassifier, text_classifier, without_folds
@@ -144,8 +144,12 @@ def text_learner(
       num_steps: of the whole run, > first + 1.
       first: of them on hidden words.
       axis: as in `core.descend`.
+    Raises:
+      BadInput: if there are fewer steps.
     Source: Devlin et al. 2019, arXiv:1810.04805, section 3.
     """
+    if first and num_steps < first + 2:
+        raise BadInput(f"{first} steps on hidden words, of {num_steps} in all: at least 2 must be left for classes")
     without, num_words = without_folds(folds), model.vocab_size - 1
 
     def tx(num_steps: int) -> optax.GradientTransformation:

@@ -12,7 +12,7 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, Batch, Key, Lift, Mean, border, ensemble, learning
+from adl.core import Algorithm, BadInput, Batch, Key, Lift, Mean, border, ensemble, learning
 from adl.nn import embed
 from adl.nn.encoder import WordHead
 from adl.nn.recurrent import Recurrents, lstm
@@ -121,10 +121,14 @@ def text_network(
       width: D of the embedding, and of the transformer.
       features: of each width of windows, or of each of the LSTM's directions.
       num_layers: of the transformer.
-      num_heads: of the transformer, a divisor of the width.
+      num_heads: of the transformer; twice as many divide the width.
       dropout: in [0, 1), of embeddings, of the summary, and within the transformer.
       dtype: of the computation.
+    Raises:
+      BadInput: if they do not divide it.
     """
+    if kind == "transformer" and width % (2 * num_heads):
+        raise BadInput(f"a transformer's width of {width}: it must be a multiple of {2 * num_heads}, twice its heads")
     layers = {
         "bag": lambda: Alone(),
         "cnn": lambda: Windows(features, dtype=dtype),

@@ -66,10 +66,10 @@ def kind_in_metrics(kind: str) -> str:
     return kind.replace("(", "").replace(")", "").replace(" ", "_")
 
 
-def said_by(model: nn.Module, name: str) -> Callable[..., Array]:
+def said_by(models: Mapping[str, nn.Module], name: str) -> Callable[..., Array]:
     """`(key, state, token [B, T]) -> [B, K]`, mean logits of the named model's learners, side by side in the state."""
 
     def say(key, state, token):
-        return jax.vmap(model.apply, (0, None))(learner_of(state[name]).variables, token).mean(0)
+        return jax.vmap(models[name].apply, (0, None))(learner_of(state[name]).variables, token).mean(0)
 
     return say

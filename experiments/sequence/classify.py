@@ -9,7 +9,13 @@ with `--pretrain_steps` the transformer tells hidden words first (BERT: Devlin e
     >>> probability = run.load("runs/sequence/classify").predict("nobody says that the film is dull")
     python -m experiments.sequence.classify --dataset ./reviews.csv --columns text=review,label=stars
 
-Expected: not measured yet.
+Expected, of the default, per cent of the reviews told right; one seed, about four minutes on two busy cores:
+
+                                      naive Bayes  bag of words  CNN    LSTM   transformer
+    as in training (test)             55.5         57.1          97.6   100.0  100.0
+    negating what never was negated   0.0          0.0           14.1   30.5   94.0
+    three or four contraries          51.6         47.8          48.0   46.6   46.0
+    three or four claims              57.2         54.6          79.0   100.0  86.6
 """
 
 from dataclasses import dataclass
@@ -53,13 +59,13 @@ PROTOCOL = "1,000 new reviews of the grammar, of which no text is in training; 1
 RT = {"dataset": "rt_polarity", "folds": (0, 1, 2), "length": 40, "eval_every": 250, "learning_rate": 1e-3}
 FOLDS = "folds 0, 1 and 2 of rt_polarity, 3,201 sentences, each told by a network that has not seen its fold; one seed"
 COUNTS = "naive Bayes on words and pairs of words {}; chance 0.5"
-BOUNDS = {"cnn": {"at_least": 0.96}, "lstm": {"at_least": 0.99}, "transformer": {"at_least": 0.99}}
+BOUNDS = {"cnn": 0.96, "lstm": 0.99, "transformer": 0.99}
 CLAIMS = (
     run.Claim("test/bag_accuracy", PROTOCOL, at_most=0.61, reference=COUNTS.format(0.555)),
-    *(run.Claim(f"test/{kind}_accuracy", PROTOCOL, **bound) for kind, bound in BOUNDS.items()),
+    *(run.Claim(f"test/{kind}_accuracy", PROTOCOL, at_least=bound) for kind, bound in BOUNDS.items()),
     run.Claim(
         **{"metric": "beyond/transformer_negated_combinations", "at_least": 0.9},
-        protocol="334 reviews that negate words that no training review negates; 1,000 steps of 64, one seed",
+        protocol="334 reviews that negate what no training review negates; 1,000 steps of 64, one seed",
         reference="bag of words and naive Bayes 0, CNN 0.14, LSTM 0.31; chance 0.5",
     ),
     run.Claim(
@@ -70,40 +76,31 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 4, "batch_size": 8, "width": 8, "features": 4, "num_layers": 1, "num_heads": 2}
-SMOKE |= {
-    "models": ("bag", "transformer"),
-    "pretrain_steps": 2,
-    "train_split": "train[:200]",
-    "test_split": "test[:40]",
-    "beyond": ("longer[:40]",),
-}
+SMOKE |= {"models": ("bag", "transformer"), "pretrain_steps": 2, "train_split": "train[:200]"}
+SMOKE |= {"test_split": "test[:40]", "beyond": ("longer[:40]",)}
 
 
 def load(cfg: Config) -> tuple[LabelledTexts, dict[str, np.ndarray]]:
     """Texts, and where counts of words are right about them."""
-    how = {
-        "beyond": cfg.beyond if cfg.dataset == Config.dataset else (),
-        "vocab_size": cfg.vocab_size,
-        "length": cfg.length,
-        **cfg.source,
-    }
-    known = labelled_texts(cfg.dataset, folds=cfg.folds, parts=cfg.parts, **how)
+    of = {"parts": cfg.parts, "vocab_size": cfg.vocab_size, "length": cfg.length, **cfg.source}
+    beyond = cfg.beyond if cfg.dataset == Config.dataset else ()
+    known = labelled_texts(cfg.dataset, folds=cfg.folds, beyond=beyond, **of)
     return known, {name: right_by_counts(known, part) for name, part in known.tests.items()}
 
 
 def build(cfg: Config, loaded: tuple[LabelledTexts, dict[str, np.ndarray]], axis: str | None) -> run.Experiment:
     """The networks side by side, and counts of words beside them."""
     known, counted = loaded
-    if cfg.pretrain_steps > max(cfg.num_steps - 2, 0):
-        raise BadInput(f"--pretrain_steps {cfg.pretrain_steps}: at most --num_steps {cfg.num_steps} less 2")
+    if not cfg.models:
+        raise BadInput(f"--models: one or several of {', '.join(texts.NAMES)}")
     models = {kind: network(cfg, kind, known) for kind in cfg.models}
     names = {kind: texts.NAMES[kind] for kind in models} | {"counts": "naive Bayes on words and pairs"}
     of = {"adam": cfg.adam, "folds": known.folds, "num_steps": cfg.num_steps, "axis": axis}
     firsts = {kind: cfg.pretrain_steps * (kind == "transformer") for kind in models}
     judged = {name: judges.texts_judged(models, part, counted[name]) for name, part in known.tests.items()}
-    last = cfg.models[-1]
     words = run.Text(known.tokens.encode, known.tokens.decode)
-    predict = run.Offer(judges.said_by(models[last], last), words, run.Choice(known.class_names))
+    predict = run.Offer(judges.said_by(models, cfg.models[-1]), words, run.Choice(known.class_names))
+    curves = {told: f"test/{kind}_accuracy" for kind, told in names.items()}
     return run.Experiment(
         beside({kind: text_learner(models[kind], **of, first=first) for kind, first in firsts.items()}),
         data.shuffled(known.train, cfg.batch_size),
@@ -111,11 +108,7 @@ def build(cfg: Config, loaded: tuple[LabelledTexts, dict[str, np.ndarray]], axis
         final=judged,
         offers={**models, "predict": predict},
         figures=show.figures(
-            learning=show.curves(
-                {told: f"test/{kind}_accuracy" for kind, told in names.items()},
-                y_label="accuracy",
-                title="Texts that were not learned from",
-            ),
+            learning=show.curves(curves, y_label="accuracy", title="Texts that were not learned from"),
             **show.kinds_of_texts(names, {name: part.kinds for name, part in known.tests.items()}),
         ),
     )

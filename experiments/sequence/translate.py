@@ -19,7 +19,7 @@ from typing import Literal
 import jax.numpy as jnp
 
 from adl import data, run, show
-from adl.core import beside, optimizer
+from adl.core import BadInput, beside, optimizer
 from adl.data.translations import Translations, translations
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.sequence import translated
@@ -80,6 +80,8 @@ def load(cfg: Config) -> Translations:
 
 def build(cfg: Config, loaded: Translations, axis: str | None) -> run.Experiment:
     """The translators side by side, how often they are right, and where they look."""
+    if not cfg.models:
+        raise BadInput(f"--models: one or several of {', '.join(NAMES)}")
     models = {name: network(cfg, name, len(loaded.tokens.vocabulary)) for name in cfg.models}
     names, first = {name: NAMES[name] for name in models}, next(iter(loaded.tests))
     most = loaded.train.arrays["target"].shape[1] + 8
