@@ -29,6 +29,7 @@ from adl.show.gridworld import grid_policies
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
+from adl.show.kinds import kinds_of_texts
 from adl.show.latents import exchanged, perturbed, prior, reconstructed, straight, traversal
 from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
@@ -54,6 +55,7 @@ from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
+from adl.show.translated import alignment, translated_texts
 
 __all__ = [
     "COLORS",
@@ -62,6 +64,7 @@ __all__ = [
     "Line",
     "accuracy_by_change",
     "agreement",
+    "alignment",
     "answers",
     "ascent",
     "asked_pictures",
@@ -134,6 +137,7 @@ __all__ = [
     "in_styles",
     "interpolation",
     "kernel_responses",
+    "kinds_of_texts",
     "landscape",
     "learned_dice",
     "lengths",
@@ -200,6 +204,7 @@ __all__ = [
     "traces",
     "track",
     "track_errors",
+    "translated_texts",
     "translations",
     "traversal",
     "under_attack",

@@ -722,6 +722,7 @@ NONE = {
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
     "what is a number, and a root: within depth.depth_errors": "depth.is_known depth.finished",
     "counts of things, which have no scale: tests/measure/test_asked.py": "asked.attribute_shares asked.nearest_asked",
+    "of words": "bleu.words_13a bleu.gram_counts bleu.corpus_bleu",
     "of tokens, which have no scale": "texts.beside_people texts.repeated",
     "0 or 1, where nothing is rounded": "forecast.covered",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
