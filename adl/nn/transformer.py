@@ -133,32 +133,44 @@ class GPT(nn.Module):
 
     @nn.compact
     def __call__(
-        self, token: Array, *, mask: Array | None = None, cache: Cache | None = None
+        self,
+        token: Array,
+        *,
+        before: Array | None = None,
+        mask: Array | None = None,
+        cache: Cache | None = None,
     ) -> Array | tuple[Array, Cache]:
         """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
 
         Args:
           token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
+          before: `[B, U, D]` vectors in front of the tokens, as if they were the embeddings of U tokens: they have
+            places and slots as these have; None: there are none.
           mask: `[B, T]` boolean, False at padding, left or right, which nothing sees and which the cache does not keep;
             None: there is none. Logits at padding mean nothing.
           cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost, and their logits nan.
         Raises:
-          AssertionError: at trace time, if T, or the cache's length, exceeds the longest, or T the cache's length.
+          AssertionError: at trace time, if U + T, or the cache's length, exceeds the longest, or U + T the cache's length.
         """
         chex.assert_rank(token, 2)
         longest = self.max_length
         if cache is not None:
             self._require_short(cache.slots)
             longest = cache.slots
-        chex.assert_axis_dimension_lteq(token, 1, longest)
-        at = Places.of(token.shape[1], mask, cache, self.window)
+        num_before = 0 if before is None else before.shape[1]
+        chex.assert_axis_dimension_lteq(token, 1, longest - num_before)
+        if num_before and mask is not None:
+            mask = jnp.pad(mask, ((0, 0), (num_before, 0)), constant_values=True)
+        at = Places.of(num_before + token.shape[1], mask, cache, self.window)
         bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
         rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
 
         tokens = nn.Embed(
             self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
         )
-        h = self._placed(tokens(token), at.query, mask is None and cache is None)
+        h = tokens(token)
+        h = h if before is None else jnp.concatenate([before.astype(h.dtype), h], 1)
+        h = self._placed(h, at.query, mask is None and cache is None)
         h = Dropout(self.dropout)(h)
         kept = []
         for layer in range(self.num_layers):
@@ -169,8 +181,10 @@ class GPT(nn.Module):
                 kept.append(known)
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
-        logits = tokens.attend(h).astype(jnp.float32)
-        return logits if cache is None else (at.known(logits), Cache(tuple(kept), at.length))
+        logits = tokens.attend(h[:, num_before:]).astype(jnp.float32)
+        if cache is None:
+            return logits
+        return at._replace(query=at.query[:, num_before:]).known(logits), Cache(tuple(kept), at.length)
 
     def empty_cache(self, size: int, length: int | None = None) -> Cache:
         """The cache of B = `size` rows without a token, with room for S = `length` each (the longest, if None)."""

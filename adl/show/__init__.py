@@ -6,6 +6,7 @@ from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
 from adl.show.calibration import reliability
+from adl.show.captions import where_words_look
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.chessmen import chess_moments, struggle_gains
 from adl.show.classification import confusion, mistakes
@@ -202,5 +203,6 @@ __all__ = [
     "under_attack",
     "views",
     "visited_boards",
+    "where_words_look",
     "written",
 ]

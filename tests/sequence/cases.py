@@ -1,4 +1,4 @@
-"""Models of sequences: language by several networks, translation."""
+"""Models of sequences: language by several networks, translation, captions."""
 
 import functools
 
@@ -9,14 +9,16 @@ import optax
 from adl.core import Algorithm
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.experts import Experts
+from adl.nn.picture_reader import Captioner, PictureGPT, PictureTokens
 from adl.nn.recurrence import LRU, Layers, Mamba
 from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.tcn import TCN
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
+from adl.sequence.captioning import captioning
 from adl.sequence.language import language_model, truncated_bptt
 from adl.sequence.translation import translation
-from tests.case import Case
+from tests.case import Case, images
 
 
 def texts(step: int) -> dict[str, np.ndarray]:
@@ -36,6 +38,13 @@ def reversed_texts(step: int) -> dict[str, np.ndarray]:
     return {"source": source, "source_mask": mask[:, 1:], "target": target, "target_mask": mask}
 
 
+def pictured(step: int) -> dict[str, np.ndarray]:
+    """Pictures, and after each its brightness in so many words."""
+    image, token = images(step)["image"], texts(step)["token"].copy()
+    token[:, 1:] = (image.mean((1, 2, 3)) > 127)[:, None]
+    return {"image": image, "token": token, "mask": np.ones((16, 8), "f")}
+
+
 def predict_next(model: nn.Module, axis: str | None, **options) -> Algorithm:
     # Softmax does not see the keys' bias: its gradient is rounding, which a small epsilon would blow up to full steps.
     return language_model(model, optax.adam(0.01, eps=1e-3), axis=axis, **options)
@@ -53,11 +62,27 @@ def translate(axis: str | None) -> Algorithm:
     return translation(EncoderDecoder(5, 1, 2, 8), optax.adam(0.01, eps=1e-3), axis=axis)
 
 
+def seen(key, image):
+    return image / 128 - 1
+
+
+def describe(axis: str | None) -> Algorithm:
+    model = Captioner(PictureTokens((8,), (4,)), EncoderDecoder(5, 0, 2, 8, num_decoder_layers=1))
+    return captioning(model, optax.adam(0.01, eps=1e-3), prepare=seen, axis=axis)
+
+
+def answer(axis: str | None) -> Algorithm:
+    model = PictureGPT(PictureTokens((8,), (4,)), GPT(5, 12, 1, 2, 8))
+    return captioning(model, optax.adam(0.01, eps=1e-3), prepare=seen, axis=axis)
+
+
 def case(model: nn.Module, batch=texts, **options) -> Case:
     return Case(functools.partial(predict_next, model, **options), batch, "loss")
 
 
 CASES = {
+    "captioning": Case(describe, pictured, "loss"),
+    "captioning, picture first": Case(answer, pictured, "loss"),
     "language_model": case(GPT(5, 8, 1, 2, 8)),
     "language_model, microbatches": case(GPT(5, 8, 1, 2, 8), microbatches=2),
     "language_model, weights": case(TokenModel(5, 8, TCN((8,))), answers),

@@ -1,0 +1,94 @@
+"""Told scenes with words as rows of tokens: their captions, or questions about them with their answers."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from adl.data.scenes.questions import questions_about
+from adl.data.scenes.told import PLACES, telling
+from adl.data.source import splits
+from adl.data.split import Split
+from adl.data.text import Captions
+
+
+class CaptionedPictures(NamedTuple):
+    """Splits of one data set, whose captions have the words of the first."""
+
+    splits: tuple[Split, ...]  # "image" [N, H, W, C], "token" [N, T + 1] int32, "mask" [N, T]: 1 up to the first end
+    captions: Captions  # how they are read; its padding is the end
+
+    @property
+    def end(self) -> int:
+        """The token behind a caption."""
+        return self.captions.padding
+
+    @property
+    def vocab_size(self) -> int:
+        """V, words and the end."""
+        return self.end + 1
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """A caption in words, up to its end."""
+        words = [int(token) for token in tokens]
+        words = words[: words.index(self.end)] if self.end in words else words
+        return self.captions.tokens.decode([word for word in words if word != self.captions.tokens.start])
+
+
+def captioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> CaptionedPictures:
+    """Told scenes with what is in them, told place by place: so there is one right caption.
+
+    Args:
+      name: of a data set with "image", "colour" and "noun", as `scenes/told`.
+      of: the splits, in TFDS's words; the words of the first are known.
+      **how: as in `data.load`.
+    Raises:
+      BadInput: as `data.splits`; or if a later split has other words.
+    """
+    found = splits(name, "image", "colour", "noun", of=of, **how)
+    texts = [captions_by_place(split) for split in found]
+    captions = Captions.of(texts[0])
+    return CaptionedPictures(
+        tuple(_read(split, captions, words) for split, words in zip(found, texts, strict=True)), captions
+    )
+
+
+def captions_by_place(split: Split) -> list[str]:
+    """What is in each told scene, in the order of `told.PLACES`."""
+    columns = zip(split.column("colour"), split.column("noun"), strict=True)
+    return [telling(colour, noun, range(len(PLACES))) for colour, noun in columns]
+
+
+def _read(split: Split, captions: Captions, texts: Sequence[str]) -> Split:
+    rows = np.pad(captions.rows(texts), ((0, 0), (0, 1)), constant_values=captions.padding)
+    is_end = rows[:, 1:] == captions.padding
+    mask = (np.cumsum(is_end, 1) <= 1).astype(np.float32)
+    return Split({"image": split.column("image"), "token": rows, "mask": mask}, split.info)
+
+
+def questioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> CaptionedPictures:
+    """Told scenes with questions about them, each with one word as its answer, as of `scenes.questions`.
+
+    A picture comes once with each of its questions. Beside "token", a question and its answer, and "mask", 1 where the
+    answer follows, the splits have "kind" `[N]`, of `scenes.questions.KINDS`.
+
+    Args:
+      name: as in `captioned_pictures`, and so are the others.
+      of: the splits; what is asked is of its own in each.
+      **how: as in `data.load`.
+    Raises:
+      BadInput: as `captioned_pictures`.
+    """
+    found = splits(name, "image", "colour", "noun", of=of, **how)
+    asked = [questions_about(one.column("colour"), one.column("noun"), seed=seed) for seed, one in enumerate(found)]
+    texts = [[f"{question.text} {question.answer}" for question in part] for part in asked]
+    captions = Captions.of(texts[0])
+    pictures = []
+    for split, part, words in zip(found, asked, texts, strict=True):
+        scene, kind = (np.array(column) for column in zip(*((one.scene, one.kind) for one in part), strict=True))
+        rows = captions.rows(words)
+        length = (rows != captions.padding).sum(1)
+        mask = np.arange(rows.shape[1] - 1)[None] == length[:, None] - 2
+        columns = {"image": split.column("image")[scene], "token": rows, "mask": mask.astype(np.float32)}
+        pictures.append(Split({**columns, "kind": kind.astype(np.int32)}, split.info))
+    return CaptionedPictures(tuple(pictures), captions)

@@ -1,0 +1,112 @@
+"""Questions about rendered scenes, answered by a language model that reads the picture first.
+
+Convolutions make 64 vectors of a picture, an affine map makes tokens of them, and a decoder-only transformer reads them
+before the question: "what colour is the disc?", "how many red things are there?", "is the red disc left of the cyan
+star?" (visual instruction tuning, Liu et al. 2023, arXiv:2304.08485, whose parts were learned before; here all learn
+together). The loss is on answers only. Beside it, on the same batches, the same transformer without pictures: what the
+words alone give away. Judged on new scenes of pairs of colour and shape that were learned, and on questions about
+things of a pair that never was.
+
+    python -m experiments.vision.questions
+    >>> run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")
+
+Expected: TODO
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+from jax import Array
+
+from adl import data, run, show
+from adl.core import Key, beside, optimizer
+from adl.data.captioned import CaptionedPictures, questioned_pictures
+from adl.data.scenes.questions import KINDS
+from adl.nn.picture_reader import PictureGPT, PictureTokens
+from adl.nn.transformer import GPT
+from adl.sequence.asking import answered_by_kind
+from adl.sequence.captioning import captioning
+from adl.sequence.language import language_model
+
+PARTS = {"test": "pairs that were learned", "held_out": "a pair that was not"}
+WHO = {"sighted": "reads the picture", "blind": "words alone"}
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Parts, run.Config):
+    """The default is the run that the claims are about; its learning rate falls on a cosine."""
+
+    dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
+    held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
+    num_steps: run.Count = 2000
+    batch_size: run.Split = 64  # questions a step
+    eval_every: run.Count = 500
+    steps_per_call: run.Count = 10
+    width: run.Eights = 64  # of words, of what the picture is read as, and of the transformer; 4 heads
+    num_layers: run.Count = 2  # of the transformer
+    learning_rate: run.Positive = 2e-3  # at its height, after 100 steps
+    weight_decay: run.NonNegative = 0.01  # times the learning rate
+    ema: run.Rate = 0.99  # decay of the parameter average, which answers
+
+
+CLAIMS = ()
+SMOKE = {"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "num_layers": 1}
+
+
+def load(cfg: Config) -> CaptionedPictures:
+    """Questions about the pictures of three splits."""
+    return questioned_pictures(cfg.dataset, of=(*cfg.parts, cfg.held_out_split), **cfg.source)
+
+
+def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Experiment:
+    """The same transformer with and without pictures, and what it answers."""
+    train, *tests = loaded.splits
+    sighted, blind = network(cfg, loaded)
+    seen, tx = data.image.symmetric, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=100), clip=1.0)
+    say = {
+        "sighted": lambda state, of: sighted.apply(
+            state["sighted"].averaged, seen(of["image"]), of["token"][:, :-1]
+        ),
+        "blind": lambda state, of: blind.apply(state["blind"].averaged, of["token"][:, :-1]),
+    }
+
+    def reply(key: Key, state, image: Array, question: str = "how many things are there?") -> Array:
+        token = loaded.captions.rows([question])[:, : 1 + len(loaded.captions.read(question))]
+        token = jnp.broadcast_to(jnp.asarray(token), (len(image), token.shape[1]))
+        return sighted.apply(state["sighted"].averaged, seen(image), token)[:, -1:].argmax(-1)
+
+    judged = {
+        name: answered_by_kind(say, test, list(KINDS)) for name, test in zip(PARTS, tests, strict=True)
+    }
+    return run.Experiment(
+        beside(
+            {
+                "sighted": captioning(sighted, tx, prepare=lambda key, image: seen(image), axis=axis),
+                "blind": language_model(blind, tx, axis=axis),
+            }
+        ),
+        data.shuffled(train, cfg.batch_size),
+        probes=judged,
+        offers={
+            "model": sighted,
+            "generate": run.Offer(
+                reply, run.Images(train.example_shape), run.Text(loaded.captions.read, loaded.text)
+            ),
+        },
+        figures=show.figures(),
+    )
+
+
+def network(cfg: Config, pictures: CaptionedPictures) -> tuple[PictureGPT, GPT]:
+    """For pictures of any size and these words; the same without pictures."""
+    dtype = jnp.dtype(cfg.precision)
+    read = PictureTokens((cfg.width // 2, cfg.width, cfg.width), (2, 2, 1), dtype=dtype)
+    height, width, _ = pictures.splits[0].example_shape
+    room = -(-height // 4) * -(-width // 4) + pictures.captions.length
+    text = GPT(pictures.vocab_size, room, cfg.num_layers, 4, cfg.width, dtype=dtype)
+    return PictureGPT(read, text), text
+
+
+if __name__ == "__main__":
+    run.main(__name__)
