@@ -1,6 +1,6 @@
 """Told scenes with words as rows of tokens: their captions, or questions about them with their answers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,11 +28,36 @@ class CaptionedPictures(NamedTuple):
         """V, words and the end."""
         return self.end + 1
 
+    @property
+    def words(self) -> list[str]:
+        """V, what each token stands for."""
+        return [*self.captions.tokens.vocabulary, "end"]
+
     def text(self, tokens: Sequence[int]) -> str:
         """A caption in words, up to its end."""
         words = [int(token) for token in tokens]
         words = words[: words.index(self.end)] if self.end in words else words
         return self.captions.tokens.decode([word for word in words if word != self.captions.tokens.start])
+
+    def tests(self, num: int = 0) -> Split:
+        """All splits but the first as one, and "kind" `[N]`: which each is of, or that times `num` and its own kind."""
+        parts = [split.arrays for split in self.splits[1:]]
+        kinds = [np.full(len(part["token"]), k) * max(num, 1) + part.get("kind", 0) for k, part in enumerate(parts)]
+        columns = {name: np.concatenate([part[name] for part in parts]) for name in ("image", "token", "mask")}
+        return Split({**columns, "kind": np.concatenate(kinds).astype(np.int32)})
+
+    def shown(self, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """What `show.where_words_look` is told of pictures "image" and their captions "token" `[R, T + 1]`."""
+        return {"image": columns["image"], "wanted": columns["token"][:, 1:], "words": self.words, "text": self.text}
+
+    def asked(self, questions: Split, *, each: int) -> dict[str, Any]:
+        """What `show.asked_of_pictures` is told of so many questions of the first and of the second half of a split."""
+        rows = np.concatenate([np.arange(each), len(questions) - np.arange(each, 0, -1)])
+        found = questions.take(rows)
+        texts = [self.text(row).split(" ? ") for row in found["token"]]
+        question, answer = ([text[at] for text in texts] for at in (0, -1))
+        asked = [f"{text}?" for text in question]
+        return {"image": found["image"], "question": asked, "answer": answer, "rows": rows, "words": self.words}
 
 
 def captioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> CaptionedPictures:

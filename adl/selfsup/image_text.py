@@ -1,4 +1,4 @@
-"""Pictures and texts in one space: each picture is to be nearer to its own text than to the others of a batch, and back.
+"""Pictures and texts in one space: each is to be nearer to its own of the other kind than to all others of a batch.
 
     loss = (1 / 2B) sum_i [-log softmax_j(s u_i . v_j)_i - log softmax_j(s v_i . u_j)_i],   s = exp(log_scale) <= 100
 
@@ -130,9 +130,7 @@ def symmetric_surprise(pairs: Pairs, axis: str | None = None) -> dict[str, Mean]
     return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(texts_of, own))}
 
 
-def text_classes(
-    model: nn.Module, variables: PyTree, x: Array, prompts: Array
-) -> Array:
+def text_classes(model: nn.Module, variables: PyTree, x: Array, prompts: Array) -> Array:
     """`[B, K]` log-odds of classes that are told in words alone, of pictures `x` `[B, ...]`.
 
     Args:

@@ -1,6 +1,7 @@
 """Captions of pictures, word by word: which, and where each looks."""
 
-from collections.abc import Callable, Sequence
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -43,6 +44,48 @@ def where_words_look(
             for ax in row[1 + length[i] :]:
                 ax.axis("off")
         figure.suptitle("Where each word looks")
+        return figure
+
+    return draw
+
+
+def asked_of_pictures(
+    probe: str,
+    names: Mapping[str, str],
+    *,
+    image: np.ndarray,
+    question: Sequence[str],
+    answer: Sequence[str],
+    rows: Sequence[int],
+    words: Sequence[str],
+) -> Draw:
+    """Pictures with a question each, and beneath what was answered, wrong answers in colour.
+
+    What must be seen: which wrong answers are of pictures that are hard, and what words alone would say.
+
+    Args:
+      probe: of arrays "said_NAME" `[N]`, tokens.
+      names: what the figure calls who answers, by NAME.
+      image: `[R, H, W, C]` uint8.
+      question: R of them, in words.
+      answer: R right ones.
+      rows: which of the N questions these are.
+      words: what each token stands for.
+    """
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        figure, axes = panel(2, -(-len(rows) // 2), size=(1.9, 2.1))
+        for ax, picture, text, right, row in zip(axes.flat, image, question, answer, rows, strict=False):
+            framed_picture(ax, picture / 255)
+            ax.set_title("\n".join(textwrap.wrap(text, 26)), fontsize=8)
+            for line, (name, called) in enumerate(names.items()):
+                said = words[int(outcome.arrays[f"{probe}/said_{name}"][row])]
+                color = "0.2" if said == right else "C1"
+                text = f"{called}: {said}"
+                ax.text(0.5, -0.1 - 0.13 * line, text, color=color, fontsize=8, ha="center", transform=ax.transAxes)
+        for ax in axes.flat[len(rows) :]:
+            ax.axis("off")
         return figure
 
     return draw

@@ -13,6 +13,7 @@ things of a pair that never was.
 Expected: TODO
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,12 +26,19 @@ from adl.data.captioned import CaptionedPictures, questioned_pictures
 from adl.data.scenes.questions import KINDS
 from adl.nn.picture_reader import PictureGPT, PictureTokens
 from adl.nn.transformer import GPT
-from adl.sequence.asking import answered_by_kind
+from adl.sequence.asking import answered
 from adl.sequence.captioning import captioning
 from adl.sequence.language import language_model
 
 PARTS = {"test": "pairs that were learned", "held_out": "a pair that was not"}
 WHO = {"sighted": "reads the picture", "blind": "words alone"}
+GROUPS = {  # of questions by name: each part's of all kinds, and of each
+    f"{part}_{kind}" if kind else part: [len(KINDS) * p + k for k, one in enumerate(KINDS) if kind in ("", one)]
+    for p, part in enumerate(PARTS)
+    for kind in ("", *KINDS)
+}
+NAMES = [f"{called}: {kind}" for called in PARTS.values() for kind in ("all", *KINDS.values())]
+SHOWN = 4  # questions of either part in the figure
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,25 @@ class Config(run.Averaged, run.Parts, run.Config):
     ema: run.Rate = 0.99  # decay of the parameter average, which answers
 
 
-CLAIMS = ()
+PROTOCOL = (
+    "scenes/told, questions about 8,000 pictures to learn from, of 1,000 of {}: {}, averaged parameters, one seed"
+)
+CLAIMS = (
+    *(
+        run.Claim(
+            f"answers/{part}_sighted",
+            at_least=least,
+            protocol=PROTOCOL.format(called, "share of all questions answered rightly"),
+            reference="the same transformer without pictures, in the same run (answers/..._blind)",
+        )
+        for (part, called), least in zip(PARTS.items(), (0.9, 0.9), strict=True)
+    ),
+    run.Claim(
+        "answers/held_out_blind",
+        at_most=0.6,
+        protocol=PROTOCOL.format(PARTS["held_out"], "answered without the picture: words alone do not give it away"),
+    ),
+)
 SMOKE = {"dataset": "scenes/told_sample", "num_steps": 4, "batch_size": 8, "width": 8, "num_layers": 1}
 
 
@@ -61,40 +87,43 @@ def load(cfg: Config) -> CaptionedPictures:
 
 def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Experiment:
     """The same transformer with and without pictures, and what it answers."""
-    train, *tests = loaded.splits
+    train, tests, captions = loaded.splits[0], loaded.tests(len(KINDS)), loaded.captions
     sighted, blind = network(cfg, loaded)
-    seen, tx = data.image.symmetric, optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=100), clip=1.0)
-    say = {
-        "sighted": lambda state, of: sighted.apply(
-            state["sighted"].averaged, seen(of["image"]), of["token"][:, :-1]
-        ),
-        "blind": lambda state, of: blind.apply(state["blind"].averaged, of["token"][:, :-1]),
-    }
+    encode = data.image.symmetric
+    tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=100), clip=1.0)
+
+    def see(state, batch: Mapping[str, Array]) -> Array:
+        return sighted.apply(state["sighted"].averaged, encode(batch["image"]), batch["token"][:, :-1])
+
+    def guess(state, batch: Mapping[str, Array]) -> Array:
+        return blind.apply(state["blind"].averaged, batch["token"][:, :-1])
 
     def reply(key: Key, state, image: Array, question: str = "how many things are there?") -> Array:
-        token = loaded.captions.rows([question])[:, : 1 + len(loaded.captions.read(question))]
-        token = jnp.broadcast_to(jnp.asarray(token), (len(image), token.shape[1]))
-        return sighted.apply(state["sighted"].averaged, seen(image), token)[:, -1:].argmax(-1)
+        token = captions.rows([question])[:, : 1 + len(captions.read(question))]
+        token = jnp.broadcast_to(token, (len(image), token.shape[1]))
+        return sighted.apply(state["sighted"].averaged, encode(image), token)[:, -1:].argmax(-1)
 
-    judged = {
-        name: answered_by_kind(say, test, list(KINDS)) for name, test in zip(PARTS, tests, strict=True)
-    }
+    shown = show.asked_of_pictures("answers", WHO, **loaded.asked(tests, each=SHOWN))
+    curves = {f"{WHO[who]}: {called}": f"answers/{part}_{who}" for who in WHO for part, called in PARTS.items()}
+    every = {called: f"answers/every_{who}" for who, called in WHO.items()}
     return run.Experiment(
         beside(
             {
-                "sighted": captioning(sighted, tx, prepare=lambda key, image: seen(image), axis=axis),
+                "sighted": captioning(sighted, tx, prepare=lambda key, image: encode(image), axis=axis),
                 "blind": language_model(blind, tx, axis=axis),
             }
         ),
         data.shuffled(train, cfg.batch_size),
-        probes=judged,
+        probes={"answers": answered({"sighted": see, "blind": guess}, tests, GROUPS)},
         offers={
             "model": sighted,
-            "generate": run.Offer(
-                reply, run.Images(train.example_shape), run.Text(loaded.captions.read, loaded.text)
-            ),
+            "generate": run.Offer(reply, run.Images(train.example_shape), run.Text(captions.read, loaded.text)),
         },
-        figures=show.figures(),
+        figures=show.figures(
+            answers=shown,
+            kinds=show.page([show.dots(NAMES, every, x_label="share answered rightly", x_lim=(-0.03, 1.03))]),
+            learning=show.curves(curves, y_label="share answered rightly", title="Questions about new pictures"),
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Questions about told scenes are right, read back by a grammar of their own; and about what is held out, where it is."""
+"""Answers about told scenes are right, read back by a grammar of their own; what is held out is what is asked for."""
 
 import re
 
@@ -27,7 +27,9 @@ def right_answer(text: str, things: list[tuple[str, str, str]]) -> str:
     if found := re.fullmatch(r"how many (\w+?)(?: (\w+))? are there\?", text):
         if found[1] == "things":
             return COUNTS[len(things)]
-        name = found[1] if found[2] else {f"{noun}es" if noun == "cross" else f"{noun}s": noun for noun in NOUNS}[found[1]]
+        name = (
+            found[1] if found[2] else {f"{noun}es" if noun == "cross" else f"{noun}s": noun for noun in NOUNS}[found[1]]
+        )
         return COUNTS[sum(name in thing for thing in things)]
     first, second = re.fullmatch(r"is the (.+) left of the (.+)\?", text).groups()
     ((a,), (b,)) = ([place for hue, noun, place in things if f"{hue} {noun}" == name] for name in (first, second))

@@ -44,5 +44,7 @@ def test_bleu_is_that_of_sacrebleu(said, wanted, score):
 
 
 def test_a_text_is_right_up_to_its_end():
-    scores = caption_scores(rows(["a red disc", "a red disc", "a red"]), rows(["a red disc", "a red", "a red disc"]), end=END)
+    scores = caption_scores(
+        rows(["a red disc", "a red disc", "a red"]), rows(["a red disc", "a red", "a red disc"]), end=END
+    )
     np.testing.assert_allclose(scores["exact"].value, 1 / 3, rtol=1e-6)

@@ -36,7 +36,7 @@ def test_classes_are_known_by_their_words():
     algorithm = jitted(image_text(MODEL, optax.adam(1e-2)))
     state = algorithm.init(jax.random.key(0), told(16))
     for step in range(150):
-        state, metrics = algorithm.step(jax.random.key(step), state, told(16))
+        state, _ = algorithm.step(jax.random.key(step), state, told(16))
     batch = told(200)
     log_odds = text_classes(MODEL, state.variables, batch["image"], np.arange(6).reshape(6, 1, 1))
     assert (log_odds.argmax(1) == batch["token"][:, 0]).mean() > 0.95

@@ -1,4 +1,4 @@
-"""Captions are the likeliest words one by one; plain ones are the most frequent and the nearest; answers are counted."""
+"""Captions are the likeliest words one by one; plain ones the most frequent and the nearest; answers are counted."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ import numpy as np
 from adl import data
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.picture_reader import Captioner, PictureTokens
-from adl.sequence.asking import answered_by_kind
+from adl.sequence.asking import answered
 from adl.sequence.captioning import caption_of, judged_captions, plain_captions
 
 RNG = np.random.default_rng(0)
@@ -38,11 +38,19 @@ def test_plain_captions_are_the_most_frequent_and_the_nearest():
 
 def test_captions_of_all_pictures_are_judged():
     split = data.Split({"image": IMAGE, "token": np.array([[0, 1, 5], [0, 2, 5], [0, 1, 5], [0, 3, 5], [0, 1, 5]])})
-    probe = judged_captions(lambda state, image: jnp.full((len(image), 2), state), split, {"other": np.full((5, 2), 1)}, end=END)
-    told = probe(jax.random.key(0), 5)
-    assert told["exact"].value == 0
-    np.testing.assert_allclose(probe(jax.random.key(0), jnp.array([1, 5]))["exact"].value, 0.6, rtol=1e-6)
-    assert told["other_exact"].value == 0 and told["other_bleu"].value == 0
+    other = {"ones": np.full((5, 2), 1)}
+
+    def look(state, image):
+        return jnp.broadcast_to(state, (len(image), 2)), jnp.ones((len(image), 2, 4))
+
+    parts = {"old": split, "new": split.first(3)}
+    others = {"old": other, "new": {"ones": other["ones"][:3]}}
+    told = judged_captions(look, parts, others, end=END, num_shown=2)(jax.random.key(0), jnp.array([1, 5]))
+    np.testing.assert_allclose(told["old_exact"].value, 3 / 5, rtol=1e-6)
+    np.testing.assert_allclose(told["new_exact"].value, 2 / 3, rtol=1e-6)
+    assert told["old_ones_exact"].value == told["old_ones_bleu"].value == 0
+    np.testing.assert_allclose(told["every_exact"], [3 / 5, 0, 2 / 3, 0], rtol=1e-6)
+    assert told["said"].shape == (4, 2) and told["weights"].shape == (4, 2, 4)
 
 
 def test_answers_are_counted_by_kind():
@@ -51,7 +59,8 @@ def test_answers_are_counted_by_kind():
         {"token": token, "mask": np.array([[0, 1]] * 3, np.float32), "kind": np.array([0, 1, 0], np.int32)}
     )
     say = {"three": lambda state, batch: jax.nn.one_hot(jnp.full((len(batch["token"]), 2), 3), 6)}
-    told = answered_by_kind(say, questions, ["colour", "shape"])(jax.random.key(0), None)
-    assert told["three_colour"].value == 1 and told["three_shape"].value == 0
-    np.testing.assert_allclose(told["three_exact"].value, 2 / 3, rtol=1e-6)
-    np.testing.assert_array_equal(told["three_said"], [3, 3, 3])
+    told = answered(say, questions, {"all": [0, 1], "colour": [0], "shape": [1]})(jax.random.key(0), None)
+    assert told["colour_three"].value == 1 and told["shape_three"].value == 0
+    np.testing.assert_allclose(told["all_three"].value, 2 / 3, rtol=1e-6)
+    np.testing.assert_allclose(told["every_three"], [2 / 3, 1, 0], rtol=1e-6)
+    np.testing.assert_array_equal(told["said_three"], [3, 3, 3])

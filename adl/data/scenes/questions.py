@@ -82,7 +82,10 @@ def _number(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str
         yield f"how many {hue} things are there?", COUNTS[sum(thing.hue == hue for thing in things)]
     else:
         noun = _subject(luck, things).noun if luck.random() < 0.7 else NOUNS[luck.integers(len(NOUNS))]
-        yield f"how many {noun}{'es' if noun[-1] == 's' else 's'} are there?", COUNTS[sum(thing.noun == noun for thing in things)]
+        yield (
+            f"how many {noun}{'es' if noun[-1] == 's' else 's'} are there?",
+            COUNTS[sum(thing.noun == noun for thing in things)],
+        )
 
 
 def _left(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str, str]]:
