@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from adl.data.scenes.questions import questions_about
-from adl.data.scenes.told import PLACES, telling
+from adl.data.scenes.told import HUES, NOUNS, PLACES, telling
 from adl.data.source import splits
 from adl.data.split import Split
 from adl.data.text import Captions
@@ -33,6 +33,10 @@ class CaptionedPictures(NamedTuple):
         """V, what each token stands for."""
         return [*self.captions.tokens.vocabulary, "end"]
 
+    def rows(self, texts: Sequence[str]) -> np.ndarray:
+        """`[N, T + 1]` of captions in words, the end behind each."""
+        return np.pad(self.captions.rows(texts), ((0, 0), (0, 1)), constant_values=self.end)
+
     def text(self, tokens: Sequence[int]) -> str:
         """A caption in words, up to its end."""
         words = [int(token) for token in tokens]
@@ -50,6 +54,11 @@ class CaptionedPictures(NamedTuple):
         """What `show.where_words_look` is told of pictures "image" and their captions "token" `[R, T + 1]`."""
         return {"image": columns["image"], "wanted": columns["token"][:, 1:], "words": self.words, "text": self.text}
 
+    def gallery(self, num: int) -> dict[str, Any]:
+        """What `show.pictures_and_captions` is told of the first so many of the second split."""
+        first = self.splits[1].first(num)
+        return {"image": first.column("image"), "texts": [self.text(row) for row in first.column("token")]}
+
     def asked(self, questions: Split, *, each: int) -> dict[str, Any]:
         """What `show.asked_of_pictures` is told of so many questions of the first and of the second half of a split."""
         rows = np.concatenate([np.arange(each), len(questions) - np.arange(each, 0, -1)])
@@ -62,6 +71,8 @@ class CaptionedPictures(NamedTuple):
 
 def captioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> CaptionedPictures:
     """Told scenes with what is in them, told place by place: so there is one right caption.
+
+    Beside "token" and "mask" the splits have "colour" and "noun" `[N, 4]`, as in `told.Captioned`.
 
     Args:
       name: of a data set with "image", "colour" and "noun", as `scenes/told`.
@@ -78,6 +89,32 @@ def captioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> Captioned
     )
 
 
+class Contrasts(NamedTuple):
+    """Captions that pictures must be told from, of told scenes."""
+
+    exchanged: np.ndarray  # [N, T + 1] each picture's own, with the colours of its first two things exchanged
+    differs: np.ndarray  # [N] whether there are two, of different colours
+    prompts: np.ndarray  # [K, 4, T + 1] a thing of each pair of colour and noun, at each place
+    pair: np.ndarray  # [N] which of these pairs is alone in the picture; -1: there are several things
+
+
+def contrasts(pictures: CaptionedPictures, split: Split) -> Contrasts:
+    """Of a split of `captioned_pictures`."""
+    colour, noun, texts = split.column("colour").copy(), split.column("noun"), []
+    differs, pair = np.zeros(len(split), bool), np.full(len(split), -1, np.int32)
+    for row, kinds in enumerate(noun):
+        here = np.flatnonzero(kinds)
+        if len(here) == 1:
+            pair[row] = (colour[row, here[0]] - 1) * len(NOUNS) + kinds[here[0]] - 1
+        else:
+            differs[row] = colour[row, here[0]] != colour[row, here[1]]
+            colour[row, here[:2]] = colour[row, here[1::-1]]
+        texts.append(telling(colour[row], kinds, range(len(PLACES))))
+    alone = [f"a {hue} {kind} {place}" for hue in HUES for kind in NOUNS for place in PLACES]
+    exchanged, prompts = (pictures.rows(told) for told in (texts, alone))
+    return Contrasts(exchanged, differs, prompts.reshape(-1, len(PLACES), prompts.shape[1]), pair)
+
+
 def captions_by_place(split: Split) -> list[str]:
     """What is in each told scene, in the order of `told.PLACES`."""
     columns = zip(split.column("colour"), split.column("noun"), strict=True)
@@ -88,7 +125,7 @@ def _read(split: Split, captions: Captions, texts: Sequence[str]) -> Split:
     rows = np.pad(captions.rows(texts), ((0, 0), (0, 1)), constant_values=captions.padding)
     is_end = rows[:, 1:] == captions.padding
     mask = (np.cumsum(is_end, 1) <= 1).astype(np.float32)
-    return Split({"image": split.column("image"), "token": rows, "mask": mask}, split.info)
+    return Split({**split.take(np.arange(len(split))), "token": rows, "mask": mask}, split.info)
 
 
 def questioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> CaptionedPictures:

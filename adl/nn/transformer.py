@@ -150,7 +150,7 @@ class GPT(nn.Module):
             None: there is none. Logits at padding mean nothing.
           cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost, and their logits nan.
         Raises:
-          AssertionError: at trace time, if U + T, or the cache's length, exceeds the longest, or U + T that of the cache.
+          AssertionError: at trace time, if U + T, or the cache's length, exceeds the longest, or U + T the former.
         """
         chex.assert_rank(token, 2)
         longest = self.max_length

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from adl.core import Algorithm, Learner, Mean, PyTree, border, descend, forward
+from adl.core import Algorithm, Learner, Mean, border, descend, forward
 from adl.core.statistics import gathered
 from adl.core.types import Array, Key
 from adl.prob.labels import cross_entropy, is_correct
@@ -128,20 +128,3 @@ def symmetric_surprise(pairs: Pairs, axis: str | None = None) -> dict[str, Mean]
     pictures_of = scale * text @ gathered(picture, axis).T
     losses = (cross_entropy(texts_of, own) + cross_entropy(pictures_of, own)) / 2
     return {"loss": Mean.of(losses), "accuracy": Mean.of(is_correct(texts_of, own))}
-
-
-def text_classes(model: nn.Module, variables: PyTree, x: Array, prompts: Array) -> Array:
-    """`[B, K]` log-odds of classes that are told in words alone, of pictures `x` `[B, ...]`.
-
-    Args:
-      model: as `TwoTowers`.
-      variables: of the model.
-      x: what it sees of pictures.
-      prompts: `[K, M, T]` M texts of each class, whose mean embedding is the class's.
-    Source: Radford et al. 2021, arXiv:2103.00020, sections 3.1.2 and 3.1.4.
-    """
-    num, several, _ = prompts.shape
-    told = model.apply(variables, prompts.reshape(num * several, -1), method="embed_text")
-    centre = normalised(told.reshape(num, several, -1).mean(1))
-    scale = jnp.minimum(jnp.exp(variables["params"]["log_scale"]), LARGEST)
-    return scale * model.apply(variables, x, method="embed_picture") @ centre.T

@@ -89,3 +89,41 @@ def asked_of_pictures(
         return figure
 
     return draw
+
+
+def pictures_and_captions(likeness: str, *, image: np.ndarray, texts: Sequence[str]) -> Draw:
+    """Pictures along the top, captions down the side, and how near each is to each: bright on the diagonal.
+
+    What must be seen: where a caption is near to another's picture, and what the two share.
+
+    Args:
+      likeness: name of the array `[R, R]` of cosines, "probe/name", of pictures and captions.
+      image: `[R, H, W, C]` uint8.
+      texts: R captions.
+    """
+
+    @styled
+    def draw(outcome: Outcome) -> Figure:
+        cosine, num = outcome.arrays[likeness].T, len(texts)
+        figure, axes = panel(size=(7.5, 5.2))
+        ax = axes[0, 0]
+        shades = ax.imshow(cosine, cmap="RdBu_r", vmin=-1, vmax=1)
+        for (row, column), value in np.ndenumerate(cosine):
+            ax.text(
+                column,
+                row,
+                f"{value:.1f}",
+                ha="center",
+                va="center",
+                fontsize=6,
+                color="w" if abs(value) > 0.6 else "0.2",
+            )
+        for place, picture in enumerate(image):
+            ax.imshow(picture, extent=(place - 0.48, place + 0.48, -0.55, -1.51))
+        ax.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -1.6), xticks=[])
+        ax.set_yticks(range(num), ["\n".join(textwrap.wrap(text, 44)) for text in texts], fontsize=6)
+        ax.spines[:].set_visible(False)
+        figure.colorbar(shades, ax=ax, shrink=0.7, label="cosine of picture and caption")
+        return figure
+
+    return draw

@@ -41,9 +41,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 1500
+    num_steps: run.Count = 1200
     batch_size: run.Split = 64
-    eval_every: run.Count = 500
+    eval_every: run.Count = 400
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, of what the picture is read as, and of the decoder; 4 heads
     num_layers: run.Count = 2  # of the decoder
@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     learning = {called: f"exact/{part}_captioner" for part, called in KINDS.items()}
     return run.Experiment(
         captioning(model, tx, prepare=lambda key, image: encode(image), **hidden, axis=axis),
-        data.shuffled(train, cfg.batch_size),
+        data.shuffled(train.require("image", "token", "mask"), cfg.batch_size),
         probes={"exact": answered({"captioner": after}, pictures.tests(), groups)},
         final={"captions": judged_captions(look, parts, plain, end=end, num_shown=SHOWN)},
         offers={"model": model, "generate": run.Offer(lambda key, *of: look(*of)[0], given, made)},

@@ -47,9 +47,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 2000
+    num_steps: run.Count = 1200
     batch_size: run.Split = 64  # questions a step
-    eval_every: run.Count = 500
+    eval_every: run.Count = 400
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, of what the picture is read as, and of the transformer; 4 heads
     num_layers: run.Count = 2  # of the transformer
@@ -113,7 +113,7 @@ def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Exper
                 "blind": language_model(blind, tx, axis=axis),
             }
         ),
-        data.shuffled(train, cfg.batch_size),
+        data.shuffled(train.require("image", "token", "mask"), cfg.batch_size),
         probes={"answers": answered({"sighted": see, "blind": guess}, tests, GROUPS)},
         offers={
             "model": sighted,

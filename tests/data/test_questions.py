@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from adl import data
-from adl.data.captioned import captioned_pictures, questioned_pictures
+from adl.data.captioned import captioned_pictures, contrasts, questioned_pictures
 from adl.data.scenes.questions import COUNTS, KINDS, questions_about
 from adl.data.scenes.told import HELD_OUT, HUES, NOUNS, PLACES
 
@@ -84,3 +84,18 @@ def test_captions_are_told_by_place_up_to_an_end(sample):
             places = [PLACES.index(" ".join(part.split()[-2:])) for part in parts]
             assert places == sorted(places)
             assert mask.sum() == len(text.split()) + 1 and row[1:][int(mask.sum()) - 1] == found.end
+
+
+def test_contrasts_exchange_two_colours_and_know_what_is_alone():
+    found = captioned_pictures("scenes/told_sample", of=PARTS)
+    for split in found.splits:
+        of = contrasts(found, split)
+        rows = zip(split.column("token"), *of[:2], split.column("noun"), of.pair, strict=True)
+        for own, other, differs, noun, pair in rows:
+            words, others = found.text(own).split(), found.text(other).split()
+            assert differs == (words != others)
+            if differs:
+                assert (words[1], words[7]) == (others[7], others[1]) and words[2:7] == others[2:7]
+            assert (pair >= 0) == ((noun > 0).sum() == 1)
+            if pair >= 0:
+                assert any((own == prompt).all() for prompt in of.prompts[pair])

@@ -10,7 +10,8 @@ from flax import linen as nn
 from adl.core import jitted
 from adl.nn.mlp import MLP, flat
 from adl.selfsup.embedder import normalised
-from adl.selfsup.image_text import Pairs, TwoTowers, image_text, symmetric_surprise, text_classes
+from adl.selfsup.image_text import Pairs, TwoTowers, image_text, symmetric_surprise
+from adl.selfsup.retrieval import Gallery, found_by_each_other
 
 RNG = np.random.default_rng(0)
 MODEL = TwoTowers(MLP((16, 8)), nn.Sequential([nn.Embed(6, 8), flat]), 8)
@@ -37,9 +38,26 @@ def test_classes_are_known_by_their_words():
     state = algorithm.init(jax.random.key(0), told(16))
     for step in range(150):
         state, _ = algorithm.step(jax.random.key(step), state, told(16))
-    batch = told(200)
-    log_odds = text_classes(MODEL, state.variables, batch["image"], np.arange(6).reshape(6, 1, 1))
-    assert (log_odds.argmax(1) == batch["token"][:, 0]).mean() > 0.95
+    found = found_by_each_other(
+        lambda state, x: MODEL.apply(state.variables, x, method="embed_picture"),
+        lambda state, token: MODEL.apply(state.variables, token, method="embed_text"),
+        {"test": gallery(100)},
+    )(jax.random.key(0), state)
+    for name in NAMES:
+        assert found[f"test_{name}"].value > 0.95, name
+    assert 0.1 < found["test_chance"].value < 0.3
+    np.testing.assert_allclose(found["every"], [[found[f"test_{name}"].value for name in NAMES]])
+
+
+NAMES = ("text", "picture", "exchanged", "pair")
+
+
+def gallery(size: int) -> Gallery:
+    """Rows, of which some are of no class, and some have no wrong word."""
+    batch, place = told(size), np.arange(size)
+    wrong = np.where(place[:, None] % 3 > 0, (batch["token"] + 1) % 6, batch["token"])
+    label = np.where(place % 5 > 0, batch["token"][:, 0], -1)
+    return Gallery(batch["image"], batch["token"], wrong, place % 3 > 0, np.arange(6).reshape(6, 1, 1), label)
 
 
 def test_the_scale_is_bounded():
