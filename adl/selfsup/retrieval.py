@@ -41,7 +41,7 @@ def found_by_each_other(
       parts: by name; their prompts are the same.
     Returns:
       `probe(key, state)`: of each part `PART_text`, `PART_picture`, `PART_exchanged` and `PART_pair`, as `PROTOCOL` has
-      them, and `PART_chance`, how often any caption of the gallery has a picture's words; arrays `every` `[G, 4]` of
+      them, and `PART_chance`, how often any caption of the gallery has a picture's words; arrays `every` `[4 G]` of
       the four in each part, and of the first "likeness" `[N, N]` of its pictures and their captions, the first 12.
     """
     several = Gallery(*(np.stack(leaves) for leaves in zip(*parts.values(), strict=True)))
@@ -72,6 +72,6 @@ def found_by_each_other(
             told |= {f"{part}_{name}": mean for name, mean in found.items()}
             told[f"{part}_chance"] = Mean.of(same.mean(1))
             every.append(jnp.stack([mean.value for mean in found.values()]))
-        return told | {"every": jnp.stack(every), "likeness": u[0, :12] @ own[0, :12].T}
+        return told | {"every": jnp.concatenate(every), "likeness": u[0, :12] @ own[0, :12].T}
 
     return Partial(probe, several)

@@ -46,7 +46,7 @@ def test_classes_are_known_by_their_words():
     for name in NAMES:
         assert found[f"test_{name}"].value > 0.95, name
     assert 0.1 < found["test_chance"].value < 0.3
-    np.testing.assert_allclose(found["every"], [[found[f"test_{name}"].value for name in NAMES]])
+    np.testing.assert_allclose(found["every"], [found[f"test_{name}"].value for name in NAMES])
 
 
 NAMES = ("text", "picture", "exchanged", "pair")
