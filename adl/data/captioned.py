@@ -41,7 +41,8 @@ class CaptionedPictures(NamedTuple):
         """A caption in words, up to its end."""
         words = [int(token) for token in tokens]
         words = words[: words.index(self.end)] if self.end in words else words
-        return self.captions.tokens.decode([word for word in words if word != self.captions.tokens.start])
+        words = [word for word in words if word != self.captions.tokens.start]
+        return self.captions.tokens.decode(words).replace(" ,", ",")
 
     def tests(self, num: int = 0) -> Split:
         """All splits but the first as one, and "kind" `[N]`: which each is of, or that times `num` and its own kind."""

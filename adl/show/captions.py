@@ -105,9 +105,9 @@ def pictures_and_captions(likeness: str, *, image: np.ndarray, texts: Sequence[s
     @styled
     def draw(outcome: Outcome) -> Figure:
         cosine, num = outcome.arrays[likeness].T, len(texts)
-        figure, axes = panel(size=(7.5, 5.2))
+        figure, axes = panel(size=(8.0, 5.4))
         ax = axes[0, 0]
-        shades = ax.imshow(cosine, cmap="RdBu_r", vmin=-1, vmax=1)
+        shades = ax.imshow(cosine, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
         for (row, column), value in np.ndenumerate(cosine):
             ax.text(
                 column,
@@ -119,9 +119,9 @@ def pictures_and_captions(likeness: str, *, image: np.ndarray, texts: Sequence[s
                 color="w" if abs(value) > 0.6 else "0.2",
             )
         for place, picture in enumerate(image):
-            ax.imshow(picture, extent=(place - 0.48, place + 0.48, -0.55, -1.51))
+            ax.imshow(picture, extent=(place - 0.48, place + 0.48, -0.55, -1.51), aspect="auto")
         ax.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -1.6), xticks=[])
-        ax.set_yticks(range(num), ["\n".join(textwrap.wrap(text, 44)) for text in texts], fontsize=6)
+        ax.set_yticks(range(num), ["\n".join(textwrap.wrap(text, 36)) for text in texts], fontsize=6)
         ax.spines[:].set_visible(False)
         figure.colorbar(shades, ax=ax, shrink=0.7, label="cosine of picture and caption")
         return figure

@@ -106,7 +106,9 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         offers={"model": model, "embed": run.Offer(embed, run.Images(train.example_shape), run.Cells())},
         figures=show.figures(
             likeness=show.pictures_and_captions("found/likeness", **pictures.gallery(12)),
-            found=show.page([show.dots(ROWS, {"": "found/every"}, x_label="share", x_lim=(-0.03, 1.03))]),
+            found=show.page(
+                [show.dots(ROWS, {"": "found/every"}, x_label="share", x_lim=(-0.03, 1.03))], size=(4.6, 3.2)
+            ),
             learning=show.curves(learning, y_label="share", title="New pictures and their captions"),
         ),
     )

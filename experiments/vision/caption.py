@@ -106,7 +106,9 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         offers={"model": model, "generate": run.Offer(lambda key, *of: look(*of)[0], given, made)},
         figures=show.figures(
             looks=show.where_words_look("captions", **pictures.shown(shown)),
-            scores=show.page([show.dots(WHO, {"": f"captions/every_{score}"}, **of) for score, of in SCORES.items()]),
+            scores=show.page(
+                [show.dots(WHO, {"": f"captions/every_{score}"}, **of) for score, of in SCORES.items()], size=(4.2, 2.4)
+            ),
             learning=show.curves(learning, y_label="share of captions wholly right", title="New pictures"),
         ),
     )

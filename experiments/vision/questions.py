@@ -121,7 +121,9 @@ def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Exper
         },
         figures=show.figures(
             answers=shown,
-            kinds=show.page([show.dots(NAMES, every, x_label="share answered rightly", x_lim=(-0.03, 1.03))]),
+            kinds=show.page(
+                [show.dots(NAMES, every, x_label="share answered rightly", x_lim=(-0.03, 1.03))], size=(4.6, 3.6)
+            ),
             learning=show.curves(curves, y_label="share answered rightly", title="Questions about new pictures"),
         ),
     )
