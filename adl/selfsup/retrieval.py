@@ -41,8 +41,8 @@ def found_by_each_other(
       parts: by name; their prompts are the same.
     Returns:
       `probe(key, state)`: of each part `PART_text`, `PART_picture`, `PART_exchanged` and `PART_pair`, as `PROTOCOL` has
-      them, and `PART_chance`, how often any caption of the gallery has a picture's words; arrays `every` `[4 G]` of
-      the four in each part, and of the first "likeness" `[N, N]` of its pictures and their captions, the first 12.
+      them, and `PART_chance`, how often any caption of the gallery has a picture's words; arrays `every` `[4 G]` of the
+      four in each of G parts, `chance` of the same, and `likeness` of the first 12 pictures and captions of the first.
     """
     several = Gallery(*(np.stack(leaves) for leaves in zip(*parts.values(), strict=True)))
 
@@ -56,7 +56,7 @@ def found_by_each_other(
         v = read(state, texts)
         own, nearly = v[: 2 * shape[0] * shape[1]].reshape(2, *shape, -1)
         centre = normalised(v[2 * shape[0] * shape[1] :].reshape(*prompts.shape[:2], -1).mean(1))
-        told, every = {}, []
+        told, every, chance = {}, [], []
         for g, part in enumerate(parts):
             of = Gallery(*(leaf[g] for leaf in several))
             likeness = u[g] @ own[g].T
@@ -71,7 +71,9 @@ def found_by_each_other(
             }
             told |= {f"{part}_{name}": mean for name, mean in found.items()}
             told[f"{part}_chance"] = Mean.of(same.mean(1))
+            chance.append(jnp.stack([same.mean(), same.mean(), jnp.asarray(0.5), jnp.asarray(1 / len(centre))]))
             every.append(jnp.stack([mean.value for mean in found.values()]))
-        return told | {"every": jnp.concatenate(every), "likeness": u[0, :12] @ own[0, :12].T}
+        arrays = {"every": jnp.concatenate(every), "chance": jnp.concatenate(chance)}
+        return told | arrays | {"likeness": u[0, :12] @ own[0, :12].T}
 
     return Partial(probe, several)

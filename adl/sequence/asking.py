@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 
 import jax.numpy as jnp
+from flax import linen as nn
 from jax import Array
 from jax.tree_util import Partial
 
 from adl import data
-from adl.core import Mean, Probe, State, full_pass
+from adl.core import Mean, Probe, PyTree, State, full_pass
 from adl.sequence.language import exact_match
 
 AT_ONCE = 200  # questions
@@ -47,3 +48,16 @@ def answered(
         return told | {f"every_{name}": jnp.stack(of) for name, of in every.items()}
 
     return Partial(probe, full_pass(measure, data.padded(questions, min(AT_ONCE, len(questions))), len(questions)))
+
+
+def first_word(model: nn.Module, variables: PyTree, x: Array, question: Array) -> Array:
+    """`[B, 1]` the likeliest token after a question `[T]`, of each of the pictures `x` `[B, ...]`.
+
+    Args:
+      model: `(x, token [B, T]) -> [B, T, V]`.
+      variables: of the model.
+      x: what it sees of pictures.
+      question: `[T]`.
+    """
+    token = jnp.broadcast_to(question, (len(x), len(question)))
+    return model.apply(variables, x, token)[:, -1:].argmax(-1)

@@ -41,9 +41,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 1000
+    num_steps: run.Count = 600
     batch_size: run.Split = 128  # pairs, each picture of which is to be told from all captions
-    eval_every: run.Count = 250
+    eval_every: run.Count = 200
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, and of what convolutions leave of a picture
     num_layers: run.Count = 2  # of the transformer that reads captions; 4 heads
@@ -107,7 +107,12 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
         figures=show.figures(
             likeness=show.pictures_and_captions("found/likeness", **pictures.gallery(12)),
             found=show.page(
-                [show.dots(ROWS, {"": "found/every"}, x_label="share", x_lim=(-0.03, 1.03))], size=(4.6, 3.2)
+                [
+                    show.dots(
+                        ROWS, {"learned": "found/every", "chance": "found/chance"}, x_label="share", x_lim=(-0.03, 1.03)
+                    )
+                ],
+                size=(4.6, 3.2),
             ),
             learning=show.curves(learning, y_label="share", title="New pictures and their captions"),
         ),

@@ -26,7 +26,7 @@ from adl.data.captioned import CaptionedPictures, questioned_pictures
 from adl.data.scenes.questions import KINDS
 from adl.nn.picture_reader import PictureGPT, PictureTokens
 from adl.nn.transformer import GPT
-from adl.sequence.asking import answered
+from adl.sequence.asking import answered, first_word
 from adl.sequence.captioning import captioning
 from adl.sequence.language import language_model
 
@@ -88,8 +88,7 @@ def load(cfg: Config) -> CaptionedPictures:
 def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Experiment:
     """The same transformer with and without pictures, and what it answers."""
     train, tests, captions = loaded.splits[0], loaded.tests(len(KINDS)), loaded.captions
-    sighted, blind = network(cfg, loaded)
-    encode = data.image.symmetric
+    (sighted, blind), encode = network(cfg, loaded), data.image.symmetric
     tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=100), clip=1.0)
 
     def see(state, batch: Mapping[str, Array]) -> Array:
@@ -99,9 +98,7 @@ def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Exper
         return blind.apply(state["blind"].averaged, batch["token"][:, :-1])
 
     def reply(key: Key, state, image: Array, question: str = "how many things are there?") -> Array:
-        token = captions.rows([question])[:, : 1 + len(captions.read(question))]
-        token = jnp.broadcast_to(token, (len(image), token.shape[1]))
-        return sighted.apply(state["sighted"].averaged, encode(image), token)[:, -1:].argmax(-1)
+        return first_word(sighted, state["sighted"].averaged, encode(image), captions.prompt(question))
 
     shown = show.asked_of_pictures("answers", WHO, **loaded.asked(tests, each=SHOWN))
     curves = {f"{WHO[who]}: {called}": f"answers/{part}_{who}" for who in WHO for part, called in PARTS.items()}
