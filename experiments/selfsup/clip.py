@@ -41,9 +41,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 600
+    num_steps: run.Count = 500
     batch_size: run.Split = 128  # pairs, each picture of which is to be told from all captions
-    eval_every: run.Count = 200
+    eval_every: run.Count = 250
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, and of what convolutions leave of a picture
     num_layers: run.Count = 2  # of the transformer that reads captions; 4 heads

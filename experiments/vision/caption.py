@@ -41,7 +41,7 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 1200
+    num_steps: run.Count = 800
     batch_size: run.Split = 64
     eval_every: run.Count = 400
     steps_per_call: run.Count = 10

@@ -1,6 +1,6 @@
 """Questions about rendered scenes, answered by a language model that reads the picture first.
 
-Convolutions make 64 vectors of a picture, an affine map makes tokens of them, and a decoder-only transformer reads them
+Convolutions make 16 vectors of a picture, an affine map makes tokens of them, and a decoder-only transformer reads them
 before the question: "what colour is the disc?", "how many red things are there?", "is the red disc left of the cyan
 star?" (visual instruction tuning, Liu et al. 2023, arXiv:2304.08485, whose parts were learned before; here all learn
 together). The loss is on answers only. Beside it, on the same batches, the same transformer without pictures: what the
@@ -47,9 +47,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 1200
-    batch_size: run.Split = 64  # questions a step
-    eval_every: run.Count = 400
+    num_steps: run.Count = 1500
+    batch_size: run.Split = 128  # questions a step
+    eval_every: run.Count = 500
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, of what the picture is read as, and of the transformer; 4 heads
     num_layers: run.Count = 2  # of the transformer
@@ -129,9 +129,9 @@ def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Exper
 def network(cfg: Config, pictures: CaptionedPictures) -> tuple[PictureGPT, GPT]:
     """For pictures of any size and these words; the same without pictures."""
     dtype = jnp.dtype(cfg.precision)
-    read = PictureTokens((cfg.width // 2, cfg.width, cfg.width), (2, 2, 1), dtype=dtype)
+    read = PictureTokens((cfg.width // 2, cfg.width, cfg.width), (2, 2, 2), dtype=dtype)
     height, width, _ = pictures.splits[0].example_shape
-    room = -(-height // 4) * -(-width // 4) + pictures.captions.length
+    room = -(-height // 8) * -(-width // 8) + pictures.captions.length
     text = GPT(pictures.vocab_size, room, cfg.num_layers, 4, cfg.width, dtype=dtype)
     return PictureGPT(read, text), text
 
