@@ -40,7 +40,7 @@ def reversed_texts(step: int) -> dict[str, np.ndarray]:
 
 def pictured(step: int) -> dict[str, np.ndarray]:
     """Pictures, and after each its brightness in so many words."""
-    image, token = images(step)["image"], texts(step)["token"].copy()
+    image, token = images(step)["image"], texts(step)["token"].astype(np.int32)
     token[:, 1:] = (image.mean((1, 2, 3)) > 127)[:, None]
     return {"image": image, "token": token, "mask": np.ones((16, 8), "f")}
 
