@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adl.data.scenes.questions import questions_about
+from adl.data.scenes.questions import KINDS, AskedAbout, questions_about
 from adl.data.scenes.told import HUES, NOUNS, PLACES, telling
 from adl.data.source import splits
 from adl.data.split import Split
@@ -132,8 +132,9 @@ def _read(split: Split, captions: Captions, texts: Sequence[str]) -> Split:
 def questioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> CaptionedPictures:
     """Told scenes with questions about them, each with one word as its answer, as of `scenes.questions`.
 
-    A picture comes once with each of its questions. Beside "token", a question and its answer, and "mask", 1 where the
-    answer follows, the splits have "kind" `[N]`, of `scenes.questions.KINDS`.
+    A picture comes once with each of its questions; in the first split, to learn from, also with "what is there?" and
+    its caption. Beside "token", a question and its answer, and "mask", 1 where the answer follows, of captions also
+    their end, the splits have "kind" `[N]`, of `scenes.questions.KINDS`, and one more for captions.
 
     Args:
       name: as in `captioned_pictures`, and so are the others.
@@ -144,14 +145,18 @@ def questioned_pictures(name: str, *, of: Sequence[str], **how: Any) -> Captione
     """
     found = splits(name, "image", "colour", "noun", of=of, **how)
     asked = [questions_about(one.column("colour"), one.column("noun"), seed=seed) for seed, one in enumerate(found)]
+    asked[0] += [
+        AskedAbout(scene, len(KINDS), "what is there?", told) for scene, told in enumerate(captions_by_place(found[0]))
+    ]
     texts = [[f"{question.text} {question.answer}" for question in part] for part in asked]
-    captions = Captions.of(texts[0])
+    captions = Captions.of([f"{text} ?" for text in texts[0]])  # room for the longest and its end
     pictures = []
     for split, part, words in zip(found, asked, texts, strict=True):
         scene, kind = (np.array(column) for column in zip(*((one.scene, one.kind) for one in part), strict=True))
         rows = captions.rows(words)
-        length = (rows != captions.padding).sum(1)
-        mask = np.arange(rows.shape[1] - 1)[None] == length[:, None] - 2
+        mask = np.cumsum(rows == captions.tokens.encode("?")[0], 1)[:, :-1] > 0  # behind the question
+        mask &= rows[:, :-1] != captions.padding
+        mask[kind < len(KINDS)] &= rows[kind < len(KINDS), 1:] != captions.padding  # one word: its end is known
         columns = {"image": split.column("image")[scene], "token": rows, "mask": mask.astype(np.float32)}
         pictures.append(Split({**columns, "kind": kind.astype(np.int32)}, split.info))
     return CaptionedPictures(tuple(pictures), captions)

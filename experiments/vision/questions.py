@@ -3,9 +3,9 @@
 Convolutions make 16 vectors of a picture, an affine map makes tokens of them, and a decoder-only transformer reads them
 before the question: "what colour is the disc?", "how many red things are there?", "is the red disc left of the cyan
 star?" (visual instruction tuning, Liu et al. 2023, arXiv:2304.08485, whose parts were learned before; here all learn
-together). The loss is on answers only. Beside it, on the same batches, the same transformer without pictures: what the
-words alone give away. Judged on new scenes of pairs of colour and shape that were learned, and on questions about
-things of a pair that never was.
+together). It learns from captions, too, "what is there? a red disc top left", and the loss is on answers only. Beside
+it, on the same batches, the same transformer without pictures: what words alone give away. Judged on new scenes of
+pairs of colour and shape that were learned, and on questions about things of a pair that never was.
 
     python -m experiments.vision.questions
     >>> run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")
@@ -47,9 +47,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 1500
-    batch_size: run.Split = 128  # questions a step
-    eval_every: run.Count = 500
+    num_steps: run.Count = 1200
+    batch_size: run.Split = 128  # questions a step, of which two in nine are for the caption
+    eval_every: run.Count = 400
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, of what the picture is read as, and of the transformer; 4 heads
     num_layers: run.Count = 2  # of the transformer

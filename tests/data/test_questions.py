@@ -66,12 +66,14 @@ def test_what_is_held_out_is_what_is_asked_for(sample):
 
 def test_rows_are_questions_and_the_mask_is_on_the_answer():
     found = questioned_pictures("scenes/told_sample", of=PARTS)
-    for split in found.splits:
-        assert (split.column("mask").sum(1) == 1).all()
-        following = split.column("token")[:, 1:][split.column("mask") > 0]
-        answers = {found.captions.tokens.vocabulary[token] for token in following}
+    for part, split in enumerate(found.splits):
+        is_word, mask, following = split.column("kind") < len(KINDS), split.column("mask"), split.column("token")[:, 1:]
+        assert (mask[is_word].sum(1) == 1).all() and is_word.all() == (part > 0)
+        answers = {found.words[token] for token in following[is_word][mask[is_word] > 0]}
         assert answers <= {*HUES, *NOUNS, *COUNTS, "yes", "no"}
-        assert len(split.column("image")) == len(following) == len(split.column("kind"))
+        for row, counts in zip(following[~is_word], mask[~is_word], strict=True):
+            told, _, end = found.text(row[counts > 0]).partition("end")
+            assert found.text(row) == f"what is there ? {told}" and row[counts > 0][-1] == found.end and not end
 
 
 def test_captions_are_told_by_place_up_to_an_end(sample):
