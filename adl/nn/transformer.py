@@ -176,25 +176,35 @@ class GPT(nn.Module):
 
     @nn.compact
     def __call__(
-        self, token: Array, *, mask: Array | None = None, cache: Cache | None = None
+        self,
+        token: Array,
+        *,
+        before: Array | None = None,
+        mask: Array | None = None,
+        cache: Cache | None = None,
     ) -> Array | tuple[Array, Cache]:
         """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
 
         Args:
           token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
+          before: `[B, U, D]` vectors in front of the tokens, as if they were the embeddings of U tokens: they have
+            places and slots as these have; None: there are none.
           mask: `[B, T]` boolean, False at padding, left or right, which nothing sees and which the cache does not keep;
             None: there is none. Logits at padding mean nothing.
           cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost, and their logits nan.
         Raises:
-          AssertionError: at trace time, if T, or the cache's length, exceeds the longest, or T the cache's length.
+          AssertionError: at trace time, if U + T, or the cache's length, exceeds the longest, or U + T the former.
         """
         chex.assert_rank(token, 2)
         longest = self.max_length
         if cache is not None:
             self._require_short(cache.slots)
             longest = cache.slots
-        chex.assert_axis_dimension_lteq(token, 1, longest)
-        at = Places.of(token.shape[1], mask, cache, self.window)
+        num_before = 0 if before is None else before.shape[1]
+        chex.assert_axis_dimension_lteq(token, 1, longest - num_before)
+        if num_before and mask is not None:
+            mask = jnp.pad(mask, ((0, 0), (num_before, 0)), constant_values=True)
+        at = Places.of(num_before + token.shape[1], mask, cache, self.window)
         bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
         turn = functools.partial(embed.rotary, position=at.query[:, None], frequency=self.frequency)
         rotate = turn if self.position == "rotary" else None
@@ -202,7 +212,9 @@ class GPT(nn.Module):
         tokens = nn.Embed(
             self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
         )
-        h = self._placed(tokens(token), at.query, mask is None and cache is None)
+        h = tokens(token)
+        h = h if before is None else jnp.concatenate([before.astype(h.dtype), h], 1)
+        h = self._placed(h, at.query, mask is None and cache is None)
         h = Dropout(self.dropout)(h)
         kept = []
         for layer in range(self.num_layers):
@@ -213,6 +225,7 @@ class GPT(nn.Module):
                 kept.append(known)
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
+        h, at = h[:, num_before:], at._replace(query=at.query[:, num_before:])
         if self.head == "own":
             own = nn.Dense(self.vocab_size, use_bias=False, dtype=self.dtype, name="head")
             logits = own(h.reshape(-1, self.width)).reshape(*token.shape, -1).astype(jnp.float32)
