@@ -6,6 +6,7 @@ from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
 from adl.show.calibration import reliability
+from adl.show.captions import asked_of_pictures, pictures_and_captions, where_words_look
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.chessmen import chess_moments, struggle_gains
 from adl.show.classification import confusion, mistakes
@@ -21,6 +22,7 @@ from adl.show.detections import by_difficulty, detected, detection, precision_by
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
+from adl.show.forecast import forecast_bands, forecasts_by_step
 from adl.show.functions import forecasts, process
 from adl.show.gait import gait_film, gait_instants
 from adl.show.game import players, translations
@@ -66,6 +68,7 @@ __all__ = [
     "alignment",
     "answers",
     "ascent",
+    "asked_of_pictures",
     "asked_pictures",
     "asked_shares",
     "at_modes",
@@ -120,7 +123,9 @@ __all__ = [
     "filmstrips",
     "first_coordinates",
     "first_two",
+    "forecast_bands",
     "forecasts",
+    "forecasts_by_step",
     "gait_film",
     "gait_instants",
     "grid_episodes",
@@ -160,6 +165,7 @@ __all__ = [
     "panel",
     "perturbed",
     "pictures",
+    "pictures_and_captions",
     "pixel_samples",
     "play_returns",
     "played_frames",
@@ -207,5 +213,6 @@ __all__ = [
     "under_attack",
     "views",
     "visited_boards",
+    "where_words_look",
     "written",
 ]
