@@ -8,7 +8,7 @@ it, on the same batches, the same transformer without pictures: what words alone
 pairs of colour and shape that were learned, and on questions about things of a pair that never was.
 
     python -m experiments.vision.questions
-    >>> run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")
+    >>> answer = run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")[0]
 
 Expected: TODO
 """
