@@ -1,61 +1,69 @@
-"""How alike a text and the one that is wanted are: as a whole, and by the pieces that they share."""
+"""BLEU: how many runs of up to four words a translation shares with what a person wrote, as sacreBLEU counts them."""
 
-import chex
-import jax.numpy as jnp
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from adl.core.types import Array, Mean
+import numpy as np
 
-LONGEST = 4  # tokens of a piece
+LONGEST = 4
+SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp"  # as sacreBLEU writes what a number means
+_ENTITIES = {"&quot;": '"', "&amp;": "&", "&lt;": "<", "&gt;": ">"}
+_APART = (
+    (re.compile(r"([\{-\~\[-\` -\&\(-\+\:-\@\/])"), r" \1 "),
+    (re.compile(r"([^0-9])([\.,])"), r"\1 \2 "),  # full stops and commas, but within numbers
+    (re.compile(r"([\.,])([^0-9])"), r" \1 \2"),
+    (re.compile(r"([0-9])(-)"), r"\1 \2 "),
+)
 
 
-def caption_scores(said: Array, wanted: Array, *, end: int) -> dict[str, Mean]:
-    """`exact`, the share of texts that are wholly right, and `bleu`, of all texts together, both in [0, 1].
+class Counts(NamedTuple):
+    """What BLEU is made of: sums over a corpus, that merge by +."""
 
-    Args:
-      said: `[M, N]` tokens, behind the first `end` of each nothing counts.
-      wanted: `[M, N]` the same of the right ones.
-      end: the token behind a text.
+    matched: np.ndarray  # [4] runs of n words that the reference has, too
+    total: np.ndarray  # [4] runs of n words
+    length: int  # words of the translations
+    reference_length: int  # words of the references
+
+
+def words_13a(text: str) -> list[str]:
+    """Words of a text with its punctuation apart, as the script mteval-v13a parts them."""
+    text = text.replace("<skipped>", "").replace("-\n", "").replace("\n", " ")
+    for entity, character in _ENTITIES.items():
+        text = text.replace(entity, character)
+    text = f" {text} "
+    for pattern, apart in _APART:
+        text = pattern.sub(apart, text)
+    return text.split()
+
+
+def gram_counts(translated: Sequence[str], reference: Sequence[str]) -> Counts:
+    """Counts of a corpus, one reference each."""
+    matched, total, lengths = np.zeros(LONGEST, int), np.zeros(LONGEST, int), np.zeros(2, int)
+    for pair in zip(translated, reference, strict=True):
+        sides = [words_13a(text) for text in pair]
+        lengths += [len(side) for side in sides]
+        for n in range(LONGEST):
+            said, wanted = (Counter(zip(*(side[i:] for i in range(n + 1)), strict=False)) for side in sides)
+            matched[n] += (said & wanted).total()
+            total[n] += said.total()
+    return Counts(matched, total, int(lengths[0]), int(lengths[1]))
+
+
+def corpus_bleu(translated: Sequence[str], reference: Sequence[str]) -> float:
+    """BLEU in [0, 100], cased, of whole texts as people write them.
+
+    100 min(1, e^(1 - r / c)) (p_1 p_2 p_3 p_4)^(1/4),   p_n = matched_n / total_n; the k-th p that is 0: 2^-k / total_n
+
+    Source: Papineni et al. 2002, ACL, section 2.3; words and the smoothing: sacreBLEU (Post 2018, arXiv:1804.08771).
     """
-    is_said, is_wanted = _before(said, end), _before(wanted, end)
-    is_right = ((said == wanted) | ~is_wanted).all(1) & (is_said == is_wanted).all(1)
-    return {"exact": Mean.of(is_right.astype(jnp.float32)), "bleu": Mean.of(bleu_of_tokens(said, wanted, end=end))}
-
-
-def bleu_of_tokens(said: Array, wanted: Array, *, end: int) -> Array:
-    """`[]` BLEU in [0, 1] of M texts, each beside one that is wanted: 1 where all are the same.
-
-    BLEU = exp(min(0, 1 - r / c)) prod_n (hits_n / pieces_n)^(1 / 4),   n = 1 ... 4
-
-    r and c are the tokens of all wanted and all said texts; a piece is n tokens in a row, and hits as often as the text
-    that is wanted has it. Without smoothing: 0 where no piece of some length hits.
-
-    Args:
-      said: as in `caption_scores`.
-      wanted: as in `caption_scores`.
-      end: as in `caption_scores`.
-    Source: Papineni et al. 2002, "BLEU: a Method for Automatic Evaluation of Machine Translation", section 2.3.
-    """
-    chex.assert_rank([said, wanted], 2)
-    chex.assert_equal_shape_prefix([said, wanted], 1)
-    is_said, is_wanted = _before(said, end), _before(wanted, end)
-    shares = []
-    for n in range(1, LONGEST + 1):
-        mine, mine_real = _pieces(said, is_said, n)
-        right, right_real = _pieces(wanted, is_wanted, n)
-        same = (mine[:, :, None] == mine[:, None]).all(-1) & mine_real[:, None]
-        earlier = jnp.tril(same, -1).sum(-1)  # how often a piece has come before
-        there = ((mine[:, :, None] == right[:, None]).all(-1) & right_real[:, None]).sum(-1)
-        shares.append((mine_real & (earlier < there)).sum() / jnp.maximum(mine_real.sum(), 1))
-    brevity = jnp.minimum(0.0, 1 - is_wanted.sum() / jnp.maximum(is_said.sum(), 1))
-    return jnp.exp(brevity + jnp.log(jnp.stack(shares)).mean())
-
-
-def _before(token: Array, end: int) -> Array:
-    """`[M, N]` whether a token stands before the first end."""
-    return jnp.cumsum(token == end, 1) == 0
-
-
-def _pieces(token: Array, is_real: Array, n: int) -> tuple[Array, Array]:
-    """`[M, N - n + 1, n]` pieces, and whether all of each is real, `[M, N - n + 1]`."""
-    at = jnp.arange(max(token.shape[1] - n + 1, 0))[:, None] + jnp.arange(n)[None]
-    return jnp.asarray(token)[:, at], is_real[:, at].all(-1)
+    counts, smooth, logs = gram_counts(translated, reference), 1.0, 0.0
+    if not counts.matched.any() or not counts.total.all():
+        return 0.0
+    for matched, total in zip(counts.matched, counts.total, strict=True):
+        smooth *= 1 if matched else 2
+        logs += math.log((matched or 1 / smooth) / total) / LONGEST
+    brevity = min(0.0, 1 - counts.reference_length / counts.length)
+    return 100 * math.exp(brevity + logs)

@@ -91,6 +91,46 @@ class Block(nn.Module):
         return x if cache is None else (x, tuple(kept))
 
 
+class Blocks(nn.Module):
+    """`Block`s around a stream, called as layers that carry a state are; theirs is empty: they see all at once.
+
+    The default sees what is before each place, and knows how far before by rotations.
+    """
+
+    num_layers: int
+    num_heads: int
+    sight: Literal["before", "all"] = "before"  # what each place sees, itself in any case
+    position: Literal["rotary", "sinusoidal", "none"] = "rotary"  # how a place is known
+    dropout: float = 0.0  # in [0, 1), of what blocks add, when a `dropout` key is given
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+    feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
+    norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
+
+    @nn.compact
+    def __call__(self, x: Array, state: tuple[()] | None = None, *, length: Array | None = None) -> tuple[Array, tuple]:
+        """(`[B, T, D]`, an empty state) of `x` `[B, T, D]`; beyond `length` `[B]` nothing is seen, or meant."""
+        if state:
+            raise AssertionError("blocks see a sequence at once, and go on from no state")
+        time = x.shape[1]
+        mask = None if length is None else jnp.arange(time)[None] < length[:, None]
+        at = Places.of(time, mask)
+        seen = at.seen if self.sight == "before" else None if mask is None else mask[:, None, None, :]
+        rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
+        h = x.astype(self.dtype)
+        if self.position == "sinusoidal":
+            h = h + embed.sinusoidal(at.query, x.shape[-1]).astype(self.dtype)
+        for _ in range(self.num_layers):
+            std = 0.02 / (2 * self.num_layers) ** 0.5
+            block = Block(self.num_heads, self.dropout, self.dtype, std, feedforward=self.feedforward, norm=self.norm)
+            h = block(h, mask=seen, rotate=rotate)
+        return self.norm(dtype=self.dtype)(h), ()
+
+    def empty(self, size: int, dim: int) -> tuple[()]:
+        """The empty state, whatever B = `size` and D = `dim`."""
+        del size, dim
+        return ()
+
+
 class Cache(NamedTuple):
     """What the blocks of a decoder know of the tokens so far. The first axis of every leaf is the row.
 

@@ -12,7 +12,7 @@ from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Algorithm, Key, Learner, Mean, Probe, PyTree, State, border, descend, forward
-from adl.measure.bleu import caption_scores
+from adl.measure.captions import caption_scores
 from adl.prob.neighbours import squared_distances
 from adl.sequence.decode import generate
 from adl.sequence.language import surprise

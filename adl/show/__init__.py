@@ -22,6 +22,7 @@ from adl.show.detections import by_difficulty, detected, detection, precision_by
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
+from adl.show.forecast import forecast_bands, forecasts_by_step
 from adl.show.functions import forecasts, process
 from adl.show.gait import gait_film, gait_instants
 from adl.show.game import players, translations
@@ -29,6 +30,7 @@ from adl.show.gridworld import grid_policies
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
+from adl.show.kinds import kinds_of_texts
 from adl.show.latents import exchanged, perturbed, prior, reconstructed, straight, traversal
 from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
@@ -54,6 +56,7 @@ from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
+from adl.show.translated import alignment, translated_texts
 
 __all__ = [
     "COLORS",
@@ -62,6 +65,7 @@ __all__ = [
     "Line",
     "accuracy_by_change",
     "agreement",
+    "alignment",
     "answers",
     "ascent",
     "asked_of_pictures",
@@ -119,7 +123,9 @@ __all__ = [
     "filmstrips",
     "first_coordinates",
     "first_two",
+    "forecast_bands",
     "forecasts",
+    "forecasts_by_step",
     "gait_film",
     "gait_instants",
     "grid_episodes",
@@ -133,6 +139,7 @@ __all__ = [
     "in_styles",
     "interpolation",
     "kernel_responses",
+    "kinds_of_texts",
     "landscape",
     "learned_dice",
     "lengths",
@@ -200,6 +207,7 @@ __all__ = [
     "traces",
     "track",
     "track_errors",
+    "translated_texts",
     "translations",
     "traversal",
     "under_attack",

@@ -1,4 +1,4 @@
-"""Models of sequences: language by several networks, translation, captions."""
+"""Models of sequences: language by several networks, translation, classes of texts, captions."""
 
 import functools
 
@@ -15,8 +15,11 @@ from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.tcn import TCN
 from adl.nn.token import TokenModel
 from adl.nn.transformer import GPT
+from adl.sequence.additive import AdditiveTranslator
 from adl.sequence.captioning import captioning
+from adl.sequence.hidden_words import masked_language_model, text_learner
 from adl.sequence.language import language_model, truncated_bptt
+from adl.sequence.text_classifier import text_classifier, text_network
 from adl.sequence.translation import translation
 from tests.case import Case, images
 
@@ -36,6 +39,17 @@ def reversed_texts(step: int) -> dict[str, np.ndarray]:
     mask = (np.arange(5)[None] < 5 - np.arange(16)[:, None] % 2).astype(bool)
     target = np.concatenate([np.zeros((16, 1), int), source[:, ::-1]], 1)
     return {"source": source, "source_mask": mask[:, 1:], "target": target, "target_mask": mask}
+
+
+def classified(step: int) -> dict[str, np.ndarray]:
+    """What `texts` says, some of it shorter, with its first token as the class, and rows that count for nothing."""
+    token = np.where(np.arange(9)[None] < 9 - np.arange(16)[:, None] % 3, texts(step)["token"], -1)
+    return {
+        "token": token,
+        "label": token[:, 0] % 2,
+        "mask": (np.arange(16) % 4 > 0).astype("f"),
+        "fold": np.arange(16) // 2 % 2,
+    }
 
 
 def pictured(step: int) -> dict[str, np.ndarray]:
@@ -60,6 +74,27 @@ def carried(axis: str | None) -> Algorithm:
 
 def translate(axis: str | None) -> Algorithm:
     return translation(EncoderDecoder(5, 1, 2, 8), optax.adam(0.01, eps=1e-3), axis=axis)
+
+
+def translate_by_lstm(axis: str | None) -> Algorithm:
+    return translation(AdditiveTranslator(5, 8), optax.adam(0.01), axis=axis)
+
+
+READER = text_network("transformer", 6, 2, width=4, features=4, num_layers=1, num_heads=2)
+
+
+def tells_classes(axis: str | None) -> Algorithm:
+    return text_classifier(READER, optax.adam(0.03, eps=1e-3), axis=axis)
+
+
+def tells_words(axis: str | None) -> Algorithm:
+    return masked_language_model(READER, optax.adam(0.03, eps=1e-3), vocab_size=5, hidden=5, axis=axis)
+
+
+def tells_words_first(axis: str | None) -> Algorithm:
+    """Phases so short that three steps see all of them."""
+    adam = {"learning_rate": 0.03, "weight_decay": 0.0}
+    return text_learner(READER, adam=adam, folds=(0, 1), num_steps=7, first=1, axis=axis)
 
 
 def seen(key, image):
@@ -93,4 +128,8 @@ CASES = {
     "language_model, convolutions": case(TokenModel(5, 8, TCN((8,)))),
     "truncated_bptt": Case(carried, texts, "loss"),
     "translation": Case(translate, reversed_texts, "loss"),
+    "translation, lstm": Case(translate_by_lstm, reversed_texts, "loss"),
+    "text_classifier": Case(tells_classes, classified, "loss"),
+    "masked_language_model": Case(tells_words, classified, "loss", is_deterministic=False),
+    "text_learner": Case(tells_words_first, classified, "loss", is_deterministic=False),
 }
