@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from adl.data.builder import Bundled, png
 from adl.data.scenes.sets import SETS
+from adl.data.sounds.sets import SETS as SOUNDS
 
 
 class Digits(Bundled):
@@ -251,4 +252,6 @@ def _digest(name: str) -> int:
 
 BUNDLED = {
     builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
-} | {f"scenes/{name}": builder for name, builder in SETS.items()}
+}
+BUNDLED |= {f"scenes/{name}": builder for name, builder in SETS.items()}
+BUNDLED |= {f"sounds/{name}": builder for name, builder in SOUNDS.items()}

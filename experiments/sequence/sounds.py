@@ -1,0 +1,99 @@
+"""Sounds by name: spoken syllables and digits from waves and from spectra, and music by its style.
+
+A network of gated recurrent units (Cho et al. 2014, arXiv:1406.1078) reads log-mel frames, of which some bands and
+times are hidden in training (Park et al. 2019, arXiv:1904.08779); convolutions read the wave itself (Dai et al. 2017,
+arXiv:1610.00087). Beside them softmax regression on the means and deviations of the bands, which knows no order in
+time. The default sets are synthesised (`data.sounds`): syllables in rising and falling tones, with speakers held out;
+pieces of music in seven styles.
+
+    python -m experiments.sequence.sounds
+    >>> probability = run.load("runs/sequence/sounds").predict(sounds)
+    python -m experiments.sequence.sounds --dataset free_spoken_digit
+    python -m experiments.sequence.sounds --dataset sounds/styles --seconds 4 --window 0.064 --hop 0.032
+    python -m experiments.sequence.sounds --dataset ./genres --seconds 10 (genres/CLASS/*.wav, as GTZAN's)
+
+Expected: ...
+"""
+
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+from jax import Array
+
+from adl import data, run, show
+from adl.core import BadInput, Key, beside, optimizer
+from adl.data import sounds as synthesised
+from adl.sequence import sounds
+from adl.supervised.classification import classifier
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Parts, run.Config):
+    """The default is the run that the first claims are about."""
+
+    dataset: str = "sounds/syllables"  # TFDS name, or path, with "audio" int16 and "label"
+    num_steps: run.Count = 600
+    batch_size: run.Count = 32
+    eval_every: run.Count = 200
+    models: tuple[sounds.Kind, ...] = ("rnn", "cnn", "linear")  # that learn side by side, of the same batches
+    seconds: run.Positive = 0.8  # of each sound, the rest of longer ones is left out
+    window: run.Positive = 0.032  # seconds of a frame of the spectrum
+    hop: run.Positive = 0.016  # seconds from one frame to the next
+    num_bands: run.Count = 40  # in mel
+    width: run.Count = 64  # of the two recurrent layers, in either direction
+    learning_rate: run.Positive = 3e-3  # of AdamW: the peak, after a tenth of the run, before a cosine to 0
+    weight_decay: run.NonNegative = 0.01  # of kernels, times the learning rate
+    ema: run.Rate = 0.99  # decay of the parameter average, which predicts
+    dropout: run.Rate = 0.2  # of what layers see
+    hidden: run.Rate = 0.3  # of bands and of frames, the most that one mask hides in training
+    noise: run.NonNegative = 0.1  # in training, its largest deviation as a share of the sound's
+    shift: run.Rate = 0.1  # in training, the largest delay as a share of all seconds
+
+
+CLAIMS = ()
+SMOKE = {"dataset": "sounds/syllables_sample", "num_steps": 2, "batch_size": 8, "width": 4, "num_bands": 8}
+SMOKE |= {"seconds": 0.3, "hop": 0.032}
+
+
+def load(cfg: Config) -> synthesised.reading.Sounds:
+    """Sounds to learn from, and to test."""
+    if not cfg.models or len(set(cfg.models)) < len(cfg.models):
+        raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(sounds.NAMES)}, each once")
+    return synthesised.sounds_of(cfg.dataset, of=cfg.parts, seconds=cfg.seconds, **cfg.source)
+
+
+def build(cfg: Config, loaded: synthesised.reading.Sounds, axis: str | None) -> run.Experiment:
+    """The networks side by side, and what they say of all test sounds."""
+    train, test, others, rate = loaded
+    names, first, label = train.class_names, cfg.models[0], test.arrays["label"]
+    of = {"rate": rate, "window": cfg.window, "hop": cfg.hop, "num_bands": cfg.num_bands, "width": cfg.width}
+    of |= {"dropout": cfg.dropout, "hidden": cfg.hidden, "dtype": jnp.dtype(cfg.precision)}
+    models = {kind: sounds.network(kind, train.num_classes, **of) for kind in cfg.models}
+    rate_shape = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
+    tx = optimizer.adam(**cfg.adam, shape=rate_shape, clip=1.0, mask=optimizer.matrices)
+    prepare = sounds.heard(noise=cfg.noise, shift=cfg.shift)
+
+    def say(key: Key, state, x: Array) -> Array:
+        return models[first].apply(state[first].averaged, x)
+
+    called = {sounds.NAMES[kind]: f"test/{kind}_accuracy" for kind in models}
+    return run.Experiment(
+        beside({kind: classifier(model, tx, prepare=prepare, axis=axis) for kind, model in models.items()}),
+        data.shuffled(train, cfg.batch_size),
+        probes={"test": sounds.judged_sounds(models, test)},
+        final={"others": sounds.judged_sounds(models, others)} if others else {},
+        offers={**models, "predict": run.Offer(say, run.Sounds(test.arrays["audio"].shape[1], rate), run.Choice(names))},
+        figures=show.figures(
+            learning=show.curves(
+                called,
+                y_label="accuracy",
+                title=f"Test sounds of {cfg.dataset}, {train.num_classes} classes",
+                references={"chance {:.2f}": 1 / train.num_classes},
+            ),
+            confusion=show.of(show.confusion, f"test/{first}_probability", label=label, names=names, noun="sounds"),
+        ),
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)
