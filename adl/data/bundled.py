@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from adl.data.builder import Bundled, png
+from adl.data.music.grammar import PartSongs
 from adl.data.scenes.sets import SETS
 from adl.data.sounds.sets import SETS as SOUNDS
 
@@ -251,7 +252,8 @@ def _digest(name: str) -> int:
 
 
 BUNDLED = {
-    builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
+    builder.name: builder
+    for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference, PartSongs)
 }
 BUNDLED |= {f"scenes/{name}": builder for name, builder in SETS.items()}
 BUNDLED |= {f"sounds/{name}": builder for name, builder in SOUNDS.items()}

@@ -41,7 +41,8 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
         into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
         of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`. And so are
         the rendered `scenes/standard`, `clips`, `single`, `cats` and `told` (`data.scenes`), and the synthesised
-        `sounds/syllables` and `sounds/styles` (`data.sounds`), each with a small sample.
+        `sounds/syllables` and `sounds/styles` (`data.sounds`), each with a small sample; and `part_songs`, 382 songs
+        in four voices (`data.music`).
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       wanted: columns that `columns` may name; none: any.

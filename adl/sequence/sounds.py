@@ -42,6 +42,7 @@ class Spectra(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        """As the class says."""
         frames = {"size": int(self.window * self.rate), "hop": int(self.hop * self.rate), "num": self.num_bands}
         h, real = log_mel(x[..., 0], x[..., 1].sum(1), rate=self.rate, **frames)
         if self.hidden and self.has_rng("dropout"):
@@ -56,6 +57,7 @@ class Moments(nn.Module):
 
     @nn.compact
     def __call__(self, h: Array, *, mask: Array) -> Array:
+        """As the class says; `mask` `[B, F]`."""
         mean = summarised(h, mask, "mean")
         deviation = jnp.sqrt(summarised(jnp.square(h - mean[:, None]), mask, "mean") + 1e-6)
         return nn.Dense(self.num_outputs)(jnp.concatenate([mean, deviation], -1))
@@ -77,6 +79,7 @@ class WaveCNN(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        """As the class says."""
         h, real, drop = x[..., :1], x[..., 1], Dropout(self.dropout)
         h = h / (jnp.sqrt(jnp.square(h).sum((1, 2), keepdims=True) / (real.sum(1)[:, None, None] + 1)) + 1e-3)
         for stage, width in enumerate(self.features):
@@ -115,7 +118,9 @@ def network(
     if kind == "linear":
         return Spectra(Moments(num_classes), rate, **frames)
     layers = Recurrents(gru, (width, width), "both", dropout, dtype)
-    return Spectra(SequenceClassifier(layers, num_classes, width, dropout=dropout, dtype=dtype), rate, hidden=hidden, **frames)
+    return Spectra(
+        SequenceClassifier(layers, num_classes, width, dropout=dropout, dtype=dtype), rate, hidden=hidden, **frames
+    )
 
 
 def spec_augment(key: Key, h: Array, *, share: float) -> Array:
@@ -159,11 +164,15 @@ def heard(*, noise: float, shift: float) -> Callable[[Key, Mapping[str, Array]],
         size, time, _ = x.shape
         delay = jax.random.randint(late, (size,), 0, int(shift * time) + 1)
         padded = jnp.pad(x, ((0, 0), (int(shift * time), 0), (0, 0)))
-        x = jax.vmap(lambda row, start: jax.lax.dynamic_slice_in_dim(row, start, time))(padded, int(shift * time) - delay)
+        x = jax.vmap(lambda row, start: jax.lax.dynamic_slice_in_dim(row, start, time))(
+            padded, int(shift * time) - delay
+        )
         power = jnp.sqrt(jnp.square(x[..., 0]).sum(1) / (x[..., 1].sum(1) + 1))
         std = noise * jax.random.uniform(loud, (size,)) * power
         real = (jnp.arange(time)[None] < (delay + batch["length"])[:, None]).astype(x.dtype)
-        return jnp.stack([(x[..., 0] + std[:, None] * jax.random.normal(wave, (size, time))) * real, real], -1), batch["label"]
+        return jnp.stack([(x[..., 0] + std[:, None] * jax.random.normal(wave, (size, time))) * real, real], -1), batch[
+            "label"
+        ]
 
     return prepare
 

@@ -76,13 +76,17 @@ def build(cfg: Config, loaded: synthesised.reading.Sounds, axis: str | None) -> 
     def say(key: Key, state, x: Array) -> Array:
         return models[first].apply(state[first].averaged, x)
 
+    takes = run.Sounds(test.arrays["audio"].shape[1], rate)
     called = {sounds.NAMES[kind]: f"test/{kind}_accuracy" for kind in models}
     return run.Experiment(
         beside({kind: classifier(model, tx, prepare=prepare, axis=axis) for kind, model in models.items()}),
         data.shuffled(train, cfg.batch_size),
         probes={"test": sounds.judged_sounds(models, test)},
         final={"others": sounds.judged_sounds(models, others)} if others else {},
-        offers={**models, "predict": run.Offer(say, run.Sounds(test.arrays["audio"].shape[1], rate), run.Choice(names))},
+        offers={
+            **models,
+            "predict": run.Offer(say, takes, run.Choice(names)),
+        },
         figures=show.figures(
             learning=show.curves(
                 called,

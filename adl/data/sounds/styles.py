@@ -73,7 +73,9 @@ def played(generator: np.random.Generator, label: int) -> np.ndarray:
     for bar in range(1 + int((SECONDS + begin) / (style.beats * beat))):
         root, notes = progression[(first + bar) % len(progression)]
         for at in style.bass:
-            _put(sound, _note(key + root - 12, 1.2 * beat, INSTRUMENTS["piano"]), bar, at, style, beat, begin, generator)
+            _put(
+                sound, _note(key + root - 12, 1.2 * beat, INSTRUMENTS["piano"]), bar, at, style, beat, begin, generator
+            )
         for turn, at in enumerate(style.chords):
             sounding = [notes[turn % len(notes)]] if style.is_broken else notes
             long = 2 * beat if style.is_broken else 0.9 * beat
@@ -104,7 +106,7 @@ def _drum() -> np.ndarray:
 def _put(sound: np.ndarray, what: np.ndarray, bar: int, at: float, style: Style, beat: float, begin: float, generator):
     """Adds a sound to a piece, a little early or late and loud or soft, where it is within it."""
     start = (bar * style.beats + at) * beat - begin + generator.normal(0, 0.006)
-    start = int(round(start * RATE))
+    start = round(start * RATE)
     what = what * generator.uniform(0.8, 1.2)
     low, high = max(start, 0), min(start + len(what), len(sound))
     if low < high:

@@ -1,0 +1,121 @@
+"""Music in four voices, foreseen frame by frame, and composed.
+
+An LSTM remembers what has sounded; of the next frame it gives every key by itself, each key given those below it (the
+RNN-NADE of Boulanger-Lewandowski et al. 2012, arXiv:1206.6392), or each voice given those above it. Beside them
+logistic regression on two frames, and each key as often as it is in training. In training, pieces are moved by up to
+five semitones. The default are songs that a grammar of chords makes (`data.music`), with the columns of both Bach sets.
+
+    python -m experiments.sequence.chorales
+    >>> notes = run.load("runs/sequence/chorales").sample(2)
+    python -m experiments.sequence.chorales --dataset jsb_chorales --models independent nade logistic
+    python -m experiments.sequence.chorales --dataset jsb_chorales_satb --models voices --steps_a_quarter 4
+
+Expected: ...
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from adl import data, run, show
+from adl.core import BadInput, Key, beside, optimizer
+from adl.data import music
+from adl.data.music.grammar import VOICES
+from adl.run.midi import midi_file
+from adl.sequence import frames
+from adl.supervised.regression import fit
+
+
+@dataclass(frozen=True)
+class Config(run.Averaged, run.Parts, run.Config):
+    """The default is the run that the first claims are about."""
+
+    dataset: str = "part_songs"  # TFDS name, or path, with "piano_roll" [T, 88] or "notes" [T, 4], or both
+    num_steps: run.Count = 1000
+    batch_size: run.Count = 16  # pieces
+    eval_every: run.Count = 250
+    models: tuple[frames.Kind, ...] = ("voices", "nade", "independent", "logistic")  # side by side
+    excerpt: run.Count = 64  # frames of a piece that a step sees, from anywhere in it
+    moved: Annotated[run.Natural, run.at_most(music.ROOM)] = (
+        5  # semitones, the most by which an excerpt is moved, either way; at most 5
+    )
+    width: run.Count = 150  # of the LSTM
+    num_hidden: run.Count = 100  # of what ties the notes of a frame to each other
+    dropout: run.Rate = 0.3  # of the LSTM's outputs
+    learning_rate: run.Positive = 5e-3  # of Adam: the peak, after 50 steps, before a cosine to 0
+    ema: run.Rate = 0.99  # decay of the parameter average, which predicts
+    num_composed: run.Count = 4  # pieces that are drawn at the end
+    length: run.Count = 64  # frames of each
+    steps_a_quarter: Literal[1, 2, 4] = 2  # frames of a quarter note, as the set has them: in the MIDI file
+    tempo: run.Positive = 80.0  # quarter notes a minute, in the MIDI file
+
+
+CLAIMS = ()
+SMOKE = {"num_steps": 2, "batch_size": 8, "width": 4, "num_hidden": 4, "excerpt": 8, "length": 3, "num_composed": 1}
+SMOKE |= {"models": ("voices", "nade")}
+
+
+def load(cfg: Config) -> music.Pieces:
+    """Pieces to learn from, and to test."""
+    if not cfg.models or len(set(cfg.models)) < len(cfg.models):
+        raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(frames.NAMES)}, each once")
+    pieces = music.pieces_of(cfg.dataset, of=cfg.parts, **cfg.source)
+    if "voices" in cfg.models and "voices" not in pieces.train.names:
+        raise BadInput(
+            f"--models voices: {cfg.dataset} does not tell voices apart; name others of {', '.join(frames.NAMES)}"
+        )
+    return pieces
+
+
+def build(cfg: Config, loaded: music.Pieces, axis: str | None) -> run.Experiment:
+    """The models side by side, how well they foresee test pieces, and what the first composes."""
+    log_odds = tuple(np.log(loaded.frequency / (1 - loaded.frequency)).tolist())
+    of = {"width": cfg.width, "num_hidden": cfg.num_hidden, "dropout": cfg.dropout, "dtype": jnp.dtype(cfg.precision)}
+    models = {kind: frames.network(kind, log_odds, **of) for kind in cfg.models}
+    tx = optimizer.adam(**cfg.adam, shape=optimizer.cosine(cfg.num_steps, warmup=50), clip=1.0)
+
+    def learner(kind, model):
+        prepare = frames.excerpts(frames.column(kind), length=cfg.excerpt, moved=cfg.moved)
+        return fit(model, tx, loss=frames.surprise, prepare=prepare, axis=axis)
+
+    first, name = cfg.models[0], frames.column(cfg.models[0])
+    compose = frames.composer(models[first], first, num=cfg.num_composed, length=cfg.length)
+    song = loaded.test.arrays[name][0, 1 : loaded.test.arrays["length"][0] + 1][: cfg.length]
+
+    def sing(key: Key, state) -> Array:
+        return music.as_notes(compose(key, state)["frame"][0], loaded.lowest).astype(jnp.float32)
+
+    def written(outcome: run.Outcome, path: Path) -> None:
+        notes = music.as_notes(outcome.arrays["composed/frame"][0], loaded.lowest)
+        path.write_bytes(midi_file(notes, steps=cfg.steps_a_quarter, tempo=cfg.tempo))
+
+    return run.Experiment(
+        beside({kind: learner(kind, model) for kind, model in models.items()}),
+        data.shuffled(loaded.train, cfg.batch_size),
+        probes={"test": frames.judged_pieces(models, loaded.test)},
+        final={"composed": compose, "baseline": frames.marginals(loaded.marginal)},
+        offers={**models, "sample": run.Offer(sing, run.Repeats(), run.Cells())},
+        figures=show.figures(
+            learning=show.curves(
+                {frames.NAMES[kind]: f"test/{kind}_nats" for kind in models},
+                y_label="-log p of a frame (nats)",
+                title=f"Test pieces of {cfg.dataset}",
+                references={"keys by their frequencies {:.2f}": loaded.marginal},
+            ),
+            rolls=show.piano_rolls(
+                "composed/frame",
+                {"of the test set": song},
+                lowest=loaded.lowest,
+                voices=VOICES if name == "voices" else (),
+            ),
+        ),
+        writes={"composed.mid": written},
+    )
+
+
+if __name__ == "__main__":
+    run.main(__name__)
