@@ -56,10 +56,11 @@ def mel_filters(rate: float, size: int, num: int) -> np.ndarray:
 
 
 def log_mel(x: Array, length: Array, *, rate: float, size: int, hop: int, num: int) -> tuple[Array, Array]:
-    """(`[B, F, num]` log energies in bands, `[B, F]` boolean: which frames begin within the sound).
+    """(`[B, F, num]` log energies in bands, `[B, F]` boolean: which frames are the sound's).
 
     Of each sound they have mean 0 and deviation 1 over its frames and bands, so that how loud it is does not matter;
-    what is 80 dB below the sound's loudest band is as silent as can be.
+    what is 80 dB below the sound's loudest band is as silent as can be. Frames that are not wholly within the sound
+    are 0; one that is shorter than a frame has its first.
 
     Args:
       x: `[B, T]` float32 samples, 0 beyond the end.
@@ -73,13 +74,14 @@ def log_mel(x: Array, length: Array, *, rate: float, size: int, hop: int, num: i
     energy = jnp.square(spectrum.real) + jnp.square(spectrum.imag)
     bands = jnp.einsum("bfk,km->bfm", energy, mel_filters(rate, size, num), precision=lax.Precision.HIGHEST)
     loudest = bands.max((1, 2), keepdims=True)
-    h = jnp.log(jnp.maximum(bands, 1e-8 * loudest) + 1e-12)
-    real = (jnp.arange(h.shape[1]) * hop)[None] < length[:, None]
+    h = jnp.log(jnp.maximum(bands, 1e-8 * loudest) + 1e-30)
+    count = jnp.maximum(1 + (length - size) // hop, 1)
+    real = jnp.arange(h.shape[1])[None] < count[:, None]
     weight = jnp.broadcast_to(real[..., None], h.shape).astype(h.dtype)
-    count = jnp.maximum(weight.sum((1, 2), keepdims=True), 1)
-    centred = h - (weight * h).sum((1, 2), keepdims=True) / count
-    variance = (weight * jnp.square(centred)).sum((1, 2), keepdims=True) / count
-    return centred / jnp.sqrt(variance + 1e-6), real
+    total = weight.sum((1, 2), keepdims=True)
+    centred = h - (weight * h).sum((1, 2), keepdims=True) / total
+    variance = (weight * jnp.square(centred)).sum((1, 2), keepdims=True) / total
+    return jnp.where(real[..., None], centred / jnp.sqrt(variance + 1e-6), 0), real
 
 
 @functools.lru_cache(maxsize=8)

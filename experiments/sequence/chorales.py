@@ -35,7 +35,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     """The default is the run that the first claims are about."""
 
     dataset: str = "part_songs"  # TFDS name, or path, with "piano_roll" [T, 88] or "notes" [T, 4], or both
-    num_steps: run.Count = 1000
+    num_steps: run.Count = 600
     batch_size: run.Count = 16  # pieces
     eval_every: run.Count = 250
     models: tuple[frames.Kind, ...] = ("voices", "nade", "independent", "logistic")  # side by side
@@ -54,7 +54,38 @@ class Config(run.Averaged, run.Parts, run.Config):
     tempo: run.Positive = 80.0  # quarter notes a minute, in the MIDI file
 
 
-CLAIMS = ()
+BACH = {"dataset": "jsb_chorales", "models": ("independent", "nade", "logistic"), "num_steps": 800}
+FRAMES = "JSB chorales: all frames of all 77 test pieces, nats a frame over 88 keys; the 229 transposed; one seed"
+PUBLISHED = "marginal frequencies 11.06, logistic regression on two frames 8.86; Bai et al. 2018: LSTM 8.45, TCN 8.10"
+SONGS = "part_songs, all frames of the 77 test songs, nats a frame; one seed"
+CLAIMS = (
+    run.Claim(metric="test/voices_nats", at_most=9.0, protocol=SONGS, reference="each key by its frequency: 12.40"),
+    run.Claim(metric="test/nade_nats", at_most=9.0, protocol=SONGS, reference="each key by its frequency: 12.40"),
+    run.Claim(
+        metric="test/independent_nats",
+        at_most=8.40,
+        overrides=BACH,
+        protocol=FRAMES,
+        reference=PUBLISHED,
+        needs=("data jsb_chorales",),
+    ),
+    run.Claim(
+        metric="test/nade_nats",
+        at_most=6.5,
+        overrides=BACH,
+        protocol=FRAMES,
+        reference="RNN-NADE of Boulanger-Lewandowski et al. 2012: 5.56 (Hessian-free), RBM-based 6.27",
+        needs=("data jsb_chorales",),
+    ),
+    run.Claim(
+        metric="test/note_nats",
+        at_most=0.7,
+        overrides={"dataset": "jsb_chorales_satb", "models": ("voices",), "steps_a_quarter": 4},
+        protocol="JSB chorales in four voices, sixteenths, all 77 test pieces: nats a note; one seed",
+        reference="Coconet about 0.4 to 0.5, in another order and with more",
+        needs=("data jsb_chorales_satb",),
+    ),
+)
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 4, "num_hidden": 4, "excerpt": 8, "length": 3, "num_composed": 1}
 SMOKE |= {"models": ("voices", "nade")}
 

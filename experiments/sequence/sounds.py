@@ -50,7 +50,38 @@ class Config(run.Averaged, run.Parts, run.Config):
     shift: run.Rate = 0.1  # in training, the largest delay as a share of all seconds
 
 
-CLAIMS = ()
+SPOKEN = "sounds/syllables: 1,600 to learn from, ten syllables with tones; {}; one seed"
+DIGITS = {"dataset": "free_spoken_digit", "num_steps": 1500}
+OFFICIAL = "Free Spoken Digit: 2,700 to learn from, all 300 of the official test, takes 0 to 4; {}; one seed"
+MUSIC = {"dataset": "sounds/styles", "models": ("rnn", "linear"), "seconds": 4.0, "window": 0.064, "hop": 0.032}
+FLAT = "chance 0.1; softmax regression on the bands' means and deviations, in the same run, hears no order"
+CLAIMS = (
+    run.Claim("test/rnn_accuracy", SPOKEN.format("400 other takes of the 8 speakers"), at_least=0.9, reference=FLAT),
+    run.Claim("others/rnn_accuracy", SPOKEN.format("400 takes of 8 other speakers"), at_least=0.8, reference=FLAT),
+    run.Claim(
+        "test/rnn_accuracy",
+        OFFICIAL.format("log-mel frames"),
+        DIGITS,
+        at_least=0.97,
+        reference="logistic regression on spectra 0.947",
+        needs=("data free_spoken_digit",),
+    ),
+    run.Claim(
+        "test/cnn_accuracy",
+        OFFICIAL.format("the wave"),
+        DIGITS,
+        at_least=0.93,
+        reference="logistic regression on spectra 0.947",
+        needs=("data free_spoken_digit",),
+    ),
+    run.Claim(
+        "test/rnn_accuracy",
+        "sounds/styles: 840 pieces of four seconds to learn from, all 280 of the test; one seed",
+        MUSIC,
+        at_least=0.8,
+        reference="chance 0.14; softmax regression on the bands' means and deviations in the same run",
+    ),
+)
 SMOKE = {"dataset": "sounds/syllables_sample", "num_steps": 2, "batch_size": 8, "width": 4, "num_bands": 8}
 SMOKE |= {"seconds": 0.3, "hop": 0.032}
 
