@@ -280,11 +280,6 @@ def composer(model: FrameModel, kind: Kind, *, num: int, length: int) -> Probe:
     return compose
 
 
-def marginals(nats: float) -> Probe:
-    """Probe of the number "nats" a frame that keys alone have, each as often as in training."""
-    return jax.tree_util.Partial(lambda nats, key, state: {"marginal_nats": Mean.of(nats)}, jnp.float32(nats))
-
-
 def _bernoulli(logit: Array, v: Array) -> Array:
     """Log-probabilities of bits `v`, as of frames, given their log-odds."""
     return v * logit - nn.softplus(logit)

@@ -25,7 +25,7 @@ Kind = Literal["rnn", "cnn", "linear"]
 NAMES: dict[Kind, str] = {
     "rnn": "GRU of log-mel frames",
     "cnn": "CNN of the wave",
-    "linear": "softmax regression on means and deviations of the bands",
+    "linear": "regression on means of the bands",
 }
 AT_ONCE = 100  # sounds
 
