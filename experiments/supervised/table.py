@@ -8,8 +8,8 @@ columns; scikit-learn's random forest (Breiman 2001, Machine Learning 45) of 500
     >>> probability = run.load("runs/supervised/table").predict(rows)
     python -m experiments.supervised.table --dataset gtzan_features
 
-Expected, five seeds: 0.990 of the test tumours (the forest 0.968), and 0.755 of the pieces of music (forest 0.750, which
-is 0.745 with other luck): no more than a forest knows. A minute on two cores that others used, most of it compiling.
+Expected, five seeds: 0.990 of the test tumours (the forest 0.968), and 0.755 of the pieces of music (the forest 0.750,
+with other luck 0.745): no more than a forest knows. A minute on two cores that others used, most of it compiling.
 """
 
 from dataclasses import dataclass
