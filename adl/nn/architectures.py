@@ -13,6 +13,7 @@ from adl.nn.attention import MultiHeadAttention
 from adl.nn.encoder import BERT
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.fields import Config, activation, epsilon, flag, told
+from adl.nn.llama import llama, llama_sources
 from adl.nn.tensors import A_TOKEN, Architecture, From, Tensors, is_copy, of_linear, of_matrix, of_norm
 from adl.nn.transformer import GPT, gelu_mlp, layer_norm, swiglu
 
@@ -170,6 +171,17 @@ def _t5_sources(config: Config) -> PyTree:
     }
 
 
+_LLAMA = Architecture(
+    llama,
+    llama_sources,
+    ("vocab_size", "num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size"),
+    ("num_key_value_heads", "head_dim"),
+    {"hidden_size": "num_attention_heads"},
+    {"mlp_bias": False},
+    prefix="model.",
+    copies={"lm_head.weight": "embed_tokens.weight"},
+    plain="lm_head.",
+)
 ARCHITECTURES = {
     "gpt2": Architecture(
         _gpt2,
@@ -210,6 +222,8 @@ ARCHITECTURES = {
         },
         plain="cls.",
     ),
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
     "t5": Architecture(
         _t5,
         _t5_sources,
