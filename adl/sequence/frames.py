@@ -173,7 +173,7 @@ class FrameModel(nn.Module):
         return self.output.draw(key, h[:, 0]), state
 
 
-def network(
+def frame_model(
     kind: Kind, log_odds: tuple[float, ...], *, width: int, num_hidden: int, dropout: float, dtype: jnp.dtype
 ) -> FrameModel:
     """A model of the frames of pieces.
@@ -193,7 +193,7 @@ def network(
     return FrameModel(output, Recurrents(lstm, (width,), dtype=dtype), dropout)
 
 
-def column(kind: Kind) -> str:
+def column_of(kind: Kind) -> str:
     """Of a batch, what a model of this kind sees."""
     return "voices" if kind == "voices" else "frame"
 
@@ -235,7 +235,7 @@ def judged_pieces(models: Mapping[Kind, FrameModel], pieces: data.Split) -> Prob
 
     Args:
       models: by kind, as in the state `{kind: Learner}`; the parameters are the averaged ones.
-      pieces: as `data.music.Pieces` has them.
+      pieces: as `data.music.Songs` has them.
     Returns:
       "kind_nats" a frame, all frames alike; of "voices" also "note_nats" a note; "loss" is the first's.
     """
@@ -243,7 +243,7 @@ def judged_pieces(models: Mapping[Kind, FrameModel], pieces: data.Split) -> Prob
     def measure(key: Key, state: Mapping[Kind, Learner], batch) -> dict[str, Mean]:
         found = {}
         for kind, model in models.items():
-            nats = -model.apply(state[kind].averaged, batch[column(kind)])
+            nats = -model.apply(state[kind].averaged, batch[column_of(kind)])
             real = jnp.arange(1, nats.shape[1] + 1)[None] <= batch["length"][:, None]
             found[f"{kind}_nats"] = Mean.of(nats, real * batch["mask"][:, None])
         if "voices" in found:

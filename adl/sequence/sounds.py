@@ -50,7 +50,7 @@ class Spectra(nn.Module):
         return self.network(h, mask=real)
 
 
-class Moments(nn.Module):
+class BandMoments(nn.Module):
     """`[B, K]`: an affine map of the means and deviations of bands `[B, F, M]` over time."""
 
     num_outputs: int  # K
@@ -98,7 +98,7 @@ def _pooled(h: Array, width: int) -> Array:
     return jnp.pad(h, ((0, 0), (0, -time % width), (0, 0))).reshape(size, -1, width, h.shape[-1]).max(2)
 
 
-def network(
+def hearing(
     kind: Kind, num_classes: int, *, rate: int, width: int, dropout: float, hidden: float, dtype: jnp.dtype, **frames
 ) -> nn.Module:
     """`[B, T, 2] -> [B, K]` logits of sounds.
@@ -116,7 +116,7 @@ def network(
     if kind == "cnn":
         return WaveCNN(num_classes, rate=rate, dropout=dropout, dtype=dtype)
     if kind == "linear":
-        return Spectra(Moments(num_classes), rate, **frames)
+        return Spectra(BandMoments(num_classes), rate, **frames)
     layers = Recurrents(gru, (width, width), "both", dropout, dtype)
     return Spectra(
         SequenceClassifier(layers, num_classes, width, dropout=dropout, dtype=dtype), rate, hidden=hidden, **frames

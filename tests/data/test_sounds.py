@@ -27,7 +27,7 @@ def test_resonances_are_klatt_s():
 def test_tones_rise_and_fall(label):
     """The pitch of a voice, by the autocorrelation of its first and its last third."""
     who = syllables.Speaker(0.9, 140.0, 0.5, 1.0, 1.2)
-    sound = syllables.said(np.random.default_rng(label), who, label).astype(float)
+    sound = syllables.utterance(np.random.default_rng(label), who, label).astype(float)
     sound = sound[np.abs(sound).cumsum() > 0.35 * np.abs(sound).sum()]  # the vowel
 
     def pitch(part):

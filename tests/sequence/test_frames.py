@@ -32,7 +32,7 @@ def outputs(kind):
 def test_all_frames_together_have_probability_one(kind):
     """After any beginning, and what is drawn is as likely as it is said to be."""
     every, odds = outputs(kind)
-    model = frames.network(kind, odds, **OF)
+    model = frames.frame_model(kind, odds, **OF)
     begin = np.tile(every[[0, 5, 7]], (len(every), 1, 1))
     x = jnp.asarray(np.concatenate([begin, every[:, None]], 1))
     variables = shaken(model, x)
@@ -51,7 +51,7 @@ def test_all_frames_together_have_probability_one(kind):
 def test_nothing_looks_ahead(kind):
     """A later frame leaves the probabilities of those before it as they were."""
     every, odds = outputs(kind)
-    model = frames.network(kind, odds, **OF)
+    model = frames.frame_model(kind, odds, **OF)
     x = jnp.asarray(every[:6][None])
     variables = shaken(model, x)
     found = [np.asarray(model.apply(variables, each)) for each in (x, x.at[0, 4].set(every[-1]))]
@@ -67,7 +67,7 @@ def test_logistic_regression_is_scikit_learn_s():
     kernel = np.stack([one.coef_[0] for one in theirs], 1).astype("f")
     bias = np.array([one.intercept_[0] for one in theirs], "f")
     variables = {"params": {"output": {"head": {"kernel": kernel, "bias": bias}}}}
-    found = frames.network("logistic", ODDS[:2], **OF).apply(variables, jnp.asarray(piece[None]))[0, 1:]
+    found = frames.frame_model("logistic", ODDS[:2], **OF).apply(variables, jnp.asarray(piece[None]))[0, 1:]
     want = sum(one.predict_log_proba(before)[np.arange(298), piece[2:, k].astype(int)] for k, one in enumerate(theirs))
     np.testing.assert_allclose(found, want, atol=1e-5)
 

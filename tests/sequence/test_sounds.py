@@ -16,7 +16,7 @@ AUDIO = (RNG.integers(-9000, 9000, (2, 1000)) * (np.arange(1000) < LENGTH[:, Non
 def test_padding_is_not_heard(kind):
     """Silence that is counted as padding may be as long as it likes."""
     of = {"rate": 8000, "width": 4, "dropout": 0.0, "hidden": 0.0, "dtype": jnp.float32}
-    model = sounds.network(kind, 3, **of, window=0.008, hop=0.008, num_bands=8)
+    model = sounds.hearing(kind, 3, **of, window=0.008, hop=0.008, num_bands=8)
     x = sounds.sounding(jnp.asarray(AUDIO), jnp.asarray(LENGTH))
     variables = model.init(jax.random.key(0), x)
     longer = jnp.pad(x, ((0, 0), (0, 200), (0, 0)))

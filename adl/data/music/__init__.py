@@ -3,6 +3,6 @@
 `grammar` writes the bundled set `part_songs`; `reading` makes arrays of it and of sets with the same columns.
 """
 
-from adl.data.music.reading import ROOM, Pieces, as_notes, pieces_of
+from adl.data.music.reading import ROOM, Songs, as_notes, pieces_of
 
-__all__ = ["ROOM", "Pieces", "as_notes", "pieces_of"]
+__all__ = ["ROOM", "Songs", "as_notes", "pieces_of"]

@@ -1,4 +1,4 @@
-"""Pieces of a data set as arrays of one length: which keys sound at each step, and who of four voices sings them."""
+"""Songs of a data set as arrays of one length: which keys sound at each step, and who of four voices sings them."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from adl.data.split import Split
 ROOM = 5  # semitones, above and below what sounds in training, that pieces may be moved by
 
 
-class Pieces(NamedTuple):
+class Songs(NamedTuple):
     """Splits of pieces, of T steps after one of silence: "frame" `[N, T + 1, K]` uint8, which keys sound;
     "voices" `[N, T + 1, 4]` int32, the key of each voice counted from 1, 0 is silence; "length" `[N]` int32.
     Where a set does not know the voices there is no such column.
@@ -39,8 +39,8 @@ class Pieces(NamedTuple):
         return ((frames.sum(0, dtype=float) + 0.5) / (self.train.arrays["length"].sum() + 1)).astype(np.float32)
 
 
-def pieces_of(name: str, *, of: Sequence[str], **how) -> Pieces:
-    """Pieces to learn from, and to test.
+def pieces_of(name: str, *, of: Sequence[str], **how) -> Songs:
+    """Songs to learn from, and to test.
 
     Args:
       name: as in `data.load`, of a set with "piano_roll" `[T, 88]` or "notes" `[T, 4]`, MIDI with -1 for silence.
@@ -61,7 +61,7 @@ def pieces_of(name: str, *, of: Sequence[str], **how) -> Pieces:
             f"{where}: keys below {LOWEST + low} or above {LOWEST + high - 1} sound, and none near in {of[0]}"
         )
     train, test = (_arrays(one, low, high) for one in found)
-    pieces = Pieces(train, test, int(LOWEST + low), 0.0)
+    pieces = Songs(train, test, int(LOWEST + low), 0.0)
     frames, p = np.concatenate(tested)[:, low:high], pieces.frequency.astype(float)
     nats = -(frames * np.log(p) + (1 - frames) * np.log1p(-p)).sum(1).mean()
     return pieces._replace(marginal=float(nats))
@@ -72,7 +72,7 @@ def as_notes(frames: Array, lowest: int) -> Array:
     of `[..., K]`, whose four highest keys are taken for them.
 
     Args:
-      frames: as `Pieces` has them.
+      frames: as `Songs` has them.
       lowest: MIDI note of the first key.
     """
     if frames.shape[-1] > 4:

@@ -4,6 +4,6 @@
 by name: `sounds/syllables`, `sounds/styles`, and a small sample of each. `reading` makes arrays of any set of sounds.
 """
 
-from adl.data.sounds.reading import sounds_of
+from adl.data.sounds.reading import SoundSplits, sounds_of
 
-__all__ = ["sounds_of"]
+__all__ = ["SoundSplits", "sounds_of"]

@@ -1,4 +1,4 @@
-"""Sounds of a data set as arrays of one length, whatever their files are like."""
+"""SoundSplits of a data set as arrays of one length, whatever their files are like."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from adl.data.split import Split
 RATE = 8000  # samples a second, of sets that do not say
 
 
-class Sounds(NamedTuple):
+class SoundSplits(NamedTuple):
     """Splits of sounds: "audio" `[N, T]` int16, 0 beyond each one's end, "length" `[N]` int32, "label" `[N]`."""
 
     train: Split
@@ -22,8 +22,8 @@ class Sounds(NamedTuple):
     rate: int  # samples a second
 
 
-def sounds_of(name: str, *, of: Sequence[str], seconds: float, **how) -> Sounds:
-    """Sounds and their classes.
+def sounds_of(name: str, *, of: Sequence[str], seconds: float, **how) -> SoundSplits:
+    """SoundSplits and their classes.
 
     Args:
       name: as in `data.load`, of a set with "audio" int16 and "label": a folder of CLASS/*.wav is one.
@@ -41,7 +41,7 @@ def sounds_of(name: str, *, of: Sequence[str], seconds: float, **how) -> Sounds:
     if "held_out" in getattr(found[0].info, "splits", ()):
         extra = _padded(load(name, "held_out", **how).require("audio", "label"), room, f"{name}, held_out")
     learned, tested = (_padded(split, room, f"{name}, {part}") for split, part in zip(found, of, strict=True))
-    return Sounds(learned, tested, extra, rate)
+    return SoundSplits(learned, tested, extra, rate)
 
 
 def _padded(split: Split, room: int, where: str) -> Split:

@@ -79,7 +79,7 @@ class Syllables(_Synthesised, skip_registration=True):
     }
 
     def _audio(self, generator: np.random.Generator, speaker: int, label: int) -> np.ndarray:
-        return syllables.said(generator, syllables.speaker(np.random.default_rng([7, speaker])), label)
+        return syllables.utterance(generator, syllables.speaker(np.random.default_rng([7, speaker])), label)
 
 
 class SyllablesSample(Syllables, skip_registration=True):

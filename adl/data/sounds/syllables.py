@@ -32,7 +32,7 @@ def speaker(generator: np.random.Generator) -> Speaker:
     return Speaker(size, pitch, *(generator.uniform(*span) for span in ((0.2, 0.5), (0.8, 1.25), (0.9, 1.5))))
 
 
-def said(generator: np.random.Generator, who: Speaker, label: int) -> np.ndarray:
+def utterance(generator: np.random.Generator, who: Speaker, label: int) -> np.ndarray:
     """`[T]` int16: a syllable, said once, with noise of a room about it.
 
     Args:
