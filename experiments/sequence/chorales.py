@@ -72,7 +72,7 @@ CLAIMS = (
     run.Claim("test/note_nats", VOICED, SATB, at_most=0.7, reference="Coconet about 0.4 to 0.5", **OTHER),
 )
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 4, "num_hidden": 4, "excerpt": 8, "length": 3, "num_composed": 1}
-SMOKE |= {"models": ("voices", "nade")}
+SMOKE |= {"models": ("voices",)}
 
 
 def load(cfg: Config) -> music.Songs:

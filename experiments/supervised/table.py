@@ -64,7 +64,7 @@ CLAIMS = (
         needs=("data gtzan_features",),
     ),
 )
-SMOKE = {"num_steps": 4, "batch_size": 16, "hidden_width": 8, "num_trees": 3, "steps_per_call": 2}
+SMOKE = {"num_steps": 4, "batch_size": 16, "hidden_width": 8, "num_trees": 3}
 
 
 class Loaded(NamedTuple):
