@@ -3,7 +3,7 @@
 An LSTM remembers what has sounded; of the next frame it gives every key by itself, each key given those below it (the
 RNN-NADE of Boulanger-Lewandowski et al. 2012, arXiv:1206.6392), or each voice given those above it. Beside them
 logistic regression on two frames, and each key as often as it is in training. In training, pieces are moved by up to
-five semitones. The default are songs that a grammar of chords makes (`data.music`), with the columns of both Bach sets.
+three semitones. The default are songs that a grammar of chords makes (`data.music`), with the columns of both Bach sets.
 
     python -m experiments.sequence.chorales
     >>> notes = run.load("runs/sequence/chorales").sample(2)
@@ -38,7 +38,7 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: str = "part_songs"  # TFDS name, or path, with "piano_roll" [T, 88] or "notes" [T, 4], or both
     num_steps: run.Count = 600
-    batch_size: run.Count = 16  # pieces
+    batch_size: run.Count = 32  # pieces
     eval_every: run.Count = 250
     models: tuple[frames.Kind, ...] = ("voices", "nade", "independent", "logistic")  # side by side
     excerpt: run.Count = 64  # frames of a piece that a step sees, from anywhere in it
@@ -47,8 +47,8 @@ class Config(run.Averaged, run.Parts, run.Config):
     )
     width: run.Count = 150  # of the LSTM
     num_hidden: run.Count = 100  # of what ties the notes of a frame to each other
-    dropout: run.Rate = 0.3  # of the LSTM's outputs
-    learning_rate: run.Positive = 5e-3  # of Adam: the peak, after 50 steps, before a cosine to 0
+    dropout: run.Rate = 0.2  # of the LSTM's outputs
+    learning_rate: run.Positive = 1e-2  # of Adam: the peak, after 50 steps, before a cosine to 0
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
     num_composed: run.Count = 4  # pieces that are drawn at the end
     length: run.Count = 64  # frames of each
@@ -57,7 +57,7 @@ class Config(run.Averaged, run.Parts, run.Config):
 
 
 FRAMES = "JSB chorales: all frames of all 77 test pieces, nats a frame over 88 keys; the 229 transposed; one seed"
-BACH = {"dataset": "jsb_chorales", "models": ("independent", "nade", "logistic"), "num_steps": 800}
+BACH = {"dataset": "jsb_chorales", "models": ("independent", "nade", "logistic"), "num_steps": 1000}
 LSTM = "marginal frequencies 11.06, logistic regression on two frames 8.86; Bai et al. 2018: LSTM 8.45, TCN 8.10"
 NADE = "Boulanger-Lewandowski et al. 2012: RNN-NADE 5.56 by Hessian-free descent, RNN-RBM 6.27"
 SONGS = "part_songs, all frames of the 77 test songs, nats a frame; one seed"
