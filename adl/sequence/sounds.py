@@ -17,7 +17,7 @@ from adl.core import Key, Learner, Mean, Probe, full_pass
 from adl.nn.convolution import Conv
 from adl.nn.dropout import Dropout
 from adl.nn.recurrent import Recurrents, gru
-from adl.nn.sequence_classifier import SequenceClassifier, summarised
+from adl.nn.sequence_classifier import SequenceClassifier, over_time
 from adl.prob.labels import cross_entropy, is_correct
 from adl.sequence.spectrogram import log_mel
 
@@ -58,8 +58,8 @@ class BandMoments(nn.Module):
     @nn.compact
     def __call__(self, h: Array, *, mask: Array) -> Array:
         """As the class says; `mask` `[B, F]`."""
-        mean = summarised(h, mask, "mean")
-        deviation = jnp.sqrt(summarised(jnp.square(h - mean[:, None]), mask, "mean") + 1e-6)
+        mean = over_time(h, mask, "mean")
+        deviation = jnp.sqrt(over_time(jnp.square(h - mean[:, None]), mask, "mean") + 1e-6)
         return nn.Dense(self.num_outputs)(jnp.concatenate([mean, deviation], -1))
 
 
@@ -89,7 +89,7 @@ class WaveCNN(nn.Module):
             real = real[:, ::stride][:, : h.shape[1]]
             h, real = (_pooled(part * real[..., None], 4) for part in (h, real[..., None]))
             real = real[..., 0]
-        return nn.Dense(self.num_outputs)(drop(summarised(h.astype(jnp.float32), real > 0, "mean")))
+        return nn.Dense(self.num_outputs)(drop(over_time(h.astype(jnp.float32), real > 0, "mean")))
 
 
 def _pooled(h: Array, width: int) -> Array:
