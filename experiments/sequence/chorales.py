@@ -1,9 +1,9 @@
 """Music in four voices, foreseen frame by frame, and composed.
 
 An LSTM remembers what has sounded; of the next frame it gives every key by itself, each key given those below it (the
-RNN-NADE of Boulanger-Lewandowski et al. 2012, arXiv:1206.6392), or each voice given those above it. Beside them
-logistic regression on two frames, and each key as often as it is in training. In training, pieces are moved by up to
-three semitones. The default are songs that a grammar of chords makes (`data.music`), with the columns of both Bach sets.
+RNN-NADE of Boulanger-Lewandowski et al. 2012, arXiv:1206.6392), or each voice given those above it. Beside them are
+logistic regression on two frames, and each key as often as in training, where pieces are moved by up to three
+semitones. The default are songs by a grammar of chords (`data.music`), with the columns of both Bach sets.
 
     python -m experiments.sequence.chorales
     >>> notes = run.load("runs/sequence/chorales").sample(2)
