@@ -29,7 +29,7 @@ from adl.supervised.classification import classifier
 
 @dataclass(frozen=True)
 class Config(run.Averaged, run.Parts, run.Config):
-    """The default is the run that the first claims are about."""
+    """The first claims are about a run that is shorter than the default."""
 
     dataset: str = "sounds/syllables"  # TFDS name, or path, with "audio" int16 and "label"
     num_steps: run.Count = 600
@@ -52,14 +52,19 @@ class Config(run.Averaged, run.Parts, run.Config):
 
 SPOKEN = "sounds/syllables: 1,600 to learn from, ten syllables with tones; {}; one seed"
 FLAT = "chance 0.1; regression on means and deviations of the bands, in the same run, hears no order"
+QUICK = {"models": ("rnn", "linear"), "num_steps": 250}
 DIGITS = {"dataset": "free_spoken_digit", "num_steps": 1500}
 OFFICIAL = "Free Spoken Digit: 2,700 to learn from, all 300 of the official test, takes 0 to 4; {}; one seed"
 LOGISTIC = {"reference": "logistic regression on spectra 0.947", "needs": ("data free_spoken_digit",)}
-MUSIC = {"dataset": "sounds/styles", "models": ("rnn", "linear"), "seconds": 4.0, "window": 0.064, "hop": 0.032}
+MUSIC = {"dataset": "sounds/styles", **QUICK, "seconds": 4.0, "window": 0.064, "hop": 0.032}
 STYLES = "sounds/styles: 840 pieces of four seconds to learn from, all 280 of the test; one seed"
 CLAIMS = (
-    run.Claim("test/rnn_accuracy", SPOKEN.format("400 other takes of the 8 speakers"), at_least=0.9, reference=FLAT),
-    run.Claim("others/rnn_accuracy", SPOKEN.format("400 takes of 8 other speakers"), at_least=0.8, reference=FLAT),
+    run.Claim(
+        "test/rnn_accuracy", SPOKEN.format("400 other takes of the 8 speakers"), QUICK, at_least=0.8, reference=FLAT
+    ),
+    run.Claim(
+        "others/rnn_accuracy", SPOKEN.format("400 takes of 8 other speakers"), QUICK, at_least=0.7, reference=FLAT
+    ),
     run.Claim("test/rnn_accuracy", OFFICIAL.format("log-mel frames"), DIGITS, at_least=0.98, **LOGISTIC),
     run.Claim("test/cnn_accuracy", OFFICIAL.format("the wave"), DIGITS, at_least=0.95, **LOGISTIC),
     run.Claim("test/rnn_accuracy", STYLES, MUSIC, at_least=0.8, reference="chance 0.14; the regression, as above"),
