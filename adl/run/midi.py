@@ -10,7 +10,7 @@ def midi_file(voices: np.ndarray, *, steps: int = 4, tempo: float = 90.0) -> byt
 
     Args:
       voices: `[T, V]` integers, the MIDI note of each voice at each step; what is below 0 is silence.
-      steps: of a quarter note, a divisor of 480.
+      steps: of a quarter note, 1 ... 480.
       tempo: quarter notes a minute.
     Source: The MIDI Association 1996, Standard MIDI Files 1.0, RP-001.
     """

@@ -12,7 +12,9 @@ pieces of music in seven styles.
     python -m experiments.sequence.sounds --dataset sounds/styles --seconds 4 --window 0.064 --hop 0.032
     python -m experiments.sequence.sounds --dataset ./genres --seconds 10 (genres/CLASS/*.wav, as GTZAN's)
 
-Expected: ...
+Expected, one seed: of syllables after 250 steps 0.973 of the test, 0.965 of other speakers, where regression has 0.45 and
+0.48; of styles after 250 steps 0.996, regression 0.55; of digits after 1,500 steps 0.997 by spectra, 0.970 by waves,
+regression 0.80. A minute or two each on 2 cores that others used, ten of the digits.
 """
 
 from dataclasses import dataclass
@@ -60,14 +62,14 @@ MUSIC = {"dataset": "sounds/styles", **QUICK, "seconds": 4.0, "window": 0.064, "
 STYLES = "sounds/styles: 840 pieces of four seconds to learn from, all 280 of the test; one seed"
 CLAIMS = (
     run.Claim(
-        "test/rnn_accuracy", SPOKEN.format("400 other takes of the 8 speakers"), QUICK, at_least=0.8, reference=FLAT
+        "test/rnn_accuracy", SPOKEN.format("400 other takes of the 8 speakers"), QUICK, at_least=0.955, reference=FLAT
     ),
     run.Claim(
-        "others/rnn_accuracy", SPOKEN.format("400 takes of 8 other speakers"), QUICK, at_least=0.7, reference=FLAT
+        "others/rnn_accuracy", SPOKEN.format("400 takes of 8 other speakers"), QUICK, at_least=0.945, reference=FLAT
     ),
     run.Claim("test/rnn_accuracy", OFFICIAL.format("log-mel frames"), DIGITS, at_least=0.98, **LOGISTIC),
     run.Claim("test/cnn_accuracy", OFFICIAL.format("the wave"), DIGITS, at_least=0.95, **LOGISTIC),
-    run.Claim("test/rnn_accuracy", STYLES, MUSIC, at_least=0.8, reference="chance 0.14; the regression, as above"),
+    run.Claim("test/rnn_accuracy", STYLES, MUSIC, at_least=0.985, reference="chance 0.14; the regression, as above"),
 )
 SMOKE = {"dataset": "sounds/syllables_sample", "num_steps": 2, "batch_size": 8, "width": 4, "num_bands": 8}
 SMOKE |= {"seconds": 0.2, "hop": 0.032, "models": ("rnn", "linear")}
