@@ -237,7 +237,7 @@ def judged_pieces(models: Mapping[Kind, FrameModel], pieces: data.Split) -> Prob
       models: by kind, as in the state `{kind: Learner}`; the parameters are the averaged ones.
       pieces: as `data.music.Songs` has them.
     Returns:
-      "kind_nats" a frame, all frames alike; of "voices" also "note_nats" a note; "loss" is the first's.
+      "kind_nats" a frame, all frames alike; "loss" is the first's.
     """
 
     def measure(key: Key, state: Mapping[Kind, Learner], batch) -> dict[str, Mean]:
@@ -246,8 +246,6 @@ def judged_pieces(models: Mapping[Kind, FrameModel], pieces: data.Split) -> Prob
             nats = -model.apply(state[kind].averaged, batch[column_of(kind)])
             real = jnp.arange(1, nats.shape[1] + 1)[None] <= batch["length"][:, None]
             found[f"{kind}_nats"] = Mean.of(nats, real * batch["mask"][:, None])
-        if "voices" in found:
-            found["note_nats"] = Mean(found["voices_nats"].total, 4 * found["voices_nats"].count)
         return {**found, "loss": found[f"{next(iter(models))}_nats"]}
 
     return full_pass(measure, data.padded(pieces, AT_ONCE), len(pieces))

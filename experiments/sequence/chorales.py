@@ -10,7 +10,8 @@ semitones. The default are songs by a grammar of chords (`data.music`), with the
     python -m experiments.sequence.chorales --dataset jsb_chorales --models independent nade logistic
     python -m experiments.sequence.chorales --dataset jsb_chorales_satb --models voices --steps_a_quarter 4
 
-Expected: ...
+Expected, one seed: songs after 200 steps 2.69 nats a frame by voices (12.40 by frequencies); Bach's voices after 200
+steps 2.86 (11.53), half a minute each and as much to compile. Of his keys alone 8.58 after 350 steps (11.06).
 """
 
 import functools
@@ -42,9 +43,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     eval_every: run.Count = 250
     models: tuple[frames.Kind, ...] = ("voices", "nade", "independent", "logistic")  # side by side
     excerpt: run.Count = 64  # frames of a piece that a step sees, from anywhere in it
-    moved: Annotated[run.Natural, run.at_most(music.ROOM)] = (
-        5  # semitones, the most by which an excerpt is moved, either way; at most 5
-    )
+    moved: Annotated[run.Natural, run.at_most(5)] = 3  # semitones, either way, by which excerpts are moved at most
     width: run.Count = 150  # of the LSTM
     num_hidden: run.Count = 100  # of what ties the notes of a frame to each other
     dropout: run.Rate = 0.2  # of the LSTM's outputs
@@ -52,9 +51,7 @@ class Config(run.Averaged, run.Parts, run.Config):
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
     num_composed: run.Count = 4  # pieces that are drawn at the end
     length: run.Count = 64  # frames of each
-    steps_a_quarter: Annotated[run.Count, run.at_most(16)] = (
-        2  # frames of a quarter note, as the set has them: in the MIDI file
-    )
+    steps_a_quarter: run.Count = 2  # frames of a quarter note, as the set has them, for the MIDI file
     tempo: run.Positive = 80.0  # quarter notes a minute, in the MIDI file
 
 
@@ -64,14 +61,14 @@ LSTM = "marginal frequencies 11.06, logistic regression on two frames 8.86; Bai 
 NADE = "Boulanger-Lewandowski et al. 2012: RNN-NADE 5.56 by Hessian-free descent, RNN-RBM 6.27"
 QUICK = {"models": ("voices",), "num_steps": 200}
 SONGS = "part_songs, all frames of the 77 test songs, nats a frame; one seed"
-VOICED = "JSB chorales in four voices, sixteenths: nats a note at each step, all 77 test pieces; one seed"
+VOICED = "JSB chorales in four voices, sixteenths: nats a frame, all 77 test pieces; one seed"
 SATB = {"dataset": "jsb_chorales_satb", **QUICK, "steps_a_quarter": 4}
 ONE, OTHER = {"needs": ("data jsb_chorales",)}, {"needs": ("data jsb_chorales_satb",)}
 CLAIMS = (
     run.Claim("test/voices_nats", SONGS, QUICK, at_most=2.78, reference="each key by its frequency: 12.40"),
     run.Claim("test/independent_nats", FRAMES, BACH, at_most=8.40, reference=LSTM, **ONE),
     run.Claim("test/nade_nats", FRAMES, BACH, at_most=6.5, reference=NADE, **ONE),
-    run.Claim("test/note_nats", VOICED, SATB, at_most=0.7, reference="Coconet about 0.4 to 0.5", **OTHER),
+    run.Claim("test/voices_nats", VOICED, SATB, at_most=2.95, reference="each key by its frequency: 11.53", **OTHER),
 )
 SMOKE = {"num_steps": 2, "batch_size": 8, "width": 4, "num_hidden": 4, "excerpt": 8, "length": 3, "num_composed": 1}
 SMOKE |= {"models": ("voices",)}
