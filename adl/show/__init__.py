@@ -36,6 +36,7 @@ from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
+from adl.show.music import piano_rolls
 from adl.show.names import bars, dots, marks
 from adl.show.painted import in_styles
 from adl.show.panels import page
@@ -164,6 +165,7 @@ __all__ = [
     "page",
     "panel",
     "perturbed",
+    "piano_rolls",
     "pictures",
     "pictures_and_captions",
     "pixel_samples",
