@@ -130,12 +130,15 @@ class GPT(nn.Module):
     feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
     norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
     order: Literal["pre", "post"] = "pre"  # as in `Block`
+    num_values: int = 0  # numbers beside the logits, of a head of their own, such as what a text so far is worth
 
     @nn.compact
     def __call__(
         self, token: Array, *, mask: Array | None = None, cache: Cache | None = None
     ) -> Array | tuple[Array, Cache]:
         """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
+
+        Where there are `num_values`, these are behind the logits: `[B, T, V + num_values]`.
 
         Args:
           token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
@@ -170,6 +173,9 @@ class GPT(nn.Module):
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
         logits = tokens.attend(h).astype(jnp.float32)
+        if self.num_values:
+            values = nn.Dense(self.num_values, dtype=self.dtype, name="values")(h)
+            logits = jnp.concatenate([logits, values.astype(jnp.float32)], -1)
         return logits if cache is None else (at.known(logits), Cache(tuple(kept), at.length))
 
     def empty_cache(self, size: int, length: int | None = None) -> Cache:

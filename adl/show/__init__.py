@@ -2,6 +2,7 @@
 
 from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import episode_strip, lengths, policy_map, returns
+from adl.show.aligned import frontier
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
@@ -56,9 +57,9 @@ from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
-    "SHOWN",
     "Draw",
     "Line",
+    "SHOWN",
     "accuracy_by_change",
     "agreement",
     "answers",
@@ -118,6 +119,7 @@ __all__ = [
     "first_coordinates",
     "first_two",
     "forecasts",
+    "frontier",
     "gait_film",
     "gait_instants",
     "grid_episodes",
