@@ -165,7 +165,7 @@ def kept(response: Array) -> Array:
     rules = {
         "rising": ((step >= 0) | ~both).all(1),
         "falling": ((step <= 0) | ~both).all(1),
-        "different": ~(is_same & (here[:, None] > here[None])).any((1, 2)),
+        "different": ~(is_same & (here[:, None] > here[None])[None]).any((1, 2)),
         **{word: (rule | ~is_digit).all(1) for word, rule in each.items()},
     }
     return jnp.stack([rules[word] for word in CONSTRAINTS], 1)
@@ -220,7 +220,7 @@ def counting(token: np.ndarray, longest: int, *, answers_only: bool) -> np.ndarr
 
 
 def exam(part: Part, count: int, longest: int, *, seed: int = 0) -> Split:
-    """ "token" `[N, P + A]` of different instructions of a part, with right answers."""
+    """Different instructions of a part, with right answers: "token" `[N, P + A]`."""
     generator = np.random.Generator(np.random.Philox(key=[seed, 2**32 + len(part)]))
     drawn = texts(generator, part, 4 * count, longest)
     first = np.unique(drawn[:, : longest + AROUND], axis=0, return_index=True)[1]

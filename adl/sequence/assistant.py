@@ -19,7 +19,7 @@ import optax
 from jax import Array, lax
 from jax.tree_util import Partial
 
-from adl.core import Algorithm, Key, Learner, Mean, Metrics, Probe, PyTree, border, over_seeds, staged, tree
+from adl.core import Key, Learner, Mean, Metrics, Probe, PyTree, over_seeds, tree
 from adl.measure.calibration import binned, expected_calibration_error
 from adl.measure.preferred import win_rate
 from adl.nn.transformer import GPT
@@ -36,7 +36,7 @@ Score = Callable[[Array, Array], Array]  # (token [B, P + A], answers [B, A]) ->
 
 
 class Staff(NamedTuple):
-    """Everybody that learns in `assistant`."""
+    """Everybody that learns in a `course`."""
 
     language: Learner  # after demonstrations the reference of all others
     reward: Learner
@@ -44,8 +44,15 @@ class Staff(NamedTuple):
     policies: Mapping[str, Learner]  # "ppo", "poor" and "dpo"
 
 
-@border.columns(token="int [B, T+1]", mask="[B, T]", stage="int [B]")
-def assistant(
+class Course(NamedTuple):
+    """What `core.staged` makes an algorithm of."""
+
+    init: Callable[[Key, PyTree], Staff]
+    steps: Sequence[Callable[[Key, Staff, PyTree], tuple[Staff, Metrics]]]  # of each of `STAGES`
+    stage: Callable[[PyTree], Array]
+
+
+def course(
     model: GPT,
     tx: optax.GradientTransformation,
     *,
@@ -59,7 +66,7 @@ def assistant(
     num_epochs: int = 2,
     num_minibatches: int = 2,
     axis: str | None = None,
-) -> Algorithm:
+) -> Course:
     """All stages of the module's table on one state, a `Staff`; a batch says which by its "stage" `[B]`, of `STAGES`.
 
     A batch has "token" `[B, P + A]`, prompts and right answers, and "mask" as of `language_model`, which is asked in
@@ -145,7 +152,7 @@ def assistant(
         return staff._replace(policies=staff.policies | after), told
 
     steps = (learn, learn, judge, compare, doubt, compare, begin, please)
-    return staged(init, steps, lambda batch: batch["stage"][0])
+    return Course(init, steps, lambda batch: batch["stage"][0])
 
 
 def _named(name: str, metrics: Metrics) -> dict[str, Mean]:
@@ -178,9 +185,9 @@ def examined(
     """Probe: what each of `POLICIES` answers, by the checker, by the reward models, and beside the first.
 
     Args:
-      model: as of `assistant`.
+      model: as of `course`.
       token: `[N, P + A]` prompts, and right answers.
-      score: as of `assistant`, and so are all others.
+      score: as of `course`, and so are all others.
       prompt_length: P.
       end: of an answer.
       sureness: of the judge.

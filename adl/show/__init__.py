@@ -57,9 +57,9 @@ from adl.show.tracks import track, track_errors
 
 __all__ = [
     "COLORS",
+    "SHOWN",
     "Draw",
     "Line",
-    "SHOWN",
     "accuracy_by_change",
     "agreement",
     "answers",

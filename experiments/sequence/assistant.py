@@ -2,10 +2,10 @@ r"""From a language model to an assistant: pretraining, fine-tuning, a reward mo
 
 Ouyang et al. 2022, arXiv:2203.02155; PPO at a price of KL from the reference: Ziegler et al. 2019, arXiv:1909.08593;
 DPO: Rafailov et al. 2023, arXiv:2305.18290. A small GPT reads instructions (`data.instructions`) whose answers are
-often wrong, then demonstrations, of which some are. A judge who knows the checker's score then chooses between pairs of
-its answers, by the odds of Bradley and Terry; a reward model learns of these, and early, as a poor one, of few. Policies
-please either at the same price, or learn of pairs (DPO). All is measured by the checker on compositions of instructions
-that no stage has seen. Stages are parts of one run, which resumes wherever it stopped.
+often wrong, then demonstrations, of which some are. A judge who knows the checker's score then chooses between two of
+its answers, by the odds of Bradley and Terry; a reward model and DPO learn of these pairs, and of few of them a poor
+reward model. PPO pleases either reward model, at the same price as DPO's. All is measured by the checker on
+compositions of instructions that no stage has seen. Stages are parts of one run, which resumes wherever it stopped.
 
     python -m experiments.sequence.assistant
     >>> answer = run.load("runs/sequence/assistant").generate("sort then next : 3 1 4")
@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from adl import run, show
-from adl.core import optimizer
+from adl.core import optimizer, staged
 from adl.data import instructions
 from adl.data.instructions import Lesson
 from adl.nn.transformer import GPT
@@ -100,7 +100,7 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
 
     words = run.Text(lambda text: instructions.encode(text, cfg.longest), instructions.decode)
     return run.Experiment(
-        assistant.assistant(model, tx, **of, **later, beta=cfg.beta, axis=axis),
+        staged(*assistant.course(model, tx, **of, **later, beta=cfg.beta, axis=axis)),
         instructions.Lessons(cfg.batch_size, cfg.longest, plan),
         probes={"test": assistant.examined(model, loaded, **of)},
         final={"judge": assistant.chosen_from(model, loaded, **of, nums=(1, 2, 4, 8))},
