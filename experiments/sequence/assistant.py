@@ -33,14 +33,14 @@ from adl.sequence.preference import responding
 class Config(run.Optimised, run.Config):
     """The default is the run that the claims are about."""
 
-    num_steps: run.Count = 4000  # of all stages together
+    num_steps: run.Count = 3200  # of all stages together
     following: run.Share = 0.1  # of the steps on demonstrations
-    comparing: run.Share = 0.1  # on pairs of answers
+    comparing: run.Share = 0.08  # on pairs of answers
     doubting: run.Share = 0.03  # of these before the poor reward model stops
-    pleasing: run.Share = 0.1  # by PPO
+    pleasing: run.Share = 0.08  # by PPO
     part: Literal["validation", "test"] = "test"  # which of the compositions that are held out are asked
     batch_size: run.Split = 64  # instructions a step; PPO takes halves of them
-    eval_every: run.Count = 250
+    eval_every: run.Count = 64
     longest: Annotated[run.Count, run.at_most(9)] = 4  # digits that are given
     misread: run.Fraction = 0.5  # share of the first texts whose answers have a mistake
     mistaken: run.Fraction = 0.25  # share of the demonstrations that have one
@@ -49,15 +49,30 @@ class Config(run.Optimised, run.Config):
     num_layers: run.Count = 3
     num_heads: run.Count = 4
     width: run.Count = 64
-    num_tested: run.Several = 400  # instructions
+    num_tested: run.Several = 300  # instructions
     learning_rate: run.Positive = 3e-3  # of the language model at its height; a cosine takes it to a tenth
     weight_decay: run.NonNegative = 0.1  # of its matrices
     reward_rate: run.Positive = 1e-3  # learning rate of the reward models
     policy_rate: run.Positive = 3e-4  # of PPO and DPO
 
 
-PROTOCOL = "held-out compositions of instructions, answers drawn from the model; mean of 3 seeds"
-CLAIMS = ()
+PROTOCOL = "300 instructions of 14 compositions that no stage has seen, answers drawn from the model; one seed; "
+CLAIMS = (
+    *(
+        run.Claim(
+            **{"metric": f"test/{name}_win_low", "at_least": 0.5},
+            protocol=f"{PROTOCOL}{called}: lower end of the 95 % interval of wins against the fine-tuned, ties split",
+            reference="the fine-tuned model itself, 0.5",
+        )
+        for name, called in (("ppo", "PPO"), ("dpo", "DPO"))
+    ),
+    run.Claim(
+        metric="judge/accuracy",
+        at_least=0.8,
+        protocol=f"{PROTOCOL}reward model, pairs that the judge tells apart",
+        reference="0.5 by chance",
+    ),
+)
 SMOKE = {"num_steps": 16, "following": 0.1, "comparing": 0.4, "doubting": 0.4, "pleasing": 0.3, "batch_size": 16}
 SMOKE |= {"longest": 3, "num_layers": 1, "num_heads": 2, "width": 16, "num_tested": 8, "log_every": 4}
 NAMES = {"ppo": ("PPO", "reward"), "poor": ("PPO, poor reward model", "poor_reward"), "dpo": ("DPO", "reward")}
