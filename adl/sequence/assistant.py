@@ -16,17 +16,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax import Array, lax
-from jax.tree_util import Partial
+from jax import Array
 
-from adl.core import Key, Learner, Mean, Metrics, Probe, PyTree, over_seeds, tree
-from adl.measure.calibration import binned, expected_calibration_error
-from adl.measure.preferred import win_rate
+from adl.core import Key, Learner, Mean, Metrics, PyTree, over_seeds, tree
+from adl.nn.lora import Adapted, unadapted
 from adl.nn.transformer import GPT
-from adl.sequence.decode import greedy
 from adl.sequence.language import language_model
-from adl.sequence.preference import Texts, Tuned, compared, dpo, responding, reward_model, token_log_probs, worth
-from adl.sequence.rlhf import Rewarded, best_of, best_of_divergence, rlhf
+from adl.sequence.preference import Texts, Tuned, compared, dpo, responding, reward_model, worth
+from adl.sequence.rlhf import Rewarded, rlhf
 
 STAGES = ("read", "follow", "judge", "compare", "doubt", "compare more", "begin", "please")
 BRIEF = ("judge", "doubt", "begin")  # a step each, in which somebody begins with what another knows
@@ -63,6 +60,7 @@ def course(
     beta: Array | float,
     rewarding: optax.GradientTransformation | None = None,
     pleasing: optax.GradientTransformation | None = None,
+    rank: int = 0,
     num_epochs: int = 2,
     num_minibatches: int = 2,
     axis: str | None = None,
@@ -83,47 +81,50 @@ def course(
       beta: > 0, price in units of reward of a nat, of PPO and of DPO.
       rewarding: transformation of the reward model; None: `tx`.
       pleasing: transformation of the policies; None: `tx`.
+      rank: of the low-rank adapters by which all but the language model learn; 0: they learn whole.
       num_epochs: of PPO.
       num_minibatches: of PPO.
       axis: as in `core.descend`.
     Source: Ouyang et al. 2022, arXiv:2203.02155, section 3.1.
     """
     rewarding, pleasing = rewarding or tx, pleasing or tx
-    valued = model.clone(num_values=1)
+    own, valued = tuning(model, rank), tuning(model.clone(num_values=1), rank)
     num_tokens = model.max_length - prompt_length
     respond = responding(model, num_tokens, end=end)
     learns = language_model(model, tx, axis=axis)
     judges = reward_model(valued, rewarding, axis=axis)
     of_ppo = {"num_tokens": num_tokens, "end": end, "num_epochs": num_epochs, "num_minibatches": num_minibatches}
     ppo = rlhf(valued, pleasing, reward=rewarded_by(valued), beta=beta, axis=axis, **of_ppo)
-    direct = dpo(model, pleasing, beta=beta, axis=axis)
+    direct = dpo(own, pleasing, beta=beta, axis=axis)
 
     def init(key: Key, batch) -> Staff:
-        keys = jax.random.split(key)
-        language = learns.init(keys[0], batch)
-        params = valued.init(keys[1], batch["token"])["params"]
-        reward = Learner.create({"params": params}, rewarding)
-        policies = begun(("ppo", "poor"), params) | begun(("dpo",), tree.copy(language.params))
-        return Staff(language, reward, tree.copy(reward.variables), policies)
+        keys = jax.random.split(key, 4)
+        language, token = learns.init(keys[0], batch), batch["token"]
+        reward = Learner.create(valued.init(keys[1], token), rewarding)
+        policies = {name: Learner.create(valued.init(keys[2], token), pleasing) for name in ("ppo", "poor")}
+        policies["dpo"] = Learner.create(own.init(keys[3], token), pleasing)
+        return Staff(language, reward, tree.copy(reward.variables), tree.copy(policies))
 
-    def begun(names: Sequence[str], params: PyTree) -> dict[str, Learner]:
-        return {name: Learner.create({"params": tree.copy(params)}, pleasing) for name in names}
+    def starting(key: Key, params: PyTree, tx: optax.GradientTransformation) -> Learner:
+        variables = {"params": tree.copy(params)}
+        return Learner.create(valued.adapting(key, variables) if rank else variables, tx)
 
     def learn(key: Key, staff: Staff, batch):
         language, metrics = learns.step(key, staff.language, {name: batch[name] for name in ("token", "mask")})
         return staff._replace(language=language), metrics
 
     def judge(key: Key, staff: Staff, batch):  # the values are still as they were drawn
+        keys = jax.random.split(key)
         params = {**staff.language.params, "values": staff.reward.params["values"]}
-        reward = Learner.create({"params": params}, rewarding)
-        return staff._replace(reward=reward, policies=staff.policies | begun(("dpo",), staff.language.params)), {}
+        policies = staff.policies | {"dpo": starting(keys[0], staff.language.params, pleasing)}
+        return staff._replace(reward=starting(keys[1], params, rewarding), policies=policies), {}
 
     def doubt(key: Key, staff: Staff, batch):
         return staff._replace(poor=staff.reward.variables), {}
 
     def begin(key: Key, staff: Staff, batch):
-        values = jax.tree.map(jnp.zeros_like, staff.reward.params["values"])
-        own = begun(("ppo", "poor"), {**staff.language.params, "values": values})
+        params = {**staff.language.params, "values": jax.tree.map(jnp.zeros_like, staff.reward.params["values"])}
+        own = {name: starting(key, params, pleasing) for name in ("ppo", "poor")}
         return staff._replace(policies=staff.policies | own), {}
 
     def pairs(key: Key, staff: Staff, token: Array) -> dict[str, Array]:
@@ -140,13 +141,13 @@ def course(
         before = Tuned(staff.policies["dpo"], staff.language.variables)
         after, told = direct.step(keys[2], before, chosen)
         staff = staff._replace(reward=reward, policies=staff.policies | {"dpo": after.learner})
-        return staff, _named("reward", metrics) | _named("dpo", told)
+        return staff, named("reward", metrics) | named("dpo", told)
 
     def please(key: Key, staff: Staff, batch):
         by = {"ppo": staff.reward.variables, "poor": staff.poor}
         before = (Rewarded(staff.policies[name], staff.language.variables, judge) for name, judge in by.items())
         prompt = {"prompt": batch["token"][:, :prompt_length]}
-        both, metrics = over_seeds(ppo, 2).step(key, _stacked(*before), prompt)
+        both, metrics = over_seeds(ppo, 2).step(key, stacked(*before), prompt)
         after = {name: tree.take(both.learner, i) for i, name in enumerate(by)}
         told = {f"{name}_{metric}": tree.take(mean, i) for i, name in enumerate(by) for metric, mean in metrics.items()}
         return staff._replace(policies=staff.policies | after), told
@@ -155,7 +156,8 @@ def course(
     return Course(init, steps, lambda batch: batch["stage"][0])
 
 
-def _named(name: str, metrics: Metrics) -> dict[str, Mean]:
+def named(name: str, metrics: Metrics) -> dict[str, Mean]:
+    """Metrics of somebody by this name."""
     return {f"{name}_{metric}": mean for metric, mean in metrics.items()}
 
 
@@ -164,131 +166,18 @@ def rewarded_by(model: GPT) -> Callable[[PyTree, Texts], Array]:
     return lambda variables, texts: worth(model.apply(variables, texts.token), texts.mask)
 
 
-def by_either(reward: Callable[[PyTree, Texts], Array], staff: Staff, texts: Texts) -> Array:
-    """`[2, B]` what texts are worth to the reward model, and to the poor one."""
-    return jax.vmap(reward, (0, None))(_stacked(staff.reward.variables, staff.poor), texts)
+def tuning(model: GPT, rank: int) -> GPT | Adapted:
+    """What learns of a network: itself, or, of a rank above 0, its adapters."""
+    return Adapted(model, rank) if rank else model
 
 
-def _stacked(*trees: PyTree) -> PyTree:
-    return jax.tree.map(lambda *x: jnp.stack(x), *trees)
-
-
-def speaking(staff: Staff, name: str) -> PyTree:
-    """Variables of one of `POLICIES`, without values."""
-    params = staff.language.params if name == "sft" else staff.policies[name].params
+def speaking(model: GPT, staff: Staff, name: str, *, rank: int = 0) -> PyTree:
+    """Variables of one of `POLICIES`, without values or adapters."""
+    learner = staff.language if name == "sft" else staff.policies[name]
+    params = unadapted(tuning(model, rank), learner.variables)["params"]
     return {"params": {part: params[part] for part in staff.language.params}}
 
 
-def examined(
-    model: GPT, token: Array, *, score: Score, prompt_length: int, end: int, sureness: float, greedily: bool = False
-) -> Probe:
-    """Probe: what each of `POLICIES` answers, by the checker, by the reward models, and beside the first.
-
-    Args:
-      model: as of `course`.
-      token: `[N, P + A]` prompts, and right answers.
-      score: as of `course`, and so are all others.
-      prompt_length: P.
-      end: of an answer.
-      sureness: of the judge.
-      greedily: whether each also says what it thinks likeliest.
-    Returns:
-      Of answers that are drawn, for each NAME: `NAME_score` and `NAME_exact`, mean score and share that is right;
-      `NAME_divergence`, an estimate of KL(NAME || sft) in nats an answer; `NAME_reward` and `NAME_poor_reward`, what
-      the reward models say, less what they say of the first; `NAME_win`, `NAME_win_low` and `NAME_win_high` against the
-      first, as `measure.preferred.win_rate`; `NAME_greedy`, the share that is right of the likeliest.
-    """
-    num_tokens = token.shape[1] - prompt_length
-    reward = rewarded_by(model.clone(num_values=1))
-    draw, likeliest = (responding(model, num_tokens, end=end, choose=choose) for choose in (None, greedy))
-
-    def seen(token, key, staff):
-        prompt = jnp.asarray(token[:, :prompt_length])
-
-        def of_one(inputs):
-            key, variables = inputs
-            texts = draw(key, variables, prompt)
-            both = _stacked(variables, staff.language.variables)
-            logits = jax.vmap(model.apply, (0, None))(both, texts.token[:, :-1])
-            log_prob, before = (token_log_probs(of, texts.token) for of in logits)
-            found = {
-                "score": score(token, texts.answers(num_tokens)),
-                "divergence": ((log_prob - before) * texts.mask).sum(1),
-                **dict(zip(("reward", "poor_reward"), by_either(reward, staff, texts), strict=True)),
-            }
-            if greedily:
-                said = likeliest(key, variables, prompt).answers(num_tokens)
-                found |= {"greedy": 1.0 * (score(token, said) == 1), "said": said}
-            return found
-
-        variables = _stacked(*(speaking(staff, name) for name in POLICIES))
-        return lax.map(of_one, (jax.random.split(key, len(POLICIES)), variables))
-
-    def probe(token, key, staff):
-        every, told = seen(token, key, staff), {}
-        first = tree.take(every, 0)
-        for i, name in enumerate(POLICIES):
-            one = tree.take(every, i)
-            if greedily:
-                told |= {f"{name}_greedy": Mean.of(one["greedy"]), f"{name}_said": one["said"]}
-            means = {"score": one["score"], "exact": one["score"] == 1, "divergence": one["divergence"]}
-            means |= {by: one[by] - first[by] for by in ("reward", "poor_reward")}
-            told |= _named(name, {key: Mean.of(value) for key, value in means.items()})
-            told |= _named(name, win_rate(one["score"], first["score"])) if i else {}
-        return told
-
-    return Partial(probe, token)
-
-
-def chosen_from(
-    model: GPT, token: Array, *, score: Score, prompt_length: int, end: int, sureness: float, nums: Sequence[int]
-) -> Probe:
-    """Probe: the reward model by pairs of answers that it has not seen, and the best of n answers by it.
-
-    Args:
-      model: as of `examined`, and so are all others but the last.
-      token: `[N, P + A]`.
-      score: of an answer.
-      prompt_length: P.
-      end: of an answer.
-      sureness: of the judge.
-      nums: n, rising; the last gives the metrics.
-    Returns:
-      `accuracy` and `ece` of what the reward model foretells of a judge, on pairs that a judge tells apart;
-      `poor_accuracy`; `best_score`, `best_exact` and `best_win` ... of the last n, and arrays `[n]` `best_of`, the
-      mean scores, and `divergence`; and of ten bins `said` and `came`, how surely the first was to be chosen, and how
-      often it was.
-    """
-    num_tokens, most = token.shape[1] - prompt_length, 2 * nums[-1]
-    reward, draw = rewarded_by(model.clone(num_values=1)), responding(model, num_tokens, end=end)
-
-    def probe(token, key, staff):
-        keys, many = jax.random.split(key), jnp.repeat(jnp.asarray(token), most, 0)
-        texts = draw(keys[0], staff.language.variables, many[:, :prompt_length])
-        scores = score(many, texts.answers(num_tokens)).reshape(-1, most)
-        won, poor = by_either(reward, staff, texts).reshape(2, -1, most)
-        best = {n: best_of(won, scores, n) for n in nums}
-        gap, margin, less = (_gaps(x) for x in (scores, won, poor))
-        came = jax.random.bernoulli(keys[1], jax.nn.sigmoid(sureness * gap))
-        weight = (gap != 0).astype(jnp.float32)
-        bins = binned(jax.nn.sigmoid(margin), came, num_bins=10, weights=weight)
-        last = best[nums[-1]]
-        return {
-            "accuracy": Mean.of((margin > 0) == came, weight),
-            "poor_accuracy": Mean.of((less > 0) == came, weight),
-            "ece": Mean.of(expected_calibration_error(bins)),
-            "best_score": Mean.of(last),
-            "best_exact": Mean.of(last == 1),
-            **_named("best", win_rate(last, scores[:, -1])),  # of those that it was not chosen from
-            "best_of": jnp.stack([one.mean() for one in best.values()]),
-            "best_divergence": best_of_divergence(jnp.asarray(nums)),
-            "said": bins.confidence / bins.count,
-            "came": bins.correct / bins.count,
-        }
-
-    return Partial(probe, token)
-
-
-def _gaps(x: Array) -> Array:
-    """`[N M / 2]` differences of the answers, two and two."""
-    return (x[:, ::2] - x[:, 1::2]).ravel()
+def stacked(*trees: PyTree) -> PyTree:
+    """Trees of one structure as one, along a new first axis."""
+    return jax.tree.map(lambda *x: jnp.stack(x), *trees)

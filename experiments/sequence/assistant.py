@@ -25,7 +25,7 @@ from adl.core import optimizer, staged
 from adl.data import instructions
 from adl.data.instructions import Lesson
 from adl.nn.transformer import GPT
-from adl.sequence import assistant
+from adl.sequence import assistant, examination
 from adl.sequence.preference import responding
 
 
@@ -46,6 +46,7 @@ class Config(run.Optimised, run.Config):
     mistaken: run.Fraction = 0.25  # share of the demonstrations that have one
     sureness: run.Positive = 10.0  # of the judge: log-odds of an answer whose score is larger by 1
     beta: run.Positive = 0.5  # price in log-odds of a nat of KL(policy || fine-tuned)
+    lora: run.Natural = 0  # rank of the adapters by which all tune who come after the demonstrations; 0: they tune all
     num_layers: run.Count = 3
     num_heads: run.Count = 4
     width: run.Count = 64
@@ -107,18 +108,19 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
         name: optimizer.adam(rate, optimizer.warm_up(20), clip=1.0)
         for name, rate in (("rewarding", cfg.reward_rate), ("pleasing", cfg.policy_rate))
     }
-    of = {"score": instructions.score, "prompt_length": prompt, "end": instructions.END, "sureness": cfg.sureness}
+    of = {"score": instructions.score, "prompt_length": prompt, "end": instructions.END}
+    of |= {"sureness": cfg.sureness, "rank": cfg.lora}
     respond = responding(model, room, end=instructions.END)
 
     def say(key, state, prompt):
-        return respond(key, assistant.speaking(state, "ppo"), prompt).answers(room)
+        return respond(key, assistant.speaking(model, state, "ppo", rank=cfg.lora), prompt).answers(room)
 
     words = run.Text(lambda text: instructions.encode(text, cfg.longest), instructions.decode)
     return run.Experiment(
         staged(*assistant.course(model, tx, **of, **later, beta=cfg.beta, axis=axis)),
         instructions.Lessons(cfg.batch_size, cfg.longest, plan),
-        probes={"test": assistant.examined(model, loaded, **of)},
-        final={"judge": assistant.chosen_from(model, loaded, **of, nums=(1, 2, 4, 8))},
+        probes={"test": examination.examined(model, loaded, **of)},
+        final={"judge": examination.chosen_from(model, loaded, **of, nums=(1, 2, 4, 8))},
         offers={"model": model, "generate": run.Offer(say, words, words)},
         figures=show.figures(
             frontier=show.frontier(NAMES, probe="test", last="judge", judge="the judge"),
