@@ -109,9 +109,8 @@ class Cache(NamedTuple):
 class GPT(nn.Module):
     """Decoder-only transformer: log-odds of each next token, given those up to it.
 
-    Token and position embeddings, `Block`s, and a last normalisation (in the order "post" none); the embedding's
-    transpose is the head. The default is GPT-2's smallest: 124M parameters. LLaMA's kind has rotary positions,
-    `rms_norm`, `GatedMLP` and no biases.
+    Token and position embeddings, `Block`s, a last normalisation (in the order "post" none), and a head. The default is
+    GPT-2's smallest: 124M parameters. LLaMA's kind has rotary positions, `rms_norm`, `GatedMLP` and no biases.
 
     Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
     """
@@ -130,6 +129,8 @@ class GPT(nn.Module):
     feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
     norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
     order: Literal["pre", "post"] = "pre"  # as in `Block`
+    head: Literal["tied", "own"] = "tied"  # the embedding's transpose, or a matrix of its own
+    slowest: float = 1e-4  # of rotary positions, as in `embed.rotary`
     num_values: int = 0  # numbers beside the logits, of a head of their own, such as what a text so far is worth
 
     @nn.compact
@@ -156,7 +157,8 @@ class GPT(nn.Module):
         chex.assert_axis_dimension_lteq(token, 1, longest)
         at = Places.of(token.shape[1], mask, cache, self.window)
         bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
-        rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
+        turn = functools.partial(embed.rotary, position=at.query[:, None], slowest=self.slowest)
+        rotate = turn if self.position == "rotary" else None
 
         tokens = nn.Embed(
             self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
@@ -172,7 +174,8 @@ class GPT(nn.Module):
                 kept.append(known)
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
-        logits = tokens.attend(h).astype(jnp.float32)
+        own = nn.Dense(self.vocab_size, use_bias=False, dtype=self.dtype, name="last") if self.head == "own" else None
+        logits = (own or tokens.attend)(h).astype(jnp.float32)
         if self.num_values:
             values = nn.Dense(self.num_values, dtype=self.dtype, name="values")(h)
             logits = jnp.concatenate([logits, values.astype(jnp.float32)], -1)

@@ -173,6 +173,45 @@ def test_gpt_with_rotary_positions_groups_and_gates_is_llama():
     np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, TOKEN), want, **NEAR)
 
 
+LLAMA = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
+LLAMA |= {"vocab_size": 31, "num_key_value_heads": 2, "max_position_embeddings": 16}
+
+
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_llama(is_tied, tmp_path):
+    """Read, and written back for Hugging Face's own to load; frequencies of another base."""
+    rope = {"rope_theta": 500.0, "rope_type": "default"}
+    config = transformers.LlamaConfig(**LLAMA, tie_word_embeddings=is_tied, rope_parameters=rope)
+    peer = randomly(transformers.LlamaForCausalLM(config))
+    model, params, unused = loaded(peer, tmp_path)
+    with torch.no_grad():
+        want = peer(torch.tensor(TOKEN)).logits
+    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, TOKEN), want, **NEAR)
+    assert not unused and ("last" in params) != is_tied
+    back = pretrained.checkpoint_of(config.to_dict(), params)
+    state = {name: torch.tensor(np.asarray(x)) for name, x in back.items()}
+    state.setdefault("lm_head.weight", state["model.embed_tokens.weight"])
+    for name, value in peer.state_dict().items():
+        torch.testing.assert_close(state[name], value)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"head_dim": 8}, "head_dim 8"),
+        ({"num_key_value_heads": 3}, "num_key_value_heads 3"),
+        ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, "they are read where they are not scaled"),
+        ({"rope_parameters": {"rope_theta": 0}}, "rope_theta 0"),
+        ({"attention_bias": True}, "attention_bias"),
+    ],
+)
+def test_variants_of_llama_are_told_in_one_line(change, told, tmp_path):
+    transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA)).save_pretrained(tmp_path)
+    config, tensors = weights(tmp_path)
+    with pytest.raises(BadInput, match=told):
+        pretrained.load({**config, **change}, tensors)
+
+
 def test_relative_buckets_are_t5_s():
     from transformers.models.t5.modeling_t5 import T5Attention
 
