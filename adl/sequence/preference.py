@@ -21,8 +21,9 @@ from adl.sequence.decode import Choose, drawn, generate, reading
 BATCH = {
     **{f"{which}": "int [B, T+1]" for which in ("chosen", "rejected")},
     **{f"{which}_mask": "[B, T]" for which in ("chosen", "rejected")},
-    "weight": "[B]?",
+    "mask": "[B]?",
 }
+TIE = 1e-5  # margin below which only rounding says which is worth more
 
 
 class Tuned(NamedTuple):
@@ -39,8 +40,8 @@ def reward_model(
     """Maximum likelihood of preferences: a number for each text, larger for what is chosen.
 
     The state is a `Learner`; a batch is "chosen" and "rejected" `[B, T + 1]`, "chosen_mask" and "rejected_mask"
-    `[B, T]`, and perhaps "weight" `[B]` >= 0 of each pair. A step reports the `loss` in nats a pair, `accuracy`, the
-    share of the pairs told right, and the `margin`, by how much the chosen are worth more.
+    `[B, T]`, and perhaps "mask" `[B]` >= 0, the weight of each pair. A step reports the `loss` in nats a pair, the
+    `accuracy`, the share of the pairs told right, and the `margin`, by how much the chosen are worth more.
 
     Args:
       model: `[B, T + 1] -> [B, T + 1, ...]`, whose last number at an answer's last token is what the text is worth;
@@ -57,7 +58,7 @@ def reward_model(
     def loss(key: Key, params, extras, batch):
         output, extras = forward(model, key, params, extras, _both(batch, ""))
         better, worse = jnp.split(worth(output, _both(batch, "_mask")), 2)
-        return preferring(better - worse, batch.get("weight")), extras
+        return preferring(better - worse, batch.get("mask")), extras
 
     return Algorithm(init, descend(loss, tx, axis))
 
@@ -97,7 +98,7 @@ def dpo(
         before = model.apply(reference, token[:, :-1])
         gain = token_log_probs(logits, token) - jax.lax.stop_gradient(token_log_probs(before, token))
         better, worse = jnp.split(beta * (gain * mask).sum(1), 2)
-        return preferring(better - worse, batch.get("weight")), extras
+        return preferring(better - worse, batch.get("mask")), extras
 
     update = descend(loss, tx, axis)
 
@@ -113,13 +114,14 @@ def _both(batch, name: str) -> Array:
 
 
 def preferring(margin: Array, weight: Array | None = None) -> dict[str, Mean]:
-    """`loss`, `accuracy` and `margin` of pairs.
+    """`loss`, `accuracy`, ties split, and `margin` of pairs.
 
     Args:
       margin: `[B]` r(chosen) - r(rejected).
       weight: `[B]` >= 0 of each; None: 1.
     """
-    said = {"loss": -jax.nn.log_sigmoid(margin), "accuracy": (margin > 0) + 0.5 * (margin == 0), "margin": margin}
+    is_right = jnp.where(jnp.abs(margin) > TIE, margin > 0, 0.5)
+    said = {"loss": -jax.nn.log_sigmoid(margin), "accuracy": is_right, "margin": margin}
     return {name: Mean.of(values, weight) for name, values in said.items()}
 
 
@@ -175,7 +177,7 @@ def responding(model: nn.Module, num_tokens: int, *, end: int, choose: Choose | 
 def compared(key: Key, first: Texts, second: Texts, score: tuple[Array, Array], *, sureness: float) -> dict[str, Array]:
     """A batch of pairs as a judge tells them apart, of `reward_model` and `dpo`.
 
-    P(the first is chosen) = sigmoid(k (s_1 - s_2)); of what is equally good nothing is said: its weight is 0.
+    P(the first is chosen) = sigmoid(k (s_1 - s_2)); of what is equally good nothing is said: its mask is 0.
 
     Args:
       key: consumed.
@@ -195,5 +197,5 @@ def compared(key: Key, first: Texts, second: Texts, score: tuple[Array, Array], 
         "chosen_mask": chosen.mask,
         "rejected": rejected.token,
         "rejected_mask": rejected.mask,
-        "weight": (gap != 0).astype(jnp.float32),
+        "mask": (gap != 0).astype(jnp.float32),
     }

@@ -33,21 +33,21 @@ from adl.sequence.preference import responding
 class Config(run.Optimised, run.Config):
     """The default is the run that the claims are about."""
 
-    num_steps: run.Count = 3200  # of all stages together
+    num_steps: run.Count = 4000  # of all stages together
     following: run.Share = 0.1  # of the steps on demonstrations
     comparing: run.Share = 0.08  # on pairs of answers
     doubting: run.Share = 0.03  # of these before the poor reward model stops
     pleasing: run.Share = 0.08  # by PPO
     part: Literal["validation", "test"] = "test"  # which of the compositions that are held out are asked
-    batch_size: run.Split = 64  # instructions a step; PPO takes halves of them
-    eval_every: run.Count = 64
+    batch_size: run.Split = 32  # instructions a step; PPO takes halves of them
+    eval_every: run.Count = 100
     longest: Annotated[run.Count, run.at_most(9)] = 4  # digits that are given
     misread: run.Fraction = 0.5  # share of the first texts whose answers have a mistake
     mistaken: run.Fraction = 0.25  # share of the demonstrations that have one
     sureness: run.Positive = 10.0  # of the judge: log-odds of an answer whose score is larger by 1
     beta: run.Positive = 0.5  # price in log-odds of a nat of KL(policy || fine-tuned)
     lora: run.Natural = 0  # rank of the adapters by which all tune who come after the demonstrations; 0: they tune all
-    num_layers: run.Count = 3
+    num_layers: run.Count = 2
     num_heads: run.Count = 4
     width: run.Count = 64
     num_tested: run.Several = 300  # instructions

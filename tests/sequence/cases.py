@@ -61,7 +61,7 @@ def preferences(step: int) -> dict[str, np.ndarray]:
     mask = (np.arange(8)[None] >= 4 + np.arange(16)[:, None] % 3).astype("f")
     rejected = np.concatenate([chosen[:, :5], chosen[:, 4:3:-1], chosen[:, 3:0:-1]], 1)
     masks = {"chosen_mask": mask, "rejected_mask": mask}
-    return {"chosen": chosen, "rejected": rejected, **masks, "weight": np.linspace(0.5, 1, 16, dtype="f")}
+    return {"chosen": chosen, "rejected": rejected, **masks, "mask": np.linspace(0.5, 1, 16, dtype="f")}
 
 
 def prompts(step: int) -> dict[str, np.ndarray]:

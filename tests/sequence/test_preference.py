@@ -27,7 +27,7 @@ def test_reward_model_is_the_logistic_regression_of_torch():
     )
     margin = torch.tensor(np.asarray(better - worse))
     wanted = torch.nn.functional.binary_cross_entropy_with_logits(
-        margin, torch.ones(16), torch.tensor(BATCH["weight"]), reduction="sum"
+        margin, torch.ones(16), torch.tensor(BATCH["mask"]), reduction="sum"
     )
     np.testing.assert_allclose(metrics["loss"].total, wanted.item(), rtol=1e-5)
 
@@ -47,7 +47,7 @@ def test_dpo_is_the_formula_of_the_paper_in_torch():
             sums[name, who] = (token * torch.tensor(BATCH[f"{name}_mask"])).sum(-1)
     ratio = [sums[name, "policy"] - sums[name, "reference"] for name in ("chosen", "rejected")]
     losses = -torch.nn.functional.logsigmoid(0.3 * (ratio[0] - ratio[1]))
-    wanted = (losses * torch.tensor(BATCH["weight"])).sum()
+    wanted = (losses * torch.tensor(BATCH["mask"])).sum()
     np.testing.assert_allclose(metrics["loss"].total, wanted.item(), rtol=1e-4)
 
 
@@ -81,8 +81,8 @@ def test_a_judge_prefers_as_bradley_and_terry_say_and_not_among_equals():
     pairs = compared(jax.random.key(0), *texts, scores, sureness=5.0)
     share = float((pairs["chosen"][:, 0] == 0).mean())
     assert abs(share - 1 / (1 + np.exp(-1))) < 4 * np.sqrt(0.2 / 4000)
-    assert (pairs["chosen"] + pairs["rejected"] == 1).all() and (pairs["weight"] == 1).all()
-    assert not compared(jax.random.key(0), *texts, (scores[0], scores[0]), sureness=5.0)["weight"].any()
+    assert (pairs["chosen"] + pairs["rejected"] == 1).all() and (pairs["mask"] == 1).all()
+    assert not compared(jax.random.key(0), *texts, (scores[0], scores[0]), sureness=5.0)["mask"].any()
 
 
 def test_rlhf_reports_the_divergence_that_it_pays_for():
