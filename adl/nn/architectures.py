@@ -4,7 +4,7 @@
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from flax import linen as nn
 
@@ -13,6 +13,7 @@ from adl.nn.attention import MultiHeadAttention
 from adl.nn.encoder import BERT
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.fields import Config, activation, epsilon, flag, told
+from adl.nn.llama import llama, llama_sources
 from adl.nn.tensors import A_TOKEN, Architecture, From, Tensors, is_copy, of_linear, of_matrix, of_norm
 from adl.nn.transformer import GPT, gelu_mlp, layer_norm, swiglu
 
@@ -170,75 +171,18 @@ def _t5_sources(config: Config) -> PyTree:
     }
 
 
-def _llama(config: Config, tensors: Tensors) -> GPT:
-    heads, width = config["num_attention_heads"], config["hidden_size"]
-    groups = config.get("num_key_value_heads") or heads
-    if heads % groups:
-        raise BadInput(f"num_attention_heads {heads}: num_key_value_heads {groups} do not divide them")
-    if config.get("head_dim") not in (None, width // heads):
-        raise BadInput(
-            f"head_dim {told(config['head_dim'])}: heads of another width than {width // heads} are not read"
-        )
-    act = activation(config, "hidden_act", "silu")
-    is_tied = "lm_head.weight" not in tensors or is_copy(tensors, "lm_head.weight", "embed_tokens.weight")
-    return GPT(
-        *(config[name] for name in ARCHITECTURES["llama"].sizes[:5]),
-        position="rotary",
-        num_kv_heads=groups,
-        use_bias=False,
-        feedforward=functools.partial(swiglu, hidden=config["intermediate_size"], activation=act),
-        norm=functools.partial(nn.RMSNorm, epsilon=epsilon(config, "rms_norm_eps", 1e-6)),
-        head="tied" if is_tied else "own",
-        slowest=1 / _rope_base(config),
-    )
-
-
-def _rope_base(config: Config) -> float:
-    """Of the frequencies of rotary positions; since version 5 it stands among others."""
-    rope = config.get("rope_parameters") or config.get("rope_scaling") or {}
-    if not isinstance(rope, Mapping) or rope.get("rope_type", rope.get("type", "default")) != "default":
-        raise BadInput(f"rotary positions {told(rope)}: they are read where they are not scaled")
-    base = rope.get("rope_theta", config.get("rope_theta", 10000.0))
-    if type(base) not in (int, float) or not base > 1:
-        raise BadInput(f"rope_theta {told(base)}: it must be a number above 1")
-    return float(base)
-
-
-def _llama_sources(config: Config) -> PyTree:
-    attention = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "o_proj"}
-
-    def block(name: str) -> PyTree:
-        return {
-            "MultiHeadAttention_0": {one: of_matrix(f"{name}.self_attn.{its}") for one, its in attention.items()},
-            "GatedMLP_0": {part: of_matrix(f"{name}.mlp.{part}_proj") for part in ("gate", "up", "down")},
-            "RMSNorm_0": {"scale": From(f"{name}.input_layernorm.weight")},
-            "RMSNorm_1": {"scale": From(f"{name}.post_attention_layernorm.weight")},
-        }
-
-    return {
-        **{f"Block_{i}": block(f"layers.{i}") for i in range(config["num_hidden_layers"])},
-        "tokens": {"embedding": From("embed_tokens.weight")},
-        "RMSNorm_0": {"scale": From("norm.weight")},
-        "last": of_matrix("lm_head"),
-    }
-
-
+_LLAMA = Architecture(
+    llama,
+    llama_sources,
+    ("vocab_size", "num_hidden_layers", "num_attention_heads", "hidden_size", "intermediate_size"),
+    ("num_key_value_heads", "head_dim"),
+    {"hidden_size": "num_attention_heads"},
+    {"mlp_bias": False},
+    prefix="model.",
+    copies={"lm_head.weight": "embed_tokens.weight"},
+    plain="lm_head.",
+)
 ARCHITECTURES = {
-    "llama": Architecture(
-        _llama,
-        _llama_sources,
-        (
-            *("vocab_size", "max_position_embeddings", "num_hidden_layers", "num_attention_heads", "hidden_size"),
-            "intermediate_size",
-        ),
-        ("num_key_value_heads",),
-        {"hidden_size": "num_attention_heads"},
-        {"attention_bias": False, "mlp_bias": False, "pretraining_tp": 1},
-        prefix="model.",
-        optional=("last",),
-        copies={"lm_head.weight": "embed_tokens.weight"},
-        plain="lm_head",
-    ),
     "gpt2": Architecture(
         _gpt2,
         _gpt2_sources,
@@ -278,6 +222,8 @@ ARCHITECTURES = {
         },
         plain="cls.",
     ),
+    "llama": _LLAMA,
+    "mistral": _LLAMA,
     "t5": Architecture(
         _t5,
         _t5_sources,

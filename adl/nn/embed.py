@@ -3,6 +3,8 @@
 And the vector that tells a network a noise level and a class, or whatever else is a vector.
 """
 
+from collections.abc import Sequence
+
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
@@ -53,7 +55,7 @@ def sinusoidal(x: Array, dim: int, *, slowest: float = 1e-4, fastest: float = 1.
     return jnp.concatenate([jnp.cos(angles), jnp.sin(angles)], -1)
 
 
-def rotary(x: Array, position: Array, *, slowest: float = 1e-4) -> Array:
+def rotary(x: Array, position: Array, *, slowest: float = 1e-4, frequency: Sequence[float] | None = None) -> Array:
     """`x`, its pairs of coordinates turned by angles in proportion to the position.
 
     (x_i, x_{i + d/2}) turns by position * slowest^(2 i / d),   i = 0 ... d/2 - 1
@@ -64,11 +66,12 @@ def rotary(x: Array, position: Array, *, slowest: float = 1e-4) -> Array:
       x: `[..., T, d]` queries or keys, d even.
       position: `[..., T]` of each, broadcastable to the leading axes of `x`; of its rank less one.
       slowest: in (0, 1), of the frequencies, in radians a position; 1 over what others call the base.
+      frequency: d/2 frequencies of its own in place of these, radians a position; None: these.
     Source: Su et al. 2021, arXiv:2104.09864, eq. 34; with halves in place of neighbours, as in LLaMA: the same up to
       a permutation of the coordinates.
     """
     half = x.shape[-1] // 2
-    angle = turned(position, slowest ** (np.arange(half) / half))
+    angle = turned(position, slowest ** (np.arange(half) / half) if frequency is None else np.asarray(frequency))
     first, second = x[..., :half].astype(jnp.float32), x[..., half:].astype(jnp.float32)
     cos, sin = jnp.cos(angle), jnp.sin(angle)
     return jnp.concatenate([first * cos - second * sin, second * cos + first * sin], -1).astype(x.dtype)

@@ -42,3 +42,19 @@ def flag(config: Config, field: str, default: bool) -> bool:
     if not isinstance(value, bool):
         raise BadInput(f"{field} {told(value)}: it must be true or false")
     return value
+
+
+def positive_number(of: Config, field: str) -> float:
+    """A number above 0."""
+    value = of.get(field)
+    if type(value) not in (int, float) or not 0 < value < math.inf:
+        raise BadInput(f"{field} {told(value)}: it must be a number above 0")
+    return value
+
+
+def whole_number(of: Config, field: str, default: int) -> int:
+    """A whole number, 1 or more."""
+    value = of.get(field, default)
+    if type(value) is not int or value < 1:
+        raise BadInput(f"{field} {told(value)}: it must be a whole number, 1 or more")
+    return value

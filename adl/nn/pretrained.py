@@ -1,4 +1,4 @@
-"""Models from checkpoints of Hugging Face's names, as published or trained elsewhere: GPT-2, BERT and T5 by default.
+"""Models from checkpoints of Hugging Face's names, as published or trained elsewhere: GPT-2, LLaMA, BERT, T5.
 
     from adl.data.safetensors import weights
     model, params, unused = pretrained.load(*weights("folder/of/gpt2"))
@@ -44,9 +44,9 @@ class WithExtras(NamedTuple):
 def load(config: Config, tensors: Tensors) -> Pretrained:
     """The model that a checkpoint describes, with its weights.
 
-    GPT-2 becomes a `GPT`, BERT a `BERT`, T5 (both versions, and what derives from them) an `EncoderDecoder`, which
-    compute what Hugging Face's do. A float of 16 bits or more becomes float32. A head of BERT that the checkpoint lacks
-    is left out of the parameters.
+    GPT-2, LLaMA and Mistral become a `GPT`, BERT a `BERT`, T5 (both versions, and what derives from them) an
+    `EncoderDecoder`, which compute what Hugging Face's do. A float of 16 bits or more becomes float32. A head of BERT
+    that the checkpoint lacks is left out of the parameters.
 
     Args:
       config: of config.json, with `model_type`.

@@ -44,11 +44,11 @@ class SequenceClassifier(nn.Module):
             h = nn.Dense(self.width, dtype=self.dtype, name="inputs")(x)
         length = None if mask is None else mask.sum(-1)
         h, _ = self.layers(drop(h), length=length)
-        whole = summarised(h.astype(jnp.float32), mask, self.summary)
+        whole = over_time(h.astype(jnp.float32), mask, self.summary)
         return nn.Dense(self.num_outputs, name="head")(drop(whole))
 
 
-def summarised(h: Array, mask: Array | None, summary: Summary) -> Array:
+def over_time(h: Array, mask: Array | None, summary: Summary) -> Array:
     """`[B, E]` the last, the mean or the largest over time of `h` `[B, T, E]`, where `mask` `[B, T]` is True.
 
     Rows without a real place, with which a last batch is filled up, give zeros.

@@ -109,8 +109,9 @@ class Cache(NamedTuple):
 class GPT(nn.Module):
     """Decoder-only transformer: log-odds of each next token, given those up to it.
 
-    Token and position embeddings, `Block`s, a last normalisation (in the order "post" none), and a head. The default is
-    GPT-2's smallest: 124M parameters. LLaMA's kind has rotary positions, `rms_norm`, `GatedMLP` and no biases.
+    Token and position embeddings, `Block`s, and a last normalisation (in the order "post" none); the embedding's
+    transpose is the head. The default is GPT-2's smallest: 124M parameters. LLaMA's kind has rotary positions,
+    `rms_norm`, `GatedMLP`, no biases and mostly a head of its own.
 
     Source: Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
     """
@@ -129,8 +130,9 @@ class GPT(nn.Module):
     feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
     norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
     order: Literal["pre", "post"] = "pre"  # as in `Block`
-    head: Literal["tied", "own"] = "tied"  # the embedding's transpose, or a matrix of its own
-    slowest: float = 1e-4  # of rotary positions, as in `embed.rotary`
+    head_dim: int | None = None  # d, as in `MultiHeadAttention`
+    frequency: tuple[float, ...] | None = None  # of rotary positions, as in `embed.rotary`
+    head: Literal["tied", "own"] = "tied"  # what gives the logits: the embedding's transpose, or a matrix of its own
     num_values: int = 0  # numbers beside the logits, of a head of their own, such as what a text so far is worth
 
     @nn.compact
@@ -157,7 +159,7 @@ class GPT(nn.Module):
         chex.assert_axis_dimension_lteq(token, 1, longest)
         at = Places.of(token.shape[1], mask, cache, self.window)
         bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
-        turn = functools.partial(embed.rotary, position=at.query[:, None], slowest=self.slowest)
+        turn = functools.partial(embed.rotary, position=at.query[:, None], frequency=self.frequency)
         rotate = turn if self.position == "rotary" else None
 
         tokens = nn.Embed(
@@ -174,8 +176,11 @@ class GPT(nn.Module):
                 kept.append(known)
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
-        own = nn.Dense(self.vocab_size, use_bias=False, dtype=self.dtype, name="last") if self.head == "own" else None
-        logits = (own or tokens.attend)(h).astype(jnp.float32)
+        if self.head == "own":
+            own = nn.Dense(self.vocab_size, use_bias=False, dtype=self.dtype, name="head")
+            logits = own(h.reshape(-1, self.width)).reshape(*token.shape, -1).astype(jnp.float32)
+        else:
+            logits = tokens.attend(h).astype(jnp.float32)
         if self.num_values:
             values = nn.Dense(self.num_values, dtype=self.dtype, name="values")(h)
             logits = jnp.concatenate([logits, values.astype(jnp.float32)], -1)
@@ -185,7 +190,8 @@ class GPT(nn.Module):
         """The cache of B = `size` rows without a token, with room for S = `length` each (the longest, if None)."""
         length = self.max_length if length is None else length
         self._require_short(length)
-        of = (size, self.num_kv_heads or self.num_heads, length, self.width // self.num_heads, self.dtype)
+        dim = self.head_dim or self.width // self.num_heads
+        of = (size, self.num_kv_heads or self.num_heads, length, dim, self.dtype)
         layers = tuple((KeyValue.empty(*of),) for _ in range(self.num_layers))
         return Cache(layers, jnp.zeros(size, jnp.int32))
 
@@ -207,6 +213,6 @@ class GPT(nn.Module):
     def _block(self) -> nn.Module:
         # The variance of the stream grows with every sum: weights that add to it start smaller.
         std = 0.02 / (2 * self.num_layers) ** 0.5
-        attention = functools.partial(MultiHeadAttention, num_kv_heads=self.num_kv_heads, use_bias=self.use_bias)
-        of = (attention, self.feedforward, self.norm, self.order)
+        heads = {"num_kv_heads": self.num_kv_heads, "head_dim": self.head_dim, "use_bias": self.use_bias}
+        of = (functools.partial(MultiHeadAttention, **heads), self.feedforward, self.norm, self.order)
         return Block(self.num_heads, self.dropout, self.dtype, std, *of)

@@ -1,7 +1,7 @@
 """Published language models in two lines: texts in; texts, or what is known of texts, out.
 
-GPT-2 goes on with texts, by whatever way of decoding; BERT, and T5's encoder, embed them; T5 makes texts of texts, by
-the task that its input begins with. Each is a folder as Hugging Face's libraries write it:
+GPT-2, LLaMA and Mistral go on with texts, by whatever way of decoding; BERT, and T5's encoder, embed them; T5 makes
+texts of texts, by the task that its input begins with. Each is a folder as Hugging Face's libraries write it:
 
     import jax
     from adl.sequence import published
@@ -62,7 +62,7 @@ class Published(NamedTuple):
     tokenizer: Tokenizer
 
     def generate(self, key: Key, prompts: Sequence[str], num_tokens: int, *, choose: Choose = greedy) -> list[str]:
-        """What GPT-2 goes on with, without the prompts, up to where it ends a text.
+        """What GPT-2 or LLaMA goes on with, without the prompts, up to where it ends a text.
 
         Args:
           key: consumed.

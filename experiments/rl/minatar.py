@@ -10,7 +10,8 @@ Schulman et al. 2017, arXiv:1707.06347; DQN: Mnih et al. 2015, Nature 518. In tr
 Expected, of 100 episodes without sticky actions, over five seeds: PPO has 49 ± 21 in Breakout after 3,014,656 moves and
 13.5 ± 1.8 after 327,680, 40.8 ± 2.2 in Freeway after 3,014,656, and after 983,040 103 ± 23 in Space Invaders, 2.2 ± 0.2
 in Seaquest and 1.9 ± 0.2 in Asterix; DQN after 327,680 moves 10.1 ± 1.3, 30.2 ± 1.8, and in Space Invaders 52 ± 14, in
-Asterix 0.7 ± 0.1. Random players have 0.4, 0.4, 4.1, 0.1 and 0.5. A move takes 17 us of a core by PPO and 64 by DQN.
+Asterix 0.7 ± 0.1, in Seaquest 0.6 ± 0.1. Random players have 0.4, 0.4, 4.1, 0.5 and 0.1. A move takes 17 us of a core
+by PPO and 64 by DQN.
 """
 
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ MEASURED = (  # game, method, steps of 8,192 moves, bound, what a random player 
     ("asterix", "dqn", 40, 0.59, 0.5),
     ("freeway", "dqn", 40, 26.5, 0.4),
     ("space_invaders", "dqn", 40, 23.8, 4.1),
+    ("seaquest", "dqn", 40, 0.52, 0.1),
 )
 CLAIMS = tuple(
     run.Claim(

@@ -68,8 +68,7 @@ CLAIMS = (
         for name, called in (("ppo", "PPO"), ("dpo", "DPO"))
     ),
     run.Claim(
-        metric="judge/accuracy",
-        at_least=0.8,
+        **{"metric": "judge/accuracy", "at_least": 0.8},
         protocol=f"{PROTOCOL}reward model, pairs that the judge tells apart",
         reference="0.5 by chance",
     ),
@@ -87,9 +86,8 @@ def load(cfg: Config) -> np.ndarray:
 
 def lessons(cfg: Config) -> list[Lesson]:
     """What is read at which stage, of `assistant.STAGES`."""
-    follow, compare, please = (
-        max(round(share * cfg.num_steps), 1) for share in (cfg.following, cfg.comparing, cfg.pleasing)
-    )
+    shares = (cfg.following, cfg.comparing, cfg.pleasing)
+    follow, compare, please = (max(round(share * cfg.num_steps), 1) for share in shares)
     few = max(round(cfg.doubting * compare), 1)
     read = max(cfg.num_steps - follow - compare - please - len(assistant.BRIEF), 1)
     steps = (read, follow, 1, few, 1, max(compare - few, 1), 1, please)
@@ -104,10 +102,8 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
     plan = lessons(cfg)
     shape = optimizer.cosine(plan[0].num_steps + plan[1].num_steps, warmup=100, end=0.1)
     tx = optimizer.adam(**cfg.adam, shape=shape, clip=1.0, b2=0.99, mask=optimizer.matrices)
-    later = {
-        name: optimizer.adam(rate, optimizer.warm_up(20), clip=1.0)
-        for name, rate in (("rewarding", cfg.reward_rate), ("pleasing", cfg.policy_rate))
-    }
+    rates = {"rewarding": cfg.reward_rate, "pleasing": cfg.policy_rate}
+    later = {name: optimizer.adam(rate, optimizer.warm_up(20), clip=1.0) for name, rate in rates.items()}
     of = {"score": instructions.score, "prompt_length": prompt, "end": instructions.END}
     of |= {"sureness": cfg.sureness, "rank": cfg.lora}
     respond = responding(model, room, end=instructions.END)

@@ -39,7 +39,7 @@ class Config(run.Optimised, run.Parts, run.Config):
     """The default is the run that the first claim is about."""
 
     dataset: str = "python_reference"  # TFDS name, with "text": what the network is tuned to
-    weights: str = ""  # folder of a GPT-2, as transformers saves it; empty: a small one, made of another text first
+    weights: str = ""  # folder of a GPT-2 or LLaMA, by transformers; empty: a small one, made of another text first
     first: str = "python_library"  # TFDS name: the other text, whose train split gives the tokens as well
     first_share: run.Rate = 0.25  # of the steps that are on the other text
     vocab_size: run.Count = 1024  # byte pairs of the small one, at most; 256 or more
@@ -94,7 +94,7 @@ def load(cfg: Config) -> Loaded:
     if cfg.weights:
         network = published.from_folder(cfg.weights)
         if not isinstance(network.model, GPT):
-            raise BadInput(f"--weights {cfg.weights}: this network goes on with no text; give a GPT-2")
+            raise BadInput(f"--weights {cfg.weights}: this network goes on with no text; give a GPT-2 or LLaMA")
     else:
         other = data.text.corpus(cfg.first, "train", cfg.data_dir)
         sizes = {"num_layers": cfg.num_layers, "num_heads": cfg.num_heads, "width": cfg.width, "length": cfg.length}

@@ -403,8 +403,8 @@ EDGES = {
     "spectral.SpectralNorm, of large kernels": Edge(spectral_norm(1e15), scales(NOISE), **NEAR),
     "spectral.SpectralNorm, of no kernel": Edge(spectral_norm(0.0), scales(NOISE), **NEAR),
     **{
-        f"sequence_classifier.summarised, {name}": Edge(
-            lambda x, mask, name=name: sequence_classifier.summarised(x[None], mask[None], name)[0],
+        f"sequence_classifier.over_time, {name}": Edge(
+            lambda x, mask, name=name: sequence_classifier.over_time(x[None], mask[None], name)[0],
             {edge: (*x, mask) for edge, x in scales(NOISE, 1e4).items() for mask in [np.arange(4) < 3]}
             | {"nothing real": (NOISE, np.zeros(4, bool))},
             **NEAR,
@@ -433,7 +433,9 @@ NONE = {
     "files and words: test_pretrained, test_fields": """
         tensors.of tensors.is_source tensors.is_copy tensors.From.read tensors.From.written tensors.of_linear
         tensors.of_matrix tensors.of_conv tensors.of_kernel tensors.of_norm fields.told fields.activation
-        fields.epsilon fields.flag pretrained.load pretrained.load_variables pretrained.checkpoint_of
+        fields.epsilon fields.flag fields.positive_number fields.whole_number
+        llama.llama llama.llama_sources llama.frequencies
+        pretrained.load pretrained.load_variables pretrained.checkpoint_of
         vision_architectures.class_names""",
     "nan by intent, beyond a cache's slots: test_transformer": "attention.Places.known",
     "drawn at random: test_dropout": "dropout.Dropout",

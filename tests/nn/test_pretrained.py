@@ -1,7 +1,5 @@
 """Checkpoints of Hugging Face's libraries give the outputs that they give there."""
 
-import functools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +10,7 @@ import transformers
 from adl.core import BadInput
 from adl.data.safetensors import weights
 from adl.nn import pretrained
-from adl.nn.transformer import GPT, rms_norm, swiglu
+from adl.nn.llama import frequencies
 
 RNG = np.random.default_rng(0)
 TOKEN = RNG.integers(0, 31, (2, 9))
@@ -146,70 +144,85 @@ def test_t5(options, tmp_path):
             np.testing.assert_allclose(logits[:, 0], want[:, t], **NEAR)
 
 
-def test_gpt_with_rotary_positions_groups_and_gates_is_llama():
-    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
-    sizes |= {"vocab_size": 31, "num_key_value_heads": 2, "tie_word_embeddings": True, "rms_norm_eps": 1e-6}
-    peer = randomly(transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes)))
-    theirs = {name: np.asarray(value.detach()) for name, value in peer.model.named_parameters()}
-
-    def dense(name):
-        return {"kernel": theirs[f"{name}.weight"].T}
-
-    params = {"tokens": {"embedding": theirs["embed_tokens.weight"]}, "RMSNorm_0": {"scale": theirs["norm.weight"]}}
-    for i in range(2):
-        name = f"layers.{i}"
-        attention = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "out": "o_proj"}
-        params[f"Block_{i}"] = {
-            "MultiHeadAttention_0": {ours: dense(f"{name}.self_attn.{its}") for ours, its in attention.items()},
-            "GatedMLP_0": {part: dense(f"{name}.mlp.{part}_proj") for part in ("gate", "up", "down")},
-            "RMSNorm_0": {"scale": theirs[f"{name}.input_layernorm.weight"]},
-            "RMSNorm_1": {"scale": theirs[f"{name}.post_attention_layernorm.weight"]},
-        }
-    feedforward = functools.partial(swiglu, hidden=24)
-    of = {"position": "rotary", "num_kv_heads": 2, "use_bias": False, "feedforward": feedforward, "norm": rms_norm}
-    model = GPT(31, 16, 2, 4, 16, **of)
-    with torch.no_grad():
-        want = peer(torch.tensor(TOKEN)).logits
-    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, TOKEN), want, **NEAR)
+LLAMA = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "vocab_size": 31}
+LLAMA3 = {"rope_type": "llama3", "rope_theta": 30.0, "factor": 4.0, "low_freq_factor": 0.4, "high_freq_factor": 1.5}
+LLAMAS = {
+    "the first": ("Llama", {}),
+    "tied, biased, in groups": (
+        "Llama",
+        {"num_key_value_heads": 2, "tie_word_embeddings": True, "attention_bias": True},
+    ),
+    "stretched": (
+        "Llama",
+        {"head_dim": 6, "rope_parameters": {"rope_type": "linear", "factor": 2.0, "rope_theta": 50.0}},
+    ),
+    "3.1": ("Llama", {"rope_parameters": {**LLAMA3, "original_max_position_embeddings": 8}, "num_key_value_heads": 1}),
+    "mistral": ("Mistral", {"sliding_window": 4, "num_key_value_heads": 2}),
+}
 
 
-LLAMA = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4}
-LLAMA |= {"vocab_size": 31, "num_key_value_heads": 2, "max_position_embeddings": 16}
-
-
-@pytest.mark.parametrize("is_tied", [True, False])
-def test_llama(is_tied, tmp_path):
-    """Read, and written back for Hugging Face's own to load; frequencies of another base."""
-    rope = {"rope_theta": 500.0, "rope_type": "default"}
-    config = transformers.LlamaConfig(**LLAMA, tie_word_embeddings=is_tied, rope_parameters=rope)
-    peer = randomly(transformers.LlamaForCausalLM(config))
+@pytest.mark.parametrize("which", LLAMAS)
+def test_llama(which, tmp_path):
+    """At once and from a cache, of padded texts; and the checkpoint that is written again."""
+    kind, options = LLAMAS[which]
+    config = getattr(transformers, f"{kind}Config")(**LLAMA, **options, max_position_embeddings=40)
+    peer = randomly(getattr(transformers, f"{kind}ForCausalLM")(config))
     model, params, unused = loaded(peer, tmp_path)
+    assert not unused
     with torch.no_grad():
-        want = peer(torch.tensor(TOKEN)).logits
-    np.testing.assert_allclose(jax.jit(model.apply)({"params": params}, TOKEN), want, **NEAR)
-    assert not unused and ("last" in params) != is_tied
-    back = pretrained.checkpoint_of(config.to_dict(), params)
-    state = {name: torch.tensor(np.asarray(x)) for name, x in back.items()}
-    state.setdefault("lm_head.weight", state["model.embed_tokens.weight"])
-    for name, value in peer.state_dict().items():
-        torch.testing.assert_close(state[name], value)
-
-
-@pytest.mark.parametrize(
-    ("change", "told"),
-    [
-        ({"head_dim": 8}, "head_dim 8"),
-        ({"num_key_value_heads": 3}, "num_key_value_heads 3"),
-        ({"rope_parameters": {"rope_type": "llama3", "factor": 8.0}}, "they are read where they are not scaled"),
-        ({"rope_parameters": {"rope_theta": 0}}, "rope_theta 0"),
-        ({"attention_bias": True}, "attention_bias"),
-    ],
-)
-def test_variants_of_llama_are_told_in_one_line(change, told, tmp_path):
-    transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA)).save_pretrained(tmp_path)
+        want = peer(torch.tensor(TOKEN), torch.tensor(MASK)).logits.numpy()
+    apply = jax.jit(model.apply)
+    np.testing.assert_allclose(apply({"params": params}, TOKEN, mask=MASK)[MASK], want[MASK], **NEAR)
+    logits, cache = apply({"params": params}, TOKEN[:1, :5], cache=model.empty_cache(1))
+    for t in range(5, 9):
+        np.testing.assert_allclose(logits[0, -1], want[0, t - 1], **NEAR)
+        logits, cache = apply({"params": params}, TOKEN[:1, t : t + 1], cache=cache)
     config, tensors = weights(tmp_path)
-    with pytest.raises(BadInput, match=told):
-        pretrained.load({**config, **change}, tensors)
+    again = pretrained.checkpoint_of(config, params)
+    assert again.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(again[name], tensor, err_msg=name)
+
+
+def test_llama_as_older_libraries_wrote_it():
+    """Frequencies beside each other in config.json, as Transformers reads them."""
+    said = {key: value for key, value in LLAMA3.items() if key != "rope_theta"} | {
+        "original_max_position_embeddings": 8
+    }
+    new = {"rope_parameters": {**said, "rope_theta": 30.0}}
+    for kind in ({"rope_type": "llama3"}, {"type": "llama3"}):
+        old = {"rope_theta": 30.0, "rope_scaling": {**{k: v for k, v in said.items() if k != "rope_type"}, **kind}}
+        np.testing.assert_array_equal(frequencies(old, 4), frequencies(new, 4))
+    with torch.no_grad():
+        peer = transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA, **new)).model.rotary_emb
+    np.testing.assert_allclose(frequencies(new, 4), peer.inv_freq, rtol=1e-6)
+
+
+ODD_LLAMA = [
+    ({"num_key_value_heads": 3}, "num_key_value_heads 3 does not divide num_attention_heads 4"),
+    ({"head_dim": 3}, "head_dim 3: .* must be even"),
+    ({"mlp_bias": True}, "mlp_bias true: this variant of llama is not computed here"),
+    ({"tie_word_embeddings": "no"}, "tie_word_embeddings .*: it must be true or false"),
+    ({"tie_word_embeddings": True}, "tensor lm_head.weight is not equal to embed_tokens.weight"),
+    ({"max_position_embeddings": 0}, "max_position_embeddings 0: it must be a whole number"),
+    ({"sliding_window": -1}, "sliding_window -1: it must be a whole number"),
+    ({"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "rope_parameters .*: of these, default, linear and"),
+    ({"rope_parameters": {"rope_type": "linear"}}, "factor null: it must be a number above 0"),
+    ({"rope_parameters": {**LLAMA3, "low_freq_factor": 2.0}}, "low_freq_factor 2.0: it must be below"),
+    ({"rope_parameters": [1]}, "rope_parameters .*: it must hold names and values"),
+    ({"rope_parameters": None, "rope_theta": 0}, "rope_theta 0: it must be a number above 0"),
+]
+
+
+def test_odd_llamas_are_refused(tmp_path):
+    randomly(transformers.LlamaForCausalLM(transformers.LlamaConfig(**LLAMA))).save_pretrained(tmp_path)
+    config, tensors = weights(tmp_path)
+    for odd, told in ODD_LLAMA:
+        with pytest.raises(BadInput, match=told):
+            pretrained.load({**config, **odd}, tensors)
+    tensors = {name: tensor for name, tensor in tensors.items() if name != "lm_head.weight"}
+    with pytest.raises(BadInput, match="no tensor lm_head.weight, which llama wants"):
+        pretrained.load(config, tensors)
 
 
 def test_relative_buckets_are_t5_s():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from adl.nn.recurrent import Recurrents, gru
-from adl.nn.sequence_classifier import SequenceClassifier, summarised
+from adl.nn.sequence_classifier import SequenceClassifier, over_time
 from adl.nn.tcn import TCN
 
 LENGTH = np.array([5, 1, 3])
@@ -35,4 +35,4 @@ def test_a_summary_is_pytorch_s_of_each_row(summary):
     h = 100 + np.random.default_rng(1).normal(size=(3, 5, 4)).astype("f")
     rows = [torch.tensor(row[:length]) for row, length in zip(h, LENGTH, strict=True)]
     want = [{"last": row[-1], "mean": row.mean(0), "max": row.max(0).values}[summary].numpy() for row in rows]
-    np.testing.assert_allclose(summarised(jnp.asarray(h), jnp.asarray(MASK), summary), want, rtol=1e-6)
+    np.testing.assert_allclose(over_time(jnp.asarray(h), jnp.asarray(MASK), summary), want, rtol=1e-6)

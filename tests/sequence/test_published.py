@@ -89,6 +89,29 @@ def test_gpt_2_goes_on_as_there(home):
     assert len(set(got)) > 2
 
 
+def test_llama_goes_on_as_there_and_is_saved(tmp_path):
+    """The pieces that it reads, what it says, and the folder that is written."""
+    sizes = {"hidden_size": 12, "intermediate_size": 20, "num_hidden_layers": 2, "num_attention_heads": 2}
+    ends = {"bos_token_id": 0, "eos_token_id": 0, "num_key_value_heads": 1}
+    folder, again = tmp_path / "llama", tmp_path / "again"
+    folder.mkdir()
+    write("gpt2", "tokenizer.json", folder)
+    peer = randomly(transformers.LlamaForCausalLM(transformers.LlamaConfig(vocab_size=300, **sizes, **ends)))
+    peer.save_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    found = published.from_folder(folder)
+    got = found.generate(jax.random.key(0), [PROMPTS[0], PROMPTS[3]], 12)
+    for prompt, text in zip([PROMPTS[0], PROMPTS[3]], got, strict=True):
+        token = tokenizer(prompt, return_tensors="pt")
+        token = {"input_ids": token["input_ids"], "attention_mask": token["attention_mask"]}
+        made = peer.generate(**token, max_new_tokens=12, do_sample=False, pad_token_id=0)
+        assert text == tokenizer.decode(made[0, token["input_ids"].shape[1] :], skip_special_tokens=True), prompt
+    found.save(again)
+    other = transformers.AutoModelForCausalLM.from_pretrained(again).eval()
+    for name, value in peer.state_dict().items():
+        np.testing.assert_array_equal(other.state_dict()[name], value, err_msg=name)
+
+
 @pytest.mark.parametrize("num_beams", [1, pytest.param(3, marks=pytest.mark.full)])
 def test_t5_makes_texts_of_texts_as_there(num_beams, home):
     peer, tokenizer = theirs(home, "t5")
