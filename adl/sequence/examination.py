@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import optax
 from jax import Array, lax
 from jax.tree_util import Partial
 
@@ -19,6 +20,12 @@ from adl.sequence.rlhf import best_of, best_of_divergence
 def by_either(reward: Callable[[PyTree, Texts], Array], staff: Staff, texts: Texts) -> Array:
     """`[2, B]` what texts are worth to the reward model, and to the poor one."""
     return jax.vmap(reward, (0, None))(stacked(staff.reward.variables, staff.poor), texts)
+
+
+def has_begun(staff: Staff, name: str) -> Array:
+    """`[]` 1 where one of `POLICIES` has learned, 0 where it is still as it was drawn."""
+    learner = staff.language if name == "sft" else staff.policies[name]
+    return (tree.norm(optax.tree.get(learner.opt_state, "mu")) > 0).astype(jnp.float32)
 
 
 def examined(
@@ -45,7 +52,7 @@ def examined(
       Of answers that are drawn, for each NAME: `NAME_score` and `NAME_exact`, mean score and share that is right;
       `NAME_divergence`, an estimate of KL(NAME || sft) in nats an answer; `NAME_reward` and `NAME_poor_reward`, what
       the reward models say, less what they say of the first; `NAME_win`, `NAME_win_low` and `NAME_win_high` against the
-      first, as `measure.preferred.win_rate`.
+      first, as `measure.preferred.win_rate`. Of who has learned nothing yet, nothing is counted.
     """
     num_tokens = token.shape[1] - prompt_length
     reward = rewarded_by(tuning(model.clone(num_values=1), rank))
@@ -77,8 +84,9 @@ def examined(
             one = tree.take(every, i)
             means = {"score": one["score"], "exact": one["score"] == 1, "divergence": one["divergence"]}
             means |= {by: one[by] - first[by] for by in ("reward", "poor_reward")}
-            told |= named(name, {key: Mean.of(value) for key, value in means.items()})
-            told |= named(name, win_rate(one["score"], first["score"])) if i else {}
+            found = {key: Mean.of(value) for key, value in means.items()}
+            found |= win_rate(one["score"], first["score"]) if i else {}
+            told |= named(name, jax.tree.map(lambda x, by=has_begun(staff, name): x * by, found))
         return told
 
     return Partial(probe, token)
