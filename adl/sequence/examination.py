@@ -86,7 +86,8 @@ def examined(
             means |= {by: one[by] - first[by] for by in ("reward", "poor_reward")}
             found = {key: Mean.of(value) for key, value in means.items()}
             found |= win_rate(one["score"], first["score"]) if i else {}
-            told |= named(name, jax.tree.map(lambda x, by=has_begun(staff, name): x * by, found))
+            counts = has_begun(staff, name)
+            told |= named(name, {key: Mean(counts * mean.total, counts * mean.count) for key, mean in found.items()})
         return told
 
     return Partial(probe, token)
