@@ -18,7 +18,7 @@ from jax import lax
 
 from adl.core import tree
 from adl.core.key import split_once
-from adl.core.stages import one_of
+from adl.core.stages import step_of
 from adl.core.types import Algorithm, Array, Batch, Key, Metrics, PyTree, State
 
 
@@ -200,7 +200,7 @@ def alternate(
 
     def step(key, phases, batch):
         phase = jnp.searchsorted(jnp.asarray(ends), phases.count % int(ends[-1]), side="right")
-        state, metrics = one_of(steps, phase, key, phases.state, batch)
+        state, metrics = step_of(steps, phase, key, phases.state, batch)
         return Phases(phases.count + 1, state), metrics
 
     return Algorithm(first, step, Phases(None, axes))

@@ -29,12 +29,12 @@ def staged(
     """
 
     def step(key, state, batch):
-        return one_of(steps, stage(batch), key, state, batch)
+        return step_of(steps, stage(batch), key, state, batch)
 
     return Algorithm(init, step, axes)
 
 
-def one_of(steps: Sequence[Callable], index: Array, key: Key, state: State, batch: Batch) -> tuple[State, Metrics]:
+def step_of(steps: Sequence[Callable], index: Array, key: Key, state: State, batch: Batch) -> tuple[State, Metrics]:
     """The index-th step `[]`; metrics of the others count nothing (`Mean(0, 0)`), and what stands twice is traced once.
 
     Args:

@@ -48,7 +48,7 @@ Asked = tuple[str, ...]  # one word, or two that stand together
 
 
 @functools.cache
-def asked(part: Part) -> tuple[Asked, ...]:
+def compositions(part: Part) -> tuple[Asked, ...]:
     """What may be asked: pairs of the part; of training each word alone, too."""
     operations = [(a, b) for a in list(LISTS)[1:] for b in OPERATIONS if b not in (a, "copy")]
     constraints = [(a, b) for i, a in enumerate(CONSTRAINTS) for b in CONSTRAINTS[i + 1 :] if {a, b} not in EXCLUSIVE]
@@ -61,7 +61,7 @@ def _place(word: str) -> int:
     return ([*OPERATIONS] if word in OPERATIONS else CONSTRAINTS).index(word)
 
 
-def answered(words: Asked, digits: list[int]) -> list[int]:
+def operated(words: Asked, digits: list[int]) -> list[int]:
     """What operations make of digits, one after the other."""
     for word in words:
         digits = OPERATIONS[word](digits)
@@ -84,7 +84,9 @@ def _allows(word: str, digit: int) -> bool:
     return rules.get(word, True)
 
 
-def texts(generator: np.random.Generator, part: Part, count: int, longest: int, mistakes: float = 0.0) -> np.ndarray:
+def instructed(
+    generator: np.random.Generator, part: Part, count: int, longest: int, mistakes: float = 0.0
+) -> np.ndarray:
     """`[C, P + A]` int32 tokens: prompts of P = longest + 5 that end with "=", and answers of A = longest + 1.
 
     Args:
@@ -96,7 +98,7 @@ def texts(generator: np.random.Generator, part: Part, count: int, longest: int, 
     """
     if not 3 <= longest <= 9:
         raise BadInput(f"instructions of up to {longest} digits: it must be 3 to 9")
-    there = asked(part)
+    there = compositions(part)
     rows = [_text(generator, there[i], longest) for i in generator.integers(len(there), size=count)]
     token = np.array(rows, np.int32)
     answer = token[:, -longest - 1 :]
@@ -112,11 +114,11 @@ def texts(generator: np.random.Generator, part: Part, count: int, longest: int, 
 def _text(generator: np.random.Generator, words: Asked, longest: int) -> list[int]:
     if words[0] in OPERATIONS:
         digits = generator.integers(10, size=generator.integers(2, longest + 1)).tolist()
-        prompt, answer = [*_joined(words, THEN), COLON, *digits], answered(words, digits)
+        prompt, answer = [*_joined(words, THEN), COLON, *digits], operated(words, digits)
     else:
         count = int(generator.integers(1, min(longest - 2, 4) + 1))
         prompt, answer = [WRITE, count, *_joined(words, AND)], written(generator, words, count)
-    return [*fitted([*prompt, EQUALS], longest), *answer, *[END] * (longest + 1 - len(answer))]
+    return [*padded_prompt([*prompt, EQUALS], longest), *answer, *[END] * (longest + 1 - len(answer))]
 
 
 def _joined(words: Asked, sign: int) -> list[int]:
@@ -124,7 +126,7 @@ def _joined(words: Asked, sign: int) -> list[int]:
     return [first, sign, *second] if second else [first]
 
 
-def fitted(prompt: Sequence[int], longest: int) -> list[int]:
+def padded_prompt(prompt: Sequence[int], longest: int) -> list[int]:
     """A prompt with blanks before it, as long as the longest."""
     return [BLANK] * (longest + AROUND - len(prompt)) + list(prompt)
 
@@ -136,7 +138,7 @@ def score(token: Array, response: Array) -> Array:
     `write`: the mean of whether there are so many digits, and whether each constraint holds; 0 of what are no digits.
 
     Args:
-      token: `[B, P + A]` prompts, and right answers, as of `texts`.
+      token: `[B, P + A]` prompts, and right answers, as of `instructed`.
       response: `[B, A]` tokens; behind the first end there are ends.
     """
     prompt, answer = token[:, : -response.shape[1]], token[:, -response.shape[1] :]
@@ -145,12 +147,12 @@ def score(token: Array, response: Array) -> Array:
     alike = 1 - (answer != response).sum(1) / places
     wanted = jnp.take_along_axis(prompt, (prompt == WRITE).argmax(1)[:, None] + 1, 1)[:, 0]
     is_asked = jnp.stack([(prompt == WORDS.index(word)).any(1) for word in CONSTRAINTS], 1)
-    holds = (kept(response) & is_asked).sum(1) + (length == wanted)
+    holds = (constraints_kept(response) & is_asked).sum(1) + (length == wanted)
     is_said = (length > 0) & ((response <= END).all(1))
     return jnp.where((prompt == WRITE).any(1), is_said * holds / (is_asked.sum(1) + 1), alike)
 
 
-def kept(response: Array) -> Array:
+def constraints_kept(response: Array) -> Array:
     """`[B, 7]` whether each of `CONSTRAINTS` holds of digits `[B, A]`, whose ends are behind them."""
     is_digit, both = response < END, response[:, 1:] < END
     step = response[:, 1:] - response[:, :-1]
@@ -171,11 +173,11 @@ def kept(response: Array) -> Array:
     return jnp.stack([rules[word] for word in CONSTRAINTS], 1)
 
 
-class Lesson(NamedTuple):
+class Stretch(NamedTuple):
     """What texts one stage of learning reads, and for how long."""
 
     num_steps: int
-    mistakes: float = 0.0  # as in `texts`
+    mistakes: float = 0.0  # as in `instructed`
     answers_only: bool = True  # whether the mask leaves prompts out
 
 
@@ -184,14 +186,14 @@ class Lessons:
 
     Args:
       batch_size: B >= 1.
-      longest: as in `texts`.
+      longest: as in `instructed`.
       lessons: the stages, one after the other; one of no steps is left out.
       part: whose pairs of words are asked for.
       seed: >= 0.
     """
 
     def __init__(
-        self, batch_size: int, longest: int, lessons: Sequence[Lesson], *, part: Part = "train", seed: int = 0
+        self, batch_size: int, longest: int, lessons: Sequence[Stretch], *, part: Part = "train", seed: int = 0
     ):
         self.batch_size, self.seed = checked(batch_size, seed)
         self.longest, self.part, self.lessons = longest, part, tuple(lessons)
@@ -202,7 +204,7 @@ class Lessons:
         generator = np.random.Generator(np.random.Philox(key=[self.seed, counted(step)]))
         stage = min(int(np.searchsorted(self.ends, step, side="right")), len(self.lessons) - 1)
         lesson = self.lessons[stage]
-        token = texts(generator, self.part, self.batch_size, self.longest, lesson.mistakes)
+        token = instructed(generator, self.part, self.batch_size, self.longest, lesson.mistakes)
         return {
             "token": token,
             "mask": counting(token, self.longest, answers_only=lesson.answers_only),
@@ -222,12 +224,12 @@ def counting(token: np.ndarray, longest: int, *, answers_only: bool) -> np.ndarr
 def exam(part: Part, count: int, longest: int, *, seed: int = 0) -> Split:
     """Different instructions of a part, with right answers: "token" `[N, P + A]`."""
     generator = np.random.Generator(np.random.Philox(key=[seed, 2**32 + len(part)]))
-    drawn = texts(generator, part, 4 * count, longest)
+    drawn = instructed(generator, part, 4 * count, longest)
     first = np.unique(drawn[:, : longest + AROUND], axis=0, return_index=True)[1]
     return Split({"token": drawn[np.sort(first)[:count]]})
 
 
-def encode(text: str, longest: int) -> np.ndarray:
+def prompt_of(text: str, longest: int) -> np.ndarray:
     """`[P]` tokens of an instruction as a person writes it; "=" may be left out.
 
     Raises:
@@ -242,10 +244,10 @@ def encode(text: str, longest: int) -> np.ndarray:
     prompt = prompt if prompt[-1:] == [EQUALS] else [*prompt, EQUALS]
     if len(prompt) == 1 or len(prompt) > longest + AROUND:
         raise BadInput(f"{text!r}: an instruction has 1 to {longest + AROUND - 1} words and digits before the =")
-    return np.array(fitted(prompt, longest), np.int32)
+    return np.array(padded_prompt(prompt, longest), np.int32)
 
 
-def decode(tokens: Sequence[int]) -> str:
+def spelled(tokens: Sequence[int]) -> str:
     """What tokens say, up to the first end, without blanks."""
     tokens = [int(token) for token in tokens]
     said = tokens[: tokens.index(END)] if END in tokens else tokens

@@ -22,7 +22,7 @@ def every_matrix(name: str) -> bool:
     return name.endswith("/kernel")
 
 
-class Adapted(NamedTuple):
+class WithAdapters(NamedTuple):
     """A network with low-rank adapters.
 
     Source: Hu et al. 2021, arXiv:2106.09685, section 4.1, eq. 3.
@@ -84,7 +84,7 @@ class Adapted(NamedTuple):
             return output
         return output[0], {**output[1], "frozen": variables["frozen"]}
 
-    def clone(self, **changes) -> "Adapted":
+    def clone(self, **changes) -> "WithAdapters":
         """The same of the network with other fields."""
         return self._replace(model=self.model.clone(**changes))
 
@@ -98,6 +98,6 @@ class Adapted(NamedTuple):
         return self.model.max_length
 
 
-def unadapted(model: nn.Module | Adapted, variables: Mapping[str, PyTree]) -> dict[str, PyTree]:
+def unadapted(model: nn.Module | WithAdapters, variables: Mapping[str, PyTree]) -> dict[str, PyTree]:
     """Variables of the network itself, whether it has adapters or not."""
-    return model.merged(variables) if isinstance(model, Adapted) else dict(variables)
+    return model.merged(variables) if isinstance(model, WithAdapters) else dict(variables)

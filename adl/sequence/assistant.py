@@ -19,10 +19,10 @@ import optax
 from jax import Array
 
 from adl.core import Key, Learner, Mean, Metrics, PyTree, over_seeds, tree
-from adl.nn.lora import Adapted, unadapted
+from adl.nn.lora import WithAdapters, unadapted
 from adl.nn.transformer import GPT
 from adl.sequence.language import language_model
-from adl.sequence.preference import Texts, Tuned, compared, dpo, responding, reward_model, worth
+from adl.sequence.preference import Answered, Tuned, compared, dpo, responding, reward_model, worth
 from adl.sequence.rlhf import Rewarded, rlhf
 
 STAGES = ("read", "follow", "judge", "compare", "doubt", "compare more", "begin", "please")
@@ -39,6 +39,22 @@ class Staff(NamedTuple):
     reward: Learner
     poor: PyTree  # variables of the reward model when it was early
     policies: Mapping[str, Learner]  # "ppo", "poor" and "dpo"
+
+
+def stretches(num_steps: int, *, following: float, comparing: float, doubting: float, pleasing: float) -> list[int]:
+    """Steps of each of `STAGES`, one or more.
+
+    Args:
+      num_steps: of all together, 8 or more.
+      following: share of them on demonstrations, in (0, 1), as are all others.
+      comparing: on pairs of answers.
+      doubting: share of these before the poor reward model stops.
+      pleasing: by PPO. The rest is on the first texts.
+    """
+    follow, compare, please = (max(round(share * num_steps), 1) for share in (following, comparing, pleasing))
+    few = max(round(doubting * compare), 1)
+    read = max(num_steps - follow - compare - please - len(BRIEF), 1)
+    return [read, follow, 1, few, 1, max(compare - few, 1), 1, please]
 
 
 class Course(NamedTuple):
@@ -141,13 +157,13 @@ def course(
         before = Tuned(staff.policies["dpo"], staff.language.variables)
         after, told = direct.step(keys[2], before, chosen)
         staff = staff._replace(reward=reward, policies=staff.policies | {"dpo": after.learner})
-        return staff, named("reward", metrics) | named("dpo", told)
+        return staff, under_name("reward", metrics) | under_name("dpo", told)
 
     def please(key: Key, staff: Staff, batch):
         by = {"ppo": staff.reward.variables, "poor": staff.poor}
         before = (Rewarded(staff.policies[name], staff.language.variables, judge) for name, judge in by.items())
         prompt = {"prompt": batch["token"][:, :prompt_length]}
-        both, metrics = over_seeds(ppo, 2).step(key, stacked(*before), prompt)
+        both, metrics = over_seeds(ppo, 2).step(key, tree_of_several(*before), prompt)
         after = {name: tree.take(both.learner, i) for i, name in enumerate(by)}
         told = {f"{name}_{metric}": tree.take(mean, i) for i, name in enumerate(by) for metric, mean in metrics.items()}
         return staff._replace(policies=staff.policies | after), told
@@ -156,19 +172,19 @@ def course(
     return Course(init, steps, lambda batch: batch["stage"][0])
 
 
-def named(name: str, metrics: Metrics) -> dict[str, Mean]:
+def under_name(name: str, metrics: Metrics) -> dict[str, Mean]:
     """Metrics of somebody by this name."""
     return {f"{name}_{metric}": mean for metric, mean in metrics.items()}
 
 
-def rewarded_by(model: GPT) -> Callable[[PyTree, Texts], Array]:
+def rewarded_by(model: GPT) -> Callable[[PyTree, Answered], Array]:
     """`reward(variables, texts) -> [B]` of a reward model."""
     return lambda variables, texts: worth(model.apply(variables, texts.token), texts.mask)
 
 
-def tuning(model: GPT, rank: int) -> GPT | Adapted:
+def tuning(model: GPT, rank: int) -> GPT | WithAdapters:
     """What learns of a network: itself, or, of a rank above 0, its adapters."""
-    return Adapted(model, rank) if rank else model
+    return WithAdapters(model, rank) if rank else model
 
 
 def speaking(model: GPT, staff: Staff, name: str, *, rank: int = 0) -> PyTree:
@@ -178,6 +194,6 @@ def speaking(model: GPT, staff: Staff, name: str, *, rank: int = 0) -> PyTree:
     return {"params": {part: params[part] for part in staff.language.params}}
 
 
-def stacked(*trees: PyTree) -> PyTree:
+def tree_of_several(*trees: PyTree) -> PyTree:
     """Trees of one structure as one, along a new first axis."""
     return jax.tree.map(lambda *x: jnp.stack(x), *trees)

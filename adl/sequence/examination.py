@@ -12,14 +12,14 @@ from adl.core import Mean, Probe, PyTree, tree
 from adl.measure.calibration import binned, expected_calibration_error
 from adl.measure.preferred import win_rate
 from adl.nn.transformer import GPT
-from adl.sequence.assistant import POLICIES, Score, Staff, named, rewarded_by, speaking, stacked, tuning
-from adl.sequence.preference import Texts, responding, token_log_probs
+from adl.sequence.assistant import POLICIES, Score, Staff, rewarded_by, speaking, tree_of_several, tuning, under_name
+from adl.sequence.preference import Answered, responding, token_log_probs
 from adl.sequence.rlhf import best_of, best_of_divergence
 
 
-def by_either(reward: Callable[[PyTree, Texts], Array], staff: Staff, texts: Texts) -> Array:
+def by_either(reward: Callable[[PyTree, Answered], Array], staff: Staff, texts: Answered) -> Array:
     """`[2, B]` what texts are worth to the reward model, and to the poor one."""
-    return jax.vmap(reward, (0, None))(stacked(staff.reward.variables, staff.poor), texts)
+    return jax.vmap(reward, (0, None))(tree_of_several(staff.reward.variables, staff.poor), texts)
 
 
 def has_begun(staff: Staff, name: str) -> Array:
@@ -28,7 +28,7 @@ def has_begun(staff: Staff, name: str) -> Array:
     return (tree.norm(optax.tree.get(learner.opt_state, "mu")) > 0).astype(jnp.float32)
 
 
-def examined(
+def policies_examined(
     model: GPT,
     token: Array,
     *,
@@ -64,7 +64,7 @@ def examined(
         def of_one(inputs):
             key, variables = inputs
             texts = draw(key, variables, prompt)
-            both = stacked(variables, staff.language.variables)
+            both = tree_of_several(variables, staff.language.variables)
             logits = jax.vmap(model.apply, (0, None))(both, texts.token[:, :-1])
             log_prob, before = (token_log_probs(of, texts.token) for of in logits)
             found = {
@@ -74,7 +74,7 @@ def examined(
             }
             return found
 
-        variables = stacked(*(speaking(model, staff, name, rank=rank) for name in POLICIES))
+        variables = tree_of_several(*(speaking(model, staff, name, rank=rank) for name in POLICIES))
         return lax.map(of_one, (jax.random.split(key, len(POLICIES)), variables))
 
     def probe(token, key, staff):
@@ -87,7 +87,9 @@ def examined(
             found = {key: Mean.of(value) for key, value in means.items()}
             found |= win_rate(one["score"], first["score"]) if i else {}
             counts = has_begun(staff, name)
-            told |= named(name, {key: Mean(counts * mean.total, counts * mean.count) for key, mean in found.items()})
+            told |= under_name(
+                name, {key: Mean(counts * mean.total, counts * mean.count) for key, mean in found.items()}
+            )
         return told
 
     return Partial(probe, token)
@@ -107,7 +109,7 @@ def chosen_from(
     """Probe: the reward model by pairs of answers that it has not seen, and the best of n answers by it.
 
     Args:
-      model: as of `examined`, and so are all others but the last.
+      model: as of `policies_examined`, and so are all others but the last.
       token: `[N, P + A]`.
       score: of an answer.
       prompt_length: P.
@@ -141,7 +143,7 @@ def chosen_from(
             "ece": Mean.of(expected_calibration_error(bins)),
             "best_score": Mean.of(last),
             "best_exact": Mean.of(last == 1),
-            **named("best", win_rate(last, scores[:, -1])),  # of those that it was not chosen from
+            **under_name("best", win_rate(last, scores[:, -1])),  # of those that it was not chosen from
             "best_of": jnp.stack([one.mean() for one in best.values()]),
             "best_divergence": best_of_divergence(jnp.asarray(nums)),
             "said": bins.confidence / bins.count,

@@ -141,7 +141,7 @@ def token_log_probs(logits: Array, token: Array) -> Array:
     return jnp.take_along_axis(jax.nn.log_softmax(logits), token[:, 1:, None], -1)[..., 0]
 
 
-class Texts(NamedTuple):
+class Answered(NamedTuple):
     """Prompts and what was answered."""
 
     token: Array  # [B, P + A]
@@ -153,7 +153,7 @@ class Texts(NamedTuple):
 
 
 def responding(model: nn.Module, num_tokens: int, *, end: int, choose: Choose | None = None) -> Callable:
-    """`respond(key, variables, prompt [B, P]) -> Texts`: answers up to an end, or of `num_tokens`.
+    """`respond(key, variables, prompt [B, P]) -> Answered`: answers up to an end, or of `num_tokens`.
 
     Args:
       model: called with `cache`, with `empty_cache`.
@@ -163,18 +163,20 @@ def responding(model: nn.Module, num_tokens: int, *, end: int, choose: Choose | 
     """
     choose = choose or drawn()
 
-    def respond(key: Key, variables: PyTree, prompt: Array) -> Texts:
+    def respond(key: Key, variables: PyTree, prompt: Array) -> Answered:
         cache = model.empty_cache(len(prompt), prompt.shape[1] + num_tokens - 1)
         of = {"choose": choose, "stop": (end,), "pad": end}
         said = generate(key, reading(model, variables), cache, prompt, num_tokens, **of)
         counts = jnp.arange(num_tokens)[None] < said.length[:, None]
         mask = jnp.concatenate([jnp.zeros((len(prompt), prompt.shape[1] - 1), bool), counts], 1)
-        return Texts(jnp.concatenate([prompt, said.token], 1), mask.astype(jnp.float32))
+        return Answered(jnp.concatenate([prompt, said.token], 1), mask.astype(jnp.float32))
 
     return respond
 
 
-def compared(key: Key, first: Texts, second: Texts, score: tuple[Array, Array], *, sureness: float) -> dict[str, Array]:
+def compared(
+    key: Key, first: Answered, second: Answered, score: tuple[Array, Array], *, sureness: float
+) -> dict[str, Array]:
     """A batch of pairs as a judge tells them apart, of `reward_model` and `dpo`.
 
     P(the first is chosen) = sigmoid(k (s_1 - s_2)); of what is equally good nothing is said: its mask is 0.

@@ -19,7 +19,7 @@ from adl.core import Algorithm, Key, Learner, Mean, PyTree, border, descend, for
 from adl.core.epochs import epochs
 from adl.nn.transformer import GPT
 from adl.prob.surrogate import clipped_surrogate
-from adl.sequence.preference import Texts, responding, token_log_probs
+from adl.sequence.preference import Answered, responding, token_log_probs
 
 
 class Rewarded(NamedTuple):
@@ -33,7 +33,7 @@ class Rewarded(NamedTuple):
 class Said(NamedTuple):
     """What the loss wants to know of B answers in T tokens, prompts and all."""
 
-    texts: Texts
+    texts: Answered
     log_prob: Array  # [B, T] of each token, when it was drawn
     advantage: Array  # [B, T]
     target: Array  # [B, T] of the value
@@ -44,7 +44,7 @@ def rlhf(
     model: GPT,
     tx: optax.GradientTransformation,
     *,
-    reward: Callable[[PyTree, Texts], Array],
+    reward: Callable[[PyTree, Answered], Array],
     num_tokens: int,
     end: int,
     beta: Array | float,

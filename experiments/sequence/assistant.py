@@ -25,7 +25,7 @@ import numpy as np
 from adl import run, show
 from adl.core import optimizer, staged
 from adl.data import instructions
-from adl.data.instructions import Lesson
+from adl.data.instructions import Stretch
 from adl.nn.transformer import GPT
 from adl.sequence import assistant, examination
 from adl.sequence.preference import responding
@@ -86,23 +86,15 @@ def load(cfg: Config) -> np.ndarray:
     return instructions.exam(cfg.part, cfg.num_tested, cfg.longest).arrays["token"]
 
 
-def lessons(cfg: Config) -> list[Lesson]:
-    """What is read at which stage, of `assistant.STAGES`."""
-    shares = (cfg.following, cfg.comparing, cfg.pleasing)
-    follow, compare, please = (max(round(share * cfg.num_steps), 1) for share in shares)
-    few = max(round(cfg.doubting * compare), 1)
-    read = max(cfg.num_steps - follow - compare - please - len(assistant.BRIEF), 1)
-    steps = (read, follow, 1, few, 1, max(compare - few, 1), 1, please)
-    return [Lesson(steps[0], cfg.misread, answers_only=False), *(Lesson(n, cfg.mistaken) for n in steps[1:])]
-
-
 def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
     """Everybody's network, what they learn of, and how they do on what they have not seen."""
     prompt, room = cfg.longest + instructions.AROUND, cfg.longest + 1
     of_model = {"position": "rotary", "dtype": jnp.dtype(cfg.precision)}
     model = GPT(len(instructions.WORDS), prompt + room, cfg.num_layers, cfg.num_heads, cfg.width, **of_model)
-    plan = lessons(cfg)
-    shape = optimizer.cosine(plan[0].num_steps + plan[1].num_steps, warmup=100, end=0.1)
+    shares = {name: getattr(cfg, name) for name in ("following", "comparing", "doubting", "pleasing")}
+    first, *others = assistant.stretches(cfg.num_steps, **shares)
+    plan = [Stretch(first, cfg.misread, answers_only=False), *(Stretch(n, cfg.mistaken) for n in others)]
+    shape = optimizer.cosine(first + others[0], warmup=100, end=0.1)
     tx = optimizer.adam(**cfg.adam, shape=shape, clip=1.0, b2=0.99, mask=optimizer.matrices)
     rates = {"rewarding": cfg.reward_rate, "pleasing": cfg.policy_rate}
     later = {name: optimizer.adam(rate, optimizer.warm_up(20), clip=1.0) for name, rate in rates.items()}
@@ -113,11 +105,11 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
     def say(key, state, prompt):
         return respond(key, assistant.speaking(model, state, "ppo", rank=cfg.lora), prompt).answers(room)
 
-    words = run.Text(lambda text: instructions.encode(text, cfg.longest), instructions.decode)
+    words = run.Text(lambda text: instructions.prompt_of(text, cfg.longest), instructions.spelled)
     return run.Experiment(
         staged(*assistant.course(model, tx, **of, **later, beta=cfg.beta, axis=axis)),
         instructions.Lessons(cfg.batch_size, cfg.longest, plan),
-        probes={"test": examination.examined(model, loaded, **of)},
+        probes={"test": examination.policies_examined(model, loaded, **of)},
         final={"judge": examination.chosen_from(model, loaded, **of, nums=(1, 2, 4, 8))},
         offers={"model": model, "generate": run.Offer(say, words, words)},
         figures=show.figures(

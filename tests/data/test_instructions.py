@@ -7,7 +7,7 @@ import pytest
 
 from adl.core import BadInput
 from adl.data import instructions
-from adl.data.instructions import AROUND, CONSTRAINTS, END, Lesson, Lessons, asked, decode, encode, exam, score, texts
+from adl.data.instructions import AROUND, CONSTRAINTS, END, Lessons, Stretch, exam, score
 
 LONGEST = 6
 RIGHT = {  # of digits as a string
@@ -35,12 +35,12 @@ HOLDS = {
 
 
 def rows(part: str, count: int = 300) -> np.ndarray:
-    return texts(np.random.default_rng(0), part, count, LONGEST)
+    return instructed(np.random.default_rng(0), part, count, LONGEST)
 
 
 def said(row: np.ndarray) -> tuple[list[str], str]:
     """Words of the prompt, and digits of the answer."""
-    prompt, answer = decode(row).split(" =")
+    prompt, answer = spelled(row).split(" =")
     return prompt.split(), answer.replace(" ", "")
 
 
@@ -67,7 +67,7 @@ def test_right_answers_score_one_and_no_others():
     near = np.where(np.cumsum(near == END, 1) > 0, END, near)
     found = np.asarray(score(token, near))
     for row, answer, seen in zip(token, near, found, strict=True):
-        (words, right), digits = said(row), "".join(decode(answer).split())
+        (words, right), digits = said(row), "".join(spelled(answer).split())
         if words[0] == "write":
             told = [digits.isdigit() and HOLDS[word](digits) for word in words[2:] if word != "and"]
             told.append(digits.isdigit() and len(digits) == int(words[1]))
@@ -80,14 +80,14 @@ def test_right_answers_score_one_and_no_others():
 def test_each_constraint_is_as_python_says():
     answers = np.random.default_rng(0).integers(END + 1, size=(500, 5))
     answers = np.where(np.cumsum(answers == END, 1) > 0, END, answers)
-    kept = np.asarray(instructions.kept(answers))
+    kept = np.asarray(instructions.constraints_kept(answers))
     for row, holds in zip(answers, kept, strict=True):
         digits = "".join(str(d) for d in row if d != END)
         assert [HOLDS[word](digits) for word in CONSTRAINTS] == holds.tolist()
 
 
 def test_no_part_has_a_pair_of_another_and_training_has_every_word():
-    train, validation, test = (set(asked(part)) for part in ("train", "validation", "test"))
+    train, validation, test = (set(compositions(part)) for part in ("train", "validation", "test"))
     assert not train & validation and not train & test and not validation & test
     assert {word for pair in validation | test for word in pair} <= {word for pair in train for word in pair}
     assert min(len(validation), len(test)) > 10
@@ -95,7 +95,7 @@ def test_no_part_has_a_pair_of_another_and_training_has_every_word():
 
 
 def test_lessons_are_a_function_of_the_step_and_their_stages_follow():
-    lessons = Lessons(64, LONGEST, [Lesson(2, 1.0, answers_only=False), Lesson(1)])
+    lessons = Lessons(64, LONGEST, [Stretch(2, 1.0, answers_only=False), Stretch(1)])
     np.testing.assert_array_equal([lessons[step]["stage"][0] for step in range(5)], [0, 0, 1, 1, 1])
     np.testing.assert_array_equal(lessons[1]["token"], lessons[1]["token"])
     right = [np.mean(score(batch["token"], batch["token"][:, -LONGEST - 1 :]) == 1) for batch in (lessons[2],)]
@@ -106,14 +106,14 @@ def test_lessons_are_a_function_of_the_step_and_their_stages_follow():
 
 
 def test_mistakes_are_as_frequent_as_they_are_said_to_be():
-    right, wrong = (texts(np.random.default_rng(3), "train", 2000, LONGEST, share) for share in (0.0, 0.3))
+    right, wrong = (instructed(np.random.default_rng(3), "train", 2000, LONGEST, share) for share in (0.0, 0.3))
     np.testing.assert_array_equal(right[:, : LONGEST + AROUND], wrong[:, : LONGEST + AROUND])
     assert 0.2 < (right != wrong).any(1).mean() <= 0.3
 
 
 @pytest.mark.parametrize("text", ["sort then next : 3 1 4 =", "Sort then next: 314"])
 def test_a_person_may_write_it_several_ways(text):
-    assert decode(encode(text, LONGEST)) == "sort then next : 3 1 4 ="
+    assert spelled(prompt_of(text, LONGEST)) == "sort then next : 3 1 4 ="
 
 
 @pytest.mark.parametrize(
@@ -122,6 +122,6 @@ def test_a_person_may_write_it_several_ways(text):
 )
 def test_what_is_no_instruction_is_told_in_one_line(text, told):
     with pytest.raises(BadInput, match=told):
-        encode(text, LONGEST)
+        prompt_of(text, LONGEST)
     with pytest.raises(BadInput, match="3 to 9"):
-        texts(np.random.default_rng(0), "train", 2, 2)
+        instructed(np.random.default_rng(0), "train", 2, 2)

@@ -7,13 +7,13 @@ import optax
 import pytest
 
 from adl.core import tree
-from adl.nn.lora import Adapted
+from adl.nn.lora import WithAdapters
 from adl.nn.transformer import GPT
 from adl.sequence.language import language_model
 from tests.sequence.cases import texts
 
 MODEL = GPT(5, 8, 1, 2, 8, num_values=1)
-ADAPTED = Adapted(MODEL, 2, alpha=3.0)
+ADAPTED = WithAdapters(MODEL, 2, alpha=3.0)
 TOKEN = texts(0)["token"][:, :8]
 
 
@@ -52,7 +52,7 @@ def test_a_kernel_moves_as_two_linear_maps_of_torch_one_after_the_other():
 
 
 def test_only_adapters_learn():
-    model = Adapted(GPT(5, 8, 1, 2, 8), 2)
+    model = WithAdapters(GPT(5, 8, 1, 2, 8), 2)
     alg = language_model(model, optax.adam(0.03))
     learner = first = alg.init(jax.random.key(0), texts(0))
     step, losses = jax.jit(alg.step), []

@@ -8,7 +8,7 @@ import pytest
 
 from adl.core import Learner
 from adl.nn.transformer import GPT
-from adl.sequence.preference import Texts, Tuned, compared, dpo, responding, reward_model, token_log_probs, worth
+from adl.sequence.preference import Answered, Tuned, compared, dpo, responding, reward_model, token_log_probs, worth
 from adl.sequence.rlhf import Rewarded, best_of, best_of_divergence, rlhf
 from tests.sequence.cases import preferences, prompts
 
@@ -76,7 +76,7 @@ def test_answers_end_where_they_are_said_to_and_count_so_far():
 
 
 def test_a_judge_prefers_as_bradley_and_terry_say_and_not_among_equals():
-    texts = [Texts(jnp.full((4000, 3), i), jnp.full((4000, 2), float(i))) for i in range(2)]
+    texts = [Answered(jnp.full((4000, 3), i), jnp.full((4000, 2), float(i))) for i in range(2)]
     scores = (jnp.full(4000, 0.3), jnp.full(4000, 0.1))
     pairs = compared(jax.random.key(0), *texts, scores, sureness=5.0)
     share = float((pairs["chosen"][:, 0] == 0).mean())
