@@ -247,7 +247,7 @@ def prompt_of(text: str, longest: int) -> np.ndarray:
     return np.array(padded_prompt(prompt, longest), np.int32)
 
 
-def spelled(tokens: Sequence[int]) -> str:
+def in_words(tokens: Sequence[int]) -> str:
     """What tokens say, up to the first end, without blanks."""
     tokens = [int(token) for token in tokens]
     said = tokens[: tokens.index(END)] if END in tokens else tokens

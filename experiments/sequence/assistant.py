@@ -17,6 +17,7 @@ of the poor reward model 48.7 +- 3.8 %; the reward model is right about 60 % of 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Literal
 
 import jax.numpy as jnp
@@ -105,7 +106,8 @@ def build(cfg: Config, loaded: np.ndarray, axis: str | None) -> run.Experiment:
     def say(key, state, prompt):
         return respond(key, assistant.speaking(model, state, "ppo", rank=cfg.lora), prompt).answers(room)
 
-    words = run.Text(lambda text: instructions.prompt_of(text, cfg.longest), instructions.spelled)
+    given = partial(instructions.prompt_of, longest=cfg.longest)
+    words = run.Text(given, lambda tokens: f"{instructions.in_words(tokens)} .".strip())
     return run.Experiment(
         staged(*assistant.course(model, tx, **of, **later, beta=cfg.beta, axis=axis)),
         instructions.Lessons(cfg.batch_size, cfg.longest, plan),

@@ -7,7 +7,19 @@ import pytest
 
 from adl.core import BadInput
 from adl.data import instructions
-from adl.data.instructions import AROUND, CONSTRAINTS, END, Lessons, Stretch, exam, score
+from adl.data.instructions import (
+    AROUND,
+    CONSTRAINTS,
+    END,
+    Lessons,
+    Stretch,
+    compositions,
+    exam,
+    in_words,
+    instructed,
+    prompt_of,
+    score,
+)
 
 LONGEST = 6
 RIGHT = {  # of digits as a string
@@ -40,7 +52,7 @@ def rows(part: str, count: int = 300) -> np.ndarray:
 
 def said(row: np.ndarray) -> tuple[list[str], str]:
     """Words of the prompt, and digits of the answer."""
-    prompt, answer = spelled(row).split(" =")
+    prompt, answer = in_words(row).split(" =")
     return prompt.split(), answer.replace(" ", "")
 
 
@@ -67,7 +79,7 @@ def test_right_answers_score_one_and_no_others():
     near = np.where(np.cumsum(near == END, 1) > 0, END, near)
     found = np.asarray(score(token, near))
     for row, answer, seen in zip(token, near, found, strict=True):
-        (words, right), digits = said(row), "".join(spelled(answer).split())
+        (words, right), digits = said(row), "".join(in_words(answer).split())
         if words[0] == "write":
             told = [digits.isdigit() and HOLDS[word](digits) for word in words[2:] if word != "and"]
             told.append(digits.isdigit() and len(digits) == int(words[1]))
@@ -113,7 +125,7 @@ def test_mistakes_are_as_frequent_as_they_are_said_to_be():
 
 @pytest.mark.parametrize("text", ["sort then next : 3 1 4 =", "Sort then next: 314"])
 def test_a_person_may_write_it_several_ways(text):
-    assert spelled(prompt_of(text, LONGEST)) == "sort then next : 3 1 4 ="
+    assert in_words(prompt_of(text, LONGEST)) == "sort then next : 3 1 4 ="
 
 
 @pytest.mark.parametrize(
