@@ -39,23 +39,29 @@ def over_seeds(alg: Algorithm, n: int) -> Algorithm:
     return Algorithm(init, step, _shifted(alg.axes))
 
 
-def ensemble(alg: Algorithm, n: int) -> Algorithm:
+def ensemble(alg: Algorithm, n: int, own: Callable[[Batch, Array], Batch] = lambda batch, member: batch) -> Algorithm:
     """n members that are one algorithm: the state gains a leading axis `[M]`, metrics are merged over the members.
 
     Where `over_seeds` gives n results, this gives one: what looks at its state sees all members at once, and its
     metrics are scalars, so that an ensemble takes every lift itself.
 
     Args:
-      alg: any algorithm; members differ by their keys alone and see the same batches.
+      alg: any algorithm; members differ by their keys, and by what each sees of a batch.
       n: number of members M >= 1.
+      own: `own(batch, member [])`, that: all of it, or for cross-validation with a fold masked out.
     """
-    members = over_seeds(alg, n)
+
+    def init(key, batch):
+        return jax.vmap(lambda key, m: alg.init(key, own(batch, m)))(split_once(key, n), jnp.arange(n))
 
     def step(key, state, batch):
-        state, metrics = members.step(key, state, batch)
+        def one(key, state, m):
+            return alg.step(key, state, own(batch, m))
+
+        state, metrics = jax.vmap(one)(split_once(key, n), state, jnp.arange(n))
         return state, jax.tree.map(lambda x: x.sum(0), metrics)
 
-    return members._replace(step=step)
+    return Algorithm(init, step, _shifted(alg.axes))
 
 
 def beside(algs: Mapping[str, Algorithm]) -> Algorithm:

@@ -11,7 +11,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from adl.data.builder import Bundled, png
+from adl.data.reviews import Reviews
 from adl.data.scenes.sets import SETS
+from adl.data.spelled import SpelledDeEn
 
 
 class Digits(Bundled):
@@ -250,5 +252,6 @@ def _digest(name: str) -> int:
 
 
 BUNDLED = {
-    builder.name: builder for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference)
+    builder.name: builder
+    for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference, Reviews, SpelledDeEn)
 } | {f"scenes/{name}": builder for name, builder in SETS.items()}

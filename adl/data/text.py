@@ -124,10 +124,13 @@ class Captions(NamedTuple):
             raise BadInput(f"caption {text!r}: {len(found)} words, where the longest learned has {self.length - 1}")
         return found
 
+    def prompt(self, text: str) -> np.ndarray:
+        """`[1 + n]` int32 of a text that goes on, with the token before it; raises as `read`."""
+        return np.append(np.int32(self.tokens.start), self.read(text))
+
     def rows(self, texts: Sequence[str]) -> np.ndarray:
         """`[N, T]` int32 of N texts; raises as `read`."""
-        starts = [np.append(np.int32(self.tokens.start), self.read(text)) for text in texts]
-        return pad(starts, self.length, value=self.padding)[0]
+        return pad([self.prompt(text) for text in texts], self.length, value=self.padding)[0]
 
 
 class Pieces:

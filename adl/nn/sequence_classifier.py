@@ -29,7 +29,15 @@ class SequenceClassifier(nn.Module):
     dropout: float = 0.0  # in [0, 1)
     dtype: jnp.dtype = jnp.float32  # of embedding and layers' inputs; parameters and outputs are float32
 
-    @nn.compact
+    def setup(self):
+        """Parts."""
+        if self.vocab_size:
+            self.tokens = nn.Embed(self.vocab_size, self.width, dtype=self.dtype)
+        else:
+            self.inputs = nn.Dense(self.width, dtype=self.dtype)
+        self.head = nn.Dense(self.num_outputs)
+        self.drop = Dropout(self.dropout)
+
     def __call__(self, x: Array, *, mask: Array | None = None) -> Array:
         """`[B, K]` of each sequence.
 
@@ -37,15 +45,13 @@ class SequenceClassifier(nn.Module):
           x: `[B, T]` integers in 0 ... V - 1, or `[B, T, C]` vectors.
           mask: `[B, T]` boolean, True from the start of each row; None: everywhere.
         """
-        drop = Dropout(self.dropout)
-        if self.vocab_size:
-            h = nn.Embed(self.vocab_size, self.width, dtype=self.dtype, name="tokens")(x)
-        else:
-            h = nn.Dense(self.width, dtype=self.dtype, name="inputs")(x)
-        length = None if mask is None else mask.sum(-1)
-        h, _ = self.layers(drop(h), length=length)
-        whole = over_time(h.astype(jnp.float32), mask, self.summary)
-        return nn.Dense(self.num_outputs, name="head")(drop(whole))
+        whole = over_time(self.encode(x, mask=mask).astype(jnp.float32), mask, self.summary)
+        return self.head(self.drop(whole))
+
+    def encode(self, x: Array, *, mask: Array | None = None) -> Array:
+        """`[B, T, E]` what the layers put out; the arguments as of a call."""
+        h = self.tokens(x) if self.vocab_size else self.inputs(x)
+        return self.layers(self.drop(h), length=None if mask is None else mask.sum(-1))[0]
 
 
 def over_time(h: Array, mask: Array | None, summary: Summary) -> Array:

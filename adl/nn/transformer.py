@@ -91,6 +91,46 @@ class Block(nn.Module):
         return x if cache is None else (x, tuple(kept))
 
 
+class Blocks(nn.Module):
+    """`Block`s around a stream, called as layers that carry a state are; theirs is empty: they see all at once.
+
+    The default sees what is before each place, and knows how far before by rotations.
+    """
+
+    num_layers: int
+    num_heads: int
+    sight: Literal["before", "all"] = "before"  # what each place sees, itself in any case
+    position: Literal["rotary", "sinusoidal", "none"] = "rotary"  # how a place is known
+    dropout: float = 0.0  # in [0, 1), of what blocks add, when a `dropout` key is given
+    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
+    feedforward: Callable[..., nn.Module] = gelu_mlp  # as in `Block`
+    norm: Callable[..., nn.Module] = layer_norm  # as in `Block`
+
+    @nn.compact
+    def __call__(self, x: Array, state: tuple[()] | None = None, *, length: Array | None = None) -> tuple[Array, tuple]:
+        """(`[B, T, D]`, an empty state) of `x` `[B, T, D]`; beyond `length` `[B]` nothing is seen, or meant."""
+        if state:
+            raise AssertionError("blocks see a sequence at once, and go on from no state")
+        time = x.shape[1]
+        mask = None if length is None else jnp.arange(time)[None] < length[:, None]
+        at = Places.of(time, mask)
+        seen = at.seen if self.sight == "before" else None if mask is None else mask[:, None, None, :]
+        rotate = functools.partial(embed.rotary, position=at.query[:, None]) if self.position == "rotary" else None
+        h = x.astype(self.dtype)
+        if self.position == "sinusoidal":
+            h = h + embed.sinusoidal(at.query, x.shape[-1]).astype(self.dtype)
+        for _ in range(self.num_layers):
+            std = 0.02 / (2 * self.num_layers) ** 0.5
+            block = Block(self.num_heads, self.dropout, self.dtype, std, feedforward=self.feedforward, norm=self.norm)
+            h = block(h, mask=seen, rotate=rotate)
+        return self.norm(dtype=self.dtype)(h), ()
+
+    def empty(self, size: int, dim: int) -> tuple[()]:
+        """The empty state, whatever B = `size` and D = `dim`."""
+        del size, dim
+        return ()
+
+
 class Cache(NamedTuple):
     """What the blocks of a decoder know of the tokens so far. The first axis of every leaf is the row.
 
@@ -137,7 +177,12 @@ class GPT(nn.Module):
 
     @nn.compact
     def __call__(
-        self, token: Array, *, mask: Array | None = None, cache: Cache | None = None
+        self,
+        token: Array,
+        *,
+        before: Array | None = None,
+        mask: Array | None = None,
+        cache: Cache | None = None,
     ) -> Array | tuple[Array, Cache]:
         """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
 
@@ -145,19 +190,24 @@ class GPT(nn.Module):
 
         Args:
           token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
+          before: `[B, U, D]` vectors in front of the tokens, as if they were the embeddings of U tokens: they have
+            places and slots as these have; None: there are none.
           mask: `[B, T]` boolean, False at padding, left or right, which nothing sees and which the cache does not keep;
             None: there is none. Logits at padding mean nothing.
           cache: of `empty_cache`, or of the last call. A row's tokens beyond its slots are lost, and their logits nan.
         Raises:
-          AssertionError: at trace time, if T, or the cache's length, exceeds the longest, or T the cache's length.
+          AssertionError: at trace time, if U + T, or the cache's length, exceeds the longest, or U + T the former.
         """
         chex.assert_rank(token, 2)
         longest = self.max_length
         if cache is not None:
             self._require_short(cache.slots)
             longest = cache.slots
-        chex.assert_axis_dimension_lteq(token, 1, longest)
-        at = Places.of(token.shape[1], mask, cache, self.window)
+        num_before = 0 if before is None else before.shape[1]
+        chex.assert_axis_dimension_lteq(token, 1, longest - num_before)
+        if num_before and mask is not None:
+            mask = jnp.pad(mask, ((0, 0), (num_before, 0)), constant_values=True)
+        at = Places.of(num_before + token.shape[1], mask, cache, self.window)
         bias = embed.alibi(at.query, at.key, self.num_heads) if self.position == "alibi" else None
         turn = functools.partial(embed.rotary, position=at.query[:, None], frequency=self.frequency)
         rotate = turn if self.position == "rotary" else None
@@ -165,7 +215,9 @@ class GPT(nn.Module):
         tokens = nn.Embed(
             self.vocab_size, self.width, dtype=self.dtype, embedding_init=nn.initializers.normal(0.02), name="tokens"
         )
-        h = self._placed(tokens(token), at.query, mask is None and cache is None)
+        h = tokens(token)
+        h = h if before is None else jnp.concatenate([before.astype(h.dtype), h], 1)
+        h = self._placed(h, at.query, mask is None and cache is None)
         h = Dropout(self.dropout)(h)
         kept = []
         for layer in range(self.num_layers):
@@ -176,6 +228,7 @@ class GPT(nn.Module):
                 kept.append(known)
         if self.order == "pre":
             h = self.norm(dtype=self.dtype)(h)
+        h, at = h[:, num_before:], at._replace(query=at.query[:, num_before:])
         if self.head == "own":
             own = nn.Dense(self.vocab_size, use_bias=False, dtype=self.dtype, name="head")
             logits = own(h.reshape(-1, self.width)).reshape(*token.shape, -1).astype(jnp.float32)

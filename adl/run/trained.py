@@ -30,8 +30,8 @@ class Trained:
     """A run as it stands after `step` steps. What its experiment offers are its attributes.
 
     Functions take what their offer `takes`, and by keyword what else they have a default for. They return arrays with
-    the leading axes `[values, seeds]` of several runs, or the text of one. All take `key=`, an integer or a key, 0 by
-    default, which several runs share: the same call gives the same answer.
+    the leading axes `[values, seeds]` of several runs, or the text of one, and of pictures a list of texts. All take
+    `key=`, an integer or a key, 0 by default, which several runs share: the same call gives the same answer.
     """
 
     def __init__(self, folder: Path, name: str, program: Program, step: int, state: PyTree):
@@ -73,7 +73,8 @@ class Trained:
                 return compiled(**more)(jax.random.split(root, given), self.state)
             found = compiled(**more)(root, self.state, given)
             if isinstance(offer.gives, Text) and not self.program.num_axes:
-                return offer.gives.decode(np.asarray(found)[0])
+                texts = [offer.gives.decode(row) for row in np.asarray(found)]
+                return texts[0] if isinstance(offer.takes, Text) else texts
             return found
 
         function.__name__ = name

@@ -108,7 +108,11 @@ def use(asked: Using) -> None:
     elif target:
         _require_free(target, asked.overwrite)
     if isinstance(offer.gives, Text):
-        _text(asked.inputs[0] + function(given, key=asked.key, **more), target)
+        said = function(given if isinstance(offer.takes, Text) else given[: len(given)], key=asked.key, **more)
+        if isinstance(offer.takes, Text):
+            _text(asked.inputs[0] + said, target)
+        else:
+            _table(target, ["picture", "text"], [list(row) for row in zip(titles, said, strict=True)])
         return
     found = np.asarray(function(given, key=asked.key) if offer.together else _in_parts(function, given, asked.key))
     if not np.isfinite(found).all():

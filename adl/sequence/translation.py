@@ -49,7 +49,7 @@ def reader_of(
     Args:
       model: as `EncoderDecoder`, with `encode`, `decode` and `empty_cache`.
       variables: of the model.
-      source: `[B, U]` integers.
+      source: `[B, U]` integers, or whatever else `encode` takes: pictures.
       num_tokens: N >= 1, with the token that a target begins with as many as may be read.
       mask: `[B, U]` boolean, False at padding; None: there is none.
     """
@@ -59,7 +59,7 @@ def reader_of(
         return model.apply(variables, token, cache=cache, method="decode", **given)
 
     nothing = jnp.zeros((len(source), 1), jnp.int32)
-    cache = model.empty_cache(len(source), num_tokens, source.shape[1])
+    cache = model.empty_cache(len(source), num_tokens, memory.shape[1])
     # A token that does not count: the cache keeps the memory alone.
     _, cache = read(nothing, cache, memory=memory, memory_mask=mask, mask=jnp.zeros_like(nothing, bool))
     return read, cache

@@ -7,6 +7,7 @@ from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
 from adl.show.calibration import reliability
+from adl.show.captions import asked_of_pictures, pictures_and_captions, where_words_look
 from adl.show.chains import agreement, cloud, first_two, marginal, marginals, most_correlated, trace, traces
 from adl.show.chessmen import chess_moments, struggle_gains
 from adl.show.classification import confusion, mistakes
@@ -22,6 +23,7 @@ from adl.show.detections import by_difficulty, detected, detection, precision_by
 from adl.show.energy import descent, energies
 from adl.show.ensembles import reliability_bars, rotation, subsets
 from adl.show.extrapolation import extrapolated, strangers
+from adl.show.forecast import forecast_bands, forecasts_by_step
 from adl.show.functions import forecasts, process
 from adl.show.gait import gait_film, gait_instants
 from adl.show.game import players, translations
@@ -29,6 +31,7 @@ from adl.show.gridworld import grid_policies
 from adl.show.heat import densities, field
 from adl.show.hidden import casino, learned_dice, letters
 from adl.show.images import image_grid, in_rows
+from adl.show.kinds import kinds_of_texts
 from adl.show.latents import exchanged, perturbed, prior, reconstructed, straight, traversal
 from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
@@ -54,6 +57,7 @@ from adl.show.strengths import by_strength
 from adl.show.style import COLORS, Draw, figures, of, panel
 from adl.show.text import continuations, next_token, repetition, surprise, symbols, written
 from adl.show.tracks import track, track_errors
+from adl.show.translated import alignment, translated_texts
 
 __all__ = [
     "COLORS",
@@ -62,8 +66,10 @@ __all__ = [
     "Line",
     "accuracy_by_change",
     "agreement",
+    "alignment",
     "answers",
     "ascent",
+    "asked_of_pictures",
     "asked_pictures",
     "asked_shares",
     "at_modes",
@@ -118,7 +124,9 @@ __all__ = [
     "filmstrips",
     "first_coordinates",
     "first_two",
+    "forecast_bands",
     "forecasts",
+    "forecasts_by_step",
     "frontier",
     "gait_film",
     "gait_instants",
@@ -133,6 +141,7 @@ __all__ = [
     "in_styles",
     "interpolation",
     "kernel_responses",
+    "kinds_of_texts",
     "landscape",
     "learned_dice",
     "lengths",
@@ -158,6 +167,7 @@ __all__ = [
     "panel",
     "perturbed",
     "pictures",
+    "pictures_and_captions",
     "pixel_samples",
     "play_returns",
     "played_frames",
@@ -199,10 +209,12 @@ __all__ = [
     "traces",
     "track",
     "track_errors",
+    "translated_texts",
     "translations",
     "traversal",
     "under_attack",
     "views",
     "visited_boards",
+    "where_words_look",
     "written",
 ]

@@ -1,1 +1,1 @@
-"""Representations without labels: BYOL, DeepCluster."""
+"""Representations without labels: BYOL, DeepCluster, CLIP."""

@@ -77,7 +77,7 @@ CLAIMS = (
     ),
 )
 SMOKE = {"num_steps": 16, "following": 0.1, "comparing": 0.4, "doubting": 0.4, "pleasing": 0.3, "batch_size": 16}
-SMOKE |= {"longest": 3, "num_layers": 1, "num_heads": 2, "width": 16, "num_tested": 8, "log_every": 4}
+SMOKE |= {"longest": 3, "num_layers": 1, "num_heads": 2, "width": 16, "num_tested": 8}
 NAMES = {"ppo": ("PPO", "reward"), "poor": ("PPO, poor reward model", "poor_reward"), "dpo": ("DPO", "reward")}
 CALLED = {"sft": "fine-tuned"} | {name: called for name, (called, _) in NAMES.items()}
 

@@ -31,7 +31,7 @@ from flax import linen as nn
 from jax.tree_util import Partial
 
 from adl import run, show
-from adl.core import BadInput, beside, optimizer
+from adl.core import beside, optimizer
 from adl.data import algorithmic
 from adl.sequence import answers, causal
 from adl.sequence.language import language_model
@@ -97,8 +97,7 @@ def load(cfg: Config) -> algorithmic.HeldOut:
 
 def build(cfg: Config, loaded: algorithmic.HeldOut, axis: str | None) -> run.Experiment:
     """The networks side by side, and their answers to questions that none of them saw."""
-    if not cfg.models or len(set(cfg.models)) < len(cfg.models):
-        raise BadInput(f"--models {' '.join(cfg.models)}: one or several of {', '.join(causal.NAMES)}, each once")
+    causal.require_kinds(cfg.models)
     longest, validation, test, examples = loaded
     models = {kind: network(cfg, kind, test.arrays["mask"].shape[1]) for kind in cfg.models}
     seen, answer = loaded.sentence, answers.reply(models[cfg.models[0]], cfg.models[0], longest + 2)

@@ -15,6 +15,7 @@ from adl.measure import (
     depth,
     distance,
     elo,
+    forecast,
     outliers,
     pictures,
     plane,
@@ -390,6 +391,32 @@ EDGES = {
         rtol=5e-3,
         blank=("constant", "zero"),
     ),
+    "forecast.pinball": Edge(
+        lambda q, y: forecast.pinball(q, y, 0.25),
+        FLOATS,
+        lambda q, y: np.where(y > q, 0.25 * (y - q), 0.75 * (q - y)),
+        slopes=(),
+    ),
+    "forecast.crps": Edge(
+        lambda q, y: forecast.crps(q, y[:, 0]),
+        PAIR,
+        lambda q, y: np.abs(q - y[:, :1]).mean(1) - np.abs(q[:, :1] - q[:, 1:])[:, 0] / 4,
+        slopes=(),
+        rtol=1e-3,
+        atol=1e-9,
+    ),
+    "forecast.seasonal_scale": Edge(
+        lambda x, y: forecast.seasonal_scale(jnp.concatenate([x, y], 1), 2),
+        PAIR,
+        lambda x, y: np.abs(x - y).mean(1),
+        slopes=(),
+    ),
+    "forecast.forecast_scores": Edge(
+        lambda x, y: values(forecast.forecast_scores(x[:, None], jnp.concatenate([x, y], 1), y[:, :1], period=2)),
+        {name: pair for name, pair in PAIR.items() if name not in ("copies", "constants")},
+        slopes=(),
+        rtol=1e-3,
+    ),
     "regression.rmse": Edge(
         regression.rmse, FLOATS | {"equal": (LINE, LINE)}, lambda x, y: np.sqrt(((x - y) ** 2).mean()), slopes=()
     ),
@@ -687,7 +714,7 @@ NONE = {
         detection.PrecisionRecall.mean_average_precision detection.objects_found detection.surest_boxes""",
     "levels, which have no scale: tests/measure/test_levels.py": """
         levels.baseline_bits levels.independent_bits levels.one_gaussian_bits levels.known""",
-    "fixed places": "plane.places",
+    "fixed places": "plane.places forecast.quantile_levels",
     "draws": """
         plane.toy_points plane.truth plane.truth_map disentanglement.information_gap side_by_side.training_pictures""",
     "counts of pixels, which have no scale, and their names: tests/measure/test_segmentation.py": """
@@ -695,7 +722,10 @@ NONE = {
         segmentation.PixelCounts.total segmentation.scores segmentation.ObjectPixels.of""",
     "what is a number, and a root: within depth.depth_errors": "depth.is_known depth.finished",
     "counts of things, which have no scale: tests/measure/test_asked.py": "asked.attribute_shares asked.nearest_asked",
-    "of tokens, which have no scale": "texts.beside_people texts.repeated",
+    "of words": "bleu.words_13a bleu.gram_counts bleu.corpus_bleu",
+    "of tokens, which have no scale": """
+        texts.beside_people texts.repeated captions.caption_scores captions.bleu_of_tokens""",
+    "0 or 1, where nothing is rounded": "forecast.covered",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         latents.from_prior""",
 }

@@ -425,9 +425,11 @@ NONE = {
         factored.middle_channels receptive.receptive_field resnet.receptive_fields resnet.ResNet.wide
         masked.hidden_degrees resnet.CifarResNet.of_depth
         encoder_decoder.DecoderCache.slots encoder_decoder.EncoderDecoder.empty_cache
-        encoder_decoder.EncoderDecoder.setup encoder.BERT.setup recurrence.LRU.empty recurrence.Selective.empty
+        encoder_decoder.EncoderDecoder.setup encoder.BERT.setup
+        sequence_classifier.SequenceClassifier.setup recurrence.LRU.empty recurrence.Selective.empty
         recurrence.Mamba.empty recurrence.Layers.empty recurrent.Recurrent.empty recurrent.Recurrents.empty
         tcn.TCN.empty token.TokenModel.empty_cache transformer.Cache.slots transformer.GPT.empty_cache
+        transformer.Blocks.empty
         transformer.gelu_mlp transformer.swiglu unet.widths dit.grid_places vision_transformer.VisionTransformer.setup
         unet.space_to_depth unet.depth_to_space unet.whole_patches""",
     "files and words: test_pretrained, test_fields": """
@@ -443,9 +445,11 @@ NONE = {
         alexnet.AlexNet densenet.DenseNet lenet.LeNet5 resnet.CifarResNet vgg.VGG
         encoder.BERT encoder.BERT.encode encoder.BERT.fill encoder.BERT.pool encoder.WordHead
         encoder_decoder.EncoderDecoder encoder_decoder.EncoderDecoder.encode encoder_decoder.EncoderDecoder.decode
+        transformer.Blocks
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet
         token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
         dit.DiT residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
         vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool
-        sequence_classifier.SequenceClassifier captions.TextConditioner embed.told_noise""",
+        sequence_classifier.SequenceClassifier sequence_classifier.SequenceClassifier.encode
+        captions.TextConditioner embed.told_noise""",
 }

@@ -9,13 +9,16 @@ import torch
 from adl.nn.recurrent import Recurrents, gru
 from adl.nn.sequence_classifier import SequenceClassifier, over_time
 from adl.nn.tcn import TCN
+from adl.nn.transformer import Blocks
 
 LENGTH = np.array([5, 1, 3])
 MASK = np.arange(5)[None] < LENGTH[:, None]
 
 
 @pytest.mark.parametrize("summary", ["last", "mean", "max"])
-@pytest.mark.parametrize("layers", [Recurrents(gru, (4,)), TCN((4, 4))])
+@pytest.mark.parametrize(
+    "layers", [Recurrents(gru, (4,)), TCN((4, 4)), Blocks(1, 2), Blocks(1, 2, "all", "sinusoidal")]
+)
 @pytest.mark.parametrize("vocab_size", [0, 7])
 def test_padding_changes_nothing(layers, summary, vocab_size):
     """Whatever stands at padding: rows of several lengths give what each gives by itself."""

@@ -1,5 +1,7 @@
 """`use`: a person's files in, answers out; what cannot be answered is one line, and nothing is overwritten."""
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from adl.core import BadInput
 from adl.run.catalogue import main
 from adl.run.claim import words
 from adl.run.inputs import ClipFolders, Fitting, Pictures
-from adl.run.use import AT_ONCE, MOST
+from adl.run.use import AT_ONCE, MOST, Using
 from experiments.gan import image as gan
 from experiments.linear import classify
 from tests.run.test_fit import fails
@@ -107,6 +109,24 @@ def test_a_table_in_and_labels_out(runs, tmp_path, capsys):
         use(runs / "classify", table)
     with fails(capsys, 2, "holds 2 runs, and one is wanted"):
         use(runs, table)
+
+
+def test_pictures_in_and_texts_out(tmp_path, monkeypatch):
+    offer = run.Offer(None, run.Images((4, 4, 3)), run.Text(None, None))
+
+    def generate(pictures, *, key):
+        return [f"brightness {picture.mean():.0f}" for picture in pictures]
+
+    trained = SimpleNamespace(program=SimpleNamespace(num_axes=0), offers={"generate": offer}, config=run.Config())
+    trained.generate, paths = generate, []
+    monkeypatch.setattr(Using, "load", lambda asked: trained)
+    for name, value in (("dark", 10), ("light", 200)):
+        paths.append(tmp_path / f"{name}.png")
+        Image.fromarray(np.full((4, 4, 3), value, np.uint8)).save(paths[-1])
+    use("run", *paths, "--to", tmp_path / "out.csv")
+    rows = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert [row[-1] for row in rows] == ["text", "brightness 10", "brightness 200"]
+    assert "dark" in rows[1][0] and "light" in rows[2][0]
 
 
 def test_pictures_are_read_as_the_model_wants_them(tmp_path):

@@ -11,6 +11,7 @@ from adl.nn.mlp import MLP, flat
 from adl.selfsup.byol import Predicting, byol
 from adl.selfsup.deepcluster import deepcluster
 from adl.selfsup.embedder import encoded, of_perceptrons
+from adl.selfsup.image_text import TwoTowers, image_text
 from adl.selfsup.rotations import rotation_prediction
 from tests.case import IMAGES, Case, images
 
@@ -38,6 +39,18 @@ def clusters(axis: str | None) -> Algorithm:
     return deepcluster(embedder, optax.adam(0.01), view=speckled, prepare=encoded(data.image.unit), axis=axis, **of)
 
 
+def told(step: int) -> dict[str, np.ndarray]:
+    """Pictures, and their corners in words."""
+    image = images(step)["image"]
+    return {"image": image, "token": (image[:, 0, :4, 0] > 127).astype(np.int32)}
+
+
+def two_towers(axis: str | None) -> Algorithm:
+    picture, text = nn.Sequential([flat, MLP((16, 8))]), nn.Sequential([nn.Embed(2, 4), flat])
+    model = TwoTowers(picture, text, 8)
+    return image_text(model, optax.adam(0.01), prepare=lambda key, image: image / 128 - 1, axis=axis)
+
+
 def upright(axis: str | None) -> Algorithm:
     model = nn.Sequential([flat, MLP((16, 4))])
     return rotation_prediction(model, optax.adam(0.01), prepare=encoded(data.image.unit), axis=axis)
@@ -46,5 +59,6 @@ def upright(axis: str | None) -> Algorithm:
 CASES = {
     "byol": Case(bootstrap, images, "loss", is_deterministic=False),
     "deepcluster": Case(clusters, numbered, "loss", is_deterministic=False),
+    "image_text": Case(two_towers, told, "loss"),
     "rotation_prediction": Case(upright, images, "loss", is_deterministic=False),
 }
