@@ -2,6 +2,7 @@
 
 from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import episode_strip, lengths, policy_map, returns
+from adl.show.aligned import frontier
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
@@ -127,6 +128,7 @@ __all__ = [
     "forecast_bands",
     "forecasts",
     "forecasts_by_step",
+    "frontier",
     "gait_film",
     "gait_instants",
     "grid_episodes",
