@@ -1,7 +1,7 @@
 """`python -m experiments` lists the experiments; `verify NAME...` measures claims again, `plan` compiles for a TPU.
 
 `export WORKDIR` writes what a run has learned, `use WORKDIR ...` asks it about files of a person's own,
-and `play WORKDIR` plays against it.
+`play WORKDIR` plays against it, and `chat WORKDIR` talks to it.
 """
 
 import experiments

@@ -102,12 +102,14 @@ def uses_the_example(module, folder: Path) -> None:
     (example,) = examples
     trained = run.load(folder)
     assert trained.offers and set(trained.offers) <= set(VERBS)
-    given = {"run": run, "places": np.zeros((3, 2)), "pictures": None, "clips": None, "rows": None}
+    given = {"run": run, "places": np.zeros((3, 2)), "pictures": None, "clips": None, "rows": None, "sounds": None}
     for offer in trained.offers.values():
         kind = offer.takes
         if isinstance(kind, run.Images | run.Films):
             noun = "pictures" if isinstance(kind, run.Images) else "clips"
             given[noun] = np.random.default_rng(0).integers(0, 256, (2, *kind.shape)).astype(np.uint8)
+        if isinstance(kind, run.Sounds):
+            given["sounds"] = np.ones((2, 9), np.int16)
         if isinstance(kind, run.Cells):
             given["rows"] = {name: np.arange(2) for name in kind.columns}
     exec(example.source, given)

@@ -24,6 +24,7 @@ from adl.core.place import jitted, over_devices, sharded
 from adl.core.probe import carrying, full_pass
 from adl.core.random_batches import by_random_batches
 from adl.core.rebuildable import Rebuildable
+from adl.core.stages import staged
 from adl.core.statistics import accumulate, gathered, standardise
 from adl.core.types import (
     Algorithm,
@@ -98,6 +99,7 @@ __all__ = [
     "scale_gradient",
     "sharded",
     "sources",
+    "staged",
     "standardise",
     "step_keys",
     "teacher",

@@ -18,6 +18,7 @@ from jax import lax
 
 from adl.core import tree
 from adl.core.key import split_once
+from adl.core.stages import step_of
 from adl.core.types import Algorithm, Array, Batch, Key, Metrics, PyTree, State
 
 
@@ -204,18 +205,8 @@ def alternate(
         return Phases(jnp.zeros((), jnp.int32), init(key, batch))
 
     def step(key, phases, batch):
-        shapes = [jax.eval_shape(s, key, phases.state, batch)[1] for s in steps]
-        neutral = {name: tree.zeros(value) for metrics in shapes for name, value in metrics.items()}
-
-        def branch(s):
-            def run(key, state, batch):
-                state, metrics = s(key, state, batch)
-                return state, {**neutral, **metrics}
-
-            return run
-
         phase = jnp.searchsorted(jnp.asarray(ends), phases.count % int(ends[-1]), side="right")
-        state, metrics = lax.switch(phase, [branch(s) for s in steps], key, phases.state, batch)
+        state, metrics = step_of(steps, phase, key, phases.state, batch)
         return Phases(phases.count + 1, state), metrics
 
     return Algorithm(first, step, Phases(None, axes))

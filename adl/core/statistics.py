@@ -34,17 +34,21 @@ def accumulate(
     return update
 
 
-def standardise(x: Array, axis: str | None = None, *, epsilon: float = 1e-8) -> Array:
+def standardise(x: Array, axis: str | None = None, *, weights: Array | None = None, epsilon: float = 1e-8) -> Array:
     """`x` less its mean, over its standard deviation, both over the global batch.
 
     Args:
       x: `[B, ...]`, this device's share; every device's is of the same size.
       axis: as in `descend`.
+      weights: like `x`, >= 0, of each entry in both; None: 1.
       epsilon: > 0, added to the deviation, which a constant `x` has none of.
     """
+    weights = jnp.ones_like(x) if weights is None else weights
 
     def mean(values):
-        return values.mean() if axis is None else lax.pmean(values.mean(), axis)
+        total, count = (values * weights).sum(), weights.sum()
+        total, count = (total, count) if axis is None else lax.psum((total, count), axis)
+        return total / count
 
     centred = x - mean(x)
     centred = centred - mean(centred)  # what rounding of the mean left, all that there is of a constant

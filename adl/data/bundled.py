@@ -11,8 +11,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from adl.data.builder import Bundled, png
+from adl.data.music.grammar import PartSongs
 from adl.data.reviews import Reviews
 from adl.data.scenes.sets import SETS
+from adl.data.sounds.sets import SETS as SOUNDS
 from adl.data.spelled import SpelledDeEn
 
 
@@ -253,5 +255,10 @@ def _digest(name: str) -> int:
 
 BUNDLED = {
     builder.name: builder
-    for builder in (Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference, Reviews, SpelledDeEn)
-} | {f"scenes/{name}": builder for name, builder in SETS.items()}
+    for builder in (
+        *(Digits, Diabetes, BreastCancer, Wine, Iris, PythonLibrary, PythonReference),
+        *(Reviews, SpelledDeEn, PartSongs),
+    )
+}
+BUNDLED |= {f"scenes/{name}": builder for name, builder in SETS.items()}
+BUNDLED |= {f"sounds/{name}": builder for name, builder in SOUNDS.items()}

@@ -40,7 +40,7 @@ def load(name: str, split: str, data_dir: str = "", *, wanted: Sequence[str] = (
         `python_library`: 2 MiB of modules of the running Python's own standard library, `name` and `text`, cut by file
         into `train`, and about a twentieth each `validation` and `test`; and `python_reference`: what its `help()` says
         of the language, 0.4 MiB by topic, `name` and `text`, cut into `train`, and about an eighth `test`. And so are
-        `reviews` and `spelled_de_en`, by rules, and the rendered `scenes/standard`, `clips`, `single`, `cats`, `told`.
+        `reviews`, `spelled_de_en`, `part_songs`, by rules, and made `scenes/NAME` and `sounds/NAME` (`data.sounds`).
       split: "train", "test", "train[:90%]", "train+test", ...
       data_dir: where TFDS keeps its data; empty: $TFDS_DATA_DIR, else ~/tensorflow_datasets.
       wanted: columns that `columns` may name; none: any.

@@ -58,4 +58,4 @@ def _before(token: Array, end: int) -> Array:
 def _pieces(token: Array, is_real: Array, n: int) -> tuple[Array, Array]:
     """`[M, N - n + 1, n]` pieces, and whether all of each is real, `[M, N - n + 1]`."""
     at = jnp.arange(max(token.shape[1] - n + 1, 0))[:, None] + jnp.arange(n)[None]
-    return token[:, at], is_real[:, at].all(-1)
+    return jnp.asarray(token)[:, at], is_real[:, at].all(-1)

@@ -173,6 +173,7 @@ class GPT(nn.Module):
     head_dim: int | None = None  # d, as in `MultiHeadAttention`
     frequency: tuple[float, ...] | None = None  # of rotary positions, as in `embed.rotary`
     head: Literal["tied", "own"] = "tied"  # what gives the logits: the embedding's transpose, or a matrix of its own
+    num_values: int = 0  # numbers beside the logits, of a head of their own, such as what a text so far is worth
 
     @nn.compact
     def __call__(
@@ -184,6 +185,8 @@ class GPT(nn.Module):
         cache: Cache | None = None,
     ) -> Array | tuple[Array, Cache]:
         """`[B, T, V]` logits of the token after each of `token`; with a cache also the cache.
+
+        Where there are `num_values`, these are behind the logits: `[B, T, V + num_values]`.
 
         Args:
           token: `[B, T]` integers in 0 ... V - 1; those that follow what the cache holds, one or many.
@@ -231,6 +234,9 @@ class GPT(nn.Module):
             logits = own(h.reshape(-1, self.width)).reshape(*token.shape, -1).astype(jnp.float32)
         else:
             logits = tokens.attend(h).astype(jnp.float32)
+        if self.num_values:
+            values = nn.Dense(self.num_values, dtype=self.dtype, name="values")(h)
+            logits = jnp.concatenate([logits, values.astype(jnp.float32)], -1)
         return logits if cache is None else (at.known(logits), Cache(tuple(kept), at.length))
 
     def empty_cache(self, size: int, length: int | None = None) -> Cache:

@@ -19,6 +19,7 @@ from jax import lax
 from adl.core import Algorithm, BadInput, Key, Learner, Mean, Metrics, descend, forward, standardise
 from adl.core.epochs import epochs
 from adl.core.types import Array
+from adl.prob.surrogate import clipped_surrogate
 from adl.rl.environment.world import Environment
 from adl.rl.on_policy import Agent, Moves, playing, watching
 from adl.rl.policy import Actions, categorical
@@ -190,7 +191,7 @@ def ppo_loss(
     """
     log_ratio = log_prob - moves.log_prob
     ratio = jnp.exp(log_ratio)
-    policy_loss = -jnp.minimum(ratio * moves.advantage, jnp.clip(ratio, 1 - clip, 1 + clip) * moves.advantage)
+    policy_loss = -clipped_surrogate(log_ratio, moves.advantage, clip=clip)
     value_loss = jnp.square(value - moves.target) / 2
     return {
         "loss": policy_loss + value_weight * value_loss - entropy_weight * entropy,

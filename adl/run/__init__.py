@@ -3,7 +3,7 @@
 from adl.run.config import Averaged, Chained, Config, Optimised, Parts, Pictured, Sourced, Study, Table, Views
 from adl.run.experiment import Claim, Definition, Experiment, Outcome
 from adl.run.launch import main
-from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
+from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Sounds, Text
 from adl.run.play import Opponent
 from adl.run.ranges import (
     Count,
@@ -68,6 +68,7 @@ __all__ = [
     "Several",
     "Share",
     "Shares",
+    "Sounds",
     "Sourced",
     "Split",
     "Study",

@@ -1,4 +1,4 @@
-"""The catalogue of anybody's experiments: `python -m adl.run PACKAGE [list | verify | plan | export | use | play] ...`.
+"""The catalogue of anybody's experiments: `python -m adl.run PACKAGE [list | verify | plan | export | use | ...] ...`.
 
 PACKAGE is one that can be imported from here, or the path of its folder, or of a single file: modules with a `Config`,
 a `build` and CLAIMS, as those of `experiments`. Without a command they are listed; each command has `--help`.

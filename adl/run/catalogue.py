@@ -26,6 +26,7 @@ from rich.table import Table
 
 from adl.core import BadInput, did_you_mean
 from adl.run import flags, ranges, screen
+from adl.run.chat import Chatting, chat
 from adl.run.claim import (
     asked,
     bound,
@@ -74,10 +75,10 @@ class Planning:
 
 
 def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
-    """The command line of a package of experiments: the listing, `verify`, `plan`, `export`, `use` and `play`."""
+    """The command line of a package of experiments: the listing, or one of the commands below."""
     words = list(sys.argv[1:] if argv is None else argv) or ["list"]
     kinds = {"list": Listing, "verify": Verification, "plan": Planning, "export": Exporting}
-    kinds |= {"use": Using, "play": Playing}
+    kinds |= {"use": Using, "play": Playing, "chat": Chatting}
     try:
         _require_command(package, words[0], list(kinds))
         named = [Annotated[kind, tyro.conf.subcommand(name, prefix_name=False)] for name, kind in kinds.items()]
@@ -90,9 +91,9 @@ def main(package: ModuleType, argv: Sequence[str] | None = None) -> None:
         if isinstance(chosen, Using):
             use(chosen)
             return
-        if isinstance(chosen, Playing):
+        if isinstance(chosen, Playing | Chatting):
             with screen.piped():
-                play_person(chosen)
+                chat(chosen) if isinstance(chosen, Chatting) else play_person(chosen)
             return
         if isinstance(chosen, Exporting):
             trained = chosen.load()

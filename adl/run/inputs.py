@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from adl.core import BadInput, local_path
-from adl.data.files import pictures
+from adl.data.files import pictures, sounds
 from adl.data.files.listing import File, Files, endings, listed
 from adl.data.files.sheets import number_columns
 from adl.run import screen
@@ -70,19 +70,58 @@ class ClipFolders:
         return np.stack([clip[:] for clip in self.clips[rows]])
 
 
+class SoundFiles:
+    """Sounds `[B, T]` int16 of .wav files, 0 beyond the end of each; what is beyond T samples is left out."""
+
+    def __init__(self, words: Sequence[str], length: int, rate: int):
+        """Of files, or folders of them and the folders in them.
+
+        Raises:
+          BadInput: naming the file that is no sound of one channel of 16 bits, or of another rate than the model's.
+        """
+        self.files = []
+        for word in words:
+            listing = _there(word, "a sound")
+            self.files += [(listing, file) for file in listing.files if file.ending == ".wav"]
+        if not self.files:
+            raise BadInput(f"{' '.join(words)}: there are no sounds (.wav)")
+        self.length = length
+        for listing, file in self.files:
+            found = sounds.sound_of(listing, file)[1]
+            if found != rate:
+                told = f"{found} samples a second, and the model's sounds have {rate}"
+                raise BadInput(f"{listing.where}: {file.name} has {told}; save it so")
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        samples = [sounds.sound_of(*pair)[0][: self.length] for pair in self.files[rows]]
+        return np.stack([np.pad(one, (0, self.length - len(one))) for one in samples])
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files."""
+        return [str(listing.path(file)) for listing, file in self.files]
+
+
+def _there(word: str, what: str) -> Files:
+    """The listing of a folder or of a file."""
+    path = local_path(word, what)
+    if not path.exists():
+        raise BadInput(f"{word}: there is no such file or folder")
+    return listed(path, word if path.is_dir() else str(path.parent))
+
+
 def _counted(name: str) -> list[tuple[int, str]]:
     """A name by which files are in the order of the numbers in them."""
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"([0-9]+)", name)]
 
 
 def _picture_files(word: str) -> list[tuple[Files, File]]:
-    path = local_path(word, "a picture")
-    if not path.exists():
-        raise BadInput(f"{word}: there is no such file or folder")
-    if not path.is_dir():
-        listing = listed(path, str(path.parent))
+    listing = _there(word, "a picture")
+    if not local_path(word, "a picture").is_dir():
         return [(listing, listing.files[0])]
-    listing = listed(path, word)
     found = [file for file in listing.files if file.ending in pictures.ENDINGS]
     others = [file for file in listing.files if file.ending not in pictures.ENDINGS]
     if not found:

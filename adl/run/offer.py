@@ -46,6 +46,29 @@ class Films(NamedTuple):
         return _pixels("clips", value, self.shape)
 
 
+class Sounds(NamedTuple):
+    """Sounds of one channel, given as int16 samples; zeros at the end are no part of them."""
+
+    length: int  # T, samples; what is beyond is left out
+    rate: int  # samples a second
+
+    def read(self, value: Any) -> np.ndarray:
+        """`[B, T, 2]` float32, samples in [-1, 1] and 1 where there are any, of arrays `[B, ...]`, several, or one.
+
+        Raises:
+          BadInput: for numbers that are no int16, or a sound without a sample.
+        """
+        rows = [value] if np.ndim(value[0]) == 0 else value
+        found = np.zeros((len(rows), self.length, 2), np.float32)
+        for place, row in zip(found, map(np.asarray, rows), strict=True):
+            if row.dtype != np.int16 or row.ndim != 1 or not row.any():
+                told = "silence" if row.dtype == np.int16 and row.ndim == 1 else f"{row.dtype} {list(row.shape)}"
+                raise BadInput(f"sounds must be int16 [T] that are no silence, not {told}")
+            row = np.trim_zeros(row, "b")[: self.length]
+            place[: len(row)] = np.stack([row / 2**15, np.ones(len(row))], -1)
+        return found
+
+
 def _pixels(noun: str, value: Any, shape: Sequence[int]) -> np.ndarray:
     pixels = np.asarray(value)
     pixels = pixels[None] if pixels.shape == tuple(shape) else pixels
@@ -183,7 +206,7 @@ class Offer(NamedTuple):
     """A function of a trained state."""
 
     fn: Callable[..., Any]  # (key, state, inputs) -> an array [B, ...]; of Repeats (key, state) -> one draw
-    takes: Images | Films | Cells | Choice | Text | Repeats
+    takes: Images | Films | Sounds | Cells | Choice | Text | Repeats
     gives: Images | Cells | Choice | Text | Maps | Boxes
     together: bool = False  # whether rows are one sequence, in this order
 

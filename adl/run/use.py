@@ -25,8 +25,8 @@ from adl.core import BadInput, did_you_mean, fold_in, local_path
 from adl.run import depicted, screen
 from adl.run import folder as files
 from adl.run.config import Study
-from adl.run.inputs import ClipFolders, Fitting, Pictures, read_table
-from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Text
+from adl.run.inputs import ClipFolders, Fitting, Pictures, SoundFiles, read_table
+from adl.run.offer import Boxes, Cells, Choice, Films, Images, Maps, Offer, Repeats, Sounds, Text
 from adl.run.trained import Trained, trained_run
 
 AT_ONCE = 256  # rows or pictures in one call
@@ -147,6 +147,8 @@ def _words(takes: Any) -> str:
         return f"pictures of {' x '.join(map(str, takes.shape[:2]))}: files, or folders of them"
     if isinstance(takes, Films):
         return f"folders of {takes.shape[0]} pictures of {takes.shape[1]} x {takes.shape[2]}, each a clip"
+    if isinstance(takes, Sounds):
+        return f"sounds (.wav) of {takes.rate} samples a second: files, or folders of them"
     if isinstance(takes, Cells):
         return f"one CSV file with the columns {', '.join(takes.columns)}"
     if isinstance(takes, Choice):
@@ -164,6 +166,9 @@ def _given(offer: Offer, asked: Using, config: Study) -> tuple[list[str], Any]:
         raise BadInput(f"--resize: there are no pictures to resize; wanted is {_words(takes)}")
     if isinstance(takes, Images | Films):
         given = (Pictures if isinstance(takes, Images) else ClipFolders)(inputs, takes.shape, _fit(asked, config))
+        return given.names, given
+    if isinstance(takes, Sounds):
+        given = SoundFiles(inputs, takes.length, takes.rate)
         return given.names, given
     if isinstance(takes, Cells):
         table = read_table(inputs[0], takes.columns)
@@ -214,7 +219,7 @@ def _columns(offer: Offer, titles: Sequence[str], found: np.ndarray) -> tuple[li
     """Header and rows of a table of answers."""
     if isinstance(offer.gives, Boxes):
         return offer.gives.rows(titles, found)
-    first = {Images: "picture", Films: "clip", Choice: "class"}.get(type(offer.takes), "row")
+    first = {Images: "picture", Films: "clip", Sounds: "sound", Choice: "class"}.get(type(offer.takes), "row")
     if isinstance(offer.gives, Choice):
         best = found.argmax(-1)
         cells = [

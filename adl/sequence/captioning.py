@@ -114,14 +114,18 @@ def judged_captions(
     images = {part: data.padded(split.require("image"), size)["image"] for part, split in parts.items()}
     wanted = {part: split.column("token")[:, 1:] for part, split in parts.items()}
 
+    who = [*next(iter(others.values()))]
+
     def probe(carried, key: Key, state: State) -> dict[str, Mean | Array]:
         images, wanted, others = carried
-        said, weights = lax.map(lambda x: look(state, x), jnp.concatenate([*images.values()]))
+        # In the parts' own order: a tree of columns has the one of their names.
+        said, weights = lax.map(lambda x: look(state, x), jnp.concatenate([images[part] for part in parts]))
         told, first, shown = {}, 0, []
-        for part, right in wanted.items():
+        for part in parts:
+            right = wanted[part]
             rows = slice(first, first + len(images[part]))
             mine = said[rows].reshape(-1, said.shape[-1])[: len(right)]
-            for name, tokens in {"": mine, **{f"{name}_": others[part][name] for name in others[part]}}.items():
+            for name, tokens in {"": mine, **{f"{name}_": others[part][name] for name in who}}.items():
                 told |= {f"{part}_{name}{score}": of for score, of in caption_scores(tokens, right, end=end).items()}
             shown.append((mine[:num_shown], weights[first][:num_shown]))
             first = rows.stop

@@ -5,6 +5,7 @@ Instance Normalization", eq. 1 and 2), so that a level that was never seen befor
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +15,7 @@ from jax import Array
 from adl import data
 from adl.core import Key, Learner, Mean, Metrics, Probe, border, full_pass
 from adl.measure.forecast import forecast_scores, pinball, quantile_levels
+from adl.sequence import causal
 
 AT_ONCE = 200  # windows
 PLAIN = {"naive": "last value", "seasonal": "last season", "ridge": "linear autoregression"}
@@ -33,6 +35,11 @@ class Forecaster(nn.Module):
         """`[B, H, Q]` of windows `x [B, C]`; nothing makes the quantiles rise."""
         linear = nn.Dense(self.horizon, kernel_init=nn.initializers.zeros, name="linear")(x)
         return linear[..., None] + self.read(x[..., None]).reshape(len(x), self.horizon, -1)
+
+
+def forecaster(kind: causal.Kind, horizon: int, num_quantiles: int, **of: Any) -> Forecaster:
+    """A `Forecaster` that reads by a network of `causal.causal_classifier`, which takes `of`."""
+    return Forecaster(causal.causal_classifier(kind, horizon * num_quantiles, **of), horizon)
 
 
 def scaled_window(past: Array) -> tuple[Array, Array, Array]:

@@ -121,17 +121,17 @@ def far_seeing(models: Mapping[str, nn.Module], test: data.Split, order: np.ndar
     return Partial(probe, {name: some[name] for name in ("image", "label")})
 
 
-def without_order(train: data.Split, test: data.Split, *, num_classes: int, k: int = 3) -> Probe:
+def without_order(train: data.Split, test: data.Split, *, k: int = 3) -> Probe:
     """Probe: what is known without any order of the pixels, and so the same in each.
 
     Args:
       train: "image" and "label", all of which are learned.
       test: "image" and "label", all of which are asked.
-      num_classes: K >= 2.
       k: nearest neighbours that vote.
     Returns:
       `nearest` and `linear`: accuracy of the nearest neighbours, and of softmax regression (standardised, C = 1).
     """
+    num_classes = train.num_classes
 
     def flat(image) -> Array:
         return data.image.unit(jnp.asarray(image)).reshape(len(image), -1)

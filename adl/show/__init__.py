@@ -2,6 +2,7 @@
 
 from adl.show.adversarial import attacked, under_attack
 from adl.show.agents import episode_strip, lengths, policy_map, returns
+from adl.show.aligned import frontier
 from adl.show.answer import answers, right_by_length
 from adl.show.asked import asked_pictures, asked_shares
 from adl.show.boards import best_moves, elo_curve, visited_boards
@@ -36,6 +37,7 @@ from adl.show.layers import by_layer, kernel_responses
 from adl.show.line import Line, lines
 from adl.show.matrix import attention, clusters, heat_map, responsibilities
 from adl.show.modes import at_modes, mode_counts
+from adl.show.music import piano_rolls
 from adl.show.names import bars, dots, marks
 from adl.show.painted import in_styles
 from adl.show.panels import page
@@ -126,6 +128,7 @@ __all__ = [
     "forecast_bands",
     "forecasts",
     "forecasts_by_step",
+    "frontier",
     "gait_film",
     "gait_instants",
     "grid_episodes",
@@ -164,6 +167,7 @@ __all__ = [
     "page",
     "panel",
     "perturbed",
+    "piano_rolls",
     "pictures",
     "pictures_and_captions",
     "pixel_samples",

@@ -17,6 +17,7 @@ from experiments.bench import Contenders, Run, apart, ours
 from experiments.bench.peers.transformer_torch import Translator, translator_stepper
 
 SMALL = {"num_layers": 3, "num_heads": 4, "width": 128}
+WORK = {"pairs": 32}
 
 
 class Pairs(NamedTuple):

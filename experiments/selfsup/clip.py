@@ -10,7 +10,10 @@ a picture's own, and the other way round; is it nearer to its caption than to th
     >>> features = run.load("runs/selfsup/clip").embed(pictures)
     python -m experiments.selfsup.clip --num_seeds 3
 
-Expected: TODO
+Expected: of pictures of pairs that were learned 0.85 find their caption among 1,000 (chance 0.002), 0.998 are nearer to
+it than to that with two colours exchanged, and the prompts class 0.57 of single things rightly (chance 0.03). Where a
+pair was not learned it is 0.93, among captions that all have such a pair, 0.99 and 0.36: unlike the captioner of
+`vision.caption` the space has a place for it. One seed; five minutes on two cores that five others used, too.
 """
 
 from dataclasses import dataclass
@@ -62,10 +65,10 @@ CLAIMS = tuple(
         reference=f"chance: {chance}",
     )
     for part, what, least, chance in (
-        ("test", "text", 0.5, "found/test_chance in the same run, 0.004"),
-        ("test", "exchanged", 0.8, "1/2"),
-        ("held_out", "text", 0.2, "found/held_out_chance in the same run, 0.005"),
-        ("held_out", "exchanged", 0.7, "1/2"),
+        ("test", "text", 0.82, "found/test_chance in the same run, 0.0024"),
+        ("test", "exchanged", 0.99, "1/2"),
+        ("held_out", "text", 0.9, "found/held_out_chance in the same run, 0.0061"),
+        ("held_out", "exchanged", 0.97, "1/2"),
         ("held_out", "pair", 0.3, "1/30"),
     )
 )

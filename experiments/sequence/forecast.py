@@ -91,7 +91,9 @@ def load(cfg: Config) -> dict[str, data.Split]:
 
 def build(cfg: Config, loaded: dict[str, data.Split], axis: str | None) -> run.Experiment:
     """The networks side by side, and what they and plain ways forecast in windows that none has seen."""
-    models = {kind: network(cfg, kind) for kind in cfg.models}
+    of = {"num_layers": cfg.num_layers, "width": cfg.width, "num_heads": cfg.num_heads, "length": cfg.context}
+    of["dtype"] = jnp.dtype(cfg.precision)
+    models = {kind: forecasting.forecaster(kind, cfg.horizon, cfg.num_quantiles, **of) for kind in cfg.models}
     rate = optimizer.cosine(cfg.num_steps, warmup=max(cfg.num_steps // 10, 1))
     tx = optimizer.adam(**cfg.adam, shape=rate, clip=1.0, mask=optimizer.matrices)
     of = {"loss": forecasting.quantile_loss, "prepare": forecasting.scaled_windows, "axis": axis}
@@ -118,13 +120,6 @@ def build(cfg: Config, loaded: dict[str, data.Split], axis: str | None) -> run.E
             steps=show.forecasts_by_step(names | {way: ways[way] for way in ("seasonal", "ridge")}, future=future),
         ),
     )
-
-
-def network(cfg: Config, kind: causal.Kind) -> forecasting.Forecaster:
-    """`[B, C] -> [B, H, Q]`."""
-    of = {"num_layers": cfg.num_layers, "width": cfg.width, "num_heads": cfg.num_heads, "length": cfg.context}
-    of["dtype"] = jnp.dtype(cfg.precision)
-    return forecasting.Forecaster(causal.causal_classifier(kind, cfg.horizon * cfg.num_quantiles, **of), cfg.horizon)
 
 
 if __name__ == "__main__":

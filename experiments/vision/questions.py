@@ -8,7 +8,7 @@ it, on the same batches, the same transformer without pictures: what words alone
 pairs of colour and shape that were learned, and on questions about things of a pair that never was.
 
     python -m experiments.vision.questions
-    >>> run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")
+    >>> answer = run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")[0]
 
 Expected: TODO
 """
@@ -47,9 +47,9 @@ class Config(run.Averaged, run.Parts, run.Config):
 
     dataset: Literal["scenes/told", "scenes/told_sample"] = "scenes/told"  # of which all is known that there is
     held_out_split: str = "held_out"  # of pairs of colour and shape that are not learned
-    num_steps: run.Count = 1200
+    num_steps: run.Count = 1000
     batch_size: run.Split = 128  # questions a step, of which two in nine are for the caption
-    eval_every: run.Count = 400
+    eval_every: run.Count = 500
     steps_per_call: run.Count = 10
     width: run.Eights = 64  # of words, of what the picture is read as, and of the transformer; 4 heads
     num_layers: run.Count = 2  # of the transformer

@@ -723,7 +723,8 @@ NONE = {
     "what is a number, and a root: within depth.depth_errors": "depth.is_known depth.finished",
     "counts of things, which have no scale: tests/measure/test_asked.py": "asked.attribute_shares asked.nearest_asked",
     "of words": "bleu.words_13a bleu.gram_counts bleu.corpus_bleu",
-    "of tokens, which have no scale": "texts.beside_people texts.repeated",
+    "of tokens, which have no scale": """
+        texts.beside_people texts.repeated captions.caption_scores captions.bleu_of_tokens""",
     "0 or 1, where nothing is rounded": "forecast.covered",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         latents.from_prior""",

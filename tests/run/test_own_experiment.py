@@ -146,7 +146,10 @@ def test_a_module_that_cannot_be_read_is_one_line(here, capsys, text):
         (("json",), "json: nothing in it makes claims"),
         (("random.py",), "random.py: .*/random.py has the same name; rename yours"),
         (("a.b.py",), "a.b.py: Python imports no name with a dot in it"),
-        (("mypackage", "oen"), "no command oen; there are list, verify, plan, export, use, play; did you mean one?"),
+        (
+            ("mypackage", "oen"),
+            "no command oen; there are list, verify, .*, play, chat; did you mean one?",
+        ),
         (("mypackage", "one"), "one: `python -m mypackage.one` runs it, `python -m adl.run mypackage list one` says"),
         (("mypackage", "list", "two"), "no experiment two; there are one"),
         (("mine", "list"), ".*: mine.measured.json is damaged; put it back as it was, or remove it and verify again"),

@@ -1,5 +1,6 @@
 """`use`: a person's files in, answers out; what cannot be answered is one line, and nothing is overwritten."""
 
+import wave
 from types import SimpleNamespace
 
 import cv2
@@ -12,7 +13,7 @@ from adl import run
 from adl.core import BadInput
 from adl.run.catalogue import main
 from adl.run.claim import words
-from adl.run.inputs import ClipFolders, Fitting, Pictures
+from adl.run.inputs import ClipFolders, Fitting, Pictures, SoundFiles
 from adl.run.use import AT_ONCE, MOST, Using
 from experiments.gan import image as gan
 from experiments.linear import classify
@@ -194,3 +195,27 @@ def test_folders_of_frames_are_clips(tmp_path):
     with pytest.raises(BadInput, match=r"clips must be uint8 \[B, 12, 4, 6, 3\], not float32"):
         run.Films((12, 4, 6, 3)).read(clips.astype("f"))
     assert run.Films((12, 4, 6, 3)).read(clips[0]).shape == (1, 12, 4, 6, 3)
+
+
+def test_sounds_are_read_as_they_are(tmp_path):
+    """Files of a folder and alone, cut and padded; of another rate they are refused."""
+    for name, rate, count in (("a", 8000, 30), ("b", 8000, 90), ("c/d", 4000, 20)):
+        path = tmp_path / f"{name}.wav"
+        path.parent.mkdir(exist_ok=True)
+        with wave.open(str(path), "wb") as sound:
+            sound.setparams((1, 2, rate, 0, "NONE", ""))
+            sound.writeframes(np.arange(1, count + 1, dtype="<i2").tobytes())
+    found = SoundFiles([str(tmp_path / "a.wav"), str(tmp_path / "b.wav")], 50, 8000)
+    assert len(found) == 2 and found.names[0].endswith("a.wav")
+    takes = run.Sounds(50, 8000)
+    heard = takes.read(found[:2])
+    np.testing.assert_array_equal(heard[:, :, 1].sum(1), [30, 50])
+    np.testing.assert_allclose(heard[0, :30, 0], np.arange(1, 31) / 2**15)
+    np.testing.assert_array_equal(takes.read(np.arange(1, 31, dtype=np.int16)), heard[:1])
+    for wrong, said in ((np.ones((1, 4)), "must be int16"), (np.zeros(4, np.int16), "not silence")):
+        with pytest.raises(BadInput, match=said):
+            takes.read(wrong)
+    with pytest.raises(BadInput, match="d.wav has 4000 samples a second, and the model's sounds have 8000"):
+        SoundFiles([str(tmp_path)], 50, 8000)
+    with pytest.raises(BadInput, match="there are no sounds"):
+        SoundFiles([__file__], 50, 8000)

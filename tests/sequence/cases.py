@@ -19,6 +19,8 @@ from adl.sequence.additive import AdditiveTranslator
 from adl.sequence.captioning import captioning
 from adl.sequence.hidden_words import masked_language_model, text_learner
 from adl.sequence.language import language_model, truncated_bptt
+from adl.sequence.preference import dpo, reward_model
+from adl.sequence.rlhf import rlhf
 from adl.sequence.text_classifier import text_classifier, text_network
 from adl.sequence.translation import translation
 from tests.case import Case, images
@@ -76,6 +78,33 @@ def translate(axis: str | None) -> Algorithm:
     return translation(EncoderDecoder(5, 1, 2, 8), optax.adam(0.01, eps=1e-3), axis=axis)
 
 
+def preferences(step: int) -> dict[str, np.ndarray]:
+    """Of each two texts that which goes on upwards is chosen."""
+    chosen = texts(step)["token"]
+    mask = (np.arange(8)[None] >= 4 + np.arange(16)[:, None] % 3).astype("f")
+    rejected = np.concatenate([chosen[:, :5], chosen[:, 4:3:-1], chosen[:, 3:0:-1]], 1)
+    masks = {"chosen_mask": mask, "rejected_mask": mask}
+    return {"chosen": chosen, "rejected": rejected, **masks, "mask": np.linspace(0.5, 1, 16, dtype="f")}
+
+
+def prompts(step: int) -> dict[str, np.ndarray]:
+    return {"prompt": texts(step)["token"][:, :3]}
+
+
+def worthy(axis: str | None) -> Algorithm:
+    return reward_model(GPT(5, 9, 1, 2, 8, num_values=1), optax.adam(0.01, eps=1e-3), axis=axis)
+
+
+def directly(axis: str | None) -> Algorithm:
+    return dpo(GPT(5, 9, 1, 2, 8), optax.adam(0.01, eps=1e-3), beta=0.5, axis=axis)
+
+
+def pleased(axis: str | None) -> Algorithm:
+    """Rewarded for each 1 that it says."""
+    of = {"reward": lambda _, said: (said.answers(3) == 1).mean(1), "num_tokens": 3, "end": 0, "beta": 0.01}
+    return rlhf(GPT(5, 6, 1, 2, 8, num_values=1), optax.adam(0.01, eps=1e-3), **of, axis=axis)
+
+
 def translate_by_lstm(axis: str | None) -> Algorithm:
     return translation(AdditiveTranslator(5, 8), optax.adam(0.01), axis=axis)
 
@@ -127,6 +156,9 @@ CASES = {
     "language_model, selective": case(TokenModel(5, 8, Layers(functools.partial(Mamba, 2), 1))),
     "language_model, convolutions": case(TokenModel(5, 8, TCN((8,)))),
     "truncated_bptt": Case(carried, texts, "loss"),
+    "reward_model": Case(worthy, preferences, "loss"),
+    "dpo": Case(directly, preferences, "loss"),
+    "rlhf": Case(pleased, prompts, "reward", is_deterministic=False, rises=True),
     "translation": Case(translate, reversed_texts, "loss"),
     "translation, lstm": Case(translate_by_lstm, reversed_texts, "loss"),
     "text_classifier": Case(tells_classes, classified, "loss"),

@@ -44,9 +44,10 @@ def test_captions_of_all_pictures_are_judged():
     def look(state, image):
         return jnp.broadcast_to(state, (len(image), 2)), jnp.ones((len(image), 2, 4))
 
-    parts = {"old": split, "new": split.first(3)}
+    parts = {"old": split, "new": split.first(3)}  # jit would have them by their names
     others = {"old": other, "new": {"ones": other["ones"][:3]}}
-    told = judged_captions(look, parts, others, end=END, num_shown=2)(jax.random.key(0), jnp.array([1, 5]))
+    probe = jax.jit(judged_captions(look, parts, others, end=END, num_shown=2))
+    told = probe(jax.random.key(0), jnp.array([1, 5]))
     np.testing.assert_allclose(told["old_exact"].value, 3 / 5, rtol=1e-6)
     np.testing.assert_allclose(told["new_exact"].value, 2 / 3, rtol=1e-6)
     assert told["old_ones_exact"].value == told["old_ones_bleu"].value == 0

@@ -27,8 +27,8 @@ def test_rows_are_row_after_row_and_an_order_is_a_permutation():
 def test_without_order_is_scikit_learn_s():
     """Votes of three neighbours in pixels; and the same whatever order pixels are in."""
     digits = data.load("digits", "train").first(300)
-    train, test = data.Split(digits.take(np.arange(200))), data.Split(digits.take(np.arange(200, 300)))
-    probe = jax.jit(scanned.without_order(train, test, num_classes=10))
+    train, test = (data.Split(digits.take(rows), digits.info) for rows in (np.arange(200), np.arange(200, 300)))
+    probe = jax.jit(scanned.without_order(train, test))
     found = {name: float(mean.value) for name, mean in probe(jax.random.key(0), ()).items()}
     flat = [split.arrays["image"].reshape(len(split), -1) / 255 for split in (train, test)]
     peer = KNeighborsClassifier(3).fit(flat[0], train.arrays["label"])

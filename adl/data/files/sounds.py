@@ -46,6 +46,16 @@ def sound_folder(listing: Files, reading: Asked) -> Found:
     return Found(found, about, tuple(told), parts.is_hashed)
 
 
+def sound_of(listing: Files, file: File) -> tuple[np.ndarray, int]:
+    """(int16 `[T]` samples, how many a second) of one file.
+
+    Raises:
+      BadInput: as `sound_folder`.
+    """
+    rate = _head(listing, file)[1]
+    return StoredSounds(listing, [file], [], 0).__getitems__([0])[0]["audio"], rate
+
+
 def _head(listing: Files, file: File) -> tuple[int, int]:
     """Samples and rate of a sound."""
     try:
