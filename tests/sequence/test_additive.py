@@ -5,8 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
+from adl import data
+from adl.core import Learner
+from adl.data.tokens import Tokens
+from adl.data.translations import Translations
+from adl.measure.bleu import corpus_bleu
 from adl.sequence.additive import AdditiveTranslator
-from adl.sequence.translated import by_beams
+from adl.sequence.translated import by_beams, corpus_judged
 from adl.sequence.translation import reader_of
 
 MODEL = AdditiveTranslator(7, 4)
@@ -69,3 +74,23 @@ def test_one_beam_is_the_likeliest_word_each_time():
     ended = np.cumsum(np.asarray(said)[:, 1:] == 0, 1)
     real = np.concatenate([np.zeros((2, 1)), ended], 1) == 0
     np.testing.assert_array_equal(np.asarray(greedy)[real], np.asarray(likeliest)[real])
+
+
+def test_the_bleu_of_a_probe_is_that_of_what_was_written():
+    """Of whole texts as they are read, by beams and greedily, and for each of two seeds."""
+    letters = Tokens(lambda text: np.array([ord(c) - 96 for c in text]), spelled_out, (), np.ones(7), 0)
+    columns = {"source": SOURCE, "source_mask": MASK, "target": TARGET, "target_mask": np.ones((2, 6), bool)}
+    split = data.Split(columns)
+    known = Translations(split, {"test": split}, {"test": ([], ["a b c d e", "b a"])}, letters)
+    state = jax.tree.map(lambda x: jnp.stack([x, 2 * x]), {"lstm": Learner(VARIABLES["params"], (), {})})
+    for num_beams in (1, 2):
+        probe = corpus_judged({"lstm": MODEL}, known, "test", num_beams=num_beams, num_tokens=5)
+        told = jax.jit(jax.vmap(probe, (None, 0)))(jax.random.key(0), state)
+        for seed in range(2):
+            written = [known.written(row) for row in np.asarray(told["lstm"][seed])]
+            want = corpus_bleu(written, known.texts["test"][1])
+            np.testing.assert_allclose(told["lstm_bleu"].value[seed], want, rtol=1e-5)
+
+
+def spelled_out(tokens) -> str:
+    return " ".join(chr(96 + int(token)) for token in tokens)
