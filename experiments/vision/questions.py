@@ -11,10 +11,10 @@ pairs of colour and shape that were learned, and on questions about things of a 
     >>> answer = run.load("runs/vision/questions").generate(pictures, question="what colour is the disc?")[0]
 
 Expected, with and without pictures: 0.84 and 0.36 of all questions about pairs that were learned (colour 0.90, shape
-0.96, how many 0.80), 0.58 and 0.29 about a pair that was not: its colour 0.89 and number 0.81 are told, its shape is not
-(0.12), for that colour never had it. Which is left has not been learned after 1,000 steps (0.54). Without captions to
-learn from 0.51 of the answers were right after 500 steps, with them 0.79. One seed; eleven minutes on two cores that
-five others used, too.
+0.96, how many 0.80), 0.58 and 0.29 about a pair that was not: its colour (0.89) and number (0.81) are told, its shape
+is not (0.12), for that colour never had it. Which is left has not been learned after 1,000 steps (0.54). Without
+captions to learn from 0.51 of the answers were right after 500 steps, with them 0.79. One seed; eleven minutes on two
+cores that five others used, too.
 """
 
 from collections.abc import Mapping
