@@ -30,7 +30,7 @@ from adl.data.captioned import CaptionedPictures, questioned_pictures
 from adl.data.scenes.questions import KINDS
 from adl.nn.picture_reader import PictureGPT, PictureTokens
 from adl.nn.transformer import GPT
-from adl.sequence.asking import answered, first_word
+from adl.sequence.asking import first_word, said_right
 from adl.sequence.captioning import captioning
 from adl.sequence.language import language_model
 
@@ -113,7 +113,7 @@ def build(cfg: Config, loaded: CaptionedPictures, axis: str | None) -> run.Exper
             }
         ),
         data.shuffled(train.require("image", "token", "mask"), cfg.batch_size),
-        probes={"answers": answered({"sighted": see, "blind": guess}, tests, GROUPS)},
+        probes={"answers": said_right({"sighted": see, "blind": guess}, tests, GROUPS)},
         offers={
             "model": sighted,
             "generate": run.Offer(reply, run.Images(train.example_shape), run.Text(captions.read, loaded.text)),
