@@ -188,10 +188,12 @@ def understood(name: str, word: str, hint: Any, limits: Mapping[str, Range]) -> 
         if wanted := limits[name].refusal(value) if name in limits else "":
             raise BadInput(f"--{name} {short(word)}: it must be {wanted}{', each' * (kind is not hint)}")
         return value
-    if typing.get_origin(kind) is Literal and word not in (choices := typing.get_args(kind)):
-        raise BadInput(
-            f"--{name} {word or repr(word)}: it must be one of {', '.join(choices)}{did_you_mean(word, choices)}"
-        )
+    if typing.get_origin(kind) is Literal:
+        choices = {str(choice): choice for choice in typing.get_args(kind)}
+        if word not in choices:
+            wanted = f"it must be one of {', '.join(choices)}{did_you_mean(word, [*choices])}"
+            raise BadInput(f"--{name} {word or repr(word)}: {wanted}")
+        return choices[word]
     return word
 
 

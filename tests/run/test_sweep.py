@@ -10,7 +10,7 @@ import pytest
 
 from adl import run, show
 from adl.core import Algorithm, BadInput, Mean
-from adl.run import sweep
+from adl.run import ranges, sweep
 from adl.run.record import read_rows
 
 
@@ -111,3 +111,12 @@ def test_figures_have_the_formats_that_are_asked_for(tmp_path):
     starts = {"curve.pdf": b"%PDF", "curve.svg": b"<?xml", "curve.png": b"\x89PNG"}
     found = {path.name: path.read_bytes() for path in (tmp_path / "run" / "figures").iterdir()}
     assert set(found) == set(starts) and all(found[name].startswith(start) for name, start in starts.items())
+
+
+def test_a_choice_of_numbers_is_one_of_them():
+    """As a number, and refused in one line that names all."""
+    hint = Literal[8, 16]
+    assert ranges.understood("bits", "16", hint, {}) == 16
+    assert ranges.understood("bits", "8", tuple[hint, ...], {}) == 8
+    with pytest.raises(BadInput, match="--bits 12: it must be one of 8, 16"):
+        ranges.understood("bits", "12", hint, {})
