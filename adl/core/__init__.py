@@ -3,6 +3,7 @@
 from adl.core import border, buffer, epochs, gradient, layout, lift, optimizer, place, probe, sources, teacher, tree
 from adl.core.errors import BadInput, did_you_mean, first_line, of_extra
 from adl.core.gradient import descend, forward, learning, scale_gradient
+from adl.core.inheritance import handing_over
 from adl.core.key import fold_in, step_keys
 from adl.core.layout import data_mesh, fsdp, make_mesh, replicated, tensor
 from adl.core.leave_out import leaving_out
@@ -78,6 +79,7 @@ __all__ = [
     "full_pass",
     "gathered",
     "gradient",
+    "handing_over",
     "in_turn",
     "jitted",
     "layout",

@@ -9,7 +9,20 @@ import optax
 from flax import linen as nn
 from jax import Array
 
-from adl.core import Algorithm, BadInput, Batch, Key, Learner, Mean, PyTree, alternate, border, forward, optimizer
+from adl.core import (
+    Algorithm,
+    BadInput,
+    Batch,
+    Key,
+    Learner,
+    Mean,
+    PyTree,
+    border,
+    forward,
+    handing_over,
+    optimizer,
+    tree,
+)
 from adl.core.gradient import descend
 from adl.prob.labels import cross_entropy, is_correct
 from adl.sequence.text_classifier import TextClassifier, text_classifier, without_folds
@@ -84,45 +97,10 @@ def masked(key: Key, token: Array, *, vocab_size: int, hidden: int, rate: float)
     return Masked(token.at[rows, place].set(jnp.where(weight, new, told)), place, weight.astype(jnp.float32))
 
 
-class HandedOver(NamedTuple):
-    """State of `pretrained`: who learns first, and who begins with what it knows."""
-
-    first: PyTree
-    learner: Learner
-
-
-def pretrained(first: Algorithm, then: Algorithm, *, num_steps: int, length: int) -> Algorithm:
-    """One algorithm first, then another, which begins with those parameters that both have by the same names.
-
-    A step reports `first_loss` and `first_accuracy` first, then what the other reports; in the first step of the other
-    nothing is learned.
-
-    Args:
-      first: whose state is a `Learner`, or many side by side.
-      then: likewise.
-      num_steps: of the first, >= 1.
-      length: of the whole run, > num_steps + 1; then the first goes on.
-    Source: Devlin et al. 2019, arXiv:1810.04805, section 3: pre-training and fine-tuning.
-    """
-
-    def init(key: Key, batch: Batch) -> HandedOver:
-        own, theirs = jax.random.split(key)
-        return HandedOver(first.init(own, batch), then.init(theirs, batch))
-
-    def learn(key: Key, state: HandedOver, batch: Batch):
-        new, metrics = first.step(key, state.first, batch)
-        return state._replace(first=new), {f"first_{name}": mean for name, mean in metrics.items()}
-
-    def hand_over(key: Key, state: HandedOver, batch: Batch):
-        known = {name: part for name, part in state.first.params.items() if name in state.learner.params}
-        known = jax.tree.map(jnp.array, known)  # copies: both may be donated
-        return state._replace(learner=state.learner._replace(params={**state.learner.params, **known})), {}
-
-    def tune(key: Key, state: HandedOver, batch: Batch):
-        new, metrics = then.step(key, state.learner, batch)
-        return state._replace(learner=new), metrics
-
-    return alternate(init, (learn, hand_over, tune), (num_steps, 1, max(1, length - num_steps - 1)))
+def known_first(source: Learner, heir: Learner) -> Learner:
+    """The heir, with those parameters of the source's that both have by the same names."""
+    known = {name: part for name, part in source.params.items() if name in heir.params}
+    return heir._replace(params={**heir.params, **tree.copy(known)})
 
 
 @border.columns(token="int [B, T]", label="int [B]", mask="[B]", fold="int [B]")
@@ -159,4 +137,4 @@ def text_learner(
     if not first:
         return classes
     words = masked_language_model(model, tx(first), vocab_size=num_words, hidden=num_words, axis=axis)
-    return pretrained(without(words), classes, num_steps=first, length=num_steps)
+    return handing_over(without(words), classes, known_first, (first, num_steps - first), name="first")

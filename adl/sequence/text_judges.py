@@ -11,9 +11,9 @@ from jax.tree_util import Partial
 
 from adl import data
 from adl.core import Learner, Mean, Probe, PyTree, full_pass
+from adl.core.inheritance import Handed
 from adl.data.labelled_texts import HeldOutTexts
 from adl.prob.labels import cross_entropy, is_correct
-from adl.sequence.hidden_words import HandedOver
 
 AT_ONCE = 100  # texts of each learner
 
@@ -21,7 +21,7 @@ AT_ONCE = 100  # texts of each learner
 def learner_of(state: PyTree) -> Learner:
     """That of a classifier, which may have learned other things first."""
     state = getattr(state, "state", state)
-    return state.learner if isinstance(state, HandedOver) else state
+    return state.heir if isinstance(state, Handed) else state
 
 
 def texts_judged(models: Mapping[str, nn.Module], part: HeldOutTexts, right: np.ndarray) -> Probe:

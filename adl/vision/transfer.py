@@ -5,7 +5,6 @@ scratch, one from what the body knows, all of which goes on learning, and one th
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,8 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 from jax import Array, lax
 
-from adl.core import Algorithm, BadInput, Key, Learner, Mean, Probe, PyTree, alternate, beside, full_pass, tree
+from adl.core import Algorithm, BadInput, Key, Learner, Mean, Probe, PyTree, beside, full_pass, handing_over, tree
 from adl.core.lift import Phases
-from adl.core.types import Batch
 from adl.data import Split, padded
 from adl.prob.labels import cross_entropy, is_correct
 
@@ -51,13 +49,6 @@ class OnFrozen(nn.Module):
         body = self.body.clone(parent=None)
         known = self.variable("frozen", "known", lambda: body.init(self.make_rng("params"), x))
         return nn.Dense(self.num_classes, name="head")(lax.stop_gradient(body.apply(known.value, x)))
-
-
-class Transferring(NamedTuple):
-    """State of `transfer`."""
-
-    source: Learner  # of the plentiful classes, or of what needs no labels
-    students: Mapping[str, Learner]  # by `STUDENTS`
 
 
 def body_of(learner: Learner) -> PyTree:
@@ -101,22 +92,10 @@ def transfer(
     source = (pretrains or learns)(Headed(model, num_classes[0]), first or tx)
     others = students(model, tx, learns=learns, num_classes=num_classes[1], tuned=tuned)
 
-    def init(key: Key, batch: Batch) -> Transferring:
-        own, theirs = jax.random.split(key)
-        return Transferring(source.init(own, batch), others.init(theirs, batch))
+    def hand_over(source: Learner, others: Mapping[str, Learner]) -> dict[str, Learner]:
+        return _beginning(others, body_of(source))
 
-    def learn(key: Key, state: Transferring, batch: Batch):
-        new, metrics = source.step(key, state.source, batch)
-        return state._replace(source=new), {f"source_{name}": mean for name, mean in metrics.items()}
-
-    def tune(key: Key, state: Transferring, batch: Batch):
-        new, metrics = others.step(key, state.students, batch)
-        return state._replace(students=new), metrics
-
-    def hand_over(key: Key, state: Transferring, batch: Batch):  # under `vmap` every phase runs at every step
-        return state._replace(students=_beginning(state.students, body_of(state.source))), {}
-
-    return alternate(init, (learn, hand_over, tune), (periods[0], 1, periods[1] - 1))
+    return handing_over(source, others, hand_over, periods)
 
 
 def students(
@@ -151,7 +130,7 @@ def students(
 
 def students_of(state: PyTree) -> Mapping[str, Learner]:
     """Of the state of `transfer`, or of `students`."""
-    return state.state.students if isinstance(state, Phases) else state
+    return state.state.heir if isinstance(state, Phases) else state
 
 
 def tuned_arrays(key: Key, state: PyTree) -> dict[str, Array]:

@@ -9,9 +9,10 @@ import optax
 import pytest
 import torch
 
+from adl.core import handing_over
 from adl.core.lift import Phases
 from adl.data.word_counts import naive_bayes
-from adl.sequence.hidden_words import masked, pretrained
+from adl.sequence.hidden_words import known_first, masked
 from adl.sequence.text_classifier import Looking, Windows, text_classifier, text_network, without_folds
 from tests.sequence.cases import classified, tells_classes, tells_words
 
@@ -55,7 +56,7 @@ def test_of_the_words_as_many_are_hidden_as_bert_hides():
 
 def test_what_was_learned_first_is_handed_over():
     """Words and layers, not what tells classes."""
-    algorithm = pretrained(tells_words(None), tells_classes(None), num_steps=1, length=4)
+    algorithm = handing_over(tells_words(None), tells_classes(None), known_first, (1, 3))
     state = algorithm.init(jax.random.key(0), classified(0))
     for step in range(2):
         state, _ = jax.jit(algorithm.step)(jax.random.key(step), state, classified(step))

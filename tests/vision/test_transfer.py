@@ -42,29 +42,29 @@ def test_students_begin_with_what_the_source_knows(path):
     """Of the tuned, whose rate is 0 here, the parameters stay; its statistics go on. The frozen keeps both."""
     begun, after, _, end = path
     assert not same(body_of(begun.source), body_of(after.source)) and same(after.source, end.source)
-    assert same(after.students, begun.students)
+    assert same(after.heir, begun.heir)
     known = body_of(after.source)
-    assert same(end.students["tuned"].params["body"], known["params"])
-    assert not same(end.students["tuned"].extras["batch_stats"]["body"], known["batch_stats"])
-    assert same(end.students["frozen"].extras["frozen"]["known"], known)
-    assert not same(end.students["frozen"].params["head"], begun.students["frozen"].params["head"])
-    assert not same(end.students["scratch"].params["body"], begun.students["scratch"].params["body"])
+    assert same(end.heir["tuned"].params["body"], known["params"])
+    assert not same(end.heir["tuned"].extras["batch_stats"]["body"], known["batch_stats"])
+    assert same(end.heir["frozen"].extras["frozen"]["known"], known)
+    assert not same(end.heir["frozen"].params["head"], begun.heir["frozen"].params["head"])
+    assert not same(end.heir["scratch"].params["body"], begun.heir["scratch"].params["body"])
 
 
 def test_a_frozen_student_is_a_linear_map_of_features_at_rest(path):
     end = path[-1]
     x, body = data.image.unit(images(0)["image"]), body_of(end.source)
     h = np.asarray(BODY.apply(body, x))
-    head = end.students["frozen"].params["head"]
+    head = end.heir["frozen"].params["head"]
     want = h @ head["kernel"] + head["bias"]
-    np.testing.assert_allclose(told_by(BODY, 2, "frozen", end.students["frozen"], x), want, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(told_by(BODY, 2, "frozen", end.heir["frozen"], x), want, rtol=1e-5, atol=1e-5)
 
 
 def test_gains_are_differences_of_what_is_right(path):
     end, split = path[-1], data.Split(images(1))
-    found = gains(BODY, 2, split, data.image.unit)(jax.random.key(0), end.students)
+    found = gains(BODY, 2, split, data.image.unit)(jax.random.key(0), end.heir)
     right = {}
-    for name, learner in end.students.items():
+    for name, learner in end.heir.items():
         logits = told_by(BODY, 2, name, learner, data.image.unit(split.arrays["image"]))
         right[name] = (np.argmax(logits, -1) == split.arrays["label"]).mean()
         np.testing.assert_allclose(found[name].value, right[name], rtol=1e-6)
@@ -98,7 +98,7 @@ def test_what_needs_no_labels_comes_first():
     assert loaded.first.num_classes == 10 and len(loaded.first) == 1437 and len(loaded.names) == 5
     experiment = module.build(cfg, loaded, None)
     state = jax.eval_shape(experiment.algorithm.init, jax.random.key(0), experiment.batches[0]).state
-    heads = {name: of.params["head"]["bias"].shape for name, of in state.students.items()}
+    heads = {name: of.params["head"]["bias"].shape for name, of in state.heir.items()}
     assert state.source.params["head"]["bias"].shape == (4,) and {*heads.values()} == {(5,)}
     with pytest.raises(BadInput, match="--pretraining rotations: ./net is trained already"):
         module.load(dataclasses.replace(cfg, published="./net"))
