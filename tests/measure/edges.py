@@ -725,7 +725,7 @@ NONE = {
     "of words": "bleu.words_13a bleu.gram_counts bleu.corpus_bleu",
     "of tokens, which have no scale": """
         texts.beside_people texts.repeated captions.caption_scores captions.bleu_of_tokens""",
-    "0 or 1, where nothing is rounded": "forecast.covered",
+    "0 or 1, where nothing is rounded": "forecast.covered preferred.win_rate",
     "what trained runs are asked: its parts are held here, the whole in tests/test_experiments.py": """
         latents.from_prior""",
 }

@@ -417,6 +417,10 @@ EDGES = {
 }
 
 NONE = {
+    "a network's own, with a product added to its matrices: tests/nn/test_lora.py": """
+        lora.WithAdapters.adapting lora.WithAdapters.apply lora.WithAdapters.clone lora.WithAdapters.empty_cache
+        lora.WithAdapters.init lora.WithAdapters.max_length lora.WithAdapters.merged lora.every_matrix
+        lora.unadapted picture_reader.Captioner.empty_cache""",
     "no numbers are computed: objects, shapes and places are made": """
         attention.KeyValue.empty attention.causal attention.visible attention.together attention.Places.of
         attention.KeyValue.write geometry.Geometry.of geometry.Geometry.output geometry.Geometry.input
@@ -448,6 +452,8 @@ NONE = {
         transformer.Blocks
         recurrence.LRU recurrence.Selective recurrence.Mamba recurrence.Layers recurrent.Recurrents resnet.ResNet
         token.TokenModel transformer.GPT unet.UNet linknet.LinkNet residual.OriginalResNet residual.PostResidualBlock
+        picture_reader.Captioner picture_reader.Captioner.decode picture_reader.Captioner.encode
+        picture_reader.Captioner.looks picture_reader.PictureGPT picture_reader.PictureTokens
         dit.DiT residual.ConvNorm convnext.ConvNeXt convnext.ConvNeXtBlock vision_transformer.VisionTransformer
         vision_transformer.VisionTransformer.encode vision_transformer.VisionTransformer.pool
         sequence_classifier.SequenceClassifier sequence_classifier.SequenceClassifier.encode

@@ -25,6 +25,7 @@ from adl.prob import (
     quadrature,
     roots,
     spline,
+    surrogate,
     tails,
 )
 from adl.prob import special as ours
@@ -1255,6 +1256,21 @@ EDGES |= {
         lambda x: moments.of(x, EVERY(x)).covariance(correction=1.0), WEIGHTED, slopes=(), rtol=1e-3
     ),
 }
+
+EDGES["surrogate.clipped_surrogate"] = Edge(
+    lambda log_ratio, advantage: surrogate.clipped_surrogate(log_ratio, advantage, clip=0.2),
+    {
+        "as it is": (np.array([-0.5, -0.1, 0.05, 0.4]), np.array([1.0, -2.0, 0.5, -1.0])),
+        "no change": (np.zeros(4), np.array([1.0, -2.0, 0.5, 0.0])),
+        "hardly an action left": (np.array([-60.0, -50.0, -60.0, -50.0]), np.array([1.0, 2.0, -1.0, -2.0])),
+        "large advantages": (np.array([-0.5, -0.1, 0.05, 0.4]), 1e15 * np.array([1.0, -2.0, 0.5, -1.0])),
+        "small advantages": (np.array([-0.5, -0.1, 0.05, 0.4]), 1e-15 * np.array([1.0, -2.0, 0.5, -1.0])),
+    },
+    lambda log_ratio, advantage: np.minimum(
+        np.exp(log_ratio) * advantage, np.clip(np.exp(log_ratio), 0.8, 1.2) * advantage
+    ),
+    slopes=(0, 1),
+)
 
 NONE = {
     "draws, tried in test_counts, test_univariate and test_multivariate": """
