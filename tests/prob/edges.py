@@ -1266,9 +1266,6 @@ EDGES["surrogate.clipped_surrogate"] = Edge(
         "large advantages": (np.array([-0.5, -0.1, 0.05, 0.4]), 1e15 * np.array([1.0, -2.0, 0.5, -1.0])),
         "small advantages": (np.array([-0.5, -0.1, 0.05, 0.4]), 1e-15 * np.array([1.0, -2.0, 0.5, -1.0])),
     },
-    lambda log_ratio, advantage: np.minimum(
-        np.exp(log_ratio) * advantage, np.clip(np.exp(log_ratio), 0.8, 1.2) * advantage
-    ),
     slopes=(0, 1),
 )
 
