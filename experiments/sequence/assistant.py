@@ -11,9 +11,10 @@ compositions of instructions that no stage has seen. Stages are parts of one run
     >>> answer = run.load("runs/sequence/assistant").generate("sort then next : 3 1 4")
     python -m experiments chat runs/sequence/assistant
 
-Expected: the default is not measured yet. A trial of 1,600 steps of 32, 48 wide, asked the compositions for validation,
-too short to learn the instructions (10 % right): DPO wins 57.5 +- 3.4 % against the fine-tuned, PPO 54.5 +- 3.5 %, that
-of the poor reward model 48.7 +- 3.8 %; the reward model is right about 60 % of pairs, with a calibration error of 0.04.
+Expected: the reward model is right about 0.64 of the pairs that its judge tells apart, and 0.38 of the answers of the
+fine-tuned model are wholly right. Nothing that learns of preferences is better than that beyond luck: PPO wins 0.518
+(0.484 to 0.553) against it, DPO 0.507 (0.470 to 0.544; after a third of PPO's steps it was at 0.56), best of eight 0.48.
+One seed; 35 minutes of a share of two cores that a test suite used.
 """
 
 from dataclasses import dataclass
@@ -36,14 +37,14 @@ from adl.sequence.preference import responding
 class Config(run.Optimised, run.Config):
     """The default is the run that the claims are about."""
 
-    num_steps: run.Count = 3000  # of all stages together
+    num_steps: run.Count = 8000  # of all stages together
     following: run.Share = 0.1  # of the steps on demonstrations
     comparing: run.Share = 0.1  # on pairs of answers
     doubting: run.Share = 0.03  # of these before the poor reward model stops
     pleasing: run.Share = 0.1  # by PPO
     part: Literal["validation", "test"] = "test"  # which of the compositions that are held out are asked
     batch_size: run.Split = 64  # instructions a step; PPO takes halves of them
-    eval_every: run.Count = 100
+    eval_every: run.Count = 500
     longest: Annotated[run.Count, run.at_most(9)] = 4  # digits that are given
     misread: run.Fraction = 0.2  # share of the first texts whose answers have a mistake
     mistaken: run.Fraction = 0.2  # share of the demonstrations that have one
@@ -62,18 +63,19 @@ class Config(run.Optimised, run.Config):
 
 PROTOCOL = "300 instructions of 14 compositions that no stage has seen, answers drawn from the model; one seed; "
 CLAIMS = (
-    *(
-        run.Claim(
-            **{"metric": f"test/{name}_win_low", "at_least": 0.5},
-            protocol=f"{PROTOCOL}{called}: lower end of the 95 % interval of wins against the fine-tuned, ties split",
-            reference="the fine-tuned model itself, 0.5",
-        )
-        for name, called in (("ppo", "PPO"), ("dpo", "DPO"))
+    run.Claim(
+        metric="test/sft_exact",
+        at_least=0.32,
+        protocol=f"{PROTOCOL}the fine-tuned model: share of answers wholly right",
+        reference="PPO 0.390 and DPO 0.383 in the same run, no better beyond luck",
+        long=True,
     ),
     run.Claim(
-        **{"metric": "judge/accuracy", "at_least": 0.6},
+        metric="judge/accuracy",
+        at_least=0.58,
         protocol=f"{PROTOCOL}reward model, pairs that the judge tells apart",
         reference="0.5 by chance",
+        long=True,
     ),
 )
 SMOKE = {"num_steps": 16, "following": 0.1, "comparing": 0.4, "doubting": 0.4, "pleasing": 0.3, "batch_size": 16}
