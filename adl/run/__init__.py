@@ -8,6 +8,7 @@ from adl.run.play import Opponent
 from adl.run.ranges import (
     Count,
     Eights,
+    Folds,
     Fraction,
     Logarithm,
     Natural,
@@ -45,6 +46,7 @@ __all__ = [
     "Eights",
     "Experiment",
     "Films",
+    "Folds",
     "Fraction",
     "Images",
     "Logarithm",

@@ -109,6 +109,7 @@ Rate = _number(float, Range(low=0, high=1, open_high=True))  # a decay, a dropou
 Eights = Annotated[Count, multiple_of(8)]  # channels, in groups that are normalised
 Split = Annotated[Count, Shared()]  # over the devices
 Widths = Annotated[tuple[int, ...], Range(low=1), tyro.conf.arg(metavar="INT >= 1 ...")]  # of layers, each
+Folds = Annotated[tuple[int, ...], Range(low=0, high=9999), Distinct(), tyro.conf.arg(metavar="INT >= 0 ...")]  # each
 Settings = Annotated[Widths, Distinct()]  # each tried once
 Positives = Annotated[
     tuple[float, ...], Range(low=0, open_low=True), Distinct(), tyro.conf.arg(metavar="FLOAT > 0 ...")

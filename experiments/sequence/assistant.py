@@ -13,7 +13,7 @@ compositions of instructions that no stage has seen. Stages are parts of one run
 
 Expected: the reward model is right about 0.64 of the pairs that its judge tells apart, and 0.38 of the answers of the
 fine-tuned model are wholly right. Nothing that learns of preferences is better than that beyond luck: PPO wins 0.518
-(0.484 to 0.553) against it, DPO 0.507 (0.470 to 0.544; after a third of PPO's steps it was at 0.56), best of eight 0.48.
+(0.484 to 0.553) against it, DPO 0.507 (0.470 to 0.544), best of eight 0.48.
 One seed; 35 minutes of a share of two cores that a test suite used.
 """
 
@@ -51,9 +51,9 @@ class Config(run.Optimised, run.Config):
     sureness: run.Positive = 10.0  # of the judge: log-odds of an answer whose score is larger by 1
     beta: run.Positive = 0.5  # price in log-odds of a nat of KL(policy || fine-tuned)
     lora: run.Natural = 0  # rank of the adapters by which all tune who come after the demonstrations; 0: they tune all
-    num_layers: run.Count = 2
-    num_heads: run.Count = 4
-    width: run.Count = 64
+    num_layers: run.Count = 2  # of the network
+    num_heads: run.Count = 4  # of its attention, a divisor of the width
+    width: run.Count = 64  # of its embeddings and layers
     num_tested: run.Several = 300  # instructions
     learning_rate: run.Positive = 3e-3  # of the language model at its height; a cosine takes it to a tenth
     weight_decay: run.NonNegative = 0.1  # of its matrices

@@ -40,7 +40,7 @@ class Config(run.Parts, run.Optimised, run.Config):
     """The default is the run that the claims are about."""
 
     dataset: str = "reviews"  # TFDS name, or path, with "text" and "label", and for --folds "fold"
-    folds: tuple[int, ...] = ()  # that are left out and tested, each by learners of its own; none: --test_split is
+    folds: run.Folds = ()  # that are left out and tested, each by learners of its own; none: --test_split is
     beyond: tuple[str, ...] = ("combinations", "longer")  # further splits of reviews, tested together
     models: tuple[texts.Kind, ...] = ("bag", "cnn", "lstm", "transformer")  # that learn side by side
     num_steps: run.Count = 1000

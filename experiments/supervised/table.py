@@ -41,7 +41,7 @@ class Config(run.Averaged, run.Table, run.Config):
     weight_decay: run.NonNegative = 0.1  # of matrices, times the learning rate
     ema: run.Rate = 0.99  # decay of the parameter average, which predicts
     hidden_width: run.Count = 256  # units of each hidden layer
-    hidden_layers: run.Count = 2
+    hidden_layers: run.Count = 2  # of the perceptron
     dropout: run.Rate = 0.5  # of the hidden units
     noise: run.NonNegative = 0.1  # deviation of what is added to the standardised columns in training
     num_trees: run.Count = 500  # of the forest
