@@ -98,14 +98,14 @@ def different(part: str, count: int, seed: int, seen: set[str]) -> list[Review]:
     kinds = {"combinations": ("negated", "twice negated", "ironic"), "longer": LONGER}.get(part, KNOWN)
     while len(found) < count:
         n = len(found)
-        one = written(generator, kinds[n % len(kinds)], n // len(kinds) % 2, is_new=part == "combinations")
+        one = review_of(generator, kinds[n % len(kinds)], n // len(kinds) % 2, is_new=part == "combinations")
         if one.text not in seen:
             seen.add(one.text)
             found.append(one)
     return found
 
 
-def written(generator: np.random.Generator, kind: str, label: int, *, is_new: bool = False) -> Review:
+def review_of(generator: np.random.Generator, kind: str, label: int, *, is_new: bool = False) -> Review:
     """A review by chance.
 
     Args:

@@ -14,7 +14,7 @@ from adl.sequence.language import exact_match
 AT_ONCE = 200  # questions
 
 
-def answered(
+def said_right(
     say: Mapping[str, Callable[[State, Mapping[str, Array]], Array]],
     questions: data.Split,
     groups: Mapping[str, Sequence[int]],

@@ -36,7 +36,9 @@ class Tuning(NamedTuple):
         """Hugging Face's model, without dropout."""
         torch.manual_seed(0)
         still = dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
-        return transformers.GPT2LMHeadModel(transformers.GPT2Config(**self.model, **still))
+        return transformers.GPT2LMHeadModel(
+            transformers.GPT2Config(**self.model, **still, bos_token_id=0, eos_token_id=0)
+        )
 
     @property
     def algorithm(self) -> Algorithm:

@@ -29,7 +29,7 @@ from adl.core import Learner, optimizer
 from adl.data.captioned import CaptionedPictures, captioned_pictures
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.picture_reader import Captioner, PictureTokens
-from adl.sequence.asking import answered
+from adl.sequence.asking import said_right
 from adl.sequence.captioning import caption_looks, captioning, judged_captions, plain_captions
 
 SHOWN = 2  # pictures of either kind in the figure
@@ -110,7 +110,7 @@ def build(cfg: Config, loaded: tuple, axis: str | None) -> run.Experiment:
     return run.Experiment(
         captioning(model, tx, prepare=lambda key, image: encode(image), **hidden, axis=axis),
         data.shuffled(train.require("image", "token", "mask"), cfg.batch_size),
-        probes={"exact": answered({"captioner": after}, pictures.tests(), groups)},
+        probes={"exact": said_right({"captioner": after}, pictures.tests(), groups)},
         final={"captions": judged_captions(look, parts, plain, end=end, num_shown=SHOWN)},
         offers={"model": model, "generate": run.Offer(lambda key, *of: look(*of)[0], given, made)},
         figures=show.figures(

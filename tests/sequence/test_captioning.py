@@ -7,7 +7,7 @@ import numpy as np
 from adl import data
 from adl.nn.encoder_decoder import EncoderDecoder
 from adl.nn.picture_reader import Captioner, PictureTokens
-from adl.sequence.asking import answered
+from adl.sequence.asking import said_right
 from adl.sequence.captioning import caption_of, judged_captions, plain_captions
 
 RNG = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def test_answers_are_counted_by_kind():
         {"token": token, "mask": np.array([[0, 1]] * 3, np.float32), "kind": np.array([0, 1, 0], np.int32)}
     )
     say = {"three": lambda state, batch: jax.nn.one_hot(jnp.full((len(batch["token"]), 2), 3), 6)}
-    told = answered(say, questions, {"all": [0, 1], "colour": [0], "shape": [1]})(jax.random.key(0), None)
+    told = said_right(say, questions, {"all": [0, 1], "colour": [0], "shape": [1]})(jax.random.key(0), None)
     assert told["colour_three"].value == 1 and told["shape_three"].value == 0
     np.testing.assert_allclose(told["all_three"].value, 2 / 3, rtol=1e-6)
     np.testing.assert_allclose(told["every_three"], [2 / 3, 1, 0], rtol=1e-6)

@@ -29,7 +29,7 @@ class AskedAbout(NamedTuple):
     answer: str  # "red"
 
 
-class Seen(NamedTuple):
+class Mentioned(NamedTuple):
     """A thing of a told scene, in words."""
 
     hue: str
@@ -50,7 +50,7 @@ def questions_about(colour: np.ndarray, noun: np.ndarray, *, seed: int) -> list[
     for scene, (hues, nouns) in enumerate(zip(colour, noun, strict=True)):
         luck = np.random.Generator(np.random.Philox(key=[seed, scene]))
         things = [
-            Seen(HUES[h - 1], NOUNS[n - 1], place, (h - 1, n - 1) in HELD_OUT)
+            Mentioned(HUES[h - 1], NOUNS[n - 1], place, (h - 1, n - 1) in HELD_OUT)
             for place, (h, n) in enumerate(zip(hues.tolist(), nouns.tolist(), strict=True))
             if n
         ]
@@ -59,21 +59,21 @@ def questions_about(colour: np.ndarray, noun: np.ndarray, *, seed: int) -> list[
     return asked
 
 
-def _colour(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str, str]]:
+def _colour(luck: np.random.Generator, things: list[Mentioned]) -> Iterator[tuple[str, str]]:
     thing = _subject(luck, things)
     is_only = sum(other.noun == thing.noun for other in things) == 1
     name = thing.noun if is_only and luck.random() < 0.5 else f"thing {PLACES[thing.place]}"
     yield f"what colour is the {name}?", thing.hue
 
 
-def _shape(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str, str]]:
+def _shape(luck: np.random.Generator, things: list[Mentioned]) -> Iterator[tuple[str, str]]:
     thing = _subject(luck, things)
     is_only = sum(other.hue == thing.hue for other in things) == 1
     name = f"{thing.hue} thing" if is_only and luck.random() < 0.5 else f"thing {PLACES[thing.place]}"
     yield f"what shape is the {name}?", thing.noun
 
 
-def _number(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str, str]]:
+def _number(luck: np.random.Generator, things: list[Mentioned]) -> Iterator[tuple[str, str]]:
     how = luck.integers(3)
     if how == 0:
         yield "how many things are there?", COUNTS[len(things)]
@@ -88,7 +88,7 @@ def _number(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str
         )
 
 
-def _left(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str, str]]:
+def _left(luck: np.random.Generator, things: list[Mentioned]) -> Iterator[tuple[str, str]]:
     names = [(thing.hue, thing.noun) for thing in things]
     pairs = [
         (a, b)
@@ -105,7 +105,7 @@ def _left(luck: np.random.Generator, things: list[Seen]) -> Iterator[tuple[str, 
         yield f"is the {a.hue} {a.noun} left of the {b.hue} {b.noun}?", "yes" if is_left else "no"
 
 
-def _subject(luck: np.random.Generator, things: list[Seen]) -> Seen:
+def _subject(luck: np.random.Generator, things: list[Mentioned]) -> Mentioned:
     """Which thing is asked for: one of a pair that is held out, where there is one."""
     among = [thing for thing in things if thing.is_new] or things
     return among[luck.integers(len(among))]
