@@ -10,7 +10,8 @@ numbers from 21 to 99 that no training text says, though it says their parts. Wh
     python -m experiments.sequence.translate --translate_from en --translate_to de
     python -m experiments.sequence.translate --dataset multi30k_de_en --vocab_size 6000 --num_beams 4
 
-Expected: not measured yet.
+Expected: per cent of texts wholly right, test | combinations: transformer 99.7 | 99.0, LSTMs 99.4 | 89.4; one seed,
+eight minutes on two busy cores. Captions were not measured.
 """
 
 from dataclasses import dataclass
@@ -58,7 +59,8 @@ HELD_OUT = {
     "test": "1,000 numbers and dates of spelled_de_en that are not in training",
     "combinations": "500 numbers and dates of spelled_de_en with a number from 21 to 99 that no training text says",
 }
-BOUNDS = {("test", "transformer"): 0.9, ("test", "lstm"): 0.9, ("combinations", "lstm"): 0.5}
+BOUNDS = {("test", "transformer"): 0.99, ("test", "lstm"): 0.985, ("combinations", "lstm"): 0.865}
+BOUNDS |= {("combinations", "transformer"): 0.98}
 CLAIMS = tuple(
     run.Claim(
         metric=f"{part}/{name}_exact",
