@@ -4,6 +4,8 @@ import chex
 import jax.numpy as jnp
 from jax import Array
 
+MOST = 80.0  # log ratio, of which the exponential is still a float32
+
 
 def clipped_surrogate(log_ratio: Array, advantage: Array, *, clip: float) -> Array:
     """What is gained with each action by its new probability, and no more than within the bounds.
@@ -17,5 +19,6 @@ def clipped_surrogate(log_ratio: Array, advantage: Array, *, clip: float) -> Arr
     Source: Schulman et al. 2017, arXiv:1707.06347, eq. 7.
     """
     chex.assert_equal_shape([log_ratio, advantage])
-    ratio = jnp.exp(log_ratio)
+    # Beyond this nothing is to be gained, and infinity times the slope 0 of what the bounds hide were nan.
+    ratio = jnp.exp(jnp.minimum(log_ratio, MOST))
     return jnp.minimum(ratio * advantage, jnp.clip(ratio, 1 - clip, 1 + clip) * advantage)

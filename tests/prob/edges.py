@@ -1263,6 +1263,7 @@ EDGES["surrogate.clipped_surrogate"] = Edge(
         "as it is": (np.array([-0.5, -0.1, 0.05, 0.4]), np.array([1.0, -2.0, 0.5, -1.0])),
         "no change": (np.zeros(4), np.array([1.0, -2.0, 0.5, 0.0])),
         "hardly an action left": (np.array([-60.0, -50.0, -60.0, -50.0]), np.array([1.0, 2.0, -1.0, -2.0])),
+        "an action that was hardly there": (np.array([60.0, 100.0, 1e4, 1e30]), np.array([1.0, 2.0, 0.5, 3.0])),
         "large advantages": (np.array([-0.5, -0.1, 0.05, 0.4]), 1e15 * np.array([1.0, -2.0, 0.5, -1.0])),
         "small advantages": (np.array([-0.5, -0.1, 0.05, 0.4]), 1e-15 * np.array([1.0, -2.0, 0.5, -1.0])),
     },
