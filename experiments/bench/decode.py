@@ -1,18 +1,16 @@
 """Texts of a small GPT-2 from a cache, beside Hugging Face's `generate` with the same weights (extra `bench`)."""
 
-import os
 import time
 from collections.abc import Callable
 
 import jax
 import numpy as np
 import torch
-import transformers
 
-from adl.nn import pretrained
 from adl.sequence.beam import beam_search
 from adl.sequence.decode import generate, reading
 from experiments.bench import Contenders
+from experiments.bench.peers.gpt2_transformers import both_gpt2
 
 SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "n_positions": 256, "vocab_size": 1000}
 LARGE = {"n_layer": 12, "n_head": 12, "n_embd": 768, "n_positions": 1024, "vocab_size": 50257}  # GPT-2's smallest
@@ -31,16 +29,7 @@ def contenders(
     Random weights, four times as large as at the start, and random prompts; nothing ends a text early. All use as many
     threads as there are cores. Before anything is timed, the texts must be equal, token for token.
     """
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    torch.manual_seed(0)
-    transformers.logging.set_verbosity_error()
-    peer = transformers.GPT2LMHeadModel(transformers.GPT2Config(**model, bos_token_id=0, eos_token_id=0)).eval()
-    with torch.no_grad():
-        for parameter in peer.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(4)
-    tensors = {name: tensor.numpy() for name, tensor in peer.state_dict().items()}
-    network, params, _ = pretrained.load(peer.config.to_dict(), tensors)
+    peer, network, params = both_gpt2(model)
     prompt = np.random.default_rng(0).integers(0, model["vocab_size"], (batch_size, prompt_length), np.int32)
 
     @jax.jit

@@ -1,17 +1,15 @@
 """Prompts of several lengths answered side by side, by how many, beside Hugging Face's `generate` (extra `bench`)."""
 
-import os
 import time
 from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 import torch
-import transformers
 
-from adl.nn import pretrained
 from adl.sequence.decode import generate, reading
 from experiments.bench import Contenders
+from experiments.bench.peers.gpt2_transformers import both_gpt2
 
 SMALL = {"n_layer": 4, "n_head": 4, "n_embd": 128, "n_positions": 128, "vocab_size": 1000}
 WORK = {"tokens": 1000}
@@ -30,16 +28,7 @@ def contenders(
     Random weights, four times as large as at the start; prompts of lengths from `shortest` to `longest` are padded at
     their left. All use as many threads as there are cores. Before anything is timed, the answers must be equal.
     """
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    torch.manual_seed(0)
-    transformers.logging.set_verbosity_error()
-    peer = transformers.GPT2LMHeadModel(transformers.GPT2Config(**model, bos_token_id=0, eos_token_id=0)).eval()
-    with torch.no_grad():
-        for parameter in peer.parameters():
-            if parameter.ndim > 1:
-                parameter.mul_(4)
-    tensors = {name: tensor.numpy() for name, tensor in peer.state_dict().items()}
-    network, params, _ = pretrained.load(peer.config.to_dict(), tensors)
+    peer, network, params = both_gpt2(model)
     rng = np.random.default_rng(0)
     prompt = rng.integers(0, model["vocab_size"], (max(sizes), longest), np.int32)
     mask = np.arange(longest)[None] >= longest - rng.integers(shortest, longest + 1, max(sizes))[:, None]
