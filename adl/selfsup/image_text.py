@@ -20,6 +20,7 @@ from flax import linen as nn
 from adl.core import Algorithm, Learner, Mean, border, descend, forward
 from adl.core.statistics import gathered
 from adl.core.types import Array, Key
+from adl.nn.sequence_classifier import over_time
 from adl.prob.labels import cross_entropy, is_correct
 from adl.selfsup.embedder import normalised
 
@@ -74,8 +75,7 @@ class MeanOfWords(nn.Module):
     def __call__(self, token: Array) -> Array:
         """`[B, E]` of texts `[B, T]`."""
         mask = token != self.padding
-        known = self.encoder.encode(token, mask=mask)
-        return (known * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+        return over_time(self.encoder.encode(token, mask=mask), mask, "mean")
 
 
 @border.columns(image="[B, ...]", token="int [B, T]")

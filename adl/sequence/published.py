@@ -43,6 +43,7 @@ from adl.nn import pretrained
 from adl.nn.architectures import ARCHITECTURES
 from adl.nn.encoder import BERT
 from adl.nn.encoder_decoder import EncoderDecoder
+from adl.nn.sequence_classifier import over_time
 from adl.nn.transformer import GPT
 from adl.sequence.beam import beam_search
 from adl.sequence.decode import Choose, generate, greedy, reading
@@ -242,6 +243,6 @@ def _embedding(model: BERT | EncoderDecoder, by: Pooling):
             return model.apply(variables, h, method="pool")
         if by == "first":
             return h[:, 0]
-        return (h * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
+        return over_time(h, mask, "mean")
 
     return probe.jitted(embed)
