@@ -19,6 +19,7 @@ from adl.core import Key, Learner, Mean, Metrics, Probe, full_pass
 from adl.data.music.reading import ROOM
 from adl.nn.dropout import Dropout
 from adl.nn.recurrent import Recurrents, lstm
+from adl.prob.distributions import bernoulli_log_prob
 
 Kind = Literal["independent", "nade", "voices", "logistic"]
 NAMES: dict[Kind, str] = {
@@ -41,7 +42,7 @@ class Independent(nn.Module):
 
     def __call__(self, h: Array, frame: Array) -> Array:
         """`[N]` log-probabilities of frames `[N, K]` given `h` `[N, E]`."""
-        return _bernoulli(self.head(h), frame).sum(-1)
+        return bernoulli_log_prob(frame.astype(jnp.float32), self.head(h)).sum(-1)
 
     def draw(self, key: Key, h: Array) -> Array:
         """A frame `[N, K]`."""
@@ -78,7 +79,7 @@ class Nade(nn.Module):
         def step(c: Array, now) -> tuple[Array, Array]:
             bias, v, below, out = now
             logit = bias + nn.sigmoid(c) @ out
-            return c + v[:, None] * below[None], _bernoulli(logit, v)
+            return c + v[:, None] * below[None], bernoulli_log_prob(v, logit)
 
         _, found = lax.scan(step, self.hidden(h), (self.bias(h).T, frame.astype(jnp.float32).T, self.below, self.out))
         return found.sum(0)
@@ -276,8 +277,3 @@ def composer(model: FrameModel, kind: Kind, *, num: int, length: int) -> Probe:
         return {"frame": frames.swapaxes(0, 1)}
 
     return compose
-
-
-def _bernoulli(logit: Array, v: Array) -> Array:
-    """Log-probabilities of bits `v`, as of frames, given their log-odds."""
-    return v * logit - nn.softplus(logit)
