@@ -5,6 +5,7 @@ from flax import linen as nn
 from jax import Array
 
 from adl.nn.embed import told_noise
+from adl.nn.sequence_classifier import over_time
 from adl.nn.unet import Words
 
 
@@ -32,6 +33,5 @@ class TextConditioner(nn.Module):
         """
         mask = token != self.padding
         memory = self.encoder.encode(token, mask=mask)
-        whole = (memory * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
-        told = nn.Dense(4 * self.width, dtype=self.dtype)(whole)
+        told = nn.Dense(4 * self.width, dtype=self.dtype)(over_time(memory, mask, "mean"))
         return Words(told_noise(noise, told, dtype=self.dtype), memory.astype(self.dtype), mask)

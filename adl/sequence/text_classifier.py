@@ -3,7 +3,6 @@
 A text is a row of tokens, and what is negative stands behind its end.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Literal
 
@@ -13,11 +12,10 @@ from flax import linen as nn
 from jax import Array
 
 from adl.core import Algorithm, BadInput, Batch, Key, Lift, Mean, border, ensemble, learning
-from adl.nn import embed
 from adl.nn.encoder import WordHead
 from adl.nn.recurrent import Recurrents, lstm
 from adl.nn.sequence_classifier import SequenceClassifier
-from adl.nn.transformer import Block, gelu, layer_norm
+from adl.nn.transformer import Blocks, gelu, layer_norm
 from adl.prob.labels import cross_entropy, is_correct
 
 Kind = Literal["bag", "cnn", "lstm", "transformer"]
@@ -61,25 +59,6 @@ class Alone(nn.Module):
         """(`x`, ())."""
         del length
         return x, state
-
-
-class Looking(nn.Module):
-    """Blocks of a transformer in which each place sees every other, by the distance between them (rotary)."""
-
-    num_layers: int
-    num_heads: int
-    dropout: float = 0.0  # in [0, 1)
-    dtype: jnp.dtype = jnp.float32  # of the computation; parameters are float32
-
-    @nn.compact
-    def __call__(self, x: Array, state: tuple = (), *, length: Array | None = None) -> tuple[Array, tuple]:
-        """(`[B, T, D]`, ()) of inputs `x` `[B, T, D]`; `length` as in `Recurrent`."""
-        place = jnp.arange(x.shape[1])[None]
-        mask = None if length is None else (place < length[:, None])[:, None, None]
-        rotate = functools.partial(embed.rotary, position=place[:, None])
-        for _ in range(self.num_layers):
-            x = Block(self.num_heads, self.dropout, self.dtype)(x, mask=mask, rotate=rotate)
-        return layer_norm(dtype=self.dtype)(x), state
 
 
 class TextClassifier(SequenceClassifier):
@@ -133,7 +112,7 @@ def text_network(
         "bag": lambda: Alone(),
         "cnn": lambda: Windows(features, dtype=dtype),
         "lstm": lambda: Recurrents(lstm, (features,), "both", dtype=dtype),
-        "transformer": lambda: Looking(num_layers, num_heads, dropout, dtype),
+        "transformer": lambda: Blocks(num_layers, num_heads, "all", dropout=dropout, dtype=dtype),
     }[kind]()
     summary = {"cnn": "max", "lstm": "max"}.get(kind, "mean")
     return TextClassifier(layers, num_classes, width, vocab_size, summary, dropout, dtype)
